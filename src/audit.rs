@@ -1,0 +1,24 @@
+//! The vocabulary: what an API server says, and of that only what bygone reads.
+//!
+//! In: bytes of one `audit.k8s.io` Event. Out: an [`Event`] that borrows from them. What is not
+//! named here is skipped by the parser and never built: environment values, arguments, volumes,
+//! annotation values, `managedFields`, messages. A field that this room does not have cannot
+//! leak; that is why it has so few.
+//!
+//! Kubernetes writes `null` where it means "absent", so every field here takes both.
+//!
+//! Not here: which events count, what they mean (`lifecycle`), and how a delivery wraps
+//! them (`envelope`). This room is a leaf: no I/O, no clock, no other room.
+
+mod event;
+mod json;
+mod pod;
+
+pub use event::{
+    Actor, Document, Event, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage, Verb,
+};
+pub use json::{Lenient, Text, time};
+pub use pod::{
+    Binding, ContainerState, ContainerStatus, DeleteOptions, Metadata, Object,
+    OwnerReference, PodSpec, PodStatus, Terminated,
+};

@@ -1,0 +1,302 @@
+//! `audit.k8s.io` Event, v1 and v1beta1 (`k8s.io/apiserver/pkg/apis/audit/v1/types.go`).
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::json::{Lenient, Text, time};
+use super::pod::Object;
+
+/// What the parser says of an object that has not the keys of an event.
+pub const NOT_AN_EVENT: &str = "not an audit event: auditID, stage or verb is missing";
+/// What the parser says of an event with neither `stageTimestamp` nor `requestReceivedTimestamp`.
+pub const NO_TIME: &str = "an audit event without a time";
+
+/// One JSON document of a delivery: an Event, or a list of them, known by its `items`.
+#[derive(Clone, Debug)]
+pub enum Document<'a> {
+    Event(Box<Event<'a>>),
+    List(Vec<Event<'a>>),
+}
+
+/// One audit event. Objects are kept only where `objectRef` names core pods.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    pub stage: Stage,
+    pub verb: Verb,
+    /// Path and query as the client sent it. May hold secrets (an exec's command).
+    pub request_uri: Text<'a>,
+    /// The account that authenticated.
+    pub user: Actor<'a>,
+    /// The account that it acted as, where it impersonated one.
+    pub impersonated_user: Option<Actor<'a>>,
+    pub object_ref: ObjectRef<'a>,
+    pub response_status: Option<ResponseStatus>,
+    /// As sent, unparsed: most events are told by their response alone.
+    pub request_object: Option<&'a RawValue>,
+    pub response_object: Option<Object<'a>>,
+    pub request_received: Option<Timestamp>,
+    /// When this stage was reached, by the API server's clock, to the microsecond.
+    pub at: Timestamp,
+}
+
+/// A request's verb. `Other` is every verb that changes no pod (`get`, `list`, `watch`, ...).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    Create,
+    Update,
+    Patch,
+    Delete,
+    DeleteCollection,
+    #[serde(other)]
+    Other,
+}
+
+/// How far the request had come when the event was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Stage {
+    RequestReceived,
+    ResponseStarted,
+    ResponseComplete,
+    Panic,
+    #[serde(other)]
+    Other,
+}
+
+/// What the request was about, from its URL (`ObjectReference`). Empty text is absent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ObjectRef<'a> {
+    #[serde(borrow)]
+    pub resource: Text<'a>,
+    #[serde(borrow)]
+    pub namespace: Text<'a>,
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Only on PUT and on `pods/binding`.
+    #[serde(borrow)]
+    pub uid: Text<'a>,
+    #[serde(borrow)]
+    pub api_group: Text<'a>,
+    #[serde(borrow)]
+    pub subresource: Text<'a>,
+}
+
+impl ObjectRef<'_> {
+    /// Whether this is a pod, or a part of one, of the core group: `metrics.k8s.io` has a
+    /// resource `pods` too.
+    pub fn is_pod(&self) -> bool {
+        &*self.resource == "pods" && self.api_group.is_empty()
+    }
+}
+
+/// `metav1.Status` without its texts: `message` and `details` print objects, secrets included.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ResponseStatus {
+    pub code: Option<u16>,
+}
+
+/// `authenticationv1.UserInfo`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Actor<'a> {
+    #[serde(borrow)]
+    pub username: Text<'a>,
+    /// Whether it is a kubelet: a member of the group `system:nodes`. The name alone proves
+    /// nothing.
+    #[serde(rename = "groups", deserialize_with = "has_nodes_group")]
+    pub is_node: bool,
+}
+
+fn has_nodes_group<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    struct Groups;
+    impl<'de> Visitor<'de> for Groups {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a list of group names")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+            let mut found = false;
+            while let Some(group) = seq.next_element::<Text>()? {
+                found |= &*group == "system:nodes";
+            }
+            Ok(found)
+        }
+    }
+    deserializer.deserialize_any(Groups)
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Key {
+    #[serde(rename = "auditID")]
+    AuditId,
+    Stage,
+    Verb,
+    #[serde(rename = "requestURI")]
+    RequestUri,
+    User,
+    ImpersonatedUser,
+    ObjectRef,
+    ResponseStatus,
+    RequestObject,
+    ResponseObject,
+    RequestReceivedTimestamp,
+    StageTimestamp,
+    Items,
+    #[serde(other)]
+    Other,
+}
+
+/// `Option<Timestamp>` by [`time`].
+#[derive(Deserialize)]
+struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
+
+/// The event while its keys come in, in any order.
+#[derive(Default)]
+struct Parts<'a> {
+    audit_id: bool,
+    stage: Option<Stage>,
+    verb: Option<Verb>,
+    request_uri: Text<'a>,
+    user: Option<Actor<'a>>,
+    impersonated_user: Option<Actor<'a>>,
+    object_ref: Option<ObjectRef<'a>>,
+    response_status: Option<ResponseStatus>,
+    request_object: Option<&'a RawValue>,
+    response_object: Option<Object<'a>>,
+    /// The response where it came before `objectRef`, which decides whether it is read.
+    response_unread: Option<&'a RawValue>,
+    request_received: Option<Timestamp>,
+    stage_timestamp: Option<Timestamp>,
+}
+
+impl<'a> Parts<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
+        let of_pod = self.object_ref.as_ref().map(ObjectRef::is_pod);
+        match key {
+            Key::AuditId => self.audit_id = !map.next_value::<Text>()?.is_empty(),
+            Key::Stage => self.stage = Some(map.next_value()?),
+            Key::Verb => self.verb = Some(map.next_value()?),
+            Key::RequestUri => self.request_uri = map.next_value()?,
+            Key::User => self.user = map.next_value()?,
+            Key::ImpersonatedUser => self.impersonated_user = map.next_value()?,
+            Key::ObjectRef => self.object_ref = map.next_value()?,
+            Key::ResponseStatus => {
+                self.response_status = map.next_value::<Lenient<ResponseStatus>>()?.0;
+            }
+            Key::RequestObject if of_pod != Some(false) => {
+                self.request_object = Some(map.next_value()?);
+            }
+            Key::ResponseObject if of_pod == Some(true) => {
+                self.response_object = map.next_value::<Lenient<Object>>()?.0;
+            }
+            Key::ResponseObject if of_pod.is_none() => {
+                self.response_unread = Some(map.next_value()?);
+            }
+            Key::RequestReceivedTimestamp => {
+                self.request_received = map.next_value::<Time>()?.0;
+            }
+            Key::StageTimestamp => self.stage_timestamp = map.next_value::<Time>()?.0,
+            Key::RequestObject | Key::ResponseObject | Key::Items | Key::Other => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish<E: Error>(mut self) -> Result<Event<'a>, E> {
+        let (true, Some(stage), Some(verb)) = (self.audit_id, self.stage, self.verb) else {
+            return Err(E::custom(NOT_AN_EVENT));
+        };
+        let Some(at) = self.stage_timestamp.or(self.request_received) else {
+            return Err(E::custom(NO_TIME));
+        };
+        let object_ref = self.object_ref.unwrap_or_default();
+        if !object_ref.is_pod() {
+            self.request_object = None;
+        } else if let Some(raw) = self.response_unread {
+            self.response_object =
+                serde_json::from_str::<Lenient<Object>>(raw.get()).map_err(E::custom)?.0;
+        }
+        Ok(Event {
+            stage,
+            verb,
+            request_uri: self.request_uri,
+            user: self.user.unwrap_or_default(),
+            impersonated_user: self.impersonated_user,
+            object_ref,
+            response_status: self.response_status,
+            request_object: self.request_object,
+            response_object: self.response_object,
+            request_received: self.request_received,
+            at,
+        })
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Event<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EventVisitor)
+    }
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = Event<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an audit event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<'de>, A::Error> {
+        let mut parts = Parts::default();
+        while let Some(key) = map.next_key()? {
+            parts.read(key, &mut map)?;
+        }
+        parts.finish()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(DocumentVisitor)
+    }
+}
+
+struct DocumentVisitor;
+
+impl<'de> Visitor<'de> for DocumentVisitor {
+    type Value = Document<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an audit event or a list of them")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document<'de>, A::Error> {
+        let mut parts = Parts::default();
+        let mut items: Option<Option<Vec<Event>>> = None;
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::Items => items = Some(map.next_value()?),
+                key => parts.read(key, &mut map)?,
+            }
+        }
+        match items {
+            Some(items) => Ok(Document::List(items.unwrap_or_default())),
+            None => parts.finish().map(|event| Document::Event(Box::new(event))),
+        }
+    }
+}

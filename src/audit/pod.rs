@@ -1,0 +1,241 @@
+//! The parts of a Pod that its history needs (`k8s.io/api/core/v1/types.go`).
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::json::{Lenient, Text, time};
+
+/// A response object: a Pod, a PartialObjectMetadata, or something that is neither; `kind` tells.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Object<'a> {
+    #[serde(borrow)]
+    pub kind: Text<'a>,
+    #[serde(borrow)]
+    pub metadata: Option<Metadata<'a>>,
+    #[serde(borrow)]
+    pub spec: Lenient<PodSpec<'a>>,
+    #[serde(borrow)]
+    pub status: Lenient<PodStatus<'a>>,
+}
+
+/// `metav1.ObjectMeta`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub namespace: Text<'a>,
+    #[serde(borrow)]
+    pub uid: Text<'a>,
+    #[serde(borrow)]
+    pub resource_version: Text<'a>,
+    #[serde(deserialize_with = "time")]
+    pub creation_timestamp: Option<Timestamp>,
+    /// Not when the pod goes: the deadline of a graceful deletion.
+    #[serde(deserialize_with = "time")]
+    pub deletion_timestamp: Option<Timestamp>,
+    pub deletion_grace_period_seconds: Option<i64>,
+    #[serde(borrow)]
+    pub finalizers: Option<Vec<Text<'a>>>,
+    /// Pairs in the order of the input.
+    #[serde(borrow, deserialize_with = "pairs")]
+    pub labels: Vec<(Text<'a>, Text<'a>)>,
+    /// Whether the annotation `kubernetes.io/config.mirror` is there: the API's image of a
+    /// static pod. Annotations' values are not read.
+    #[serde(rename = "annotations", deserialize_with = "has_mirror_key")]
+    pub is_mirror: bool,
+    #[serde(borrow)]
+    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OwnerReference<'a> {
+    #[serde(borrow)]
+    pub kind: Text<'a>,
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    pub controller: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodSpec<'a> {
+    #[serde(borrow)]
+    pub node_name: Text<'a>,
+    #[serde(borrow)]
+    pub service_account_name: Text<'a>,
+    pub host_network: Option<bool>,
+    #[serde(borrow)]
+    pub init_containers: Option<Vec<InitContainer<'a>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InitContainer<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// `Always` makes it a sidecar.
+    #[serde(borrow)]
+    pub restart_policy: Text<'a>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodStatus<'a> {
+    #[serde(borrow)]
+    pub phase: Text<'a>,
+    #[serde(borrow, rename = "podIP")]
+    pub pod_ip: Text<'a>,
+    #[serde(borrow, rename = "podIPs")]
+    pub pod_ips: Option<Vec<PodIp<'a>>>,
+    #[serde(deserialize_with = "time")]
+    pub start_time: Option<Timestamp>,
+    #[serde(borrow)]
+    pub init_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    #[serde(borrow)]
+    pub container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    #[serde(borrow)]
+    pub ephemeral_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodIp<'a> {
+    #[serde(borrow)]
+    pub ip: Text<'a>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerStatus<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub image: Text<'a>,
+    #[serde(borrow, rename = "imageID")]
+    pub image_id: Text<'a>,
+    /// `runtime://id`; empty until the container was created.
+    #[serde(borrow, rename = "containerID")]
+    pub container_id: Text<'a>,
+    pub restart_count: Option<u32>,
+    #[serde(borrow)]
+    pub state: Option<ContainerState<'a>>,
+    #[serde(borrow)]
+    pub last_state: Option<ContainerState<'a>>,
+}
+
+/// At most one of the three is there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ContainerState<'a> {
+    pub waiting: Option<IgnoredAny>,
+    pub running: Option<Running>,
+    #[serde(borrow)]
+    pub terminated: Option<Terminated<'a>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Running {
+    #[serde(deserialize_with = "time")]
+    pub started_at: Option<Timestamp>,
+}
+
+/// `ContainerStateTerminated` without its message, which is the container's own text.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Terminated<'a> {
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    #[serde(borrow)]
+    pub reason: Text<'a>,
+    #[serde(deserialize_with = "time")]
+    pub started_at: Option<Timestamp>,
+    #[serde(deserialize_with = "time")]
+    pub finished_at: Option<Timestamp>,
+    #[serde(borrow, rename = "containerID")]
+    pub container_id: Text<'a>,
+}
+
+/// The request of `pods/binding`: which node the scheduler chose.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Binding<'a> {
+    #[serde(borrow)]
+    pub metadata: Metadata<'a>,
+    #[serde(borrow)]
+    pub target: BindingTarget<'a>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BindingTarget<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
+/// `metav1.DeleteOptions`: only what tells a dry run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeleteOptions<'a> {
+    #[serde(borrow)]
+    pub dry_run: Option<Vec<Text<'a>>>,
+}
+
+/// Reads `metadata.labels`.
+fn pairs<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(Text<'de>, Text<'de>)>, D::Error> {
+    struct Pairs;
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = Vec<(Text<'de>, Text<'de>)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an object of strings")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some(pair) = map.next_entry()? {
+                pairs.push(pair);
+            }
+            Ok(pairs)
+        }
+    }
+    deserializer.deserialize_any(Pairs)
+}
+
+/// Reads the keys of `metadata.annotations` and skips the values.
+fn has_mirror_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    struct Keys;
+    impl<'de> Visitor<'de> for Keys {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+            let mut found = false;
+            while let Some((key, _)) = map.next_entry::<Text, IgnoredAny>()? {
+                found |= &*key == "kubernetes.io/config.mirror";
+            }
+            Ok(found)
+        }
+    }
+    deserializer.deserialize_any(Keys)
+}

@@ -1,0 +1,253 @@
+//! ClickHouse: the one HTTP client that both wings use, for the embedded engine as for any server.
+//!
+//! In: statements and rows. Out: what the server answered, and failures sorted by what the caller
+//! must do about them. Every request has a time limit.
+//!
+//! Not here: SQL (that stands in `schema/`, `sink` and `query/sql`), retries, the engine itself.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ::clickhouse as driver;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// How long ClickHouse may take to answer anything but a question.
+pub const ANSWER_SECONDS_MAX: u64 = 20;
+
+/// Where the store is and who asks.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `http://host:8123`. Without it the embedded engine is used.
+    pub url: Option<String>,
+    /// The account.
+    pub user: String,
+    /// A file that holds the account's password; one line end is cut off.
+    pub password_file: Option<PathBuf>,
+    /// The database that holds bygone's tables.
+    pub database: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            url: None,
+            user: "default".to_owned(),
+            password_file: None,
+            database: "bygone".to_owned(),
+        }
+    }
+}
+
+/// Why ClickHouse did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("clickhouse url {0:?} is not one: write it like http://127.0.0.1:8123")]
+    Url(String),
+    #[error("database name {0:?} is not one: letters, digits and _ are allowed")]
+    Database(String),
+    #[error("password file {}: {error}", path.display())]
+    PasswordFile { path: PathBuf, error: std::io::Error },
+    #[error("clickhouse at {url} cannot be reached: {cause}")]
+    Unreachable { url: String, cause: String },
+    #[error("clickhouse at {url} did not answer within {ANSWER_SECONDS_MAX} s")]
+    Silent { url: String },
+    #[error(
+        "clickhouse at {url} refused the password of user {user}: \
+         see clickhouse.user and clickhouse.password_file"
+    )]
+    Password { url: String, user: String },
+    #[error("clickhouse at {url} has no database {database}: run \"bygone schema apply\"")]
+    NoDatabase { url: String, database: String },
+    /// Any other refusal: its code, and the first line of its message.
+    #[error("clickhouse at {url}: code {code}: {message}")]
+    Refused { url: String, code: u32, message: String },
+    #[error("clickhouse at {url}: {cause}")]
+    Answer { url: String, cause: String },
+}
+
+/// A database on a server.
+#[derive(Clone)]
+pub struct Store {
+    client: driver::Client,
+    url: String,
+    user: String,
+    database: String,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Store({} {}@{})", self.database, self.user, self.url)
+    }
+}
+
+/// The longest message of ClickHouse that is passed on.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+impl Store {
+    /// Opens the store of `config`; the password is read from its file. Nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration has no usable URL or database name, or its password file is
+    /// unreadable.
+    pub fn open(config: &Config) -> Result<Store, Error> {
+        let url = config.url.as_deref().unwrap_or_default();
+        let password = match &config.password_file {
+            None => None,
+            Some(path) => Some(SecretString::from(
+                std::fs::read_to_string(path)
+                    .map_err(|error| Error::PasswordFile { path: path.clone(), error })?
+                    .trim_end_matches(['\r', '\n']),
+            )),
+        };
+        Store::at(url, &config.user, password.as_ref(), &config.database)
+    }
+
+    /// Opens a store whose parts are known.
+    ///
+    /// # Errors
+    ///
+    /// When `url` is no HTTP URL or `database` no plain name.
+    pub fn at(
+        url: &str,
+        user: &str,
+        password: Option<&SecretString>,
+        database: &str,
+    ) -> Result<Store, Error> {
+        let parsed: Option<reqwest::Url> = url.parse().ok();
+        if !parsed.is_some_and(|url| url.scheme() == "http" && url.has_host()) {
+            return Err(Error::Url(url.to_owned()));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if database.is_empty() || !database.chars().all(plain) {
+            return Err(Error::Database(database.to_owned()));
+        }
+        let mut client = driver::Client::default()
+            .with_url(url)
+            .with_user(user)
+            .with_database(database)
+            .with_product_info("bygone", env!("CARGO_PKG_VERSION"));
+        if let Some(password) = password {
+            client = client.with_password(password.expose_secret());
+        }
+        Ok(Store { client, url: url.to_owned(), user: user.to_owned(), database: database.to_owned() })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// A statement to bind and read from. Failures go through [`Store::error`].
+    pub fn query(&self, sql: &str) -> driver::query::Query {
+        self.client.query(sql)
+    }
+
+    /// Runs a statement that answers nothing, without a database selected where `global`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn execute(&self, sql: &str, scope: Scope) -> Result<(), Error> {
+        let client = match scope {
+            Scope::Database => self.client.clone(),
+            // "default" is the one database that every server has.
+            Scope::Server => self.client.clone().with_database("default"),
+        };
+        self.within_limit(client.query_raw(sql).execute()).await
+    }
+
+    /// Whether the server answers and lets us in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.execute("SELECT 1", Scope::Database).await
+    }
+
+    /// Inserts rows that are encoded already. Returns when the server has confirmed all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says. After `Silent` or `Unreachable` the rows may be there or not.
+    pub async fn insert(&self, sql: &str, rows: bytes::Bytes) -> Result<(), Error> {
+        let mut insert = self
+            .client
+            .insert_formatted_with(sql)
+            .with_setting("async_insert", "0")
+            .with_setting("max_execution_time", ANSWER_SECONDS_MAX.to_string());
+        self.within_limit(async move {
+            insert.send(rows).await?;
+            insert.end().await
+        })
+        .await
+    }
+
+    /// Awaits an answer of the driver, within the limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn within_limit<T>(
+        &self,
+        answer: impl Future<Output = driver::error::Result<T>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), answer).await {
+            Ok(answer) => answer.map_err(|error| self.error(error)),
+            Err(_) => Err(Error::Silent { url: self.url.clone() }),
+        }
+    }
+
+    /// Sorts a failure of the driver by what can be done about it.
+    pub fn error(&self, error: driver::error::Error) -> Error {
+        let url = self.url.clone();
+        match error {
+            driver::error::Error::Network(cause) => {
+                Error::Unreachable { url, cause: root_cause(&*cause) }
+            }
+            driver::error::Error::TimedOut => Error::Silent { url },
+            driver::error::Error::BadResponse(text) => match code_of(&text) {
+                Some(192 | 193 | 194 | 516) => Error::Password { url, user: self.user.clone() },
+                Some(81) => Error::NoDatabase { url, database: self.database.clone() },
+                Some(code) => Error::Refused { url, code, message: shortened(&text) },
+                None => Error::Answer { url, cause: shortened(&text) },
+            },
+            other => Error::Answer { url, cause: shortened(&other.to_string()) },
+        }
+    }
+}
+
+/// What a statement speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The database of the store.
+    Database,
+    /// The server; the database need not be there yet.
+    Server,
+}
+
+/// `Code: 516. DB::Exception: ...`
+fn code_of(text: &str) -> Option<u32> {
+    text.strip_prefix("Code: ")?.split('.').next()?.parse().ok()
+}
+
+fn shortened(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.split_once("DB::Exception: ").map_or(line, |(_, message)| message);
+    line.chars().take(MESSAGE_CHARS_MAX).collect()
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

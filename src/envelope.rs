@@ -1,0 +1,189 @@
+//! The envelope: what a source delivered, unwrapped into audit events.
+//!
+//! In: the bytes of one delivery. Out: the events in it, and a [`Rejected`] for every part that
+//! could not be read. There is no failure: a body that holds nothing readable yields no event and
+//! one `Rejected`. Known forms: an `EventList` (with or without `kind`), an Event, an array of
+//! Events, and documents of these kinds after one another (JSON Lines).
+//!
+//! The fast path parses a whole document at once. Where that fails, the slow path finds the
+//! borders of its items by brackets alone and parses each by itself, so that one bad item does not
+//! take the good ones with it.
+//!
+//! Never here: I/O, a clock, and the content of what was rejected: a reason names kind and place.
+
+mod split;
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::audit::{Document, Event, NO_TIME, NOT_AN_EVENT};
+use serde::Deserialize;
+
+/// What one delivery held, in its order.
+#[derive(Debug, Default)]
+pub struct Opened<'a> {
+    pub events: Vec<Event<'a>>,
+    pub rejected: Vec<Rejected>,
+}
+
+/// A part of a delivery that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Where it stands in the delivery, in bytes.
+    pub at: Range<usize>,
+    pub reason: Reason,
+}
+
+/// Why. Never says what was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The JSON grammar is violated, a number is out of range, a string is no Unicode, or
+    /// values that matter are nested over 128 deep.
+    NotJson,
+    /// The input ends inside a value.
+    CutOff,
+    /// JSON, but not an audit event.
+    NotAnEvent,
+    /// An audit event that says neither when it was received nor when it was answered.
+    NoTime,
+    /// An audit event with a field of another type than Kubernetes gives it.
+    Mistyped,
+}
+
+impl Reason {
+    /// The name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::NotJson => "not json",
+            Reason::CutOff => "cut off",
+            Reason::NotAnEvent => "not an audit event",
+            Reason::NoTime => "without a time",
+            Reason::Mistyped => "mistyped field",
+        }
+    }
+
+    /// Messages of category Data print values that they met; only our own are looked at.
+    fn of(error: &serde_json::Error) -> Reason {
+        match error.classify() {
+            serde_json::error::Category::Eof => Reason::CutOff,
+            serde_json::error::Category::Data => {
+                let text = error.to_string();
+                if text.starts_with(NOT_AN_EVENT) {
+                    Reason::NotAnEvent
+                } else if text.starts_with(NO_TIME) {
+                    Reason::NoTime
+                } else {
+                    Reason::Mistyped
+                }
+            }
+            _ => Reason::NotJson,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Unwraps a delivery.
+pub fn open(body: &[u8]) -> Opened<'_> {
+    let mut opened = Opened::default();
+    let mut at = if body.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    while let Some(start) = split::next_value(body, at) {
+        at = match body[start] {
+            b'{' => opened.read_documents(body, start),
+            b'[' => opened.read_array(body, start),
+            _ => opened.reject_line(body, start),
+        };
+    }
+    opened
+}
+
+impl<'a> Opened<'a> {
+    /// Reads documents until the end or the first that fails, which is salvaged.
+    /// Returns where to go on.
+    fn read_documents(&mut self, body: &'a [u8], start: usize) -> usize {
+        let mut documents = serde_json::Deserializer::from_slice(&body[start..]).into_iter();
+        loop {
+            let at = start + documents.byte_offset();
+            match documents.next() {
+                Some(Ok(Document::Event(event))) => self.events.push(*event),
+                Some(Ok(Document::List(events))) => self.events.extend(events),
+                Some(Err(error)) => return self.salvage_document(body, at, &error),
+                None => return body.len(),
+            }
+        }
+    }
+
+    /// Takes what is readable of the document at `start`, which failed with `error`.
+    fn salvage_document(
+        &mut self,
+        body: &'a [u8],
+        start: usize,
+        error: &serde_json::Error,
+    ) -> usize {
+        let Some(start) = split::next_value(body, start) else { return body.len() };
+        if body[start] != b'{' {
+            // Another kind of value follows in a stream of documents.
+            return start;
+        }
+        if let Some(items) = split::items_of(body, start) {
+            return self.salvage_items(body, items);
+        }
+        let end = split::end_of(body, start).or_else(|| split::next_line(body, start));
+        let end = end.unwrap_or(body.len());
+        self.rejected.push(Rejected { at: start..end, reason: Reason::of(error) });
+        end
+    }
+
+    fn read_array(&mut self, body: &'a [u8], start: usize) -> usize {
+        let mut values = serde_json::Deserializer::from_slice(&body[start..]).into_iter();
+        match values.next() {
+            Some(Ok(events)) => {
+                let mut events: Vec<Event> = events;
+                self.events.append(&mut events);
+                start + values.byte_offset()
+            }
+            _ => self.salvage_items(body, start + 1),
+        }
+    }
+
+    /// Reads the items of an array one by one from `at`, which is behind its `[`. Returns where
+    /// the document ends as far as brackets tell.
+    fn salvage_items(&mut self, body: &'a [u8], mut at: usize) -> usize {
+        let first = split::next_value(body, at);
+        while let Some(start) = split::next_value(body, at) {
+            if body[start] == b']' {
+                return split::behind_document(body, start + 1);
+            }
+            let Some(end) = split::end_of(body, start) else {
+                // Its brackets don't close. The next item is looked for by the bytes that the
+                // first one began with: outside of strings they can only stand there.
+                let next = first.and_then(|first| split::next_like(body, first, start));
+                let end = next.unwrap_or(body.len());
+                self.rejected.push(Rejected { at: start..end, reason: Reason::CutOff });
+                at = end;
+                continue;
+            };
+            match Event::deserialize(&mut serde_json::Deserializer::from_slice(&body[start..end])) {
+                Ok(event) => self.events.push(event),
+                Err(error) => self
+                    .rejected
+                    .push(Rejected { at: start..end, reason: Reason::of(&error) }),
+            }
+            at = end;
+        }
+        body.len()
+    }
+
+    fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
+        let end = split::next_line(body, start).unwrap_or(body.len());
+        self.rejected.push(Rejected { at: start..end, reason: Reason::NotJson });
+        end
+    }
+}
+
+#[cfg(test)]
+mod tests;

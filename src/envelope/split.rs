@@ -1,0 +1,100 @@
+//! Finds the borders of JSON values by brackets and quotes alone, without judging the rest.
+
+use memchr::{memchr, memchr2, memmem};
+
+/// How many bytes of an item's beginning the next one is looked for by.
+const LIKENESS_BYTES: usize = 9;
+
+/// The first byte at or behind `at` that is neither white space nor a comma.
+pub fn next_value(body: &[u8], at: usize) -> Option<usize> {
+    let rest = body.get(at..)?;
+    let skipped = rest.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b','))?;
+    Some(at + skipped)
+}
+
+/// The end of the value at `start`; `None` when its brackets or quotes do not close.
+pub fn end_of(body: &[u8], start: usize) -> Option<usize> {
+    let mut open: Vec<u8> = Vec::new();
+    let mut at = start;
+    while let Some(&byte) = body.get(at) {
+        match byte {
+            b'"' => at = end_of_string(body, at)? - 1,
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
+            b'}' | b']' if open.last() == Some(&byte) => {
+                open.pop();
+            }
+            b'}' | b']' if open.is_empty() => return (at > start).then_some(at),
+            b'}' | b']' => return None,
+            b',' | b' ' | b'\t' | b'\r' | b'\n' if open.is_empty() => return Some(at),
+            _ => {}
+        }
+        at += 1;
+        if open.is_empty() && matches!(byte, b'"' | b'}' | b']') {
+            return Some(at);
+        }
+    }
+    (open.is_empty() && at > start).then_some(at)
+}
+
+/// The byte behind the string whose opening quote is at `start`.
+fn end_of_string(body: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        at += memchr2(b'"', b'\\', body.get(at..)?)?;
+        if body[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// Behind the `[` of the member `items` of the object at `start`, where it has one.
+pub fn items_of(body: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        at = next_value(body, at)?;
+        if body[at] != b'"' {
+            return None;
+        }
+        let key = at..end_of_string(body, at)?;
+        at = next_value(body, key.end)?;
+        if body[at] != b':' {
+            return None;
+        }
+        at = next_value(body, at + 1)?;
+        if &body[key] == b"\"items\"" {
+            return (body[at] == b'[').then_some(at + 1);
+        }
+        at = end_of(body, at)?;
+    }
+}
+
+/// Behind the rest of the object whose member ended at `at`.
+pub fn behind_document(body: &[u8], mut at: usize) -> usize {
+    while let Some(next) = next_value(body, at) {
+        match body[next] {
+            b'}' => return next + 1,
+            // The next document: this one was an array by itself.
+            b'{' | b'[' => return next,
+            b':' => at = next + 1,
+            _ => match end_of(body, next) {
+                Some(end) => at = end,
+                None => break,
+            },
+        }
+    }
+    body.len()
+}
+
+/// The beginning of the next line.
+pub fn next_line(body: &[u8], at: usize) -> Option<usize> {
+    memchr(b'\n', &body[at..]).map(|found| at + found + 1)
+}
+
+/// The next place behind `at` that reads, after a comma, like the value at `first`.
+pub fn next_like(body: &[u8], first: usize, at: usize) -> Option<usize> {
+    let mut needle = vec![b','];
+    needle.extend(body[first..].iter().take(LIKENESS_BYTES));
+    memmem::find(&body[at + 1..], &needle).map(|found| at + 1 + found + 1)
+}

@@ -1,0 +1,132 @@
+//! Container instances, from the statuses of a pod.
+
+use sha2::{Digest, Sha256};
+
+use crate::audit::{ContainerStatus, PodSpec, PodStatus, Terminated};
+use crate::rows::{ContainerKind, Ended, Fact, Facts, Image, seconds};
+
+/// Appends a fact for each instance that the statuses speak of. Containers without an ID never
+/// started and are no instances.
+pub(super) fn facts(
+    identity: &Fact,
+    spec: Option<&PodSpec>,
+    status: &PodStatus,
+    facts: &mut Facts,
+) {
+    let lists = [
+        (&status.init_container_statuses, ContainerKind::Init),
+        (&status.container_statuses, ContainerKind::App),
+        (&status.ephemeral_container_statuses, ContainerKind::Ephemeral),
+    ];
+    for (list, kind) in lists {
+        for container in list.iter().flatten() {
+            let kind = match kind {
+                ContainerKind::Init if is_sidecar(spec, &container.name) => ContainerKind::Sidecar,
+                kind => kind,
+            };
+            let base = Fact { container: &container.name, kind, ..identity.clone() };
+            current(&base, container, facts);
+            previous(&base, container, facts);
+        }
+    }
+}
+
+/// A restartable init container (`restartPolicy: Always`) is a sidecar.
+fn is_sidecar(spec: Option<&PodSpec>, name: &str) -> bool {
+    spec.and_then(|spec| spec.init_containers.as_ref()).into_iter().flatten().any(|container| {
+        *container.name == *name && &*container.restart_policy == "Always"
+    })
+}
+
+/// The instance that the status is about. A terminated state without an ID of its own tells of no
+/// instance: the kubelet made it up (`ContainerStatusUnknown`).
+fn current(base: &Fact, container: &ContainerStatus, facts: &mut Facts) {
+    let state = container.state.as_ref();
+    let terminated = state
+        .and_then(|state| state.terminated.as_ref())
+        .filter(|terminated| !terminated.container_id.is_empty());
+    let text = match terminated {
+        Some(terminated) => &*terminated.container_id,
+        None => &*container.container_id,
+    };
+    let Some(id) = Id::parse(text) else { return };
+    let running = state.and_then(|state| state.running.as_ref());
+    facts.push(&Fact {
+        container_id: id.key,
+        container_id_text: id.text,
+        runtime: id.runtime,
+        image: Some(Image { image: &container.image, image_id: &container.image_id }),
+        restart: container.restart_count.unwrap_or(0),
+        started_at: seconds(match terminated {
+            Some(terminated) => terminated.started_at,
+            None => running.and_then(|running| running.started_at),
+        }),
+        ended: terminated.map(ended),
+        ..base.clone()
+    });
+}
+
+/// The instance before, from `lastState`. While the container waits for its restart that is the
+/// same one as `containerID` names, or none is named: then `restartCount` is still its number.
+fn previous(base: &Fact, container: &ContainerStatus, facts: &mut Facts) {
+    let Some(terminated) =
+        container.last_state.as_ref().and_then(|state| state.terminated.as_ref())
+    else {
+        return;
+    };
+    let Some(id) = Id::parse(&terminated.container_id) else { return };
+    let restarts = container.restart_count.unwrap_or(0);
+    let named = &*container.container_id;
+    let is_current = named.is_empty() || *named == *terminated.container_id;
+    facts.push(&Fact {
+        container_id: id.key,
+        container_id_text: id.text,
+        runtime: id.runtime,
+        restart: if is_current { restarts } else { restarts.saturating_sub(1) },
+        started_at: seconds(terminated.started_at),
+        ended: Some(ended(terminated)),
+        ..base.clone()
+    });
+}
+
+fn ended<'a>(terminated: &'a Terminated) -> Ended<'a> {
+    Ended {
+        finished_at: seconds(terminated.finished_at),
+        exit_code: terminated.exit_code.unwrap_or(0),
+        signal: terminated.signal.unwrap_or(0),
+        reason: &terminated.reason,
+    }
+}
+
+/// A container ID, taken apart.
+struct Id<'a> {
+    key: [u8; 32],
+    runtime: &'a str,
+    /// Empty where the key says it all.
+    text: &'a str,
+}
+
+impl<'a> Id<'a> {
+    /// Reads `runtime://id`; nothing where the ID is empty.
+    fn parse(text: &'a str) -> Option<Id<'a>> {
+        let (runtime, id) = text.split_once("://").unwrap_or(("", text));
+        if id.is_empty() {
+            return None;
+        }
+        Some(match hex32(id) {
+            Some(key) => Id { key, runtime, text: "" },
+            None => Id { key: Sha256::digest(id).into(), runtime, text: id },
+        })
+    }
+}
+
+fn hex32(text: &str) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+    let mut key = [0; 32];
+    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = (high * 16 + low) as u8;
+    }
+    Some(key)
+}

@@ -1,0 +1,49 @@
+//! The workload of a pod: the top owner that the pod itself lets us know.
+
+use crate::audit::Metadata;
+use crate::rows::Owner;
+
+/// A CronJob names its Jobs after the minute, since the epoch, that they were scheduled for
+/// (`getJobFromTemplate2` in its controller). A pod that begins longer after that minute than this
+/// is not taken for one: the number is then somebody's own (a date, a build).
+const SCHEDULE_AGE_SECONDS_MAX: i64 = 30 * 24 * 3600;
+
+/// The controlling owner of the pod, where it has one.
+///
+/// A ReplicaSet of a Deployment is named after it and the `pod-template-hash` that its pods carry
+/// as a label. So the workload above can be told without having seen the owner, and
+/// the fact says that it was inferred.
+pub(super) fn of<'a>(metadata: &'a Metadata) -> Option<Owner<'a>> {
+    let owner = metadata
+        .owner_references
+        .iter()
+        .flatten()
+        .find(|owner| owner.controller == Some(true) && !owner.name.is_empty())?;
+    let above = match &*owner.kind {
+        "ReplicaSet" => deployment(metadata, &owner.name).map(|name| ("Deployment", name)),
+        "Job" => cron_job(metadata, &owner.name).map(|name| ("CronJob", name)),
+        _ => None,
+    };
+    let (workload_kind, workload) = above.unwrap_or((&owner.kind, &owner.name));
+    Some(Owner {
+        kind: &owner.kind,
+        name: &owner.name,
+        workload_kind,
+        workload,
+        inferred: above.is_some(),
+    })
+}
+
+fn deployment<'a>(metadata: &Metadata, replica_set: &'a str) -> Option<&'a str> {
+    let (_, hash) = metadata.labels.iter().find(|(key, _)| &**key == "pod-template-hash")?;
+    let name = replica_set.strip_suffix(&**hash)?.strip_suffix('-')?;
+    (!hash.is_empty() && !name.is_empty()).then_some(name)
+}
+
+fn cron_job<'a>(metadata: &Metadata, job: &'a str) -> Option<&'a str> {
+    let (name, digits) = job.rsplit_once('-')?;
+    let minutes: i64 = digits.parse().ok()?;
+    let age = metadata.creation_timestamp?.as_second() - minutes.checked_mul(60)?;
+    let plausible = (-60..=SCHEDULE_AGE_SECONDS_MAX).contains(&age);
+    (plausible && !name.is_empty()).then_some(name)
+}

@@ -1,0 +1,122 @@
+//! Questions about the history, and their answers.
+//!
+//! In: a [`Question`]: a scope, a time, filters, a limit. Out: an [`Answer`]: typed rows in a stable
+//! order, oldest first, and whether more follow. Every surface (CLI, REST) asks the same way and
+//! uses the same names.
+//!
+//! The order is by start, then by what makes a row unique; a cursor is the place of the last row in
+//! it. Rows are streamed: an answer of a million rows takes no more memory than one of ten.
+//!
+//! Never here: printing, and anything that writes.
+
+mod filter;
+mod model;
+mod sql;
+
+use std::sync::Arc;
+
+pub use filter::{Labels, ParseError, Requirement, Workload};
+pub use model::{Container, Life, Pod, Time};
+pub use sql::Answer;
+
+use crate::clickhouse::Store;
+use jiff::Timestamp;
+
+/// The most rows of one answer.
+pub const ROWS_MAX: u64 = 1_000_000;
+
+/// What is asked. The default asks for everything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Question {
+    pub cluster: Option<String>,
+    /// None means all of them.
+    pub namespaces: Vec<String>,
+    pub time: Window,
+    /// The pod's name, or a prefix of it where it ends in `*`; any of them.
+    pub names: Vec<String>,
+    pub labels: Labels,
+    pub workload: Option<Workload>,
+    pub node: Option<String>,
+    /// A part of the image's name or of its ID.
+    pub image: Option<String>,
+    /// An address that the pod had.
+    pub ip: Option<std::net::IpAddr>,
+    /// The beginning of a container ID; any case, with or without `runtime://`.
+    pub container_id: Option<String>,
+    pub uid: Option<uuid::Uuid>,
+    /// At most [`ROWS_MAX`]; `None` is that.
+    pub limit: Option<u64>,
+    pub cursor: Option<Cursor>,
+}
+
+/// Half-open: lives that have an instant of `[since, until)` in common. `None` is unbounded.
+///
+/// Times that Kubernetes keeps in whole seconds count as that whole second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+impl Window {
+    /// The lives at an instant.
+    pub fn at(instant: Timestamp) -> Window {
+        let until = instant.checked_add(jiff::Span::new().microseconds(1)).unwrap_or(instant);
+        Window { since: Some(instant), until: Some(until) }
+    }
+}
+
+/// The place behind a row in the order of an answer. Opaque; what `Display` prints, `FromStr` reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Microseconds since the epoch.
+    start: i64,
+    pod_uid: uuid::Uuid,
+    container: String,
+    container_id: String,
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Cursor { start, pod_uid, container, container_id } = self;
+        write!(f, "{start}.{pod_uid}.{container}.{container_id}")
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Cursor, ParseError> {
+        let parse = || {
+            let mut parts = text.splitn(4, '.');
+            Some(Cursor {
+                start: parts.next()?.parse().ok()?,
+                pod_uid: parts.next()?.parse().ok()?,
+                container: parts.next()?.to_owned(),
+                container_id: parts.next()?.to_owned(),
+            })
+        };
+        parse().ok_or_else(|| {
+            ParseError(format!("cursor {text:?} is none: take it as a former answer printed it"))
+        })
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("limit {0} is over the maximum of {ROWS_MAX}")]
+    Limit(u64),
+    #[error(transparent)]
+    Store(#[from] crate::clickhouse::Error),
+}
+
+/// Asks for container instances or pods: `answer::<Container>(..)`, `answer::<Pod>(..)`.
+///
+/// # Errors
+///
+/// When the limit is too high, or ClickHouse can't be reached or refuses. Once rows flow, a failure
+/// comes from [`Answer::next`].
+pub fn answer<L: Life>(store: &Arc<Store>, question: &Question) -> Result<Answer<L>, Error> {
+    sql::ask(store, question)
+}

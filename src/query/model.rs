@@ -1,0 +1,133 @@
+//! The rows of answers. Their fields and the order of these are the same on every surface.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::sql;
+
+/// A kind of row that can be asked for.
+pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
+    /// The name in commands, in paths of the API, and of the view.
+    const PLURAL: &'static str;
+    #[doc(hidden)]
+    type Row: sql::Row<Self>;
+}
+
+/// One container instance; a restart is another one. Absent is `null`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Container {
+    pub cluster: String,
+    pub namespace: String,
+    pub workload_kind: Option<String>,
+    /// The top owner that is known: a ReplicaSet's Deployment, a Job's CronJob.
+    pub workload: Option<String>,
+    pub pod: String,
+    pub pod_uid: uuid::Uuid,
+    pub container: String,
+    /// `app`, `init`, `sidecar` or `ephemeral`.
+    pub kind: String,
+    /// Without `runtime://`.
+    pub container_id: String,
+    pub runtime: Option<String>,
+    /// As the node resolved it.
+    pub image: Option<String>,
+    pub image_id: Option<String>,
+    pub node: Option<String>,
+    /// Every address that its pod had, in order of first sight.
+    pub pod_ips: Vec<String>,
+    pub restart: u32,
+    pub started_at: Option<Time>,
+    /// Without `end_seen` the removal of its pod. `None` lives.
+    pub ended_at: Option<Time>,
+    pub end_seen: bool,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub reason: Option<String>,
+    pub pod_created_at: Option<Time>,
+    pub pod_removed_at: Option<Time>,
+    pub ended_by: Option<String>,
+    pub ended_why: Option<String>,
+    pub ended_cause: Option<String>,
+    pub unknown: Vec<String>,
+}
+
+impl Life for Container {
+    const PLURAL: &'static str = "containers";
+    type Row = sql::ContainerRow;
+}
+
+/// One pod, from creation to removal of its uid. Absent is `null`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pod {
+    pub cluster: String,
+    pub namespace: String,
+    pub workload_kind: Option<String>,
+    /// The top owner that is known: a ReplicaSet's Deployment, a Job's CronJob.
+    pub workload: Option<String>,
+    pub pod: String,
+    pub pod_uid: uuid::Uuid,
+    pub node: Option<String>,
+    /// Every address that it had, in order of first sight.
+    pub pod_ips: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+    pub service_account: Option<String>,
+    pub created_at: Option<Time>,
+    pub created_by: Option<String>,
+    pub scheduled_at: Option<Time>,
+    pub started_at: Option<Time>,
+    pub delete_asked_at: Option<Time>,
+    pub delete_asked_by: Option<String>,
+    /// `None` lives.
+    pub removed_at: Option<Time>,
+    pub phase: Option<String>,
+    pub ended_by: Option<String>,
+    pub ended_why: Option<String>,
+    pub ended_cause: Option<String>,
+    /// Container instances that are known.
+    pub containers: u64,
+    /// Sum over the containers of their highest restart number.
+    pub restarts: u64,
+    pub unknown: Vec<String>,
+}
+
+impl Life for Pod {
+    const PLURAL: &'static str = "pods";
+    type Row = sql::PodRow;
+}
+
+/// An instant with the precision that is known: whole seconds from inside of Kubernetes objects,
+/// microseconds from audit events. Its text is RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time {
+    pub instant: Timestamp,
+    pub whole_seconds: bool,
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if self.whole_seconds {
+            write!(f, "{:.0}", self.instant)
+        } else {
+            write!(f, "{:.6}", self.instant)
+        }
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let instant = text.parse().map_err(de::Error::custom)?;
+        Ok(Time { instant, whole_seconds: !text.contains('.') })
+    }
+}

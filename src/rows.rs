@@ -1,0 +1,19 @@
+//! The tables' rows and how they are encoded.
+//!
+//! In: facts as Rust values. Out: their bytes in ClickHouse's RowBinary, in the order of the
+//! columns that [`Table`] names. The tables themselves stand in `schema/`.
+//!
+//! This room is a leaf: no I/O, no other room, nothing that can fail. Values that a column
+//! cannot hold are the callers' to leave out (see [`seconds`] and [`microseconds`]).
+
+mod fact;
+mod rowbinary;
+
+pub use fact::{ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, seconds, microseconds};
+
+/// A table as an INSERT names it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    pub name: &'static str,
+    pub columns: &'static [&'static str],
+}

@@ -1,0 +1,253 @@
+//! Rows of the table `facts` (`schema/001_facts.sql`).
+
+use std::net::Ipv6Addr;
+
+use jiff::Timestamp;
+
+use super::Table;
+use super::rowbinary as put;
+
+/// The columns that [`Facts`] encodes, in its order.
+pub const FACTS: Table = Table {
+    name: "facts",
+    columns: &[
+        "cluster",
+        "namespace",
+        "pod_uid",
+        "container",
+        "container_id",
+        "event_at",
+        "pod",
+        "node",
+        "host_network",
+        "service_account",
+        "owner",
+        "labels",
+        "phase",
+        "pod_ips",
+        "created_at",
+        "created_by",
+        "scheduled_at",
+        "pod_started_at",
+        "delete_asked",
+        "removed_at",
+        "kind",
+        "runtime",
+        "container_id_text",
+        "image",
+        "restart",
+        "started_at",
+        "ended",
+    ],
+};
+
+/// "Never" where the smallest time wins: 2200-01-01, in microseconds.
+const NEVER: i64 = 7_258_118_400_000_000;
+
+/// One row: what one event says of one pod, or of one of its container instances.
+/// Whatever is left at its default says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Fact<'a> {
+    pub cluster: &'a str,
+    pub namespace: &'a str,
+    pub pod_uid: u128,
+    /// Empty in a row about the pod itself.
+    pub container: &'a str,
+    /// See `container_id` in the DDL; zeros in a row about the pod.
+    pub container_id: [u8; 32],
+    /// Microseconds since the epoch.
+    pub event_at: i64,
+    /// The resourceVersion of the object that this was read from; 0 where it had none.
+    pub version: u64,
+
+    pub pod: &'a str,
+    pub node: &'a str,
+    pub host_network: bool,
+    pub service_account: &'a str,
+    pub owner: Option<Owner<'a>>,
+    /// Sorted by key. `None` says nothing; an empty list says that there are none.
+    pub labels: Option<&'a [(&'a str, &'a str)]>,
+    pub phase: &'a str,
+    /// IPv4 as `::ffff:a.b.c.d`, in the order of `status.podIPs`.
+    pub pod_ips: &'a [Ipv6Addr],
+    /// Seconds since the epoch; 0 is unknown, here and below.
+    pub created_at: u32,
+    pub created_by: Option<(&'a str, &'a str)>,
+    /// Microseconds since the epoch; 0 is unknown, here and below.
+    pub scheduled_at: i64,
+    pub pod_started_at: u32,
+    /// When, the account, and the account that it impersonated.
+    pub delete_asked: Option<(i64, &'a str, &'a str)>,
+    pub removed_at: i64,
+
+    pub kind: ContainerKind,
+    pub runtime: &'a str,
+    pub container_id_text: &'a str,
+    pub image: Option<Image<'a>>,
+    pub restart: u32,
+    pub started_at: u32,
+    pub ended: Option<Ended<'a>>,
+}
+
+/// The controlling owner, and the workload above it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner<'a> {
+    pub kind: &'a str,
+    pub name: &'a str,
+    pub workload_kind: &'a str,
+    pub workload: &'a str,
+    /// Whether the workload was told from the owner's name rather than from its owner.
+    pub inferred: bool,
+}
+
+/// What the node runs, not what the spec asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image<'a> {
+    pub image: &'a str,
+    pub image_id: &'a str,
+}
+
+/// One report of an instance's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended<'a> {
+    /// Seconds since the epoch; 0 where the report has no time.
+    pub finished_at: u32,
+    pub exit_code: i32,
+    pub signal: i32,
+    pub reason: &'a str,
+}
+
+/// The numbers of the column `kind`. A restartable init container is a sidecar; the greater number
+/// wins, so one that is known from statuses alone becomes a sidecar when its spec is seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContainerKind {
+    #[default]
+    None = 0,
+    App = 1,
+    Init = 2,
+    Sidecar = 3,
+    Ephemeral = 4,
+}
+
+/// Encoded rows of `facts`.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    bytes: Vec<u8>,
+    rows: usize,
+}
+
+impl Facts {
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// RowBinary.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    pub fn append(&mut self, other: Facts) {
+        if self.bytes.is_empty() {
+            *self = other;
+        } else {
+            self.bytes.extend_from_slice(&other.bytes);
+            self.rows += other.rows;
+        }
+    }
+
+    pub fn push(&mut self, fact: &Fact) {
+        let out = &mut self.bytes;
+        put::string(out, fact.cluster);
+        put::string(out, fact.namespace);
+        put::uuid(out, fact.pod_uid);
+        put::string(out, fact.container);
+        out.extend_from_slice(&fact.container_id);
+        put::i64(out, fact.event_at);
+        pod_columns(out, fact);
+        container_columns(out, fact);
+        self.rows += 1;
+    }
+}
+
+fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
+    put::string(out, fact.pod);
+    put::string(out, fact.node);
+    put::u8(out, fact.host_network.into());
+    put::string(out, fact.service_account);
+    newest(out, fact, fact.owner.is_some());
+    let owner = fact.owner.as_ref();
+    put::string(out, owner.map_or("", |owner| owner.kind));
+    put::string(out, owner.map_or("", |owner| owner.name));
+    put::string(out, owner.map_or("", |owner| owner.workload_kind));
+    put::string(out, owner.map_or("", |owner| owner.workload));
+    put::u8(out, owner.is_some_and(|owner| owner.inferred).into());
+    newest(out, fact, fact.labels.is_some());
+    let labels = fact.labels.unwrap_or_default();
+    put::varint(out, labels.len());
+    for (key, value) in labels {
+        put::string(out, key);
+        put::string(out, value);
+    }
+    newest(out, fact, !fact.phase.is_empty());
+    put::string(out, fact.phase);
+    put::varint(out, fact.pod_ips.len());
+    for (place, ip) in fact.pod_ips.iter().enumerate() {
+        out.extend_from_slice(&ip.octets());
+        // resourceVersions are etcd revisions and far below 2^60.
+        put::u64(out, fact.version.saturating_mul(16).saturating_add(place.min(15) as u64));
+    }
+    put::u32(out, fact.created_at);
+    let (user, acting_as) = fact.created_by.unwrap_or_default();
+    put::string(out, user);
+    put::string(out, acting_as);
+    put::i64(out, fact.scheduled_at);
+    put::u32(out, fact.pod_started_at);
+    let (at, user, acting_as) = fact.delete_asked.unwrap_or((NEVER, "", ""));
+    put::i64(out, at);
+    put::string(out, user);
+    put::string(out, acting_as);
+    put::i64(out, fact.removed_at);
+}
+
+fn container_columns(out: &mut Vec<u8>, fact: &Fact) {
+    put::u8(out, fact.kind as u8);
+    put::string(out, fact.runtime);
+    put::string(out, fact.container_id_text);
+    newest(out, fact, fact.image.is_some());
+    put::string(out, fact.image.map_or("", |image| image.image));
+    put::string(out, fact.image.map_or("", |image| image.image_id));
+    put::u32(out, fact.restart);
+    put::u32(out, fact.started_at);
+    put::u8(out, fact.ended.is_some().into());
+    put::u32(out, fact.ended.map_or(0, |ended| ended.finished_at));
+    newest(out, fact, fact.ended.is_some());
+    put::i32(out, fact.ended.map_or(0, |ended| ended.exit_code));
+    put::i32(out, fact.ended.map_or(0, |ended| ended.signal));
+    put::string(out, fact.ended.map_or("", |ended| ended.reason));
+}
+
+/// The first two elements of a tuple that merges by its newest state.
+fn newest(out: &mut Vec<u8>, fact: &Fact, said: bool) {
+    put::u64(out, if said { fact.version } else { 0 });
+    put::i64(out, if said { fact.event_at } else { 0 });
+}
+
+/// A time as a `DateTime` column holds it: seconds since the epoch, to 2106. Outside of that it is
+/// unknown (0).
+pub fn seconds(time: Option<Timestamp>) -> u32 {
+    time.and_then(|time| u32::try_from(time.as_second()).ok()).unwrap_or(0)
+}
+
+/// A time as a `DateTime64(6)` column holds it: microseconds since the epoch. Times before 1970 and
+/// from 2200 on are unknown (0).
+pub fn microseconds(time: Option<Timestamp>) -> i64 {
+    time.map(Timestamp::as_microsecond).filter(|at| (0..NEVER).contains(at)).unwrap_or(0)
+}

@@ -1,0 +1,180 @@
+//! The schema: the numbered migrations of `schema/`, and which of them a database has.
+//!
+//! In: a [`Store`]. Out: its version, or the migrations applied to it. Migrations run in their
+//! order and are never edited once released. Each may be run again after it broke off half-way.
+//!
+//! Not here: what the tables mean (`schema/`), and when a schema is applied (`cli`).
+
+use serde::Deserialize;
+
+use crate::clickhouse::{Error as StoreError, Scope, Store};
+
+/// One file of `schema/`.
+#[derive(Debug)]
+pub struct Migration {
+    pub version: u32,
+    pub name: &'static str,
+    sql: &'static str,
+}
+
+macro_rules! migrations {
+    ($($version:literal $name:literal,)*) => {
+        [$(Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../schema/", $name, ".sql")),
+        },)*]
+    };
+}
+
+/// All migrations of this build, by version from 1 on.
+pub const MIGRATIONS: [Migration; 2] = migrations! {
+    1 "001_facts",
+    2 "002_views",
+};
+
+/// The version that this build reads and writes.
+pub const VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+const VERSIONS: &str = "\
+CREATE TABLE IF NOT EXISTS schema_versions
+(
+    version    UInt32,
+    name       String,
+    applied_at DateTime('UTC') DEFAULT now('UTC')
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY version
+COMMENT 'migrations of bygone that were applied'";
+
+/// Why a schema can't be used or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "database {database} at {url} has no schema of bygone: run \"bygone schema apply\""
+    )]
+    Absent { url: String, database: String },
+    #[error(
+        "schema of database {database} at {url} is version {found}, this build needs {VERSION}: \
+         run \"bygone schema apply\""
+    )]
+    Older { url: String, database: String, found: u32 },
+    #[error(
+        "schema of database {database} at {url} is version {found}, this build knows {VERSION}: \
+         use a newer bygone"
+    )]
+    Newer { url: String, database: String, found: u32 },
+    #[error("migration {name} failed: {cause}")]
+    Migration { name: &'static str, cause: StoreError },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Deserialize, driver::Row)]
+struct Version {
+    version: u32,
+}
+
+use ::clickhouse as driver;
+
+impl Migration {
+    /// The statements of this migration for a database.
+    ///
+    /// The files name the database `bygone` only where ClickHouse does not fill it in by itself.
+    pub fn statements(&self, database: &str) -> impl Iterator<Item = String> {
+        let rendered = self.sql.replace("bygone.", &format!("{database}."));
+        let statements: Vec<String> =
+            rendered.split(";\n").map(|sql| sql.trim().to_owned()).collect();
+        statements.into_iter().filter(|sql| !sql.is_empty())
+    }
+
+    /// The file as it would be applied.
+    pub fn text(&self, database: &str) -> String {
+        self.sql.replace("bygone.", &format!("{database}."))
+    }
+}
+
+/// The version that the database has: 0 where it has no schema of ours.
+///
+/// # Errors
+///
+/// When ClickHouse can't be asked.
+pub async fn version(store: &Store) -> Result<u32, StoreError> {
+    let newest = "SELECT max(version) AS version FROM schema_versions";
+    match store.within_limit(store.query(newest).fetch_one::<Version>()).await {
+        Ok(row) => Ok(row.version),
+        Err(StoreError::NoDatabase { .. } | StoreError::Refused { code: UNKNOWN_TABLE, .. }) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// ClickHouse: `UNKNOWN_TABLE`.
+const UNKNOWN_TABLE: u32 = 60;
+
+/// Makes sure that the database has the schema of this build.
+///
+/// # Errors
+///
+/// When it has another one, or ClickHouse can't be asked.
+pub async fn check(store: &Store) -> Result<(), Error> {
+    let (url, database) = (store.url().to_owned(), store.database().to_owned());
+    match version(store).await? {
+        VERSION => Ok(()),
+        0 => Err(Error::Absent { url, database }),
+        found if found < VERSION => Err(Error::Older { url, database, found }),
+        found => Err(Error::Newer { url, database, found }),
+    }
+}
+
+/// Brings the database to the version of this build. Returns the names of what was applied.
+///
+/// # Errors
+///
+/// When the database is newer than this build, or a statement fails; what was applied before that
+/// stays, and the next call goes on there.
+pub async fn apply(store: &Store) -> Result<Vec<&'static str>, Error> {
+    let database = store.database();
+    store.execute(&format!("CREATE DATABASE IF NOT EXISTS {database}"), Scope::Server).await?;
+    store.execute(VERSIONS, Scope::Database).await?;
+    let found = version(store).await?;
+    if found > VERSION {
+        let url = store.url().to_owned();
+        return Err(Error::Newer { url, database: database.to_owned(), found });
+    }
+    let mut applied = Vec::new();
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
+        for sql in migration.statements(database) {
+            store.execute(&sql, Scope::Database).await.map_err(|cause| Error::Migration {
+                name: migration.name,
+                cause,
+            })?;
+        }
+        let Migration { version, name, .. } = migration;
+        let done = format!("INSERT INTO schema_versions (version, name) VALUES ({version}, '{name}')");
+        store.execute(&done, Scope::Database).await?;
+        applied.push(migration.name);
+    }
+    Ok(applied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_schema_is_a_migration_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schema");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".sql").map(str::to_owned))
+            .collect();
+        files.sort();
+        let names: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
+        assert_eq!(files, names);
+        for (place, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version as usize, place + 1);
+            assert!(migration.name.starts_with(&format!("{:03}_", migration.version)));
+        }
+    }
+}
