@@ -19,6 +19,6 @@ pub use event::{
 };
 pub use json::{Lenient, Text, time};
 pub use pod::{
-    Binding, ContainerState, ContainerStatus, DeleteOptions, Metadata, Object,
-    OwnerReference, PodSpec, PodStatus, Terminated,
+    Binding, ContainerState, ContainerStatus, DeleteOptions, Metadata, Object, OwnerReference,
+    PodSpec, PodStatus, Terminated,
 };

@@ -49,7 +49,10 @@ pub enum Error {
     #[error("database name {0:?} is not one: letters, digits and _ are allowed")]
     Database(String),
     #[error("password file {}: {error}", path.display())]
-    PasswordFile { path: PathBuf, error: std::io::Error },
+    PasswordFile {
+        path: PathBuf,
+        error: std::io::Error,
+    },
     #[error("clickhouse at {url} cannot be reached: {cause}")]
     Unreachable { url: String, cause: String },
     #[error("clickhouse at {url} did not answer within {ANSWER_SECONDS_MAX} s")]
@@ -63,7 +66,11 @@ pub enum Error {
     NoDatabase { url: String, database: String },
     /// Any other refusal: its code, and the first line of its message.
     #[error("clickhouse at {url}: code {code}: {message}")]
-    Refused { url: String, code: u32, message: String },
+    Refused {
+        url: String,
+        code: u32,
+        message: String,
+    },
     #[error("clickhouse at {url}: {cause}")]
     Answer { url: String, cause: String },
 }
@@ -99,7 +106,10 @@ impl Store {
             None => None,
             Some(path) => Some(SecretString::from(
                 std::fs::read_to_string(path)
-                    .map_err(|error| Error::PasswordFile { path: path.clone(), error })?
+                    .map_err(|error| Error::PasswordFile {
+                        path: path.clone(),
+                        error,
+                    })?
                     .trim_end_matches(['\r', '\n']),
             )),
         };
@@ -133,7 +143,12 @@ impl Store {
         if let Some(password) = password {
             client = client.with_password(password.expose_secret());
         }
-        Ok(Store { client, url: url.to_owned(), user: user.to_owned(), database: database.to_owned() })
+        Ok(Store {
+            client,
+            url: url.to_owned(),
+            user: user.to_owned(),
+            database: database.to_owned(),
+        })
     }
 
     pub fn url(&self) -> &str {
@@ -201,7 +216,9 @@ impl Store {
     ) -> Result<T, Error> {
         match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), answer).await {
             Ok(answer) => answer.map_err(|error| self.error(error)),
-            Err(_) => Err(Error::Silent { url: self.url.clone() }),
+            Err(_) => Err(Error::Silent {
+                url: self.url.clone(),
+            }),
         }
     }
 
@@ -209,17 +226,34 @@ impl Store {
     pub fn error(&self, error: driver::error::Error) -> Error {
         let url = self.url.clone();
         match error {
-            driver::error::Error::Network(cause) => {
-                Error::Unreachable { url, cause: root_cause(&*cause) }
-            }
+            driver::error::Error::Network(cause) => Error::Unreachable {
+                url,
+                cause: root_cause(&*cause),
+            },
             driver::error::Error::TimedOut => Error::Silent { url },
             driver::error::Error::BadResponse(text) => match code_of(&text) {
-                Some(192 | 193 | 194 | 516) => Error::Password { url, user: self.user.clone() },
-                Some(81) => Error::NoDatabase { url, database: self.database.clone() },
-                Some(code) => Error::Refused { url, code, message: shortened(&text) },
-                None => Error::Answer { url, cause: shortened(&text) },
+                Some(192 | 193 | 194 | 516) => Error::Password {
+                    url,
+                    user: self.user.clone(),
+                },
+                Some(81) => Error::NoDatabase {
+                    url,
+                    database: self.database.clone(),
+                },
+                Some(code) => Error::Refused {
+                    url,
+                    code,
+                    message: shortened(&text),
+                },
+                None => Error::Answer {
+                    url,
+                    cause: shortened(&text),
+                },
             },
-            other => Error::Answer { url, cause: shortened(&other.to_string()) },
+            other => Error::Answer {
+                url,
+                cause: shortened(&other.to_string()),
+            },
         }
     }
 }
@@ -240,7 +274,9 @@ fn code_of(text: &str) -> Option<u32> {
 
 fn shortened(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    let line = line.split_once("DB::Exception: ").map_or(line, |(_, message)| message);
+    let line = line
+        .split_once("DB::Exception: ")
+        .map_or(line, |(_, message)| message);
     line.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 

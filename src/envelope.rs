@@ -90,7 +90,11 @@ impl fmt::Display for Reason {
 /// Unwraps a delivery.
 pub fn open(body: &[u8]) -> Opened<'_> {
     let mut opened = Opened::default();
-    let mut at = if body.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut at = if body.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
     while let Some(start) = split::next_value(body, at) {
         at = match body[start] {
             b'{' => opened.read_documents(body, start),
@@ -124,7 +128,9 @@ impl<'a> Opened<'a> {
         start: usize,
         error: &serde_json::Error,
     ) -> usize {
-        let Some(start) = split::next_value(body, start) else { return body.len() };
+        let Some(start) = split::next_value(body, start) else {
+            return body.len();
+        };
         if body[start] != b'{' {
             // Another kind of value follows in a stream of documents.
             return start;
@@ -134,7 +140,10 @@ impl<'a> Opened<'a> {
         }
         let end = split::end_of(body, start).or_else(|| split::next_line(body, start));
         let end = end.unwrap_or(body.len());
-        self.rejected.push(Rejected { at: start..end, reason: Reason::of(error) });
+        self.rejected.push(Rejected {
+            at: start..end,
+            reason: Reason::of(error),
+        });
         end
     }
 
@@ -163,24 +172,42 @@ impl<'a> Opened<'a> {
                 // first one began with: outside of strings they can only stand there.
                 let next = first.and_then(|first| split::next_like(body, first, start));
                 let end = next.unwrap_or(body.len());
-                self.rejected.push(Rejected { at: start..end, reason: Reason::CutOff });
+                self.rejected.push(Rejected {
+                    at: start..end,
+                    reason: Reason::CutOff,
+                });
                 at = end;
                 continue;
             };
             match Event::deserialize(&mut serde_json::Deserializer::from_slice(&body[start..end])) {
                 Ok(event) => self.events.push(event),
-                Err(error) => self
-                    .rejected
-                    .push(Rejected { at: start..end, reason: Reason::of(&error) }),
+                Err(error) => self.rejected.push(Rejected {
+                    at: start..end,
+                    reason: Reason::of(&error),
+                }),
             }
             at = end;
+        }
+        // The list has no end. What may have followed its last item is not known.
+        if self
+            .rejected
+            .last()
+            .is_none_or(|last| last.at.end < body.len())
+        {
+            self.rejected.push(Rejected {
+                at: body.len()..body.len(),
+                reason: Reason::CutOff,
+            });
         }
         body.len()
     }
 
     fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
         let end = split::next_line(body, start).unwrap_or(body.len());
-        self.rejected.push(Rejected { at: start..end, reason: Reason::NotJson });
+        self.rejected.push(Rejected {
+            at: start..end,
+            reason: Reason::NotJson,
+        });
         end
     }
 }

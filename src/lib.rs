@@ -1,9 +1,31 @@
 //! bygone keeps the history of Kubernetes pods and containers that no longer exist.
+//!
+//! Data goes one way. The write wing ends at the tables of `schema/`; the read wing begins there.
+//! The wings share the tables and the vocabulary, and no code. `ARCHITECTURE.md` has the whole map.
+//!
+//! ```text
+//! write wing:  source -> pipeline (envelope -> lifecycle) -> sink
+//! wall:        the ClickHouse tables in schema/
+//! read wing:   query -> cli | http
+//! ```
 
+// The vocabulary, and the pure middle: no I/O, no clock.
 pub mod audit;
-pub mod clickhouse;
 pub mod envelope;
 pub mod lifecycle;
-pub mod query;
 pub mod rows;
+// The write wing.
+pub mod pipeline;
+pub mod sink;
+pub mod source;
+// The store.
+pub mod clickhouse;
+pub mod engine;
 pub mod schema;
+// The read wing.
+pub mod http;
+pub mod query;
+// The only place that sees both.
+pub mod cli;
+pub mod config;
+pub mod telemetry;

@@ -21,7 +21,7 @@ mod pod;
 mod workload;
 
 use crate::audit::{Actor, Binding, DeleteOptions, Event, Object, Stage, Verb};
-use crate::rows::{Fact, Facts, microseconds};
+use crate::rows::{Fact, microseconds};
 
 /// What is the same in all facts of one event.
 #[derive(Clone, Copy)]
@@ -37,24 +37,31 @@ struct Occasion<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub &'static str);
 
-/// Appends what `event` says. Events that say nothing about pods append nothing.
+/// Whoever takes the facts, one by one.
+type Tell<'t> = &'t mut dyn FnMut(&Fact);
+
+/// Tells what `event` says. Of events that say nothing about pods nothing is told.
 ///
 /// # Errors
 ///
 /// [`Unreadable`] when the event changed a pod and does not say which.
-pub fn facts(cluster: &str, event: &Event, facts: &mut Facts) -> Result<(), Unreadable> {
+pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable> {
     if !counts(event) {
         return Ok(());
     }
-    let occasion = Occasion { cluster, event, at: microseconds(Some(event.at)) };
+    let occasion = Occasion {
+        cluster,
+        event,
+        at: microseconds(Some(event.at)),
+    };
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
     match (event.verb, &*event.object_ref.subresource) {
-        (Verb::Create, "binding") => binding(occasion, facts),
+        (Verb::Create, "binding") => binding(occasion, tell),
         (Verb::Create | Verb::Update | Verb::Patch | Verb::Delete, _) => {
             match &event.response_object {
-                Some(object) if is_pod(object) => pod::facts(occasion, object, facts),
+                Some(object) if is_pod(object) => pod::facts(occasion, object, tell),
                 _ => Ok(()),
             }
         }
@@ -81,7 +88,10 @@ fn is_pod(object: &Object) -> bool {
 /// A dry run stands in the query; a DELETE's stands in its body. A dry-run create answers with an
 /// invented uid and no resourceVersion.
 fn is_dry_run(event: &Event) -> bool {
-    let query = event.request_uri.split_once('?').map_or("", |(_, query)| query);
+    let query = event
+        .request_uri
+        .split_once('?')
+        .map_or("", |(_, query)| query);
     let in_query = form_urlencoded::parse(query.as_bytes())
         .any(|(key, value)| key == "dryRun" && !value.is_empty());
     in_query
@@ -90,16 +100,17 @@ fn is_dry_run(event: &Event) -> bool {
                 serde_json::from_str::<DeleteOptions>(raw.get())
                     .is_ok_and(|options| options.dry_run.is_some_and(|runs| !runs.is_empty()))
             }),
-            Verb::Create if event.object_ref.subresource.is_empty() => {
-                event.response_object.as_ref().and_then(|object| object.metadata.as_ref())
-                    .is_some_and(|metadata| metadata.resource_version.is_empty())
-            }
+            Verb::Create if event.object_ref.subresource.is_empty() => event
+                .response_object
+                .as_ref()
+                .and_then(|object| object.metadata.as_ref())
+                .is_some_and(|metadata| metadata.resource_version.is_empty()),
             _ => false,
         }
 }
 
 /// The scheduler's choice of a node.
-fn binding(occasion: Occasion, facts: &mut Facts) -> Result<(), Unreadable> {
+fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     let Occasion { event, at, .. } = occasion;
     let binding: Binding = match event.request_object {
         Some(raw) => {
@@ -108,12 +119,16 @@ fn binding(occasion: Occasion, facts: &mut Facts) -> Result<(), Unreadable> {
         None => Binding::default(),
     };
     let named = &event.object_ref;
-    let uid = if named.uid.is_empty() { &binding.metadata.uid } else { &named.uid };
+    let uid = if named.uid.is_empty() {
+        &binding.metadata.uid
+    } else {
+        &named.uid
+    };
     if uid.is_empty() {
         // At level Metadata an old server does not say which pod; there is nothing to tell.
         return Ok(());
     }
-    facts.push(&Fact {
+    tell(&Fact {
         namespace: &named.namespace,
         pod: &named.name,
         node: &binding.target.name,
@@ -132,18 +147,29 @@ fn parse_uid(text: &str) -> Result<u128, Unreadable> {
 impl<'a> Occasion<'a> {
     /// An empty fact about a pod.
     fn fact(self, pod_uid: u128) -> Fact<'a> {
-        Fact { cluster: self.cluster, pod_uid, event_at: self.at, ..Fact::default() }
+        Fact {
+            cluster: self.cluster,
+            pod_uid,
+            event_at: self.at,
+            ..Fact::default()
+        }
     }
 
     /// The account that sent the request, and the one that it impersonated.
     fn accounts(self) -> (&'a str, &'a str) {
         let acting_as = self.event.impersonated_user.as_ref();
-        (&self.event.user.username, acting_as.map_or("", |actor| &actor.username))
+        (
+            &self.event.user.username,
+            acting_as.map_or("", |actor| &actor.username),
+        )
     }
 
     /// The one whose rights were used.
     fn actor(self) -> &'a Actor<'a> {
-        self.event.impersonated_user.as_ref().unwrap_or(&self.event.user)
+        self.event
+            .impersonated_user
+            .as_ref()
+            .unwrap_or(&self.event.user)
     }
 }
 

@@ -11,12 +11,14 @@
 
 mod filter;
 mod model;
+mod params;
 mod sql;
 
 use std::sync::Arc;
 
 pub use filter::{Labels, ParseError, Requirement, Workload};
 pub use model::{Container, Life, Pod, Time};
+pub use params::Params;
 pub use sql::Answer;
 
 use crate::clickhouse::Store;
@@ -61,8 +63,13 @@ pub struct Window {
 impl Window {
     /// The lives at an instant.
     pub fn at(instant: Timestamp) -> Window {
-        let until = instant.checked_add(jiff::Span::new().microseconds(1)).unwrap_or(instant);
-        Window { since: Some(instant), until: Some(until) }
+        let until = instant
+            .checked_add(jiff::Span::new().microseconds(1))
+            .unwrap_or(instant);
+        Window {
+            since: Some(instant),
+            until: Some(until),
+        }
     }
 }
 
@@ -78,7 +85,12 @@ pub struct Cursor {
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        let Cursor { start, pod_uid, container, container_id } = self;
+        let Cursor {
+            start,
+            pod_uid,
+            container,
+            container_id,
+        } = self;
         write!(f, "{start}.{pod_uid}.{container}.{container_id}")
     }
 }
@@ -97,7 +109,9 @@ impl std::str::FromStr for Cursor {
             })
         };
         parse().ok_or_else(|| {
-            ParseError(format!("cursor {text:?} is none: take it as a former answer printed it"))
+            ParseError(format!(
+                "cursor {text:?} is none: take it as a former answer printed it"
+            ))
         })
     }
 }

@@ -9,7 +9,7 @@
 mod fact;
 mod rowbinary;
 
-pub use fact::{ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, seconds, microseconds};
+pub use fact::{ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, microseconds, seconds};
 
 /// A table as an INSERT names it.
 #[derive(Debug, PartialEq, Eq)]

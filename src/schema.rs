@@ -50,22 +50,31 @@ COMMENT 'migrations of bygone that were applied'";
 /// Why a schema can't be used or applied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(
-        "database {database} at {url} has no schema of bygone: run \"bygone schema apply\""
-    )]
+    #[error("database {database} at {url} has no schema of bygone: run \"bygone schema apply\"")]
     Absent { url: String, database: String },
     #[error(
         "schema of database {database} at {url} is version {found}, this build needs {VERSION}: \
          run \"bygone schema apply\""
     )]
-    Older { url: String, database: String, found: u32 },
+    Older {
+        url: String,
+        database: String,
+        found: u32,
+    },
     #[error(
         "schema of database {database} at {url} is version {found}, this build knows {VERSION}: \
          use a newer bygone"
     )]
-    Newer { url: String, database: String, found: u32 },
+    Newer {
+        url: String,
+        database: String,
+        found: u32,
+    },
     #[error("migration {name} failed: {cause}")]
-    Migration { name: &'static str, cause: StoreError },
+    Migration {
+        name: &'static str,
+        cause: StoreError,
+    },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -83,8 +92,10 @@ impl Migration {
     /// The files name the database `bygone` only where ClickHouse does not fill it in by itself.
     pub fn statements(&self, database: &str) -> impl Iterator<Item = String> {
         let rendered = self.sql.replace("bygone.", &format!("{database}."));
-        let statements: Vec<String> =
-            rendered.split(";\n").map(|sql| sql.trim().to_owned()).collect();
+        let statements: Vec<String> = rendered
+            .split(";\n")
+            .map(|sql| sql.trim().to_owned())
+            .collect();
         statements.into_iter().filter(|sql| !sql.is_empty())
     }
 
@@ -101,9 +112,18 @@ impl Migration {
 /// When ClickHouse can't be asked.
 pub async fn version(store: &Store) -> Result<u32, StoreError> {
     let newest = "SELECT max(version) AS version FROM schema_versions";
-    match store.within_limit(store.query(newest).fetch_one::<Version>()).await {
+    match store
+        .within_limit(store.query(newest).fetch_one::<Version>())
+        .await
+    {
         Ok(row) => Ok(row.version),
-        Err(StoreError::NoDatabase { .. } | StoreError::Refused { code: UNKNOWN_TABLE, .. }) => Ok(0),
+        Err(
+            StoreError::NoDatabase { .. }
+            | StoreError::Refused {
+                code: UNKNOWN_TABLE,
+                ..
+            },
+        ) => Ok(0),
         Err(error) => Err(error),
     }
 }
@@ -121,8 +141,16 @@ pub async fn check(store: &Store) -> Result<(), Error> {
     match version(store).await? {
         VERSION => Ok(()),
         0 => Err(Error::Absent { url, database }),
-        found if found < VERSION => Err(Error::Older { url, database, found }),
-        found => Err(Error::Newer { url, database, found }),
+        found if found < VERSION => Err(Error::Older {
+            url,
+            database,
+            found,
+        }),
+        found => Err(Error::Newer {
+            url,
+            database,
+            found,
+        }),
     }
 }
 
@@ -134,23 +162,39 @@ pub async fn check(store: &Store) -> Result<(), Error> {
 /// stays, and the next call goes on there.
 pub async fn apply(store: &Store) -> Result<Vec<&'static str>, Error> {
     let database = store.database();
-    store.execute(&format!("CREATE DATABASE IF NOT EXISTS {database}"), Scope::Server).await?;
+    store
+        .execute(
+            &format!("CREATE DATABASE IF NOT EXISTS {database}"),
+            Scope::Server,
+        )
+        .await?;
     store.execute(VERSIONS, Scope::Database).await?;
     let found = version(store).await?;
     if found > VERSION {
         let url = store.url().to_owned();
-        return Err(Error::Newer { url, database: database.to_owned(), found });
+        return Err(Error::Newer {
+            url,
+            database: database.to_owned(),
+            found,
+        });
     }
     let mut applied = Vec::new();
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
+    for migration in MIGRATIONS
+        .iter()
+        .filter(|migration| migration.version > found)
+    {
         for sql in migration.statements(database) {
-            store.execute(&sql, Scope::Database).await.map_err(|cause| Error::Migration {
-                name: migration.name,
-                cause,
-            })?;
+            store
+                .execute(&sql, Scope::Database)
+                .await
+                .map_err(|cause| Error::Migration {
+                    name: migration.name,
+                    cause,
+                })?;
         }
         let Migration { version, name, .. } = migration;
-        let done = format!("INSERT INTO schema_versions (version, name) VALUES ({version}, '{name}')");
+        let done =
+            format!("INSERT INTO schema_versions (version, name) VALUES ({version}, '{name}')");
         store.execute(&done, Scope::Database).await?;
         applied.push(migration.name);
     }
@@ -174,7 +218,11 @@ mod tests {
         assert_eq!(files, names);
         for (place, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(migration.version as usize, place + 1);
-            assert!(migration.name.starts_with(&format!("{:03}_", migration.version)));
+            assert!(
+                migration
+                    .name
+                    .starts_with(&format!("{:03}_", migration.version))
+            );
         }
     }
 }

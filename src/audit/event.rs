@@ -227,8 +227,9 @@ impl<'a> Parts<'a> {
         if !object_ref.is_pod() {
             self.request_object = None;
         } else if let Some(raw) = self.response_unread {
-            self.response_object =
-                serde_json::from_str::<Lenient<Object>>(raw.get()).map_err(E::custom)?.0;
+            self.response_object = serde_json::from_str::<Lenient<Object>>(raw.get())
+                .map_err(E::custom)?
+                .0;
         }
         Ok(Event {
             stage,

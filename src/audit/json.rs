@@ -119,7 +119,8 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timesta
     if text.is_empty() {
         return Ok(None);
     }
-    let time: Timestamp =
-        text.parse().map_err(|_| D::Error::custom("a time that is not RFC 3339"))?;
+    let time: Timestamp = text
+        .parse()
+        .map_err(|_| D::Error::custom("a time that is not RFC 3339"))?;
     Ok((time > Timestamp::UNIX_EPOCH).then_some(time))
 }

@@ -8,7 +8,9 @@ const LIKENESS_BYTES: usize = 9;
 /// The first byte at or behind `at` that is neither white space nor a comma.
 pub fn next_value(body: &[u8], at: usize) -> Option<usize> {
     let rest = body.get(at..)?;
-    let skipped = rest.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b','))?;
+    let skipped = rest
+        .iter()
+        .position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b','))?;
     Some(at + skipped)
 }
 

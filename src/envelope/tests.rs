@@ -1,0 +1,262 @@
+use super::*;
+use expect_test::{Expect, expect};
+
+/// A small event whose name tells it apart.
+fn event(name: &str) -> String {
+    format!(
+        r#"{{"level":"Metadata","auditID":"1","stage":"ResponseComplete","verb":"delete","objectRef":{{"resource":"pods","name":"{name}"}},"stageTimestamp":"2026-11-23T06:15:04.239741Z"}}"#
+    )
+}
+
+fn check(body: &str, expected: Expect) {
+    check_bytes(body.as_bytes(), expected);
+}
+
+fn check_bytes(body: &[u8], expected: Expect) {
+    let opened = open(body);
+    let mut text = String::new();
+    for event in &opened.events {
+        text += &format!("event {:?} {}\n", event.verb, &*event.object_ref.name);
+    }
+    for Rejected { at, reason } in &opened.rejected {
+        text += &format!("rejected {} bytes at {}: {reason}\n", at.len(), at.start);
+    }
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn every_form() {
+    let (a, b) = (event("a"), event("b"));
+    let forms = [
+        format!(
+            r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{{}},"items":[{a},{b}]}}"#
+        ),
+        format!(r#"{{"items":[{a},{b}]}}"#),
+        format!("[{a},{b}]"),
+        format!("{a}\n{b}\n"),
+        format!("{a}{b}"),
+        format!("\u{feff} {{\"items\":[{a}]}}\r\n\r\n[{b}]"),
+    ];
+    for form in forms {
+        let names: Vec<String> = open(form.as_bytes())
+            .events
+            .iter()
+            .map(|event| event.object_ref.name.to_string())
+            .collect();
+        assert_eq!(names, ["a", "b"], "{form}");
+        assert_eq!(open(form.as_bytes()).rejected, []);
+    }
+    check(
+        &a,
+        expect![[r#"
+        event Delete a
+    "#]],
+    );
+}
+
+#[test]
+fn nothing_is_nothing() {
+    check("", expect![""]);
+    check(" \n", expect![""]);
+    check("[]", expect![""]);
+    check(r#"{"items":[]}"#, expect![""]);
+    check(r#"{"kind":"EventList","items":null}"#, expect![""]);
+}
+
+#[test]
+fn not_json_at_all() {
+    check(
+        "hello",
+        expect![[r#"
+        rejected 5 bytes at 0: not json
+    "#]],
+    );
+    check(
+        "null",
+        expect![[r#"
+        rejected 4 bytes at 0: not json
+    "#]],
+    );
+    check(
+        "<html>",
+        expect![[r#"
+        rejected 6 bytes at 0: not json
+    "#]],
+    );
+    check_bytes(
+        &[0xff, 0xfe, 0x00],
+        expect![[r#"
+        rejected 3 bytes at 0: not json
+    "#]],
+    );
+    check(
+        "{",
+        expect![[r#"
+        rejected 1 bytes at 0: cut off
+    "#]],
+    );
+    check("[", expect![[""]]);
+}
+
+#[test]
+fn one_bad_item_among_good_ones() {
+    let (a, b) = (event("a"), event("b"));
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let around = |bad: &str| format!(r#"{{"kind":"EventList","items":[{a},{bad},{b}]}}"#);
+    check(
+        &around("null"),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 4 bytes at 197: mistyped field
+    "#]],
+    );
+    check(
+        &around("17"),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 2 bytes at 197: mistyped field
+    "#]],
+    );
+    check(
+        &around("\"text\""),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 6 bytes at 197: mistyped field
+    "#]],
+    );
+    check(
+        &around("{}"),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 2 bytes at 197: not an audit event
+    "#]],
+    );
+    check(
+        &around(r#"{"auditID":"1","stage":"ResponseComplete","verb":"get"}"#),
+        expect![[r#"
+            event Delete a
+            event Delete b
+            rejected 55 bytes at 197: without a time
+        "#]],
+    );
+    check(
+        &around(&event(r"\ud800")),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 172 bytes at 197: not json
+    "#]],
+    );
+    check(
+        &around(&event("x").replace("\"verb\":\"delete\"", "\"verb\":7")),
+        expect![[r#"
+            event Delete a
+            event Delete b
+            rejected 160 bytes at 197: not json
+        "#]],
+    );
+    check(
+        &around(&event("x").replace("\"Metadata\"", "1e999")),
+        expect![[r#"
+            event Delete a
+            event Delete x
+            event Delete b
+        "#]],
+    );
+    check(
+        &around(&event("x").replace("\"Metadata\"", &deep)),
+        expect![[r#"
+            event Delete a
+            event Delete x
+            event Delete b
+        "#]],
+    );
+    check(
+        &around(&event("x").replace("\"1\"", &deep)),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 565 bytes at 197: mistyped field
+    "#]],
+    );
+    check(
+        &around(&event("x")[..90]),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 91 bytes at 197: cut off
+    "#]],
+    );
+}
+
+#[test]
+fn a_list_that_was_cut_off() {
+    let (a, b) = (event("a"), event("b"));
+    check(
+        &format!(r#"{{"items":[{a},{}"#, &b[..60]),
+        expect![[r#"
+        event Delete a
+        rejected 60 bytes at 178: cut off
+    "#]],
+    );
+    check(
+        &format!(r#"{{"items":[{a},{b}"#),
+        expect![[r#"
+        event Delete a
+        event Delete b
+    "#]],
+    );
+    check(
+        &format!("[{a},{}", &b[..b.len() - 1]),
+        expect![[r#"
+        event Delete a
+        rejected 166 bytes at 169: cut off
+    "#]],
+    );
+}
+
+#[test]
+fn a_bad_line_among_good_ones() {
+    let (a, b) = (event("a"), event("b"));
+    check(
+        &format!("{a}\n{}\n{b}\n", &a[..50]),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 51 bytes at 168: not json
+    "#]],
+    );
+    check(
+        &format!("{a}\nklog text\n{b}\n"),
+        expect![[r#"
+        event Delete a
+        event Delete b
+        rejected 10 bytes at 168: not json
+    "#]],
+    );
+    check(
+        &format!("{a}\n{{\"kind\":\"Event\"}}\n{b}\n"),
+        expect![[r#"
+            event Delete a
+            event Delete b
+            rejected 16 bytes at 168: not an audit event
+        "#]],
+    );
+}
+
+#[test]
+fn text_inside_of_strings_is_no_structure() {
+    let trap = event(r#"x\",{\"level\":\"]}"#);
+    check(
+        &format!(r#"{{"items":[{trap},null,{}]}}"#, event("b")),
+        expect![[r#"
+            event Delete x",{"level":"]}
+            event Delete b
+            rejected 4 bytes at 196: mistyped field
+        "#]],
+    );
+}

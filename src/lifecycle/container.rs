@@ -2,21 +2,20 @@
 
 use sha2::{Digest, Sha256};
 
+use super::Tell;
 use crate::audit::{ContainerStatus, PodSpec, PodStatus, Terminated};
-use crate::rows::{ContainerKind, Ended, Fact, Facts, Image, seconds};
+use crate::rows::{ContainerKind, Ended, Fact, Image, seconds};
 
-/// Appends a fact for each instance that the statuses speak of. Containers without an ID never
+/// Tells a fact for each instance that the statuses speak of. Containers without an ID never
 /// started and are no instances.
-pub(super) fn facts(
-    identity: &Fact,
-    spec: Option<&PodSpec>,
-    status: &PodStatus,
-    facts: &mut Facts,
-) {
+pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus, tell: Tell) {
     let lists = [
         (&status.init_container_statuses, ContainerKind::Init),
         (&status.container_statuses, ContainerKind::App),
-        (&status.ephemeral_container_statuses, ContainerKind::Ephemeral),
+        (
+            &status.ephemeral_container_statuses,
+            ContainerKind::Ephemeral,
+        ),
     ];
     for (list, kind) in lists {
         for container in list.iter().flatten() {
@@ -24,23 +23,28 @@ pub(super) fn facts(
                 ContainerKind::Init if is_sidecar(spec, &container.name) => ContainerKind::Sidecar,
                 kind => kind,
             };
-            let base = Fact { container: &container.name, kind, ..identity.clone() };
-            current(&base, container, facts);
-            previous(&base, container, facts);
+            let base = Fact {
+                container: &container.name,
+                kind,
+                ..identity.clone()
+            };
+            current(&base, container, tell);
+            previous(&base, container, tell);
         }
     }
 }
 
 /// A restartable init container (`restartPolicy: Always`) is a sidecar.
 fn is_sidecar(spec: Option<&PodSpec>, name: &str) -> bool {
-    spec.and_then(|spec| spec.init_containers.as_ref()).into_iter().flatten().any(|container| {
-        *container.name == *name && &*container.restart_policy == "Always"
-    })
+    spec.and_then(|spec| spec.init_containers.as_ref())
+        .into_iter()
+        .flatten()
+        .any(|container| *container.name == *name && &*container.restart_policy == "Always")
 }
 
 /// The instance that the status is about. A terminated state without an ID of its own tells of no
 /// instance: the kubelet made it up (`ContainerStatusUnknown`).
-fn current(base: &Fact, container: &ContainerStatus, facts: &mut Facts) {
+fn current(base: &Fact, container: &ContainerStatus, tell: Tell) {
     let state = container.state.as_ref();
     let terminated = state
         .and_then(|state| state.terminated.as_ref())
@@ -51,11 +55,11 @@ fn current(base: &Fact, container: &ContainerStatus, facts: &mut Facts) {
     };
     let Some(id) = Id::parse(text) else { return };
     let running = state.and_then(|state| state.running.as_ref());
-    facts.push(&Fact {
+    tell(&Fact {
         container_id: id.key,
         container_id_text: id.text,
         runtime: id.runtime,
-        image: Some(Image { image: &container.image, image_id: &container.image_id }),
+        image: image(container),
         restart: container.restart_count.unwrap_or(0),
         started_at: seconds(match terminated {
             Some(terminated) => terminated.started_at,
@@ -66,23 +70,39 @@ fn current(base: &Fact, container: &ContainerStatus, facts: &mut Facts) {
     });
 }
 
+fn image<'a>(container: &'a ContainerStatus) -> Option<Image<'a>> {
+    let image = Image {
+        image: &container.image,
+        image_id: &container.image_id,
+    };
+    (!image.image.is_empty() || !image.image_id.is_empty()).then_some(image)
+}
+
 /// The instance before, from `lastState`. While the container waits for its restart that is the
 /// same one as `containerID` names, or none is named: then `restartCount` is still its number.
-fn previous(base: &Fact, container: &ContainerStatus, facts: &mut Facts) {
-    let Some(terminated) =
-        container.last_state.as_ref().and_then(|state| state.terminated.as_ref())
+fn previous(base: &Fact, container: &ContainerStatus, tell: Tell) {
+    let Some(terminated) = container
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref())
     else {
         return;
     };
-    let Some(id) = Id::parse(&terminated.container_id) else { return };
+    let Some(id) = Id::parse(&terminated.container_id) else {
+        return;
+    };
     let restarts = container.restart_count.unwrap_or(0);
     let named = &*container.container_id;
     let is_current = named.is_empty() || *named == *terminated.container_id;
-    facts.push(&Fact {
+    tell(&Fact {
         container_id: id.key,
         container_id_text: id.text,
         runtime: id.runtime,
-        restart: if is_current { restarts } else { restarts.saturating_sub(1) },
+        restart: if is_current {
+            restarts
+        } else {
+            restarts.saturating_sub(1)
+        },
         started_at: seconds(terminated.started_at),
         ended: Some(ended(terminated)),
         ..base.clone()
@@ -114,8 +134,16 @@ impl<'a> Id<'a> {
             return None;
         }
         Some(match hex32(id) {
-            Some(key) => Id { key, runtime, text: "" },
-            None => Id { key: Sha256::digest(id).into(), runtime, text: id },
+            Some(key) => Id {
+                key,
+                runtime,
+                text: "",
+            },
+            None => Id {
+                key: Sha256::digest(id).into(),
+                runtime,
+                text: id,
+            },
         })
     }
 }

@@ -2,17 +2,15 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Occasion, Unreadable, container, parse_uid, workload};
+use super::{Occasion, Tell, Unreadable, container, parse_uid, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
-use crate::rows::{Fact, Facts, microseconds, seconds};
+use crate::rows::{Fact, microseconds, seconds};
 
-/// Appends the facts about the pod and its container instances.
-pub(super) fn facts(
-    occasion: Occasion,
-    object: &Object,
-    facts: &mut Facts,
-) -> Result<(), Unreadable> {
-    let Some(metadata) = &object.metadata else { return Ok(()) };
+/// Tells the facts about the pod and its container instances.
+pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(), Unreadable> {
+    let Some(metadata) = &object.metadata else {
+        return Ok(());
+    };
     if metadata.uid.is_empty() {
         return Err(Unreadable("a pod without a uid"));
     }
@@ -26,7 +24,7 @@ pub(super) fn facts(
         version: metadata.resource_version.parse().unwrap_or(0),
         ..occasion.fact(parse_uid(&metadata.uid)?)
     };
-    facts.push(&Fact {
+    tell(&Fact {
         pod: first_of(&metadata.name, &event.object_ref.name),
         node: spec.map_or("", |spec| &spec.node_name),
         host_network: spec.and_then(|spec| spec.host_network).unwrap_or(false),
@@ -39,11 +37,15 @@ pub(super) fn facts(
         created_by: created(occasion).then(|| occasion.accounts()),
         pod_started_at: seconds(status.and_then(|status| status.start_time)),
         delete_asked: asked(occasion, metadata),
-        removed_at: if removed(occasion, metadata) { occasion.at } else { 0 },
+        removed_at: if removed(occasion, metadata) {
+            occasion.at
+        } else {
+            0
+        },
         ..identity.clone()
     });
     if let Some(status) = status {
-        container::facts(&identity, object.spec.0.as_ref(), status, facts);
+        container::facts(&identity, spec, status, tell);
     }
     Ok(())
 }
@@ -78,15 +80,20 @@ fn asked<'a>(occasion: Occasion<'a>, metadata: &Metadata) -> Option<(i64, &'a st
 
 /// Whether the server let go of the object with this request.
 fn removed(occasion: Occasion, metadata: &Metadata) -> bool {
-    matches!(occasion.event.verb, Verb::Delete | Verb::Patch | Verb::Update)
-        && metadata.deletion_timestamp.is_some()
+    matches!(
+        occasion.event.verb,
+        Verb::Delete | Verb::Patch | Verb::Update
+    ) && metadata.deletion_timestamp.is_some()
         && metadata.deletion_grace_period_seconds == Some(0)
         && metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
 }
 
 fn sorted<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
-    let mut labels: Vec<(&str, &str)> =
-        metadata.labels.iter().map(|(key, value)| (&**key, &**value)).collect();
+    let mut labels: Vec<(&str, &str)> = metadata
+        .labels
+        .iter()
+        .map(|(key, value)| (&**key, &**value))
+        .collect();
     labels.sort_unstable();
     labels
 }

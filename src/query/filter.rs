@@ -22,7 +22,10 @@ const KINDS: [(&str, &[&str]); 8] = [
     ("ReplicaSet", &["replicaset", "replicasets", "rs"]),
     ("Job", &["job", "jobs"]),
     ("CronJob", &["cronjob", "cronjobs", "cj"]),
-    ("ReplicationController", &["replicationcontroller", "replicationcontrollers", "rc"]),
+    (
+        "ReplicationController",
+        &["replicationcontroller", "replicationcontrollers", "rc"],
+    ),
     ("Node", &["node", "nodes", "no"]),
 ];
 
@@ -31,7 +34,9 @@ impl FromStr for Workload {
 
     /// Reads `kind/name`. A kind that is not known is taken as it is written.
     fn from_str(text: &str) -> Result<Workload, ParseError> {
-        let Some((kind, name)) = text.split_once('/').filter(|(k, n)| !k.is_empty() && !n.is_empty())
+        let Some((kind, name)) = text
+            .split_once('/')
+            .filter(|(k, n)| !k.is_empty() && !n.is_empty())
         else {
             return Err(ParseError(format!(
                 "workload {text:?} has no kind: write it as kind/name, for example deploy/web"
@@ -40,7 +45,10 @@ impl FromStr for Workload {
         let lower = kind.to_ascii_lowercase();
         let known = KINDS.iter().find(|(_, names)| names.contains(&&*lower));
         let kind = known.map_or(kind, |(kind, _)| kind);
-        Ok(Workload { kind: kind.to_owned(), name: name.to_owned() })
+        Ok(Workload {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -101,7 +109,10 @@ fn requirement(part: &str) -> Option<Requirement> {
     }
     if let Some(set) = part.strip_suffix(')') {
         let (head, values) = set.split_once('(')?;
-        let values = values.split(',').map(value_of).collect::<Option<Vec<String>>>()?;
+        let values = values
+            .split(',')
+            .map(value_of)
+            .collect::<Option<Vec<String>>>()?;
         let (key, operator) = head.trim().split_once(char::is_whitespace)?;
         return match operator.trim() {
             "in" => Some(Requirement::In(key_of(key)?, values)),
@@ -143,9 +154,15 @@ mod tests {
 
     #[test]
     fn label_selectors() {
-        check("app=web, tier!=db", expect![[r#"[In("app", ["web"]), NotIn("tier", ["db"])]"#]]);
+        check(
+            "app=web, tier!=db",
+            expect![[r#"[In("app", ["web"]), NotIn("tier", ["db"])]"#]],
+        );
         check("app==web", expect![[r#"[In("app", ["web"])]"#]]);
-        check("a in (b, c),d notin (e)", expect![[r#"[In("a", ["b", "c"]), NotIn("d", ["e"])]"#]]);
+        check(
+            "a in (b, c),d notin (e)",
+            expect![[r#"[In("a", ["b", "c"]), NotIn("d", ["e"])]"#]],
+        );
         check("a,!b", expect![[r#"[Exists("a"), Absent("b")]"#]]);
         check("a=", expect![[r#"[In("a", [""])]"#]]);
         check("", expect!["[]"]);
@@ -160,9 +177,21 @@ mod tests {
     #[test]
     fn workloads() {
         let workload: Workload = "deploy/web".parse().unwrap();
-        assert_eq!(workload, Workload { kind: "Deployment".into(), name: "web".into() });
+        assert_eq!(
+            workload,
+            Workload {
+                kind: "Deployment".into(),
+                name: "web".into()
+            }
+        );
         let custom: Workload = "Rollout/web".parse().unwrap();
         assert_eq!(custom.kind, "Rollout");
-        assert!("web".parse::<Workload>().unwrap_err().to_string().contains("kind/name"));
+        assert!(
+            "web"
+                .parse::<Workload>()
+                .unwrap_err()
+                .to_string()
+                .contains("kind/name")
+        );
     }
 }

@@ -128,6 +128,9 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
         let text = String::deserialize(deserializer)?;
         let instant = text.parse().map_err(de::Error::custom)?;
-        Ok(Time { instant, whole_seconds: !text.contains('.') })
+        Ok(Time {
+            instant,
+            whole_seconds: !text.contains('.'),
+        })
     }
 }

@@ -47,7 +47,11 @@ impl<L: Life> Answer<L> {
         if self.more {
             return Ok(None);
         }
-        let row = self.rows.next().await.map_err(|error| self.store.error(error))?;
+        let row = self
+            .rows
+            .next()
+            .await
+            .map_err(|error| self.store.error(error))?;
         let Some(row) = row else { return Ok(None) };
         if self.given == self.limit {
             self.more = true;
@@ -83,7 +87,14 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     );
     let query = statement.bind(store.query(&sql));
     let rows = query.fetch().map_err(|error| store.error(error))?;
-    Ok(Answer { store: store.clone(), rows, limit, given: 0, last: None, more: false })
+    Ok(Answer {
+        store: store.clone(),
+        rows,
+        limit,
+        given: 0,
+        last: None,
+        more: false,
+    })
 }
 
 /// Conditions, and the values of their parameters: what people give never becomes SQL.
@@ -102,7 +113,8 @@ impl Statement {
     /// Adds a condition whose `?` stands for the value, of the ClickHouse type `kind`.
     fn and(&mut self, condition: &str, kind: &str, value: Value) {
         let name = format!("p{}", self.values.len());
-        self.conditions.push(condition.replace('?', &format!("{{{name}:{kind}}}")));
+        self.conditions
+            .push(condition.replace('?', &format!("{{{name}:{kind}}}")));
         self.values.push((name, value));
     }
 
@@ -119,10 +131,12 @@ impl Statement {
     }
 
     fn bind(self, query: Query) -> Query {
-        self.values.into_iter().fold(query, |query, (name, value)| match value {
-            Value::Text(text) => query.param(&name, text),
-            Value::Texts(texts) => query.param(&name, texts),
-        })
+        self.values
+            .into_iter()
+            .fold(query, |query, (name, value)| match value {
+                Value::Text(text) => query.param(&name, text),
+                Value::Texts(texts) => query.param(&name, texts),
+            })
     }
 }
 
@@ -131,10 +145,18 @@ fn conditions<L: Life>(question: &Question, sql: &mut Statement) {
         sql.text("cluster = ?", cluster);
     }
     if !question.namespaces.is_empty() {
-        sql.and("has(?, namespace)", "Array(String)", Value::Texts(question.namespaces.clone()));
+        sql.and(
+            "has(?, namespace)",
+            "Array(String)",
+            Value::Texts(question.namespaces.clone()),
+        );
     }
     if let Some(since) = question.time.since {
-        instant(sql, &format!("({0} IS NULL OR {0} > ?)", L::Row::END), since);
+        instant(
+            sql,
+            &format!("({0} IS NULL OR {0} > ?)", L::Row::END),
+            since,
+        );
     }
     if let Some(until) = question.time.until {
         instant(sql, &format!("{} < ?", L::Row::START), until);
@@ -155,14 +177,22 @@ fn conditions<L: Life>(question: &Question, sql: &mut Statement) {
 }
 
 fn instant(sql: &mut Statement, condition: &str, at: Timestamp) {
-    sql.and(condition, "DateTime64(6, 'UTC')", Value::Text(datetime64(at)));
+    sql.and(
+        condition,
+        "DateTime64(6, 'UTC')",
+        Value::Text(datetime64(at)),
+    );
 }
 
 /// As ClickHouse reads a `DateTime64(6, 'UTC')`, whose calendar ends with the year 2299.
 fn datetime64(at: Timestamp) -> String {
     const LAST: i64 = 10_413_791_999;
     let at = Timestamp::from_second(at.as_second().clamp(0, LAST)).map_or(at, |second| {
-        if second.as_second() == at.as_second() { at } else { second }
+        if second.as_second() == at.as_second() {
+            at
+        } else {
+            second
+        }
     });
     at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
@@ -171,13 +201,19 @@ fn names(question: &Question, sql: &mut Statement) {
     let (prefixes, whole): (Vec<&String>, Vec<&String>) =
         question.names.iter().partition(|name| name.ends_with('*'));
     let whole: Vec<String> = whole.into_iter().cloned().collect();
-    let prefixes: Vec<String> =
-        prefixes.into_iter().map(|name| name.trim_end_matches('*').to_owned()).collect();
+    let prefixes: Vec<String> = prefixes
+        .into_iter()
+        .map(|name| name.trim_end_matches('*').to_owned())
+        .collect();
     if question.names.is_empty() {
         return;
     }
     sql.and("(has(?, pod)", "Array(String)", Value::Texts(whole));
-    sql.and("arrayExists(prefix -> startsWith(pod, prefix), ?))", "Array(String)", Value::Texts(prefixes));
+    sql.and(
+        "arrayExists(prefix -> startsWith(pod, prefix), ?))",
+        "Array(String)",
+        Value::Texts(prefixes),
+    );
     // The two belong together: either may hold.
     let second = sql.conditions.pop().expect("two were pushed");
     let first = sql.conditions.pop().expect("two were pushed");
@@ -196,10 +232,17 @@ fn labels(question: &Question, sql: &mut Statement) {
         match values {
             None => sql.text(&format!("mapContains(labels, ?) = {wanted}"), key),
             Some(values) => {
-                let pairs = values.iter().map(|value| format!("{key}={value}")).collect();
+                let pairs = values
+                    .iter()
+                    .map(|value| format!("{key}={value}"))
+                    .collect();
                 let any = "arrayExists((k, v) -> has(?, concat(k, '=', v)), \
                            mapKeys(labels), mapValues(labels))";
-                sql.and(&format!("{any} = {wanted}"), "Array(String)", Value::Texts(pairs));
+                sql.and(
+                    &format!("{any} = {wanted}"),
+                    "Array(String)",
+                    Value::Texts(pairs),
+                );
             }
         }
     }
@@ -208,7 +251,10 @@ fn labels(question: &Question, sql: &mut Statement) {
 /// Filters by what identifies an image, an address, a container or a pod.
 fn objects(question: &Question, sql: &mut Statement) {
     if let Some(image) = &question.image {
-        sql.text("position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), ?) > 0", image);
+        sql.text(
+            "position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), ?) > 0",
+            image,
+        );
     }
     if let Some(ip) = question.ip {
         sql.text("has(pod_ips, ?)", &ip.to_canonical().to_string());
@@ -231,7 +277,11 @@ fn after<L: Life>(cursor: &Cursor, sql: &mut Statement) {
     sql.conditions.push(format!(
         "({}, pod_uid, {container}, {container_id}) > \
          ({{{}:DateTime64(6, 'UTC')}}, {{{}:UUID}}, {{{}:String}}, {{{}:String}})",
-        L::Row::START, names[0], names[1], names[2], names[3]
+        L::Row::START,
+        names[0],
+        names[1],
+        names[2],
+        names[3]
     ));
     let values = [
         datetime64(start),
@@ -239,12 +289,16 @@ fn after<L: Life>(cursor: &Cursor, sql: &mut Statement) {
         cursor.container.clone(),
         cursor.container_id.clone(),
     ];
-    sql.values.extend(names.into_iter().zip(values.map(Value::Text)));
+    sql.values
+        .extend(names.into_iter().zip(values.map(Value::Text)));
 }
 
 fn time(micros: Option<i64>, whole_seconds: bool) -> Option<Time> {
     let instant = Timestamp::from_microsecond(micros?).ok()?;
-    Some(Time { instant, whole_seconds })
+    Some(Time {
+        instant,
+        whole_seconds,
+    })
 }
 
 /// One row of the view `containers`.

@@ -202,7 +202,12 @@ fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
     for (place, ip) in fact.pod_ips.iter().enumerate() {
         out.extend_from_slice(&ip.octets());
         // resourceVersions are etcd revisions and far below 2^60.
-        put::u64(out, fact.version.saturating_mul(16).saturating_add(place.min(15) as u64));
+        put::u64(
+            out,
+            fact.version
+                .saturating_mul(16)
+                .saturating_add(place.min(15) as u64),
+        );
     }
     put::u32(out, fact.created_at);
     let (user, acting_as) = fact.created_by.unwrap_or_default();
@@ -243,11 +248,14 @@ fn newest(out: &mut Vec<u8>, fact: &Fact, said: bool) {
 /// A time as a `DateTime` column holds it: seconds since the epoch, to 2106. Outside of that it is
 /// unknown (0).
 pub fn seconds(time: Option<Timestamp>) -> u32 {
-    time.and_then(|time| u32::try_from(time.as_second()).ok()).unwrap_or(0)
+    time.and_then(|time| u32::try_from(time.as_second()).ok())
+        .unwrap_or(0)
 }
 
 /// A time as a `DateTime64(6)` column holds it: microseconds since the epoch. Times before 1970 and
 /// from 2200 on are unknown (0).
 pub fn microseconds(time: Option<Timestamp>) -> i64 {
-    time.map(Timestamp::as_microsecond).filter(|at| (0..NEVER).contains(at)).unwrap_or(0)
+    time.map(Timestamp::as_microsecond)
+        .filter(|at| (0..NEVER).contains(at))
+        .unwrap_or(0)
 }

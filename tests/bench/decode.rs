@@ -16,8 +16,13 @@ const ROUNDS: usize = 7;
 
 fn main() {
     for folder in recordings() {
-        let Some(bodies) = bodies(&folder) else { continue };
-        compare(&folder.file_name().unwrap_or_default().to_string_lossy(), &bodies);
+        let Some(bodies) = bodies(&folder) else {
+            continue;
+        };
+        compare(
+            &folder.file_name().unwrap_or_default().to_string_lossy(),
+            &bodies,
+        );
     }
 }
 
@@ -25,7 +30,10 @@ fn main() {
 fn recordings() -> Vec<PathBuf> {
     let Some(corpus) = std::env::var_os("BYGONE_CORPUS") else {
         println!("BYGONE_CORPUS is not set: only the recording in fixtures/ is measured");
-        return vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/recording-a"))];
+        return vec![PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/fixtures/recording-a"
+        ))];
     };
     let mut folders: Vec<PathBuf> = std::fs::read_dir(&corpus)
         .unwrap_or_else(|error| panic!("{}: {error}", corpus.display()))
@@ -38,26 +46,48 @@ fn recordings() -> Vec<PathBuf> {
 fn bodies(folder: &std::path::Path) -> Option<Vec<Vec<u8>>> {
     let packed = std::fs::read(folder.join("bodies.jsonl.zst")).ok()?;
     let mut decoder = zstd::Decoder::new(&packed[..]).expect("a zstd file");
-    decoder.window_log_max(27).expect("the window of the corpus");
+    decoder
+        .window_log_max(27)
+        .expect("the window of the corpus");
     let mut unpacked = Vec::new();
     std::io::copy(&mut decoder, &mut unpacked).expect("a whole zstd file");
-    let lines = unpacked.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let lines = unpacked
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
     Some(lines.map(<[u8]>::to_vec).collect())
 }
 
 fn compare(name: &str, bodies: &[Vec<u8>]) {
     let bytes: usize = bodies.iter().map(Vec::len).sum();
-    let events: usize = bodies.iter().map(|body| envelope::open(body).events.len()).sum();
+    let events: usize = bodies
+        .iter()
+        .map(|body| envelope::open(body).events.len())
+        .sum();
     let mut ours = Vec::new();
     let mut values = Vec::new();
     for _ in 0..ROUNDS {
-        ours.push(timed(|| bodies.iter().for_each(|body| _ = black_box(facts(black_box(body))))));
-        values.push(timed(|| bodies.iter().for_each(|body| _ = black_box(value(black_box(body))))));
+        ours.push(timed(|| {
+            bodies
+                .iter()
+                .for_each(|body| _ = black_box(facts(black_box(body))))
+        }));
+        values.push(timed(|| {
+            bodies
+                .iter()
+                .for_each(|body| _ = black_box(value(black_box(body))))
+        }));
     }
-    let mut ratios: Vec<f64> =
-        ours.iter().zip(&values).map(|(ours, value)| value.div_duration_f64(*ours)).collect();
+    let mut ratios: Vec<f64> = ours
+        .iter()
+        .zip(&values)
+        .map(|(ours, value)| value.div_duration_f64(*ours))
+        .collect();
     ratios.sort_by(f64::total_cmp);
-    println!("{name}: {} bodies, {:.1} MB, {events} events", bodies.len(), bytes as f64 / 1e6);
+    println!(
+        "{name}: {} bodies, {:.1} MB, {events} events",
+        bodies.len(),
+        bytes as f64 / 1e6
+    );
     print_speed("decode + lifecycle + rows", &mut ours, bytes, events);
     print_speed("serde_json::Value", &mut values, bytes, events);
     println!(
@@ -71,7 +101,8 @@ fn compare(name: &str, bodies: &[Vec<u8>]) {
 fn facts(body: &[u8]) -> rows::Facts {
     let mut facts = rows::Facts::default();
     for event in &envelope::open(body).events {
-        lifecycle::facts("bench", event, &mut facts).expect("a recording is readable");
+        lifecycle::facts("bench", event, &mut |fact| facts.push(fact))
+            .expect("a recording is readable");
     }
     facts
 }

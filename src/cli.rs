@@ -1,0 +1,176 @@
+//! The command line: a table of commands, and what they have in common.
+//!
+//! Exit codes: 0 found or done, 1 nothing found, 2 trouble, 64 wrong usage. Trouble is one line on
+//! stderr, `bygone: what: cause`, with what to do about it where we know.
+
+mod ask;
+mod config;
+mod demo;
+mod engine;
+mod get;
+mod output;
+mod running;
+mod schema;
+mod serve;
+mod service;
+mod when;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Flags};
+use crate::telemetry;
+
+/// Exit code of a question without an answer.
+const NOTHING: u8 = 1;
+/// Exit code of everything that went wrong.
+const TROUBLE: u8 = 2;
+/// Exit code of a command that makes no sense (`EX_USAGE` of sysexits.h).
+const USAGE: u8 = 64;
+
+/// The history of Kubernetes pods and containers that no longer exist.
+#[derive(Parser)]
+#[command(
+    name = "bygone",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_help = "Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Receive audit events and answer questions until stopped
+    Serve(serve::Serve),
+    /// Show containers or pods, also those that no longer exist
+    Get(get::Get),
+    /// Play a recording into an engine of its own and show what no longer exists
+    Demo(demo::Demo),
+    /// Create, bring up to date, or show the tables in ClickHouse
+    #[command(subcommand)]
+    Schema(schema::Schema),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Install the embedded ClickHouse
+    #[command(subcommand)]
+    Engine(engine::EngineCommand),
+}
+
+/// Flags of every command that needs the configuration.
+#[derive(Args)]
+#[command(next_help_heading = "Configuration")]
+struct Common {
+    /// TOML file; see deploy/config.sample.toml
+    #[arg(long, value_name = "FILE", env = "BYGONE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder for everything that bygone keeps on this machine [default: ~/.local/share/bygone]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// ClickHouse's HTTP address, like http://127.0.0.1:8123 [default: the embedded engine]
+    #[arg(long, value_name = "URL")]
+    clickhouse_url: Option<String>,
+    /// What is logged to stderr: a level or a filter like bygone=debug,warn [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+impl Common {
+    /// The filter of logs: `fallback` where nobody asked for one.
+    fn log_or(&self, fallback: &str) -> String {
+        let asked = self
+            .log
+            .clone()
+            .or_else(|| std::env::var("BYGONE_LOG").ok());
+        asked.unwrap_or_else(|| fallback.to_owned())
+    }
+
+    /// The merged configuration. `more` are further flags.
+    fn load(&self, more: Flags) -> anyhow::Result<Config> {
+        let mut flags = more;
+        let own = [
+            ("data_dir", &self.data_dir),
+            ("clickhouse.url", &self.clickhouse_url),
+            ("log", &self.log),
+        ];
+        flags.extend(
+            own.into_iter()
+                .filter_map(|(key, value)| Some((key, value.clone()?))),
+        );
+        Ok(crate::config::load(self.config.as_deref(), &flags)?)
+    }
+}
+
+/// A usage that clap can't see; exits with 64.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let outcome = match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Get(get) => get.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Config(config) => config.run(),
+        Command::Engine(engine) => engine.run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("bygone: {}", one_line(&format!("{error:#}")));
+        ExitCode::from(if error.is::<Usage>() { USAGE } else { TROUBLE })
+    })
+}
+
+/// Help goes to stdout; wrong usage is one line on stderr.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // The reader may be gone; there is no one left to tell.
+        _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        _ = error.print();
+        return ExitCode::from(USAGE);
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let told: Vec<&str> = told.collect();
+    let told = told.join(" ");
+    let told = told.strip_prefix("error: ").unwrap_or(&told);
+    let end = if told.ends_with(['.', ']']) { "" } else { ":" };
+    eprintln!("bygone: {told}{end} see \"bygone help\"");
+    ExitCode::from(USAGE)
+}
+
+fn one_line(text: &str) -> String {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Runs a command's future, with logs to stderr as configured.
+fn block_on<T>(
+    config: &Config,
+    future: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    telemetry::log_to_stderr(&config.log).map_err(Usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(future)
+}

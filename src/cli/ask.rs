@@ -1,0 +1,200 @@
+//! Where a question goes: to a ClickHouse, or to a running bygone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
+use reqwest::header::ACCEPT;
+use serde::Deserialize;
+
+use super::running;
+use crate::clickhouse::Store;
+use crate::config::Config;
+use crate::http::NDJSON;
+use crate::query::{self, Life, Params};
+use crate::schema;
+
+/// How long a running bygone may take to send the next part of an answer.
+const SILENCE_SECONDS_MAX: u64 = 120;
+
+/// The longest row of an answer.
+const ROW_BYTES_MAX: usize = 4 << 20;
+
+/// Who is asked.
+pub enum Oracle {
+    Store(Arc<Store>),
+    Server(String),
+}
+
+impl Oracle {
+    /// `--server`, `--clickhouse-url`, the environment, the config file, the bygone that the data
+    /// folder names: the first that there is.
+    pub async fn find(
+        config: &Config,
+        server: Option<String>,
+        clickhouse_flag: bool,
+    ) -> anyhow::Result<Oracle> {
+        if let Some(server) = server.filter(|_| !clickhouse_flag) {
+            return Ok(Oracle::Server(server));
+        }
+        if config.clickhouse.url.is_some() {
+            let store = Store::open(&config.clickhouse)?;
+            schema::check(&store).await?;
+            return Ok(Oracle::Store(Arc::new(store)));
+        }
+        match running::find(&config.data_dir) {
+            Some(running) => Ok(Oracle::Server(running.api)),
+            None => bail!(
+                "no store is named and none runs in {}: start one with \"bygone serve\", \
+                 or name one with --server URL or --clickhouse-url URL",
+                config.data_dir.display()
+            ),
+        }
+    }
+
+    /// Asks.
+    pub async fn ask<L: Life>(&self, params: &Params) -> anyhow::Result<Rows<L>> {
+        match self {
+            Oracle::Store(store) => {
+                let question = params.question(Timestamp::now())?;
+                Ok(Rows::Store(query::answer(store, &question)?))
+            }
+            Oracle::Server(base) => Ok(Rows::Server(Lines::open::<L>(base, params).await?)),
+        }
+    }
+}
+
+/// An answer's rows as they come in.
+pub enum Rows<L: Life> {
+    Store(query::Answer<L>),
+    Server(Lines),
+}
+
+impl<L: Life> Rows<L> {
+    pub async fn next(&mut self) -> anyhow::Result<Option<L>> {
+        match self {
+            Rows::Store(answer) => Ok(answer.next().await?),
+            Rows::Server(lines) => lines.next().await,
+        }
+    }
+
+    /// After the end: the cursor to go on with, if the limit cut the answer.
+    pub fn more(&self) -> Option<String> {
+        match self {
+            Rows::Store(answer) => answer.more().map(ToString::to_string),
+            Rows::Server(lines) => lines.more.clone(),
+        }
+    }
+}
+
+/// The lines of a running bygone's answer.
+pub struct Lines {
+    base: String,
+    response: reqwest::Response,
+    buffer: BytesMut,
+    ended: bool,
+    more: Option<String>,
+}
+
+/// The last line of an answer.
+#[derive(Deserialize)]
+struct Last {
+    end: End,
+}
+
+#[derive(Deserialize)]
+struct End {
+    cursor: Option<String>,
+}
+
+impl Lines {
+    async fn open<L: Life>(base: &str, params: &Params) -> anyhow::Result<Lines> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(SILENCE_SECONDS_MAX))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let url = format!("{}/api/v1/{}", base.trim_end_matches('/'), L::PLURAL);
+        let request = client
+            .get(&url)
+            .query(params)
+            .header(ACCEPT, NDJSON)
+            .build();
+        let request = request.with_context(|| {
+            format!("server {base:?} is no URL: write it like http://127.0.0.1:7071")
+        })?;
+        let response = client.execute(request).await.map_err(|error| {
+            let cause = anyhow!(error.without_url());
+            anyhow!(
+                "no bygone answers at {base}: {}: is \"bygone serve\" running?",
+                cause.root_cause()
+            )
+        })?;
+        let mut lines = Lines {
+            base: base.to_owned(),
+            response,
+            buffer: BytesMut::new(),
+            ended: false,
+            more: None,
+        };
+        if lines.response.status().is_success() {
+            Ok(lines)
+        } else {
+            Err(lines.refusal().await)
+        }
+    }
+
+    async fn refusal(&mut self) -> anyhow::Error {
+        #[derive(Deserialize)]
+        struct Refusal {
+            error: String,
+        }
+        let status = self.response.status();
+        let line = self.line().await.ok().flatten().unwrap_or_default();
+        match serde_json::from_slice::<Refusal>(&line) {
+            Ok(refusal) => anyhow!("{}", refusal.error),
+            Err(_) => anyhow!("{} answered {status}: is it a bygone?", self.base),
+        }
+    }
+
+    async fn next<L: Life>(&mut self) -> anyhow::Result<Option<L>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let Some(line) = self.line().await? else {
+            bail!("the answer of {} was cut off: ask again", self.base);
+        };
+        if let Ok(Last { end }) = serde_json::from_slice(&line) {
+            self.ended = true;
+            self.more = end.cursor;
+            return Ok(None);
+        }
+        let row = serde_json::from_slice(&line);
+        row.map(Some)
+            .with_context(|| format!("{} sent a row that this build can't read", self.base))
+    }
+
+    /// The next line, or the rest of the body.
+    async fn line(&mut self) -> anyhow::Result<Option<Bytes>> {
+        let mut searched = 0;
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.buffer[searched..]) {
+                return Ok(Some(self.buffer.split_to(searched + end + 1).freeze()));
+            }
+            searched = self.buffer.len();
+            if searched > ROW_BYTES_MAX {
+                bail!(
+                    "{} sent a row of more than {ROW_BYTES_MAX} bytes",
+                    self.base
+                );
+            }
+            match self.response.chunk().await? {
+                Some(chunk) => self.buffer.extend_from_slice(&chunk),
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Ok(Some(self.buffer.split().freeze())),
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `bygone config`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::Common;
+
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Print the merged result of defaults, file, environment and flags
+    Print(Print),
+}
+
+/// Passwords are not shown: they stand in files, which are only named.
+#[derive(Args)]
+pub struct Print {
+    #[command(flatten)]
+    common: Common,
+}
+
+impl ConfigCommand {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let ConfigCommand::Print(print) = self;
+        let mut config = print.common.load(Vec::new())?;
+        if let Some(url) = &mut config.clickhouse.url {
+            *url = redacted(url);
+        }
+        print!("{}", toml::to_string(&config)?);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A URL without the password that somebody may have written into it.
+fn redacted(url: &str) -> String {
+    match url.parse::<reqwest::Url>() {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            _ = parsed.set_password(Some("REDACTED"));
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
+}

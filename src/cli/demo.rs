@@ -1,0 +1,189 @@
+//! `bygone demo`: the whole way on a real recording.
+
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::ask::Oracle;
+use super::output::{End, Format, Look, Printer};
+use super::serve::stopped;
+use super::service::Service;
+use super::{Common, block_on};
+use crate::query::{Container, Params};
+
+/// Made with a real kube-apiserver: 157 pods and what became of them; see fixtures/README.md.
+const RECORDING: &[u8] = include_bytes!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/fixtures/recording-a/bodies.jsonl.zst"
+));
+
+/// The recordings were packed with a window of 2^27 bytes.
+const WINDOW_LOG_MAX: u32 = 27;
+
+/// Rows of the table that a person can take in.
+const ROWS_SHOWN_MAX: usize = 24;
+
+const CLUSTER: &str = "demo";
+
+/// Nothing of yours is touched: it keeps its data in a folder of its own, made anew each time.
+#[derive(Args)]
+pub struct Demo {
+    /// End after the table instead of serving on
+    #[arg(long)]
+    once: bool,
+    /// libchdb.so of the embedded ClickHouse, instead of installing it
+    #[arg(long, value_name = "PATH")]
+    engine: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Demo {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let mut flags = vec![
+            // Any free ports: a bygone that runs already keeps its own.
+            ("ingest.listen", "127.0.0.1:0".to_owned()),
+            ("api.listen", "127.0.0.1:0".to_owned()),
+            ("log", self.common.log_or("warn")),
+        ];
+        flags.extend(self.engine.map(|path| ("engine.library", path)));
+        let mut config = self.common.load(flags)?;
+        if config.clickhouse.url.is_some() {
+            bail!("demo runs on an engine of its own: leave --clickhouse-url out");
+        }
+        config.data_dir = config.data_dir.join("demo");
+        block_on(&config, async {
+            remove_former(&config.data_dir)?;
+            eprintln!("starting ClickHouse in {}", config.data_dir.display());
+            let service = Service::start(&config).await?;
+            let shown = show(&service).await;
+            if shown.is_ok() && !self.once {
+                eprintln!("\nserving until you press Ctrl-C");
+                stopped().await?;
+            }
+            service.stop().await;
+            shown.map(|()| ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// The demo's folder of the last time; it holds nothing but the recording.
+fn remove_former(folder: &std::path::Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn show(service: &Service) -> anyhow::Result<()> {
+    let webhook = format!("http://{}/v1/audit/{CLUSTER}", service.ingest);
+    let api = format!("http://{}", service.api);
+    post_recording(&webhook).await?;
+    let containers = all_containers(&api).await?;
+    let gone: Vec<&Container> = containers
+        .iter()
+        .filter(|container| container.pod_removed_at.is_some())
+        .collect();
+    let (from, to) = span(&containers).context("the recording told nothing")?;
+    let pods: std::collections::HashSet<_> =
+        gone.iter().map(|container| container.pod_uid).collect();
+    println!(
+        "\n{} container instances between {from} and {to}.\n\
+         {} of them belonged to {} pods that no longer exist:\n",
+        containers.len(),
+        gone.len(),
+        pods.len()
+    );
+    print_table(&gone)?;
+    println!(
+        "... {} more. Go on with:\n\n\
+         bygone get containers --server {api} --from {from} --to {to} -o wide\n\
+         bygone get containers --server {api} --at {} -n {}\n\
+         bygone get pods --server {api} -n {} -o yaml",
+        gone.len().saturating_sub(ROWS_SHOWN_MAX),
+        gone[0]
+            .started_at
+            .unwrap_or(gone[0].pod_created_at.context("a pod without a start")?),
+        gone[0].namespace,
+        gone[gone.len() / 2].namespace,
+    );
+    Ok(())
+}
+
+/// Posts the bodies as the API server sent them.
+async fn post_recording(webhook: &str) -> anyhow::Result<()> {
+    let mut decoder = zstd::Decoder::new(RECORDING)?;
+    decoder.window_log_max(WINDOW_LOG_MAX)?;
+    let bodies = io::read_to_string(decoder)?;
+    let client = reqwest::Client::new();
+    // All at once, as an API server does: they share few INSERTs.
+    let posts = bodies
+        .lines()
+        .map(|body| client.post(webhook).body(body.to_owned()).send());
+    let responses = futures_util::future::join_all(posts).await;
+    let count = responses.len();
+    for response in responses {
+        let status = response?.status();
+        if !status.is_success() {
+            bail!("the webhook answered {status}");
+        }
+    }
+    eprintln!("posted {count} bodies of a kube-apiserver's audit webhook to {webhook}");
+    Ok(())
+}
+
+async fn all_containers(api: &str) -> anyhow::Result<Vec<Container>> {
+    let params = Params {
+        limit: Some(100_000),
+        ..Params::default()
+    };
+    let mut rows = Oracle::Server(api.to_owned())
+        .ask::<Container>(&params)
+        .await?;
+    let mut containers = Vec::new();
+    while let Some(container) = rows.next().await? {
+        containers.push(container);
+    }
+    Ok(containers)
+}
+
+/// From the first start to the last end, in whole minutes.
+fn span(containers: &[Container]) -> Option<(Timestamp, Timestamp)> {
+    let begun = containers
+        .iter()
+        .filter_map(|container| container.started_at)
+        .min()?;
+    let ended = containers
+        .iter()
+        .filter_map(|container| container.ended_at)
+        .max()?;
+    let minute = |seconds: i64| Timestamp::from_second(seconds * 60).ok();
+    let (begun, ended) = (begun.instant.as_second(), ended.instant.as_second());
+    Some((
+        minute(begun.div_euclid(60))?,
+        minute(ended.div_euclid(60) + 1)?,
+    ))
+}
+
+fn print_table(gone: &[&Container]) -> anyhow::Result<()> {
+    let look = Look {
+        zone: TimeZone::UTC,
+        now: Timestamp::now(),
+        namespace_column: true,
+        cluster_column: false,
+        headers: true,
+    };
+    let mut out = io::stdout().lock();
+    let mut printer = Printer::new(Format::Table, look, &mut out);
+    for container in gone.iter().take(ROWS_SHOWN_MAX) {
+        printer.row(*container)?;
+    }
+    printer.end(&End { more: None })?;
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! `bygone get`.
+
+use std::io::{self, BufWriter};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::ask::{Oracle, Rows};
+use super::output::{End, Format, Look, Printer, Row};
+use super::{Common, NOTHING, Usage, block_on, when};
+use crate::query::{Container, Life, Params, Pod, ROWS_MAX};
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    #[value(aliases = ["container", "co"])]
+    Containers,
+    #[value(aliases = ["pod", "po"])]
+    Pods,
+}
+
+/// Without a time all of the history is asked, without -n all namespaces.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Get {
+    /// What to show
+    what: What,
+    /// Names of pods; one that ends in * is a prefix
+    names: Vec<String>,
+    /// Namespaces, separated by commas
+    #[arg(short, long, value_name = "NAMES")]
+    namespace: Option<String>,
+    /// All namespaces, which is the default
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// Kubernetes cluster
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    #[command(flatten)]
+    time: Time,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    shape: Shape,
+    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
+    #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
+    server: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bygone get containers -n shop --since 2h
+  bygone get containers -n shop --from '2026-11-23 06:00' --to '2026-11-23 07:00' --zone UTC
+  bygone get pods --ip 10.0.3.17 --at 2026-11-23T06:15:00Z
+  bygone get containers --container-id 38cb0c636df0 -o wide
+  bygone get containers -l app=cart --workload deploy/cart -o ndjson
+
+Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
+
+/// When. What lived at any instant of the range is shown, not only what began in it.
+#[derive(Args)]
+#[command(next_help_heading = "Time")]
+struct Time {
+    /// From so long ago until now: 90s, 15m, 2h, 1d
+    #[arg(long, value_name = "DURATION")]
+    since: Option<String>,
+    /// Beginning: RFC 3339, or a time of the zone like '2026-11-23 06:15' or 06:15
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// End, exclusive
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// What lived at this instant
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00
+    #[arg(long, value_name = "ZONE", default_value = "local")]
+    zone: String,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Filters")]
+struct Filter {
+    /// Label selector of the pod: a=b, a!=b, 'a in (b,c)', a, '!a', separated by commas
+    #[arg(short = 'l', long = "selector", value_name = "SELECTOR")]
+    labels: Option<String>,
+    /// Top owner, like deploy/web or CronJob/report
+    #[arg(long, value_name = "KIND/NAME")]
+    workload: Option<String>,
+    /// Node
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    /// A part of the image's name or ID
+    #[arg(long, value_name = "TEXT")]
+    image: Option<String>,
+    /// An address that the pod had
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<String>,
+    /// Container ID, or its beginning
+    #[arg(long, value_name = "PREFIX")]
+    container_id: Option<String>,
+    /// UID of the pod
+    #[arg(long, value_name = "UID")]
+    uid: Option<String>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+struct Shape {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    /// The most rows to show; what is left out is said
+    #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX,
+          value_parser = clap::value_parser!(u64).range(1..=ROWS_MAX))]
+    limit: u64,
+    /// Go on behind a former answer
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// Leave the headers of tables out
+    #[arg(long)]
+    no_headers: bool,
+}
+
+impl Get {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self
+            .common
+            .load(vec![("log", self.common.log_or("warn"))])?;
+        block_on(&config, async {
+            let now = Timestamp::now();
+            let zone = when::zone(&self.time.zone).map_err(|error| Usage(error.to_string()))?;
+            let params = self.params(&zone, now)?;
+            params
+                .question(now)
+                .map_err(|error| Usage(error.to_string()))?;
+            let direct = self.common.clickhouse_url.is_some();
+            let oracle = Oracle::find(&config, self.server.clone(), direct).await?;
+            let look = Look {
+                zone,
+                now,
+                namespace_column: params
+                    .namespace
+                    .as_ref()
+                    .is_none_or(|names| names.contains(',')),
+                cluster_column: params.cluster.is_none(),
+                headers: !self.shape.no_headers,
+            };
+            match self.what {
+                What::Containers => self.print::<Container>(&oracle, &params, look).await,
+                What::Pods => self.print::<Pod>(&oracle, &params, look).await,
+            }
+        })
+    }
+
+    fn params(&self, zone: &jiff::tz::TimeZone, now: Timestamp) -> anyhow::Result<Params> {
+        let Time {
+            since,
+            from,
+            to,
+            at,
+            ..
+        } = &self.time;
+        let args = when::Args {
+            since: since.as_deref(),
+            from: from.as_deref(),
+            to: to.as_deref(),
+            at: at.as_deref(),
+        };
+        let window = when::window(args, zone, now).map_err(|error| Usage(error.to_string()))?;
+        let Filter {
+            labels,
+            workload,
+            node,
+            image,
+            ip,
+            container_id,
+            uid,
+        } = &self.filter;
+        Ok(Params {
+            cluster: self.cluster.clone(),
+            namespace: self.namespace.clone(),
+            from: window.since.map(|from| from.to_string()),
+            to: window.until.map(|to| to.to_string()),
+            name: (!self.names.is_empty()).then(|| self.names.join(",")),
+            labels: labels.clone(),
+            workload: workload.clone(),
+            node: node.clone(),
+            image: image.clone(),
+            ip: ip.clone(),
+            container_id: container_id.clone(),
+            uid: uid.clone(),
+            limit: Some(self.shape.limit),
+            cursor: self.shape.cursor.clone(),
+            ..Params::default()
+        })
+    }
+
+    async fn print<L: Life + Row>(
+        &self,
+        oracle: &Oracle,
+        params: &Params,
+        look: Look,
+    ) -> anyhow::Result<ExitCode> {
+        let mut rows = oracle.ask::<L>(params).await?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        let printer = Printer::new(self.shape.output, look, &mut out);
+        match print_all(&mut rows, printer).await {
+            Ok(Printed { rows: 0, .. }) => {
+                eprintln!("no {} found", L::PLURAL);
+                Ok(ExitCode::from(NOTHING))
+            }
+            Ok(Printed { rows, more }) => {
+                if let Some(cursor) = more {
+                    eprintln!("{rows} shown, more follow: go on with --cursor {cursor}");
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            // Whoever read our output has seen enough.
+            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+struct Printed {
+    rows: u64,
+    more: Option<String>,
+}
+
+async fn print_all<L: Life + Row>(
+    rows: &mut Rows<L>,
+    mut printer: Printer<'_, L>,
+) -> anyhow::Result<Printed> {
+    let mut count = 0;
+    while let Some(row) = rows.next().await? {
+        printer.row(&row)?;
+        count += 1;
+    }
+    let more = rows.more();
+    printer.end(&End { more: more.clone() })?;
+    Ok(Printed { rows: count, more })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

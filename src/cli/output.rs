@@ -1,0 +1,128 @@
+//! Answers as people and programs read them: one file per output format.
+//!
+//! In: the rows of an answer, one after the other, and how it ended. Out: text. An answer may have a
+//! million rows, so no form keeps more than [`table::CHUNK_ROWS`] of them.
+//!
+//! The forms for programs (json, yaml, csv, ndjson) have all fields of a row under their own names,
+//! in their own order, as they are. The forms for eyes (table, wide, name) choose columns, and what
+//! could command a terminal is a `?` in them.
+//!
+//! What can go wrong: only writing. A closed pipe comes back as it is, `BrokenPipe`.
+//!
+//! Never here: asking, and anything on stderr.
+
+mod cell;
+mod containers;
+mod csv;
+mod json;
+mod name;
+mod ndjson;
+mod pods;
+mod span;
+mod table;
+mod yaml;
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use table::Column;
+
+/// How an answer is written.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The columns that matter most
+    #[default]
+    Table,
+    /// More columns
+    Wide,
+    /// One JSON document: items, more, cursor
+    Json,
+    /// One YAML document: items, more, cursor
+    Yaml,
+    /// RFC 4180, with a header line
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+    /// namespace/pod, or namespace/pod/container
+    Name,
+}
+
+/// How rows look to a person. The forms for programs take only `headers` from it, and only csv does.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Of the times in tables.
+    pub zone: TimeZone,
+    /// What ages are counted to.
+    pub now: Timestamp,
+    pub namespace_column: bool,
+    pub cluster_column: bool,
+    pub headers: bool,
+}
+
+/// How an answer ended. Only json and yaml have a place for it; the others leave it to the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// The cursor to go on with, if more rows follow.
+    pub more: Option<String>,
+}
+
+/// A row that can be written in every format.
+///
+/// Its serde fields are those of the forms for programs. It is read nowhere here: `DeserializeOwned`
+/// is what knows the names of the fields where there is no row.
+pub trait Row: Serialize + DeserializeOwned {
+    #[doc(hidden)]
+    fn columns(look: &Look, wide: bool) -> Vec<Column<Self>>;
+
+    /// The row in one word: `namespace/pod` or `namespace/pod/container`.
+    fn name(&self) -> String;
+}
+
+/// Writes one answer. Without [`Printer::end`] the text is incomplete, and shows it where it can.
+pub struct Printer<'a, R>(Box<dyn Form<R> + 'a>);
+
+impl<'a, R: Row + 'a> Printer<'a, R> {
+    /// Nothing is written before the first row or the end. `out` should be buffered.
+    pub fn new(format: Format, look: Look, out: &'a mut dyn Write) -> Printer<'a, R> {
+        Printer(match format {
+            Format::Table => Box::new(table::Table::new(look, false, out)),
+            Format::Wide => Box::new(table::Table::new(look, true, out)),
+            Format::Json => Box::new(json::Json::new(out)),
+            Format::Yaml => Box::new(yaml::Yaml::new(out)),
+            Format::Csv => Box::new(csv::Csv::new::<R>(look.headers, out)),
+            Format::Ndjson => Box::new(ndjson::Ndjson::new(out)),
+            Format::Name => Box::new(name::Name::new(out)),
+        })
+    }
+
+    /// # Errors
+    ///
+    /// When `out` fails.
+    pub fn row(&mut self, row: &R) -> io::Result<()> {
+        self.0.row(row)
+    }
+
+    /// Writes what is kept back, closes the document and flushes `out`.
+    ///
+    /// # Errors
+    ///
+    /// When `out` fails.
+    pub fn end(mut self, end: &End) -> io::Result<()> {
+        self.0.end(end)
+    }
+}
+
+/// One format on its way to one place.
+trait Form<R> {
+    fn row(&mut self, row: &R) -> io::Result<()>;
+
+    /// Flushes the place, too.
+    fn end(&mut self, end: &End) -> io::Result<()>;
+}
+
+#[cfg(test)]
+mod tests;

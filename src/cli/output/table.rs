@@ -1,0 +1,111 @@
+//! The tables of `kubectl get`: no borders, upper-case heads, three spaces between columns.
+//!
+//! Widths are chosen over a chunk of rows. A later chunk may widen a column, it never narrows one,
+//! and it has no heads. Without rows there is no table, and no heads either.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::{End, Form, Look, Row, cell};
+
+/// As many rows as are kept to choose the widths.
+pub const CHUNK_ROWS: usize = 1_000;
+
+const GAP: &str = "   ";
+
+/// A column of a table.
+pub struct Column<R> {
+    head: String,
+    cell: fn(&R, &Look) -> String,
+    shown: bool,
+}
+
+impl<R> Column<R> {
+    pub fn new(head: impl Into<String>, cell: fn(&R, &Look) -> String) -> Column<R> {
+        Column {
+            head: head.into(),
+            cell,
+            shown: true,
+        }
+    }
+
+    pub fn only_if(self, shown: bool) -> Column<R> {
+        Column { shown, ..self }
+    }
+}
+
+pub struct Table<'a, R> {
+    out: &'a mut dyn Write,
+    look: Look,
+    columns: Vec<Column<R>>,
+    /// In characters.
+    widths: Vec<usize>,
+    /// The chunk; its first line may be the heads.
+    lines: Vec<Vec<String>>,
+    heads_due: bool,
+}
+
+impl<'a, R: Row> Table<'a, R> {
+    pub fn new(look: Look, wide: bool, out: &'a mut dyn Write) -> Table<'a, R> {
+        let mut columns = R::columns(&look, wide);
+        columns.retain(|column| column.shown);
+        let widths = vec![0; columns.len()];
+        Table {
+            out,
+            heads_due: look.headers,
+            look,
+            columns,
+            widths,
+            lines: Vec::new(),
+        }
+    }
+}
+
+impl<R> Table<'_, R> {
+    fn push(&mut self, line: Vec<String>) {
+        for (width, cell) in self.widths.iter_mut().zip(&line) {
+            *width = (*width).max(cell.chars().count());
+        }
+        self.lines.push(line);
+    }
+
+    fn write_chunk(&mut self) -> io::Result<()> {
+        let mut text = String::new();
+        for line in self.lines.drain(..) {
+            text.clear();
+            for (cell, width) in line.iter().zip(&self.widths) {
+                write!(text, "{cell:width$}{GAP}").expect("a string takes any text");
+            }
+            writeln!(self.out, "{}", text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+impl<R: Row> Form<R> for Table<'_, R> {
+    fn row(&mut self, row: &R) -> io::Result<()> {
+        if std::mem::take(&mut self.heads_due) {
+            self.push(
+                self.columns
+                    .iter()
+                    .map(|column| column.head.clone())
+                    .collect(),
+            );
+        }
+        let cells = self
+            .columns
+            .iter()
+            .map(|column| (column.cell)(row, &self.look));
+        self.push(cells.map(cell::harmless).collect());
+        if self.lines.len() < CHUNK_ROWS {
+            Ok(())
+        } else {
+            self.write_chunk()
+        }
+    }
+
+    fn end(&mut self, _end: &End) -> io::Result<()> {
+        self.write_chunk()?;
+        self.out.flush()
+    }
+}

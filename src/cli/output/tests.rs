@@ -1,0 +1,744 @@
+//! Every format, over the same rows.
+
+use std::io::{self, Write};
+
+use expect_test::{Expect, expect};
+
+use super::table::CHUNK_ROWS;
+use super::*;
+use crate::cli::when;
+use crate::query::{Container, Pod, Time};
+
+const ALL: [Format; 7] = [
+    Format::Table,
+    Format::Wide,
+    Format::Json,
+    Format::Yaml,
+    Format::Csv,
+    Format::Ndjson,
+    Format::Name,
+];
+
+fn time(text: &str) -> Option<Time> {
+    Some(Time {
+        instant: text.parse().unwrap(),
+        whole_seconds: !text.contains('.'),
+    })
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// It was killed, and everything is known about it.
+fn killed() -> Container {
+    Container {
+        cluster: "prod".to_owned(),
+        namespace: "shop".to_owned(),
+        workload_kind: some("Deployment"),
+        workload: some("web"),
+        pod: "web-5d9c7b8f4-x2x7p".to_owned(),
+        pod_uid: uuid::Uuid::from_u128(0x1234),
+        container: "web".to_owned(),
+        kind: "app".to_owned(),
+        container_id: "1e10000000000000deadbeef".to_owned(),
+        runtime: some("containerd"),
+        image: some("registry.example/shop/web:1.2"),
+        image_id: some(
+            "registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        ),
+        node: some("node-a"),
+        pod_ips: vec!["10.0.0.7".to_owned(), "fd00::7".to_owned()],
+        restart: 2,
+        started_at: time("2026-11-23T06:15:05Z"),
+        ended_at: time("2026-11-23T06:18:25Z"),
+        end_seen: true,
+        exit_code: Some(137),
+        signal: None,
+        reason: some("Error"),
+        pod_created_at: time("2026-11-23T06:15:00.123456Z"),
+        pod_removed_at: None,
+        ended_by: some("user \"alice\", the second"),
+        ended_why: None,
+        ended_cause: None,
+        unknown: vec!["image".to_owned(), "signal".to_owned()],
+    }
+}
+
+/// It lives, and nothing is known about it that need not be.
+fn bare() -> Container {
+    Container {
+        workload_kind: None,
+        workload: None,
+        pod: "api-0".to_owned(),
+        container_id: String::new(),
+        runtime: None,
+        image: None,
+        image_id: None,
+        node: None,
+        pod_ips: Vec::new(),
+        restart: 0,
+        started_at: None,
+        ended_at: None,
+        end_seen: false,
+        exit_code: None,
+        reason: None,
+        pod_created_at: None,
+        ended_by: None,
+        unknown: Vec::new(),
+        ..killed()
+    }
+}
+
+fn pods() -> [Pod; 2] {
+    let labels = [("app", "web"), ("tier", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let removed = Pod {
+        cluster: "prod".to_owned(),
+        namespace: "shop".to_owned(),
+        workload_kind: some("Deployment"),
+        workload: some("web"),
+        pod: "web-5d9c7b8f4-x2x7p".to_owned(),
+        pod_uid: uuid::Uuid::from_u128(0x1234),
+        node: some("node-a"),
+        pod_ips: vec!["10.0.0.7".to_owned()],
+        labels: labels.into_iter().collect(),
+        service_account: some("default"),
+        created_at: time("2026-11-23T06:15:00.123456Z"),
+        created_by: some("system:serviceaccount:kube-system:replicaset-controller"),
+        scheduled_at: time("2026-11-23T06:15:00Z"),
+        started_at: time("2026-11-23T06:15:05Z"),
+        delete_asked_at: time("2026-11-23T08:00:00.5Z"),
+        delete_asked_by: some("alice"),
+        removed_at: time("2026-11-23T08:28:30.75Z"),
+        phase: some("Running"),
+        ended_by: None,
+        ended_why: None,
+        ended_cause: None,
+        containers: 3,
+        restarts: 2,
+        unknown: Vec::new(),
+    };
+    let bare = Pod {
+        workload: None,
+        workload_kind: None,
+        node: None,
+        pod_ips: Vec::new(),
+        labels: Default::default(),
+        service_account: None,
+        created_at: None,
+        created_by: None,
+        delete_asked_by: None,
+        removed_at: None,
+        phase: None,
+        ..removed.clone()
+    };
+    [removed, bare]
+}
+
+fn look(zone: &str) -> Look {
+    Look {
+        zone: when::zone(zone).unwrap(),
+        now: "2026-11-23T12:00:00Z".parse().unwrap(),
+        namespace_column: true,
+        cluster_column: false,
+        headers: true,
+    }
+}
+
+fn print<R: Row>(format: Format, look: Look, rows: &[R], end: &End) -> String {
+    let mut out = Vec::new();
+    let mut printer = Printer::new(format, look, &mut out);
+    for row in rows {
+        printer.row(row).unwrap();
+    }
+    printer.end(end).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn check<R: Row>(format: Format, rows: &[R], more: Option<&str>, expected: Expect) {
+    let end = End {
+        more: more.map(str::to_owned),
+    };
+    expected.assert_eq(&print(format, look("UTC"), rows, &end));
+}
+
+#[test]
+fn table_of_containers() {
+    check(
+        Format::Table,
+        &[killed(), bare()],
+        None,
+        expect![[r#"
+        NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED(UTC)          LIFETIME    AGE         NODE
+        shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a
+        shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>
+    "#]],
+    );
+}
+
+#[test]
+fn wide_table_of_containers() {
+    check(
+        Format::Wide,
+        &[killed(), bare()],
+        None,
+        expect![[r#"
+        NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED(UTC)          LIFETIME    AGE         NODE     KIND   WORKLOAD         ENDED(UTC)            POD-IP             IMAGE                           CONTAINER-ID
+        shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a   app    Deployment/web   2026-11-23 06:18:25   10.0.0.7,fd00::7   registry.example/shop/web:1.2   1e1000000000
+        shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>   app    <none>           <none>                <none>             <none>                          <none>
+    "#]],
+    );
+}
+
+#[test]
+fn tables_of_pods() {
+    check(
+        Format::Table,
+        &pods(),
+        None,
+        expect![[r#"
+        NAMESPACE   POD                   PHASE       RESTARTS   CREATED(UTC)          REMOVED(UTC)          LIFETIME    AGE         NODE
+        shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a
+        shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>
+    "#]],
+    );
+    check(
+        Format::Wide,
+        &pods(),
+        None,
+        expect![[r#"
+        NAMESPACE   POD                   PHASE       RESTARTS   CREATED(UTC)          REMOVED(UTC)          LIFETIME    AGE         NODE     POD-IP     WORKLOAD         SERVICE-ACCOUNT   CREATED-BY                                                DELETE-ASKED-BY   CONTAINERS   UID
+        shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a   10.0.0.7   Deployment/web   default           system:serviceaccount:kube-system:replicaset-controller   alice             3            00000000-0000-0000-0000-000000001234
+        shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>   <none>     <none>           <none>            <unknown>                                                 <none>            3            00000000-0000-0000-0000-000000001234
+    "#]],
+    );
+}
+
+#[test]
+fn table_with_other_columns_in_another_zone() {
+    let look = Look {
+        namespace_column: false,
+        cluster_column: true,
+        ..look("Europe/Berlin")
+    };
+    expect![[r#"
+        CLUSTER   POD                   CONTAINER   RESTART   STATE        STARTED(Europe/Berlin)   LIFETIME   AGE     NODE
+        prod      web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 07:15:05      3m20s      5h44m   node-a
+    "#]].assert_eq(&print(Format::Table, look, &[killed()], &End::default()));
+}
+
+#[test]
+fn without_headers() {
+    let look = Look {
+        headers: false,
+        ..look("UTC")
+    };
+    expect![[r#"
+        shop   api-0   web   0   Running   <unknown>   <unknown>   <unknown>   <none>
+    "#]]
+    .assert_eq(&print(
+        Format::Table,
+        look.clone(),
+        &[bare()],
+        &End::default(),
+    ));
+    let csv = print(Format::Csv, look, &[bare()], &End::default());
+    assert!(csv.starts_with("prod,shop,,,api-0,"), "{csv}");
+}
+
+#[test]
+fn states_of_containers() {
+    let ended = killed();
+    let with = |reason: Option<&str>, exit_code, end_seen| {
+        let reason = reason.map(str::to_owned);
+        Container {
+            reason,
+            exit_code,
+            end_seen,
+            ..ended.clone()
+        }
+    };
+    let rows = [
+        with(Some("Completed"), Some(0), true),
+        with(Some("Error"), Some(137), true),
+        with(Some("ContainerStatusUnknown"), None, true),
+        with(None, Some(1), true),
+        with(None, None, true),
+        with(None, None, false),
+        Container {
+            ended_at: None,
+            ..with(Some("ContainerStatusUnknown"), Some(137), true)
+        },
+        Container {
+            ended_at: None,
+            ..with(None, None, false)
+        },
+    ];
+    let table = print(Format::Table, look("UTC"), &rows, &End::default());
+    // NAMESPACE POD CONTAINER RESTART STATE, then a date and a time, LIFETIME AGE NODE.
+    let columns = table.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        format!("{} {} {}\n", cells[4], cells[7], cells[8])
+    });
+    expect![[r#"
+        Completed(0) 3m20s 5h44m
+        Error(137) 3m20s 5h44m
+        ContainerStatusUnknown 3m20s 5h44m
+        Terminated(1) 3m20s 5h44m
+        Terminated 3m20s 5h44m
+        Unknown 3m20s 5h44m
+        ContainerStatusUnknown(137) <unknown> 5h44m
+        Running 5h44m 5h44m
+    "#]]
+    .assert_eq(&columns.collect::<String>());
+}
+
+#[test]
+fn one_json_document() {
+    check(
+        Format::Json,
+        &[killed(), bare()],
+        Some("1.\"2\""),
+        expect![[r#"
+            {
+              "items": [
+                {
+                  "cluster": "prod",
+                  "namespace": "shop",
+                  "workload_kind": "Deployment",
+                  "workload": "web",
+                  "pod": "web-5d9c7b8f4-x2x7p",
+                  "pod_uid": "00000000-0000-0000-0000-000000001234",
+                  "container": "web",
+                  "kind": "app",
+                  "container_id": "1e10000000000000deadbeef",
+                  "runtime": "containerd",
+                  "image": "registry.example/shop/web:1.2",
+                  "image_id": "registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+                  "node": "node-a",
+                  "pod_ips": [
+                    "10.0.0.7",
+                    "fd00::7"
+                  ],
+                  "restart": 2,
+                  "started_at": "2026-11-23T06:15:05Z",
+                  "ended_at": "2026-11-23T06:18:25Z",
+                  "end_seen": true,
+                  "exit_code": 137,
+                  "signal": null,
+                  "reason": "Error",
+                  "pod_created_at": "2026-11-23T06:15:00.123456Z",
+                  "pod_removed_at": null,
+                  "ended_by": "user \"alice\", the second",
+                  "ended_why": null,
+                  "ended_cause": null,
+                  "unknown": [
+                    "image",
+                    "signal"
+                  ]
+                },
+                {
+                  "cluster": "prod",
+                  "namespace": "shop",
+                  "workload_kind": null,
+                  "workload": null,
+                  "pod": "api-0",
+                  "pod_uid": "00000000-0000-0000-0000-000000001234",
+                  "container": "web",
+                  "kind": "app",
+                  "container_id": "",
+                  "runtime": null,
+                  "image": null,
+                  "image_id": null,
+                  "node": null,
+                  "pod_ips": [],
+                  "restart": 0,
+                  "started_at": null,
+                  "ended_at": null,
+                  "end_seen": false,
+                  "exit_code": null,
+                  "signal": null,
+                  "reason": null,
+                  "pod_created_at": null,
+                  "pod_removed_at": null,
+                  "ended_by": null,
+                  "ended_why": null,
+                  "ended_cause": null,
+                  "unknown": []
+                }
+              ],
+              "more": true,
+              "cursor": "1.\"2\""
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn one_yaml_document() {
+    check(
+        Format::Yaml,
+        &[killed(), bare()],
+        Some("1:2:3"),
+        expect![[r#"
+            items:
+            - cluster: prod
+              namespace: shop
+              workload_kind: Deployment
+              workload: web
+              pod: web-5d9c7b8f4-x2x7p
+              pod_uid: 00000000-0000-0000-0000-000000001234
+              container: web
+              kind: app
+              container_id: 1e10000000000000deadbeef
+              runtime: containerd
+              image: registry.example/shop/web:1.2
+              image_id: registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000
+              node: node-a
+              pod_ips:
+              - "10.0.0.7"
+              - fd00::7
+              restart: 2
+              started_at: "2026-11-23T06:15:05Z"
+              ended_at: "2026-11-23T06:18:25Z"
+              end_seen: true
+              exit_code: 137
+              signal: null
+              reason: Error
+              pod_created_at: "2026-11-23T06:15:00.123456Z"
+              pod_removed_at: null
+              ended_by: user "alice", the second
+              ended_why: null
+              ended_cause: null
+              unknown:
+              - image
+              - signal
+            - cluster: prod
+              namespace: shop
+              workload_kind: null
+              workload: null
+              pod: api-0
+              pod_uid: 00000000-0000-0000-0000-000000001234
+              container: web
+              kind: app
+              container_id: ""
+              runtime: null
+              image: null
+              image_id: null
+              node: null
+              pod_ips: []
+              restart: 0
+              started_at: null
+              ended_at: null
+              end_seen: false
+              exit_code: null
+              signal: null
+              reason: null
+              pod_created_at: null
+              pod_removed_at: null
+              ended_by: null
+              ended_why: null
+              ended_cause: null
+              unknown: []
+            more: true
+            cursor: "1:2:3"
+        "#]],
+    );
+    check(
+        Format::Yaml,
+        &pods()[..1],
+        None,
+        expect![[r#"
+        items:
+        - cluster: prod
+          namespace: shop
+          workload_kind: Deployment
+          workload: web
+          pod: web-5d9c7b8f4-x2x7p
+          pod_uid: 00000000-0000-0000-0000-000000001234
+          node: node-a
+          pod_ips:
+          - "10.0.0.7"
+          labels:
+            app: web
+            tier: ""
+          service_account: default
+          created_at: "2026-11-23T06:15:00.123456Z"
+          created_by: system:serviceaccount:kube-system:replicaset-controller
+          scheduled_at: "2026-11-23T06:15:00Z"
+          started_at: "2026-11-23T06:15:05Z"
+          delete_asked_at: "2026-11-23T08:00:00.500000Z"
+          delete_asked_by: alice
+          removed_at: "2026-11-23T08:28:30.750000Z"
+          phase: Running
+          ended_by: null
+          ended_why: null
+          ended_cause: null
+          containers: 3
+          restarts: 2
+          unknown: []
+        more: false
+        cursor: null
+    "#]],
+    );
+}
+
+#[test]
+fn csv() {
+    check(
+        Format::Csv,
+        &[killed(), bare()],
+        Some("1"),
+        expect![[r#"
+        cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,unknown
+        prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123456Z,,"user ""alice"", the second",,,image;signal
+        prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,
+    "#]],
+    );
+    check(
+        Format::Csv,
+        &pods(),
+        None,
+        expect![[r#"
+        cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
+        prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,node-a,10.0.0.7,app=web;tier=,default,2026-11-23T06:15:00.123456Z,system:serviceaccount:kube-system:replicaset-controller,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500000Z,alice,2026-11-23T08:28:30.750000Z,Running,,,,3,2,
+        prod,shop,,,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,,,,,,,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500000Z,,,,,,,3,2,
+    "#]],
+    );
+}
+
+#[test]
+fn json_lines() {
+    check(
+        Format::Ndjson,
+        &[bare(), bare()],
+        Some("1"),
+        expect![[r#"
+        {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":"","runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
+        {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":"","runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
+    "#]],
+    );
+}
+
+#[test]
+fn names() {
+    check(
+        Format::Name,
+        &[killed(), bare()],
+        Some("1"),
+        expect![[r#"
+        shop/web-5d9c7b8f4-x2x7p/web
+        shop/api-0/web
+    "#]],
+    );
+    check(
+        Format::Name,
+        &pods()[..1],
+        None,
+        expect![[r#"
+        shop/web-5d9c7b8f4-x2x7p
+    "#]],
+    );
+}
+
+#[test]
+fn empty_answers() {
+    for format in [Format::Table, Format::Wide, Format::Ndjson, Format::Name] {
+        check::<Container>(format, &[], None, expect![[""]]);
+    }
+    check::<Pod>(
+        Format::Json,
+        &[],
+        None,
+        expect![[r#"
+        {
+          "items": [],
+          "more": false,
+          "cursor": null
+        }
+    "#]],
+    );
+    check::<Pod>(
+        Format::Yaml,
+        &[],
+        None,
+        expect![[r#"
+        items: []
+        more: false
+        cursor: null
+    "#]],
+    );
+    check::<Pod>(
+        Format::Csv,
+        &[],
+        None,
+        expect![[r#"
+        cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
+    "#]],
+    );
+}
+
+/// The documents are what the rows are, and the cursor is what it was.
+#[test]
+fn documents_come_back() {
+    let rows = vec![killed(), bare()];
+    let end = End {
+        more: some("1.\"2\": 3"),
+    };
+    let json = print(Format::Json, look("UTC"), &rows, &end);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let items: Vec<Container> = serde_json::from_value(json["items"].clone()).unwrap();
+    assert_eq!(items, rows);
+    assert_eq!(
+        (&json["more"], &json["cursor"]),
+        (&true.into(), &"1.\"2\": 3".into())
+    );
+
+    let lines = print(Format::Ndjson, look("UTC"), &rows, &end);
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    assert_eq!(lines.collect::<Vec<Container>>(), rows);
+}
+
+#[test]
+fn csv_has_the_fields_of_json() {
+    fn fields<R: Row>(row: &R) -> Vec<String> {
+        let line = print(
+            Format::Ndjson,
+            look("UTC"),
+            std::slice::from_ref(row),
+            &End::default(),
+        );
+        let keys = line
+            .split(['{', ','])
+            .filter_map(|part| part.strip_prefix('"')?.split_once("\":"));
+        keys.map(|(key, _)| key.to_owned()).collect()
+    }
+    fn header<R: Row>() -> String {
+        print::<R>(Format::Csv, look("UTC"), &[], &End::default())
+    }
+    let [_, pod] = pods();
+    assert_eq!(header::<Pod>(), fields(&pod).join(",") + "\r\n");
+    assert_eq!(header::<Container>(), fields(&bare()).join(",") + "\r\n");
+}
+
+/// The first chunk is the heads and all rows but one of as many as a chunk has.
+#[test]
+fn widths_over_the_border_of_a_chunk() {
+    let named = |pod: &str| Container {
+        pod: pod.to_owned(),
+        ..bare()
+    };
+    let mut rows = vec![named("narrow"); CHUNK_ROWS - 1];
+    rows.extend(["ab", "much-wider-than-any-before", "ab"].map(named));
+    let table = print(Format::Table, look("UTC"), &rows, &End::default());
+    assert_eq!(table.matches("NAMESPACE").count(), 1);
+    assert_eq!(table.lines().count(), 1 + rows.len());
+    assert!(table.lines().all(|line| line == line.trim_end()));
+    let around = table.lines().enumerate().filter(|(i, _)| i % 998 < 5);
+    let around = around.map(|(i, line)| format!("{i:4} {line}\n"));
+    expect![[r#"
+           0 NAMESPACE   POD      CONTAINER   RESTART   STATE     STARTED(UTC)   LIFETIME    AGE         NODE
+           1 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+           2 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+           3 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+           4 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+         998 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+         999 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+        1000 shop        ab                           web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+        1001 shop        much-wider-than-any-before   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+        1002 shop        ab                           web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+    "#]].assert_eq(&around.collect::<String>());
+}
+
+/// A chunk goes out when it is full: memory has a bound.
+#[test]
+fn a_full_chunk_is_not_kept() {
+    struct Counted<'a>(&'a std::cell::Cell<usize>);
+    impl Write for Counted<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .set(self.0.get() + bytes.iter().filter(|byte| **byte == b'\n').count());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = std::cell::Cell::new(0);
+    let mut out = Counted(&lines);
+    let mut printer = Printer::new(Format::Table, look("UTC"), &mut out);
+    for _ in 0..2 * CHUNK_ROWS {
+        printer.row(&bare()).unwrap();
+    }
+    assert_eq!(lines.get(), 2 * CHUNK_ROWS);
+    printer.end(&End::default()).unwrap();
+    assert_eq!(lines.get(), 2 * CHUNK_ROWS + 1);
+}
+
+#[test]
+fn nothing_commands_the_terminal() {
+    let row = Container {
+        namespace: "a\nb".to_owned(),
+        pod: "\u{1b}[31mred\u{9b}0m\u{7f}".to_owned(),
+        container: "\u{202e}trom\t\u{2028}".to_owned(),
+        node: some(""),
+        ..bare()
+    };
+    check(
+        Format::Table,
+        std::slice::from_ref(&row),
+        None,
+        expect![[r#"
+            NAMESPACE   POD            CONTAINER   RESTART   STATE     STARTED(UTC)   LIFETIME    AGE         NODE
+            a?b         ?[31mred?0m?   ?trom??     0         Running   <unknown>      <unknown>   <unknown>   <none>
+        "#]],
+    );
+    check(
+        Format::Name,
+        std::slice::from_ref(&row),
+        None,
+        expect![[r#"
+            a?b/?[31mred?0m?/?trom??
+        "#]],
+    );
+    for format in [Format::Table, Format::Wide, Format::Name] {
+        let text = print(
+            format,
+            look("UTC"),
+            std::slice::from_ref(&row),
+            &End::default(),
+        );
+        assert!(
+            !text.replace('\n', "").contains(char::is_control),
+            "{text:?}"
+        );
+    }
+}
+
+/// Whatever the format, a closed pipe is seen as one, at the latest at the end.
+#[test]
+fn a_closed_pipe() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    for format in ALL {
+        let mut closed = Closed;
+        let mut printer = Printer::new(format, look("UTC"), &mut closed);
+        let result = printer
+            .row(&bare())
+            .and_then(|()| printer.end(&End::default()));
+        assert_eq!(
+            result.unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe,
+            "{format:?}"
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! The engine: a ClickHouse server of our own, run out of `libchdb.so`.
+//!
+//! In: a data folder. Out: an address on loopback, a user and a password, and a server behind
+//! them that is started again when it ends by itself. Everything else in the house speaks HTTP
+//! to it, as to any ClickHouse; nobody else knows that it is ours.
+//!
+//! The server lives in a child process (`bygone engine run`), because it cannot be stopped and
+//! started twice in one process, takes signals for itself, and must not take us down with it.
+//! The child lives as long as its standard input is open. That one pipe carries the password
+//! in, and its end is the order to stop: the kernel closes it however the parent ends, kill -9
+//! included, so no engine outlives its owner. `PR_SET_PDEATHSIG` is not used: it follows the
+//! *thread* that spawned the child, and tokio's threads come and go.
+//!
+//! What can go wrong: no library and no npm to fetch it (`install`), a data folder that another
+//! engine holds, a server that does not answer within [`START_WAIT`]. Each is an
+//! [`EngineError`] with one line for a person.
+//!
+//! What must never happen: a listener on anything but 127.0.0.1, the password in an argument,
+//! an environment, a log or a `Debug`, two servers on one data folder.
+//!
+//! Limits: start 60 s, stop 10 s, restart back-off 100 ms to 10 s, `engine.log` 8 MiB,
+//! install 10 min. Not here: SQL beyond `SELECT 1`, the schema, retries of statements.
+
+mod child;
+mod error;
+mod folder;
+mod install;
+mod progress;
+mod server_config;
+mod supervise;
+#[cfg(test)]
+mod tests;
+mod unpack;
+mod wire;
+
+use std::fmt;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use child::{RunArgs, run};
+pub use error::EngineError;
+pub use install::{VERSION, cache_folder, install};
+
+use supervise::{Plan, State};
+
+/// The one account with rights in the engine.
+const USER: &str = "bygone";
+/// How long a server may take from its spawn to its first answer.
+pub const START_WAIT: Duration = Duration::from_secs(60);
+/// How long a server may take to end in good order before it is killed. A kill loses nothing
+/// that was confirmed (inserts are synced), it only leaves more to do at the next start.
+pub const STOP_WAIT: Duration = Duration::from_secs(10);
+/// A free port is found by asking the kernel and letting go of it again; somebody else may
+/// take it in between, so a start tries a few.
+const PORT_TRIES_MAX: u32 = 3;
+/// 32 random bytes: the SHA-256 that stands in the server's config file cannot be guessed back.
+const PASSWORD_BYTES: usize = 32;
+
+/// How the embedded ClickHouse runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Path of a `libchdb.so` to use as it is. Default: none, the pinned one is installed into
+    /// the user's cache folder.
+    pub library: Option<PathBuf>,
+    /// What the whole server may allocate, in bytes, caches included. Default: 4 GiB.
+    pub memory_bytes_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            library: None,
+            memory_bytes_max: 4 << 30,
+        }
+    }
+}
+
+/// What [`Engine::start`] needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Library and memory limit.
+    pub config: Config,
+    /// bygone's data folder. The engine has `clickhouse/` in it, made with mode 0700.
+    pub data_dir: PathBuf,
+    /// The program that understands `engine run ...`. `None` is the running program itself,
+    /// and stays so when its file is replaced by an upgrade.
+    pub program: Option<PathBuf>,
+    /// A loopback port for ClickHouse's native protocol. `None`: no such listener.
+    pub tcp_port: Option<u16>,
+}
+
+/// A running server and the task that looks after it.
+///
+/// [`Engine::stop`] ends it in good order. A drop without it kills the server at once.
+pub struct Engine {
+    url: String,
+    password: String,
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<()>>,
+    supervisor: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts a server on `data_dir` and returns when it answers queries, installing the
+    /// library first if there is none.
+    ///
+    /// # Errors
+    ///
+    /// All of [`EngineError`]; [`EngineError::Held`] within 3 s if another engine has the
+    /// folder, [`EngineError::Slow`] after [`START_WAIT`].
+    pub async fn start(options: Options) -> Result<Self, EngineError> {
+        let folder = folder::prepare(&options.data_dir)?;
+        folder::wait_until_free(&folder).await?;
+        let library = match options.config.library {
+            Some(path) => path,
+            None => install(&cache_folder()?).await?,
+        };
+        folder::truncate_log(&folder)?;
+        let mut plan = Plan {
+            program: options.program,
+            password: random_password()?,
+            run: RunArgs {
+                library,
+                data_dir: folder,
+                http_port: free_port()?,
+                tcp_port: options.tcp_port,
+                memory_bytes_max: options.config.memory_bytes_max,
+            },
+        };
+        let mut tries = 1;
+        let running = loop {
+            match plan.launch().await {
+                Err(error) if error.port_is_taken() && tries < PORT_TRIES_MAX => {
+                    tries += 1;
+                    plan.run.http_port = free_port()?;
+                }
+                launched => break launched?,
+            }
+        };
+        let url = format!("http://127.0.0.1:{}", plan.run.http_port);
+        tracing::info!(
+            engine.url = url,
+            engine.version = VERSION,
+            "the engine answers on {url}"
+        );
+        let password = plan.password.clone();
+        let state = Arc::new(State::default());
+        state.now_up(&running);
+        let (stop, stopped) = oneshot::channel();
+        let supervisor = tokio::spawn(supervise::run(plan, running, Arc::clone(&state), stopped));
+        Ok(Self {
+            url,
+            password,
+            state,
+            stop: Some(stop),
+            supervisor,
+        })
+    }
+
+    /// The server's HTTP address without a path, as in `http://127.0.0.1:40123`. It stays the
+    /// same over restarts.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The account to use.
+    #[must_use]
+    #[expect(
+        clippy::unused_self,
+        reason = "a property of an engine, next to its password"
+    )]
+    pub fn user(&self) -> &'static str {
+        USER
+    }
+
+    /// Its password, in hex. It stays the same over restarts and is new at every start.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// Whether the server answered when last seen; false between its end and its return.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.state.is_up()
+    }
+
+    /// The server's process, or `None` while it is down.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.state.pid()
+    }
+
+    /// Ends the server in good order and waits for it, [`STOP_WAIT`] at the longest; then it
+    /// is killed. Its process is gone when this returns.
+    pub async fn stop(mut self) {
+        // The supervisor may have gone with its runtime; then there is nobody to tell.
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        let _ = (&mut self.supervisor).await;
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The task owns the child, which is killed when it is dropped. After `stop` the task
+        // has ended and this does nothing.
+        self.supervisor.abort();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("url", &self.url)
+            .field("pid", &self.pid())
+            .finish_non_exhaustive()
+    }
+}
+
+fn free_port() -> Result<u16, EngineError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|source| EngineError::io("find a free port on 127.0.0.1", source))
+}
+
+fn random_password() -> Result<String, EngineError> {
+    let mut bytes = [0_u8; PASSWORD_BYTES];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        filled +=
+            rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())
+                .map_err(|errno| EngineError::io("make a random password", errno.into()))?;
+    }
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,134 @@
+//! What can go wrong, each with one line for a person that says what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// Why there is no engine. The message is one line and names the thing.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// `libchdb.so` is published for one platform only.
+    #[error(
+        "the embedded engine runs on linux x86_64 only, this is {os} {arch}: \
+         give the address of a ClickHouse server with --clickhouse-url"
+    )]
+    Platform {
+        /// As `std::env::consts::OS` says it.
+        os: &'static str,
+        /// As `std::env::consts::ARCH` says it.
+        arch: &'static str,
+    },
+    /// Neither `XDG_CACHE_HOME` nor `HOME` names a folder.
+    #[error("no cache folder for the engine: set XDG_CACHE_HOME or HOME, or give --engine PATH")]
+    NoCacheFolder,
+    /// There is no `npm` to fetch the library with.
+    #[error("npm is not on the PATH: install Node.js's npm, or give --engine PATH")]
+    NpmMissing,
+    /// `npm pack` ended without a package; `cause` is what it said.
+    #[error("npm pack {package} failed: {cause}: check npm's settings, or give --engine PATH")]
+    Npm {
+        /// Name and version.
+        package: String,
+        /// The first lines that npm wrote as errors.
+        cause: String,
+    },
+    /// The download, or the wait for another process's download, took too long.
+    #[error("{package} was not there after {wait_s} s: try again, or give --engine PATH")]
+    InstallSlow {
+        /// Name and version.
+        package: String,
+        /// The limit that was reached, in seconds.
+        wait_s: u64,
+    },
+    /// The package is not the one that this build was made for.
+    #[error(
+        "{package} has the wrong integrity (sha512 {found}): nothing was installed; \
+         check which registry npm uses"
+    )]
+    Integrity {
+        /// Name and version.
+        package: String,
+        /// The first bytes of its SHA-512, in hex.
+        found: String,
+    },
+    /// The package does not hold the library where it should.
+    #[error("{package} holds no {member}: nothing was installed")]
+    Package {
+        /// Name and version.
+        package: String,
+        /// The path inside the tarball.
+        member: &'static str,
+    },
+    /// There is no room for the library.
+    #[error("no space left in {}: installing the engine takes 750 MB", .folder.display())]
+    DiskFull {
+        /// The cache folder.
+        folder: PathBuf,
+    },
+    /// The file is there but cannot be loaded as the engine.
+    #[error("cannot load the engine {}: {cause}", .library.display())]
+    Library {
+        /// The file.
+        library: PathBuf,
+        /// What the loader said.
+        cause: String,
+    },
+    /// Another engine has the data folder.
+    #[error(
+        "another engine runs on {}{holder}: stop that bygone, or give another data folder",
+        .folder.display()
+    )]
+    Held {
+        /// The engine's folder.
+        folder: PathBuf,
+        /// ` (process N)`, or nothing if it is not known.
+        holder: String,
+    },
+    /// `engine run` was started by somebody who gives no password.
+    #[error("no password on standard input: \"engine run\" is started by bygone itself")]
+    NoPassword,
+    /// The server returned although nobody asked it to stop (said by the child).
+    #[error("the engine ended by itself: {cause}")]
+    Returned {
+        /// What ClickHouse said.
+        cause: String,
+    },
+    /// The child ended before it answered (said by the parent).
+    #[error("the engine ended while it started ({status}): {line}")]
+    Ended {
+        /// Its exit status.
+        status: ExitStatus,
+        /// The last line that it wrote.
+        line: String,
+    },
+    /// The server did not answer in time.
+    #[error("the engine did not answer within {wait_s} s: read {}", .log.display())]
+    Slow {
+        /// The limit that was reached, in seconds.
+        wait_s: u64,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The system said no.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was to be done, in the imperative, with the path.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl EngineError {
+    pub(super) fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io {
+            what: what.into(),
+            source,
+        }
+    }
+
+    /// Whether a start failed because somebody took the port that had been free just before.
+    pub(super) fn port_is_taken(&self) -> bool {
+        matches!(self, Self::Ended { line, .. } if line.contains("Address already in use"))
+    }
+}

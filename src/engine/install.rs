@@ -1,0 +1,275 @@
+//! The library: fetched once, through the user's own npm, into the user's cache folder.
+//!
+//! ```text
+//! <cache>/engine/26.7.3-stable.1/libchdb.so     566 MB, complete or not there
+//! <cache>/engine/26.7.3-stable.1.lock           held with flock(2) while one installs
+//! <cache>/engine/26.7.3-stable.1.partial/       what the holder works in
+//! ```
+//!
+//! `npm pack` and not a download of our own: proxies, mirrors and tokens are then what the
+//! user has already set for npm. What comes is checked against a SHA-512 that is part of this
+//! program. Of two processes one installs and the other waits for it; what a killed one left
+//! behind is removed by the next.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{EngineError, unpack};
+
+/// The pinned version of the library, which is ClickHouse 26.7.2.
+pub const VERSION: &str = "26.7.3-stable.1";
+/// From the start to the library in its place, or to somebody else's library in its place.
+const INSTALL_WAIT: Duration = Duration::from_mins(10);
+const LOCK_POLL: Duration = Duration::from_millis(200);
+/// What is read of npm's complaints.
+const NPM_ERROR_BYTES_MAX: u64 = 16 << 10;
+const NPM_ERROR_CHARS_MAX: usize = 300;
+
+/// What is fetched, and with what.
+#[derive(Debug, Clone)]
+pub(super) struct Package {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+    /// The registry's `dist.integrity`, in hex where npm writes base64.
+    pub(super) sha512_hex: String,
+    /// The one file that is wanted, as the tarball names it.
+    pub(super) member: &'static str,
+    /// `npm`, found on the PATH.
+    pub(super) npm: PathBuf,
+    /// The limit on everything.
+    pub(super) wait: Duration,
+}
+
+impl Package {
+    fn pinned() -> Self {
+        Self {
+            name: "@chdb/lib-linux-x64-gnu",
+            version: VERSION,
+            sha512_hex: "5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35\
+                         a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7"
+                .to_owned(),
+            member: "package/libchdb.so",
+            npm: PathBuf::from("npm"),
+            wait: INSTALL_WAIT,
+        }
+    }
+
+    fn slow(&self) -> EngineError {
+        EngineError::InstallSlow {
+            package: self.to_string(),
+            wait_s: self.wait.as_secs(),
+        }
+    }
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+/// The user's cache folder for bygone: `$XDG_CACHE_HOME/bygone`, else `~/.cache/bygone`.
+///
+/// # Errors
+///
+/// [`EngineError::NoCacheFolder`] if neither variable names an absolute path.
+pub fn cache_folder() -> Result<PathBuf, EngineError> {
+    // A relative path is to be ignored, says the XDG base directory specification.
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+        .map(|base| base.join("bygone"))
+        .ok_or(EngineError::NoCacheFolder)
+}
+
+/// Returns the pinned library under `cache`, and fetches it first if it is not there: 178 MB
+/// over the network, 566 MB on disk, progress on standard error.
+///
+/// # Errors
+///
+/// [`EngineError::Platform`], [`EngineError::NpmMissing`], [`EngineError::Npm`],
+/// [`EngineError::Integrity`], [`EngineError::DiskFull`], [`EngineError::InstallSlow`] after
+/// 10 minutes, [`EngineError::Io`]. Nothing is left behind in any of these cases.
+pub async fn install(cache: &Path) -> Result<PathBuf, EngineError> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+        return Err(EngineError::Platform { os, arch });
+    }
+    install_package(Package::pinned(), cache).await
+}
+
+pub(super) async fn install_package(
+    package: Package,
+    cache: &Path,
+) -> Result<PathBuf, EngineError> {
+    let engines = cache.join("engine");
+    let library = engines.join(package.version).join("libchdb.so");
+    if library.is_file() {
+        return Ok(library);
+    }
+    fs::create_dir_all(&engines).map_err(|source| {
+        EngineError::io(format!("make the folder {}", engines.display()), source)
+    })?;
+    let deadline = Instant::now() + package.wait;
+    let lock = lock(&package, &engines, deadline).await?;
+    if library.is_file() {
+        return Ok(library);
+    }
+    let partial = Partial::make(engines.join(format!("{}.partial", package.version)))?;
+    let tarball = fetch(&package, &partial.0, deadline).await?;
+    let place = library.clone();
+    // The folder and the lock go with the work: a caller that goes away must neither remove
+    // the one under it nor let somebody else begin.
+    tokio::task::spawn_blocking(move || {
+        let unpacked = partial.0.join("libchdb.so");
+        let done = unpack::check(&package, &tarball)
+            .and_then(|()| unpack::unpack(&package, &tarball, &unpacked))
+            .and_then(|()| unpack::publish(&unpacked, &place));
+        drop(partial);
+        drop(lock);
+        done
+    })
+    .await
+    .map_err(|error| EngineError::io("unpack the engine", error.into()))??;
+    Ok(library)
+}
+
+/// Waits its turn to install.
+async fn lock(package: &Package, engines: &Path, deadline: Instant) -> Result<File, EngineError> {
+    let path = engines.join(format!("{}.lock", package.version));
+    let failed = |source| EngineError::io(format!("lock {}", path.display()), source);
+    let file = File::create(&path).map_err(failed)?;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
+                return Err(package.slow());
+            }
+            Err(TryLockError::WouldBlock) => {
+                if !std::mem::replace(&mut told, true) {
+                    eprintln!("bygone: another process is installing the engine: waiting for it");
+                }
+                sleep(LOCK_POLL).await;
+            }
+        }
+    }
+}
+
+/// The folder in which one installation works; gone when it is dropped.
+struct Partial(PathBuf);
+
+impl Partial {
+    /// Under the lock: what is there already was left by one that was killed.
+    fn make(folder: PathBuf) -> Result<Self, EngineError> {
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => fs::create_dir(&folder),
+        }
+        .map_err(|source| {
+            EngineError::io(format!("make the folder {}", folder.display()), source)
+        })?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // What stays is removed by the next installation.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs `npm pack` in `folder` and returns the tarball's path.
+async fn fetch(
+    package: &Package,
+    folder: &Path,
+    deadline: Instant,
+) -> Result<PathBuf, EngineError> {
+    let what = format!("fetching {package} with npm pack, 178 MB, once");
+    let _progress = super::progress::Progress::unknown(&what);
+    let complaints = folder.join("npm.stderr");
+    let stderr = File::create(&complaints)
+        .map_err(|source| EngineError::io(format!("write {}", complaints.display()), source))?;
+    let mut npm = Command::new(&package.npm)
+        .args(["pack", "--loglevel=error", &package.to_string()])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| match source.kind() {
+            ErrorKind::NotFound => EngineError::NpmMissing,
+            _ => EngineError::io("run npm", source),
+        })?;
+    let status = timeout_at(deadline, npm.wait())
+        .await
+        .map_err(|_| package.slow())?
+        .map_err(|source| EngineError::io("wait for npm", source))?;
+    let tarball = if status.success() {
+        find_tarball(folder)
+    } else {
+        None
+    };
+    tarball.ok_or_else(|| {
+        let text = head(&complaints);
+        if text.contains("ENOSPC") {
+            return EngineError::DiskFull {
+                folder: folder.to_owned(),
+            };
+        }
+        let cause = npm_cause(&text).unwrap_or_else(|| status.to_string());
+        EngineError::Npm {
+            package: package.to_string(),
+            cause,
+        }
+    })
+}
+
+/// npm makes the file's name out of the package's; it is the only tarball here.
+fn find_tarball(folder: &Path) -> Option<PathBuf> {
+    let paths = fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|end| end == "tgz"))
+}
+
+fn head(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(path) {
+        // A file that cannot be read leaves the exit status to tell.
+        let _ = file.take(NPM_ERROR_BYTES_MAX).read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The first two things that npm calls errors, as in `code E404, 404 Not Found - GET ...`.
+pub(super) fn npm_cause(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("npm error ")
+                .or(line.strip_prefix("npm ERR! "))
+        })
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take(2)
+        .collect();
+    let cause: String = lines.join(", ").chars().take(NPM_ERROR_CHARS_MAX).collect();
+    (!cause.is_empty()).then_some(cause)
+}

@@ -1,0 +1,229 @@
+//! The parent's side: spawns the child, waits until it answers, starts it again, ends it.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, interval, sleep, timeout};
+
+use super::{EngineError, RunArgs, START_WAIT, STOP_WAIT, folder, wire};
+
+const READY_POLL: Duration = Duration::from_millis(20);
+/// One look whether the server answers.
+const LOOK_WAIT: Duration = Duration::from_secs(2);
+/// The pause before a restart doubles from the first to the last of these.
+const BACK_OFF_MIN: Duration = Duration::from_millis(100);
+const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+/// A server that ran this long had a good start; its end begins the pauses anew.
+const GOOD_RUN: Duration = Duration::from_secs(60);
+const TRIM_LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// What others may see of the server: its process while it answers, else 0.
+#[derive(Default)]
+pub(super) struct State(AtomicU32);
+
+impl State {
+    pub(super) fn is_up(&self) -> bool {
+        self.pid().is_some()
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
+    }
+
+    pub(super) fn now_up(&self, running: &Running) {
+        self.0
+            .store(running.child.id().unwrap_or(0), Ordering::Relaxed);
+    }
+
+    fn now_down(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A child that answers, the pipe that keeps it alive, and where its part of the log begins.
+pub(super) struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    log_since: u64,
+    since: Instant,
+}
+
+/// All that it takes to start the server, the first time and again.
+pub(super) struct Plan {
+    pub(super) program: Option<PathBuf>,
+    pub(super) password: String,
+    pub(super) run: RunArgs,
+}
+
+impl Plan {
+    /// Spawns the child and returns when it answers.
+    pub(super) async fn launch(&self) -> Result<Running, EngineError> {
+        let log_since = folder::log_bytes(&self.run.data_dir);
+        let mut child = self.spawn()?;
+        let mut stdin = child.stdin.take();
+        if let Some(pipe) = &mut stdin {
+            // A child that ended at once has closed its side. It is asked below why.
+            let _ = pipe
+                .write_all(format!("{}\n", self.password).as_bytes())
+                .await;
+        }
+        let mut running = Running {
+            child,
+            stdin,
+            log_since,
+            since: Instant::now(),
+        };
+        self.ready(&mut running).await?;
+        Ok(running)
+    }
+
+    fn spawn(&self) -> Result<Child, EngineError> {
+        let program = match &self.program {
+            Some(path) => path.clone(),
+            // This very program, even if its file has been replaced since it was started.
+            None => PathBuf::from("/proc/self/exe"),
+        };
+        let log = folder::open_log(&self.run.data_dir)?;
+        let log_again = log
+            .try_clone()
+            .map_err(|source| EngineError::io("open the engine's log twice", source))?;
+        Command::new(&program)
+            .arg0("bygone")
+            .args(self.run.arguments())
+            // DateTime without a zone is UTC, wherever the machine stands. `<timezone>` in
+            // the config file is not read.
+            .env("TZ", "UTC")
+            .current_dir(&self.run.data_dir)
+            // Ctrl-C in a terminal goes to our group; the parent decides when the engine ends.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(log_again)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| EngineError::io(format!("start {}", program.display()), source))
+    }
+
+    async fn ready(&self, running: &mut Running) -> Result<(), EngineError> {
+        let deadline = running.since + START_WAIT;
+        while !self.answers().await {
+            tokio::select! {
+                status = running.child.wait() => {
+                    let status = status
+                        .map_err(|source| EngineError::io("wait for the engine", source))?;
+                    let line = folder::last_line(&self.run.data_dir, running.log_since);
+                    return Err(EngineError::Ended { status, line });
+                }
+                () = sleep(READY_POLL) => {}
+            }
+            if Instant::now() > deadline {
+                let log = folder::log_path(&self.run.data_dir);
+                let _ = running.child.kill().await;
+                return Err(EngineError::Slow {
+                    wait_s: START_WAIT.as_secs(),
+                    log,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the server listens and lets us in.
+    async fn answers(&self) -> bool {
+        let (port, password) = (self.run.http_port, self.password.clone());
+        let look = tokio::task::spawn_blocking(move || {
+            wire::ping(port, LOOK_WAIT)? //
+                .then(|| wire::ask(port, &password, "SELECT 1", LOOK_WAIT))
+                .transpose()
+        });
+        matches!(look.await, Ok(Ok(Some(one))) if one == "1")
+    }
+}
+
+/// Looks after the server until `stop` says so, then ends it. Starts it again when it ends by
+/// itself.
+pub(super) async fn run(
+    plan: Plan,
+    mut running: Running,
+    state: std::sync::Arc<State>,
+    mut stop: oneshot::Receiver<()>,
+) {
+    let mut pause = BACK_OFF_MIN;
+    loop {
+        tokio::select! {
+            status = ended(&plan, &mut running) => {
+                state.now_down();
+                if running.since.elapsed() >= GOOD_RUN {
+                    pause = BACK_OFF_MIN;
+                }
+                let line = folder::last_line(&plan.run.data_dir, running.log_since);
+                tracing::warn!(
+                    engine.status = status,
+                    engine.last_line = line,
+                    "the engine ended ({status}) and is started again: {line}"
+                );
+            }
+            _ = &mut stop => {
+                state.now_down();
+                return end(running).await;
+            }
+        }
+        running = tokio::select! {
+            running = start_again(&plan, &mut pause) => running,
+            _ = &mut stop => return,
+        };
+        state.now_up(&running);
+    }
+}
+
+/// Waits for the child's end and says how it ended. Keeps its log short meanwhile.
+async fn ended(plan: &Plan, running: &mut Running) -> String {
+    let mut trim = interval(TRIM_LOG_EVERY);
+    loop {
+        tokio::select! {
+            status = running.child.wait() => {
+                return status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            }
+            _ = trim.tick() => folder::trim_log(&plan.run.data_dir),
+        }
+    }
+}
+
+/// Tries until it answers, with growing pauses.
+async fn start_again(plan: &Plan, pause: &mut Duration) -> Running {
+    loop {
+        sleep(*pause).await;
+        *pause = (*pause * 2).min(BACK_OFF_MAX);
+        match plan.launch().await {
+            Ok(running) => {
+                let duration_ms = running.since.elapsed().as_millis();
+                tracing::info!(
+                    duration_ms,
+                    "the engine answers again after {duration_ms} ms"
+                );
+                return running;
+            }
+            Err(error) => tracing::warn!("{error}: the next try is in {} ms", pause.as_millis()),
+        }
+    }
+}
+
+/// Closes the pipe, which is the order to end, and waits; kills when the limit is reached.
+async fn end(mut running: Running) {
+    drop(running.stdin.take());
+    match timeout(STOP_WAIT, running.child.wait()).await {
+        Ok(Ok(status)) if status.success() => {}
+        Ok(Ok(status)) => tracing::warn!("the engine stopped with {status}"),
+        Ok(Err(error)) => tracing::warn!("the engine's end is not known: {error}"),
+        Err(_) => {
+            let wait_s = STOP_WAIT.as_secs();
+            tracing::warn!("the engine did not stop within {wait_s} s and is killed");
+            let _ = running.child.kill().await;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! HTTP: the API's listener and its routes.
+//!
+//! In: questions as URLs. Out: answers as JSON, and how this process is.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /livez` | 200 while the process serves |
+//! | `GET /readyz` | 200 when ClickHouse answers and has our schema; else 503 and one line why not |
+//! | `GET /metrics` | metrics in Prometheus' text format |
+//! | `GET /api/v1/containers`, `GET /api/v1/pods` | an answer; parameters: [`crate::query::Params`] |
+//!
+//! Never here: SQL, and anything that writes.
+
+mod api;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::clickhouse::Store;
+use crate::query::{Container, Pod};
+use crate::schema;
+
+pub use api::NDJSON;
+
+/// Where the API listens.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address and port. Only loopback: callers are not authenticated yet.
+    pub listen: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: "127.0.0.1:7071".to_owned(),
+        }
+    }
+}
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct App {
+    pub store: Arc<Store>,
+    pub metrics: PrometheusHandle,
+}
+
+/// The route table of the API listener.
+pub fn routes(app: App) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route(
+            "/metrics",
+            get(async |State(app): State<App>| app.metrics.render()),
+        )
+        .route("/api/v1/containers", get(api::answer::<Container>))
+        .route("/api/v1/pods", get(api::answer::<Pod>))
+        .fallback(async || {
+            api::error(
+                StatusCode::NOT_FOUND,
+                "no such path: see /api/v1/containers",
+            )
+        })
+        .with_state(app)
+}
+
+async fn ready(State(app): State<App>) -> Response {
+    match schema::check(&app.store).await {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}
+
+/// Binds a listener. Returns it with its address, which tells the port where 0 was asked for.
+///
+/// # Errors
+///
+/// When the address is no address, or is taken.
+pub async fn bind(listen: &str) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(listen).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Serves until `stop`; then no new connection is taken, and what is under way is finished.
+///
+/// # Errors
+///
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    axum::serve(listener, routes)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+}

@@ -1,0 +1,156 @@
+//! `GET /api/v1/...`: a question's answer, streamed.
+//!
+//! As `application/json`: `{"items": [...], "more": false, "cursor": null}`. As
+//! `application/x-ndjson`, where the client accepts that: one row a line, then a last line
+//! `{"end": {"more": false, "cursor": null}}`. A stream without that end was cut off on the way.
+
+use axum::body::Body;
+use axum::extract::{Query, State, rejection::QueryRejection};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::App;
+use crate::query::{self, Answer, Life, Params};
+use crate::telemetry;
+
+/// The content type of one JSON document a line.
+pub const NDJSON: &str = "application/x-ndjson";
+
+/// Rows of an answer whose question names no limit.
+const LIMIT_DEFAULT: u64 = 1_000;
+
+/// Bytes that are gathered before they are sent on.
+const CHUNK_BYTES: usize = 32 << 10;
+
+/// Answers a question.
+pub async fn answer<L: Life>(
+    State(app): State<App>,
+    headers: HeaderMap,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Response {
+    let outcome = ask::<L>(&app, &headers, params).await;
+    let outcome_name = if outcome.is_ok() {
+        "answered"
+    } else {
+        "refused"
+    };
+    metrics::counter!(
+        telemetry::API_QUESTIONS,
+        "what" => L::PLURAL,
+        "outcome" => outcome_name
+    )
+    .increment(1);
+    outcome.unwrap_or_else(|response| response)
+}
+
+async fn ask<L: Life>(
+    app: &App,
+    headers: &HeaderMap,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, Response> {
+    let bad = |text: &str| error(StatusCode::BAD_REQUEST, text);
+    let Query(params) = params.map_err(|rejection| bad(&rejection.body_text()))?;
+    let mut question = params
+        .question(Timestamp::now())
+        .map_err(|parse| bad(&parse.to_string()))?;
+    question.limit.get_or_insert(LIMIT_DEFAULT);
+    let mut answer = match query::answer::<L>(&app.store, &question) {
+        Ok(answer) => answer,
+        Err(limit @ query::Error::Limit(_)) => return Err(bad(&limit.to_string())),
+        Err(failure) => return Err(error(StatusCode::BAD_GATEWAY, &failure.to_string())),
+    };
+    // The first row is awaited, so that a refusal of ClickHouse still gets a status of its own.
+    let first = answer
+        .next()
+        .await
+        .map_err(|failure| error(StatusCode::BAD_GATEWAY, &failure.to_string()))?;
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    let lines = accept.is_some_and(|accept| accept.contains(NDJSON));
+    let kind = if lines { NDJSON } else { "application/json" };
+    let body = Body::from_stream(stream(
+        Writer {
+            answer,
+            lines,
+            first: true,
+        },
+        first,
+    ));
+    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+}
+
+/// One line of JSON that says what is wrong.
+pub fn error(status: StatusCode, text: &str) -> Response {
+    (status, axum::Json(json!({ "error": text }))).into_response()
+}
+
+struct Writer<L: Life> {
+    answer: Answer<L>,
+    lines: bool,
+    first: bool,
+}
+
+enum Progress<L: Life> {
+    Rows(Writer<L>, Option<L>),
+    Ended,
+}
+
+fn stream<L: Life>(
+    writer: Writer<L>,
+    first: Option<L>,
+) -> impl Stream<Item = Result<Bytes, query::Error>> {
+    stream::try_unfold(Progress::Rows(writer, first), async |state| {
+        let Progress::Rows(mut writer, mut row) = state else {
+            return Ok(None);
+        };
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES * 2);
+        while let Some(life) = row {
+            writer.row(&life, &mut chunk);
+            row = writer.answer.next().await?;
+            if chunk.len() >= CHUNK_BYTES {
+                break;
+            }
+        }
+        if row.is_some() {
+            return Ok(Some((chunk.into(), Progress::Rows(writer, row))));
+        }
+        writer.end(&mut chunk);
+        Ok(Some((chunk.into(), Progress::Ended)))
+    })
+}
+
+impl<L: Life> Writer<L> {
+    fn row(&mut self, life: &L, out: &mut Vec<u8>) {
+        let before: &[u8] = match (self.lines, self.first) {
+            (true, _) => b"",
+            (false, true) => b"{\"items\":[\n",
+            (false, false) => b",\n",
+        };
+        out.extend_from_slice(before);
+        serde_json::to_writer(&mut *out, life).expect("rows are plain data, and a Vec takes all");
+        if self.lines {
+            out.push(b'\n');
+        }
+        self.first = false;
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let cursor = self.answer.more().map(ToString::to_string);
+        let more = cursor.is_some();
+        if self.lines {
+            let end = json!({ "end": { "more": more, "cursor": cursor } });
+            out.extend_from_slice(format!("{end}\n").as_bytes());
+            return;
+        }
+        if self.first {
+            out.extend_from_slice(b"{\"items\":[");
+        }
+        let (more, cursor) = (json!(more), json!(cursor));
+        out.extend_from_slice(format!("\n],\"more\":{more},\"cursor\":{cursor}}}\n").as_bytes());
+    }
+}

@@ -1,0 +1,3 @@
+//! Sources: where deliveries come from.
+
+pub mod webhook;

@@ -1,0 +1,137 @@
+//! The webhook source: what API servers, and everyone who relays for them, post.
+//!
+//! In: `POST /v1/audit/{cluster}` with one or many audit events, plain, gzip or zstd.
+//! Out: 200 with an empty body after what was readable is stored.
+//!
+//! | answer | when | what an API server does |
+//! |---|---|---|
+//! | 200 | everything readable is stored; the rest is counted | forgets the batch |
+//! | 503, `Retry-After` | the memory budget is used up, or ClickHouse did not confirm | sends it again soon |
+//! | 400 | the cluster's name is none | gives up after five tries |
+//! | 408 | the body did not come in time | sends it again |
+//! | 413 | the body is over `body_bytes_max`, packed or unpacked | gives up after five tries |
+//! | 415 | an encoding that is not known | gives up after five tries |
+//!
+//! Never a redirect: Go's client follows it with a GET, and the batch is lost.
+
+mod body;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::pipeline::{Delivery, Pipeline};
+use crate::telemetry;
+
+/// An API server gives up on a request after 30 s; one that takes longer is lost work.
+const BODY_SECONDS_MAX: u64 = 25;
+
+/// The longest name of a cluster.
+const CLUSTER_BYTES_MAX: usize = 253;
+
+/// What the webhook takes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address and port to listen on. Only loopback: callers are not authenticated yet.
+    pub listen: String,
+    /// The largest body, packed and unpacked, in bytes.
+    pub body_bytes_max: usize,
+    /// Memory that all bodies together may take, in bytes.
+    pub memory_bytes_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: "127.0.0.1:7070".to_owned(),
+            body_bytes_max: 256 << 20,
+            memory_bytes_max: 512 << 20,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Webhook {
+    pipeline: Pipeline,
+    limits: body::Limits,
+}
+
+/// The routes of the ingest listener.
+pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
+    let limits = body::Limits::new(config.body_bytes_max, config.memory_bytes_max);
+    Router::new()
+        .route("/v1/audit/{cluster}", post(receive))
+        .with_state(Webhook { pipeline, limits })
+}
+
+async fn receive(
+    State(webhook): State<Webhook>,
+    Path(cluster): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    let response = take(&webhook, &cluster, request).await;
+    let code = response.status().as_u16().to_string();
+    let known = if response.status() == StatusCode::BAD_REQUEST {
+        String::new()
+    } else {
+        cluster
+    };
+    metrics::counter!(telemetry::INGEST_REQUESTS, "cluster" => known, "code" => code).increment(1);
+    response
+}
+
+async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Response {
+    if !is_cluster_name(cluster) {
+        let hint = "a cluster's name has letters, digits, '-', '_' and '.', at most 253\n";
+        return (StatusCode::BAD_REQUEST, hint).into_response();
+    }
+    let limit = Duration::from_secs(BODY_SECONDS_MAX);
+    let read = body::read(request, &webhook.limits);
+    let body = match tokio::time::timeout(limit, read).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(refusal)) => return refuse(cluster, refusal),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    let delivery = Delivery {
+        cluster: cluster.to_owned(),
+        body: body.bytes,
+    };
+    let accepted = webhook.pipeline.accept(delivery).await;
+    drop(body.reserved);
+    match accepted {
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(_) => retry_after(2),
+    }
+}
+
+fn refuse(cluster: &str, refusal: body::Refusal) -> Response {
+    warn!(cluster, "request refused: {refusal}");
+    match refusal {
+        body::Refusal::NoMemory => retry_after(1),
+        body::Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        body::Refusal::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
+        body::Refusal::Broken => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// A 503 that client-go resends within the same attempt.
+fn retry_after(seconds: u8) -> Response {
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        [(header::RETRY_AFTER, seconds.to_string())],
+    )
+        .into_response()
+}
+
+fn is_cluster_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty() && name.len() <= CLUSTER_BYTES_MAX && name.chars().all(fits)
+}

@@ -1,0 +1,74 @@
+//! Logs and metrics: where they go and what they are called.
+//!
+//! A leaf. Names of metrics are `bygone_<room>_<thing>_<unit>[_total]`, here and nowhere else.
+//! Never a request's body, a secret, or anything a pod's author wrote.
+
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// Requests to the webhook by `cluster` and `code`.
+pub const INGEST_REQUESTS: &str = "bygone_ingest_requests_total";
+/// Bytes of bodies that were read, before decompression.
+pub const INGEST_BODY_BYTES: &str = "bygone_ingest_body_bytes_total";
+/// Audit events that were decoded, by `cluster`.
+pub const PIPELINE_EVENTS: &str = "bygone_pipeline_events_total";
+/// Parts of deliveries that could not be read, by `cluster` and `reason`.
+pub const PIPELINE_REJECTED: &str = "bygone_pipeline_rejected_total";
+/// Rows that ClickHouse confirmed, by `table`.
+pub const SINK_ROWS: &str = "bygone_sink_rows_total";
+/// Batches that ClickHouse confirmed.
+pub const SINK_BATCHES: &str = "bygone_sink_batches_total";
+/// Batches that it did not.
+pub const SINK_FAILURES: &str = "bygone_sink_failures_total";
+/// How long an INSERT took.
+pub const SINK_INSERT_SECONDS: &str = "bygone_sink_insert_seconds";
+/// Questions by `what` and `outcome`.
+pub const API_QUESTIONS: &str = "bygone_api_questions_total";
+
+/// Upper bounds of the buckets of `SINK_INSERT_SECONDS`.
+const INSERT_BUCKETS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Sends logs to stderr, filtered by `filter` (`info`, `debug`, `bygone=debug,warn`, ...).
+///
+/// # Errors
+///
+/// When `filter` can't be read: one line that says so.
+pub fn log_to_stderr(filter: &str) -> Result<(), String> {
+    let parsed = EnvFilter::try_new(filter).map_err(|error| {
+        format!("log filter {filter:?}: {error}: write it like info or bygone=debug")
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .try_init()
+        .map_err(|error| error.to_string())
+}
+
+/// Collects metrics in this process; the handle renders them for Prometheus.
+///
+/// # Errors
+///
+/// When this process collects metrics already.
+pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
+    let insert = metrics_exporter_prometheus::Matcher::Full(SINK_INSERT_SECONDS.to_owned());
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(insert, &INSERT_BUCKETS)?
+        .install_recorder()?;
+    metrics::describe_counter!(INGEST_REQUESTS, "Requests to the webhook");
+    metrics::describe_counter!(INGEST_BODY_BYTES, "Bytes of bodies read, as sent");
+    metrics::describe_counter!(PIPELINE_EVENTS, "Audit events decoded");
+    metrics::describe_counter!(
+        PIPELINE_REJECTED,
+        "Parts of deliveries that could not be read"
+    );
+    metrics::describe_counter!(SINK_ROWS, "Rows that ClickHouse confirmed");
+    metrics::describe_counter!(SINK_BATCHES, "Batches that ClickHouse confirmed");
+    metrics::describe_counter!(SINK_FAILURES, "Batches that ClickHouse did not take");
+    metrics::describe_histogram!(SINK_INSERT_SECONDS, "Seconds that an INSERT took");
+    metrics::describe_counter!(API_QUESTIONS, "Questions asked through the API");
+    Ok(handle)
+}
