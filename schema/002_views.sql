@@ -5,22 +5,22 @@
 
 CREATE VIEW IF NOT EXISTS pods
 (
-    cluster          String,
-    namespace        String,
+    cluster          String                        COMMENT 'Kubernetes cluster',
+    namespace        String                        COMMENT 'namespace of the pod',
     workload_kind    Nullable(String)              COMMENT 'kind of the top owner that is known: a ReplicaSet''s Deployment, a Job''s CronJob',
-    workload         Nullable(String),
-    pod              String,
-    pod_uid          UUID,
-    node             Nullable(String),
+    workload         Nullable(String)              COMMENT 'name of the top owner that is known',
+    pod              String                        COMMENT 'name of the pod',
+    pod_uid          UUID                          COMMENT 'uid of the pod: names are used again, uids are not',
+    node             Nullable(String)              COMMENT 'node that it was bound to',
     pod_ips          Array(String)                 COMMENT 'every address it had, in order of first sight',
     labels           Map(String, String)           COMMENT 'the last that are known',
-    service_account  Nullable(String),
+    service_account  Nullable(String)              COMMENT 'its service account',
     created_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'whole seconds',
     created_by       Nullable(String)              COMMENT 'the account that created it; "a as b" where a impersonated b',
-    scheduled_at     Nullable(DateTime64(6, 'UTC')),
+    scheduled_at     Nullable(DateTime64(6, 'UTC')) COMMENT 'when the scheduler bound it',
     started_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'when a kubelet took it up; whole seconds',
     delete_asked_at  Nullable(DateTime64(6, 'UTC')) COMMENT 'the first request to delete it',
-    delete_asked_by  Nullable(String),
+    delete_asked_by  Nullable(String)              COMMENT 'the account that asked first; "a as b" where a impersonated b',
     removed_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'when the API server let go of it',
     phase            Nullable(String)              COMMENT 'the last that is known',
     ended_by         Nullable(String)              COMMENT 'not told yet',
@@ -29,9 +29,9 @@ CREATE VIEW IF NOT EXISTS pods
     containers       UInt64                        COMMENT 'container instances that are known',
     restarts         UInt64                        COMMENT 'sum over the containers of their highest restart number',
     unknown          Array(String)                 COMMENT 'what is not known for certain',
-    host_network     Bool,
-    first_seen       DateTime64(6, 'UTC'),
-    last_seen        DateTime64(6, 'UTC')
+    host_network     Bool                          COMMENT 'whether it uses the addresses of its node',
+    first_seen       DateTime64(6, 'UTC')          COMMENT 'oldest event that spoke of it',
+    last_seen        DateTime64(6, 'UTC')          COMMENT 'newest event that spoke of it'
 )
 AS
 SELECT
@@ -70,37 +70,37 @@ FROM
 
 CREATE VIEW IF NOT EXISTS containers
 (
-    cluster          String,
-    namespace        String,
+    cluster          String                        COMMENT 'Kubernetes cluster',
+    namespace        String                        COMMENT 'namespace of the pod',
     workload_kind    Nullable(String)              COMMENT 'kind of the top owner that is known: a ReplicaSet''s Deployment, a Job''s CronJob',
-    workload         Nullable(String),
-    pod              String,
-    pod_uid          UUID,
+    workload         Nullable(String)              COMMENT 'name of the top owner that is known',
+    pod              String                        COMMENT 'name of the pod',
+    pod_uid          UUID                          COMMENT 'uid of the pod: names are used again, uids are not',
     container        String                        COMMENT 'name of the container; every restart is a row of its own',
     kind             String                        COMMENT 'app, init, sidecar (a restartable init container) or ephemeral',
     container_id     String                        COMMENT 'without runtime://',
-    runtime          Nullable(String),
+    runtime          Nullable(String)              COMMENT 'container runtime, like containerd',
     image            Nullable(String)              COMMENT 'as the node resolved it, not as the spec names it',
     image_id         Nullable(String)              COMMENT 'with the digest',
-    node             Nullable(String),
+    node             Nullable(String)              COMMENT 'node that it was bound to',
     pod_ips          Array(String)                 COMMENT 'every address the pod had, in order of first sight',
     restart          UInt32                        COMMENT '0 for the first instance of this container in its pod',
     started_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'whole seconds',
     ended_at         Nullable(DateTime64(6, 'UTC')) COMMENT 'whole seconds where end_seen, else the removal of its pod',
     end_seen         Bool                          COMMENT 'whether the end was reported; if not, ended_at is the removal of its pod',
-    exit_code        Nullable(Int32),
-    signal           Nullable(Int32),
+    exit_code        Nullable(Int32)               COMMENT 'of the process; NULL while it runs or where no report came',
+    signal           Nullable(Int32)               COMMENT 'that ended the process',
     reason           Nullable(String)              COMMENT 'Completed, Error, OOMKilled, ...',
-    pod_created_at   Nullable(DateTime64(6, 'UTC')),
-    pod_removed_at   Nullable(DateTime64(6, 'UTC')),
+    pod_created_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'creation of its pod; whole seconds',
+    pod_removed_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'removal of its pod',
     ended_by         Nullable(String)              COMMENT 'not told yet',
     ended_why        Nullable(String)              COMMENT 'not told yet',
     ended_cause      Nullable(String)              COMMENT 'not told yet',
     unknown          Array(String)                 COMMENT 'what is not known for certain',
     labels           Map(String, String)           COMMENT 'of the pod, the last that are known',
-    host_network     Bool,
-    first_seen       DateTime64(6, 'UTC'),
-    last_seen        DateTime64(6, 'UTC')
+    host_network     Bool                          COMMENT 'whether it uses the addresses of its node',
+    first_seen       DateTime64(6, 'UTC')          COMMENT 'oldest event that spoke of it',
+    last_seen        DateTime64(6, 'UTC')          COMMENT 'newest event that spoke of it'
 )
 AS
 SELECT

@@ -49,7 +49,7 @@ enum Command {
     /// Receive audit events and answer questions until stopped
     Serve(serve::Serve),
     /// Show containers or pods, also those that no longer exist
-    Get(get::Get),
+    Get(Box<get::Get>),
     /// Play a recording into an engine of its own and show what no longer exists
     Demo(demo::Demo),
     /// Create, bring up to date, or show the tables in ClickHouse

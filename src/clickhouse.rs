@@ -53,7 +53,9 @@ pub enum Error {
         path: PathBuf,
         error: std::io::Error,
     },
-    #[error("clickhouse at {url} cannot be reached: {cause}")]
+    #[error(
+        "clickhouse at {url} cannot be reached: {cause}: check clickhouse.url, and that it runs"
+    )]
     Unreachable { url: String, cause: String },
     #[error("clickhouse at {url} did not answer within {ANSWER_SECONDS_MAX} s")]
     Silent { url: String },

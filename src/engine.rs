@@ -33,7 +33,7 @@ mod tests;
 mod unpack;
 mod wire;
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ use supervise::{Plan, State};
 /// The one account with rights in the engine.
 const USER: &str = "bygone";
 /// How long a server may take from its spawn to its first answer.
-pub const START_WAIT: Duration = Duration::from_secs(60);
+pub const START_WAIT: Duration = Duration::from_mins(1);
 /// How long a server may take to end in good order before it is killed. A kill loses nothing
 /// that was confirmed (inserts are synced), it only leaves more to do at the next start.
 pub const STOP_WAIT: Duration = Duration::from_secs(10);
@@ -173,10 +173,6 @@ impl Engine {
 
     /// The account to use.
     #[must_use]
-    #[expect(
-        clippy::unused_self,
-        reason = "a property of an engine, next to its password"
-    )]
     pub fn user(&self) -> &'static str {
         USER
     }
@@ -242,5 +238,9 @@ fn random_password() -> Result<String, EngineError> {
             rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())
                 .map_err(|errno| EngineError::io("make a random password", errno.into()))?;
     }
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut hex = String::with_capacity(2 * PASSWORD_BYTES);
+    for byte in bytes {
+        write!(hex, "{byte:02x}").expect("a string takes everything");
+    }
+    Ok(hex)
 }

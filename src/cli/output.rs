@@ -1,7 +1,7 @@
 //! Answers as people and programs read them: one file per output format.
 //!
 //! In: the rows of an answer, one after the other, and how it ended. Out: text. An answer may have a
-//! million rows, so no form keeps more than [`table::CHUNK_ROWS`] of them.
+//! million rows, so no form keeps more than `table::CHUNK_ROWS` of them.
 //!
 //! The forms for programs (json, yaml, csv, ndjson) have all fields of a row under their own names,
 //! in their own order, as they are. The forms for eyes (table, wide, name) choose columns, and what

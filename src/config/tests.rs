@@ -43,22 +43,48 @@ fn each_layer_beats_the_one_before() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    check("logg = 1", &[], &[], expect![[""]]);
+    check(
+        "logg = 1",
+        &[],
+        &[],
+        expect![
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `clickhouse`, `engine`, `sink`"
+        ],
+    );
     check(
         "\n[sink]\nflush_wait_ms = \"soon\"",
         &[],
         &[],
-        expect![[""]],
+        expect![[r#"config file FILE: line 3: invalid type: string "soon", expected u64"#]],
     );
-    check("[ingest", &[], &[], expect![[""]]);
+    check(
+        "[ingest",
+        &[],
+        &[],
+        expect!["config file FILE: line 1: unclosed table, expected `]`"],
+    );
     check(
         "",
         &[("BYGONE_SINK_FLUSH_WAIT_MS", "soon")],
         &[],
-        expect![[""]],
+        expect![[r#"BYGONE_SINK_FLUSH_WAIT_MS: "soon" is not a number"#]],
     );
-    check("", &[], &[("ingest.listen", "0.0.0.0:7070")], expect![[""]]);
-    check("", &[], &[("api.listen", "7071")], expect![[""]]);
+    check(
+        "",
+        &[],
+        &[("ingest.listen", "0.0.0.0:7070")],
+        expect![[
+            r#"ingest.listen "0.0.0.0:7070" is not a loopback address and port: callers are not authenticated yet, so bygone listens on 127.0.0.1 or [::1] only, for example 127.0.0.1:7070"#
+        ]],
+    );
+    check(
+        "",
+        &[],
+        &[("api.listen", "7071")],
+        expect![[
+            r#"api.listen "7071" is not a loopback address and port: callers are not authenticated yet, so bygone listens on 127.0.0.1 or [::1] only, for example 127.0.0.1:7070"#
+        ]],
+    );
 }
 
 #[test]

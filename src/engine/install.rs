@@ -13,12 +13,13 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::io::AsyncReadExt;
+use tokio::process::{ChildStderr, Command};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{EngineError, unpack};
@@ -31,6 +32,9 @@ const LOCK_POLL: Duration = Duration::from_millis(200);
 /// What is read of npm's complaints.
 const NPM_ERROR_BYTES_MAX: u64 = 16 << 10;
 const NPM_ERROR_CHARS_MAX: usize = 300;
+/// npm ends with the negative errno; this is -ENOSPC as an exit status, and all that it says
+/// if its own log is on the full disk as well.
+const NPM_STATUS_DISK_FULL: i32 = 256 - 28;
 
 /// What is fetched, and with what.
 #[derive(Debug, Clone)]
@@ -198,38 +202,37 @@ async fn fetch(
     folder: &Path,
     deadline: Instant,
 ) -> Result<PathBuf, EngineError> {
-    let what = format!("fetching {package} with npm pack, 178 MB, once");
-    let _progress = super::progress::Progress::unknown(&what);
-    let complaints = folder.join("npm.stderr");
-    let stderr = File::create(&complaints)
-        .map_err(|source| EngineError::io(format!("write {}", complaints.display()), source))?;
     let mut npm = Command::new(&package.npm)
         .args(["pack", "--loglevel=error", &package.to_string()])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(stderr)
+        // Not to a file: there may be no room for one.
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .map_err(|source| match source.kind() {
             ErrorKind::NotFound => EngineError::NpmMissing,
             _ => EngineError::io("run npm", source),
         })?;
-    let status = timeout_at(deadline, npm.wait())
-        .await
-        .map_err(|_| package.slow())?
-        .map_err(|source| EngineError::io("wait for npm", source))?;
+    let what = format!("fetching {package} with npm pack, 178 MB, once");
+    let _progress = super::progress::Progress::unknown(&what);
+    let complaints = npm.stderr.take();
+    let (text, status) = timeout_at(deadline, async {
+        tokio::join!(head(complaints), npm.wait())
+    })
+    .await
+    .map_err(|_| package.slow())?;
+    let status = status.map_err(|source| EngineError::io("wait for npm", source))?;
     let tarball = if status.success() {
         find_tarball(folder)
     } else {
         None
     };
     tarball.ok_or_else(|| {
-        let text = head(&complaints);
-        if text.contains("ENOSPC") {
-            return EngineError::DiskFull {
-                folder: folder.to_owned(),
-            };
+        if text.contains("ENOSPC") || status.code() == Some(NPM_STATUS_DISK_FULL) {
+            let folder = folder.parent().unwrap_or(folder).to_owned();
+            return EngineError::DiskFull { folder };
         }
         let cause = npm_cause(&text).unwrap_or_else(|| status.to_string());
         EngineError::Npm {
@@ -249,16 +252,22 @@ fn find_tarball(folder: &Path) -> Option<PathBuf> {
         .find(|path| path.extension().is_some_and(|end| end == "tgz"))
 }
 
-fn head(path: &Path) -> String {
+/// The beginning of what npm writes. The rest is read too, or npm would wait for a reader.
+async fn head(complaints: Option<ChildStderr>) -> String {
     let mut bytes = Vec::new();
-    if let Ok(file) = File::open(path) {
-        // A file that cannot be read leaves the exit status to tell.
-        let _ = file.take(NPM_ERROR_BYTES_MAX).read_to_end(&mut bytes);
+    if let Some(mut complaints) = complaints {
+        // A pipe that cannot be read leaves the exit status to tell.
+        let _ = (&mut complaints)
+            .take(NPM_ERROR_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .await;
+        let _ = tokio::io::copy(&mut complaints, &mut tokio::io::sink()).await;
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The first two things that npm calls errors, as in `code E404, 404 Not Found - GET ...`.
+/// The first two things that npm calls errors, as in `code E404, 404 Not Found - GET ...`,
+/// without those that only repeat the first.
 pub(super) fn npm_cause(text: &str) -> Option<String> {
     let lines: Vec<&str> = text
         .lines()
@@ -268,6 +277,7 @@ pub(super) fn npm_cause(text: &str) -> Option<String> {
         })
         .map(str::trim)
         .filter(|line| !line.is_empty())
+        .filter(|line| !line.starts_with("errno ") && !line.starts_with("syscall "))
         .take(2)
         .collect();
     let cause: String = lines.join(", ").chars().take(NPM_ERROR_CHARS_MAX).collect();

@@ -71,7 +71,6 @@ pub(super) fn arguments(args: &RunArgs) -> Result<Vec<CString>, NulError> {
 /// - The caches default to 5 GB each, more than the whole server may have here.
 pub(super) fn render(args: &RunArgs, password: &str) -> String {
     let file = escape(&path(&args.data_dir).to_string_lossy());
-    let password_sha256 = format!("{:x}", Sha256::digest(password));
     let tcp_port = args
         .tcp_port
         .map(|port| format!("<tcp_port>{port}</tcp_port>"))
@@ -81,6 +80,7 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
         memory_bytes_max,
         ..
     } = args;
+    let users = render_users(args, password);
     let cache_bytes = memory_bytes_max / 8;
     format!(
         "<clickhouse>
@@ -101,6 +101,7 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
       <executeQuery>none</executeQuery>
       <DynamicQueryHandler>none</DynamicQueryHandler>
       <logger><name>BackgroundSchedulePool/BgSchPool</name><level>error</level></logger>
+      <logger><name>BackgroundSchedulePool/BgStrmSchPool</name><level>error</level></logger>
     </levels>
   </logger>
   <query_log>
@@ -109,7 +110,16 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
     <engine>ENGINE = Memory SETTINGS min_rows_to_keep = 1000, max_rows_to_keep = 10000</engine>
     <flush_interval_milliseconds>1000</flush_interval_milliseconds>
   </query_log>
-  <users>
+{users}</clickhouse>
+"
+    )
+}
+
+/// Who may log in, and with what rights.
+fn render_users(args: &RunArgs, password: &str) -> String {
+    let password_sha256 = format!("{:x}", Sha256::digest(password));
+    format!(
+        "  <users>
     <default>
       <password></password>
       <networks><ip>127.0.0.1</ip></networks>
@@ -140,7 +150,6 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
       <interval><duration>{i32_max}</duration><queries>{own_queries}</queries></interval>
     </own_session>
   </quotas>
-</clickhouse>
 ",
         // The longest interval that it takes, 68 years.
         i32_max = i32::MAX,

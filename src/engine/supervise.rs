@@ -19,8 +19,8 @@ const LOOK_WAIT: Duration = Duration::from_secs(2);
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(10);
 /// A server that ran this long had a good start; its end begins the pauses anew.
-const GOOD_RUN: Duration = Duration::from_secs(60);
-const TRIM_LOG_EVERY: Duration = Duration::from_secs(60);
+const GOOD_RUN: Duration = Duration::from_mins(1);
+const TRIM_LOG_EVERY: Duration = Duration::from_mins(1);
 
 /// What others may see of the server: its process while it answers, else 0.
 #[derive(Default)]
@@ -83,11 +83,8 @@ impl Plan {
     }
 
     fn spawn(&self) -> Result<Child, EngineError> {
-        let program = match &self.program {
-            Some(path) => path.clone(),
-            // This very program, even if its file has been replaced since it was started.
-            None => PathBuf::from("/proc/self/exe"),
-        };
+        let program = self.program.clone().or_else(running_program);
+        let program = program.unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
         let log = folder::open_log(&self.run.data_dir)?;
         let log_again = log
             .try_clone()
@@ -143,6 +140,12 @@ impl Plan {
         });
         matches!(look.await, Ok(Ok(Some(one))) if one == "1")
     }
+}
+
+/// This program's file, unless it has been replaced since (its path then ends in ` (deleted)`).
+/// `/proc/self/exe` is right in both cases, but makes the child show up as `exe`.
+fn running_program() -> Option<PathBuf> {
+    std::env::current_exe().ok().filter(|path| path.is_file())
 }
 
 /// Looks after the server until `stop` says so, then ends it. Starts it again when it ends by

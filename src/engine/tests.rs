@@ -204,7 +204,14 @@ async fn npm_takes_too_long() {
 #[test]
 fn what_npm_calls_errors() {
     assert_eq!(
-        npm_cause("npm warn old\nnpm error code E1\nnpm error\nnpm error 2\nnpm error 3"),
+        npm_cause(
+            "npm warn old
+npm error code E1
+npm error
+npm error errno E1
+npm error 2
+npm error 3"
+        ),
         Some("code E1, 2".into())
     );
     assert_eq!(npm_cause("npm ERR! network"), Some("network".into()));

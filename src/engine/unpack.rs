@@ -53,7 +53,8 @@ pub(super) fn unpack(package: &Package, tarball: &Path, library: &Path) -> Resul
             member: package.member,
         }),
         Err(source) if source.kind() == ErrorKind::StorageFull => {
-            let folder = library.parent().unwrap_or(library).to_owned();
+            // Not the folder of this installation, which is gone when a person reads this.
+            let folder = library.ancestors().nth(2).unwrap_or(library).to_owned();
             Err(EngineError::DiskFull { folder })
         }
         Err(source) => Err(EngineError::io(

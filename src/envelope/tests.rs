@@ -1,3 +1,8 @@
+#![allow(
+    clippy::too_many_lines,
+    reason = "a table of cases is as long as its cases"
+)]
+
 use super::*;
 use expect_test::{Expect, expect};
 
@@ -95,7 +100,12 @@ fn not_json_at_all() {
         rejected 1 bytes at 0: cut off
     "#]],
     );
-    check("[", expect![[""]]);
+    check(
+        "[",
+        expect![[r#"
+        rejected 0 bytes at 1: cut off
+    "#]],
+    );
 }
 
 #[test]
@@ -206,9 +216,10 @@ fn a_list_that_was_cut_off() {
     check(
         &format!(r#"{{"items":[{a},{b}"#),
         expect![[r#"
-        event Delete a
-        event Delete b
-    "#]],
+            event Delete a
+            event Delete b
+            rejected 0 bytes at 345: cut off
+        "#]],
     );
     check(
         &format!("[{a},{}", &b[..b.len() - 1]),

@@ -95,17 +95,12 @@ struct Writer<L: Life> {
     first: bool,
 }
 
-enum Progress<L: Life> {
-    Rows(Writer<L>, Option<L>),
-    Ended,
-}
-
 fn stream<L: Life>(
     writer: Writer<L>,
     first: Option<L>,
 ) -> impl Stream<Item = Result<Bytes, query::Error>> {
-    stream::try_unfold(Progress::Rows(writer, first), async |state| {
-        let Progress::Rows(mut writer, mut row) = state else {
+    stream::try_unfold(Some((writer, first)), async |state| {
+        let Some((mut writer, mut row)) = state else {
             return Ok(None);
         };
         let mut chunk = Vec::with_capacity(CHUNK_BYTES * 2);
@@ -117,10 +112,10 @@ fn stream<L: Life>(
             }
         }
         if row.is_some() {
-            return Ok(Some((chunk.into(), Progress::Rows(writer, row))));
+            return Ok(Some((chunk.into(), Some((writer, row)))));
         }
         writer.end(&mut chunk);
-        Ok(Some((chunk.into(), Progress::Ended)))
+        Ok(Some((chunk.into(), None)))
     })
 }
 

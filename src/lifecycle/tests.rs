@@ -469,8 +469,8 @@ fn workloads() {
     check(
         &owned("Job", "report-29923575", json!({})),
         expect![[r#"
-        n/web version=7 node=node-1 owner=Job/report-29923575 workload=Job/report-29923575 labels=[] created=1795414504
-    "#]],
+            n/web version=7 node=node-1 owner=Job/report-29923575 workload=CronJob/report? labels=[] created=1795414504
+        "#]],
     );
     // A date is no minute that it was scheduled for.
     check(

@@ -5,7 +5,7 @@ use super::table::Column;
 use super::{Look, Row};
 use crate::query::Container;
 
-/// As many characters of a container's ID as `docker ps` and `crictl ps` show, or nearly.
+/// As many characters of a container's ID as `docker ps` shows.
 const ID_CHARS: usize = 12;
 
 impl Row for Container {

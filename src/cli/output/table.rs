@@ -85,17 +85,11 @@ impl<R> Table<'_, R> {
 impl<R: Row> Form<R> for Table<'_, R> {
     fn row(&mut self, row: &R) -> io::Result<()> {
         if std::mem::take(&mut self.heads_due) {
-            self.push(
-                self.columns
-                    .iter()
-                    .map(|column| column.head.clone())
-                    .collect(),
-            );
+            let heads = self.columns.iter().map(|column| column.head.clone());
+            self.push(heads.collect());
         }
-        let cells = self
-            .columns
-            .iter()
-            .map(|column| (column.cell)(row, &self.look));
+        let columns = self.columns.iter();
+        let cells = columns.map(|column| (column.cell)(row, &self.look));
         self.push(cells.map(cell::harmless).collect());
         if self.lines.len() < CHUNK_ROWS {
             Ok(())

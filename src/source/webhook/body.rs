@@ -2,8 +2,9 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
@@ -17,6 +18,10 @@ const UNIT_BYTES: usize = 64 << 10;
 
 /// zstd may look back so far (2^27 bytes, what `zstd --long` makes); it is paid for like a body.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// How much of a refused body is read on, and for how long.
+const DISCARD_BYTES_MAX: usize = 64 << 20;
+const DISCARD_WAIT: Duration = Duration::from_secs(2);
 
 /// How much may be read.
 #[derive(Clone)]
@@ -112,16 +117,45 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 ///
 /// As [`Refusal`] says.
 pub async fn read(request: Request<Body>, limits: &Limits) -> Result<Unpacked, Refusal> {
-    let encoding = encoding(request.headers())?;
-    let announced = request
-        .headers()
+    let (head, body) = request.into_parts();
+    let mut stream = body.into_data_stream();
+    match take(&head.headers, &mut stream, limits).await {
+        Ok(body) => Ok(body),
+        Err(refusal) => {
+            discard(&mut stream).await;
+            Err(refusal)
+        }
+    }
+}
+
+/// Reads on for a while without keeping anything: a connection that is closed while the client
+/// still sends is reset, and the client may never see why.
+async fn discard(stream: &mut BodyDataStream) {
+    let mut left = DISCARD_BYTES_MAX;
+    let read = async {
+        while let Some(Ok(chunk)) = stream.next().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    _ = tokio::time::timeout(DISCARD_WAIT, read).await;
+}
+
+async fn take(
+    headers: &HeaderMap,
+    stream: &mut BodyDataStream,
+    limits: &Limits,
+) -> Result<Unpacked, Refusal> {
+    let encoding = encoding(headers)?;
+    let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok())
         .unwrap_or(0);
     let mut reserved = limits.reserve(0)?;
     limits.cover(&mut reserved, announced)?;
     let mut body = Vec::with_capacity(announced);
-    let mut stream = request.into_body().into_data_stream();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Refusal::Broken)?;
         limits.cover(&mut reserved, body.len() + chunk.len())?;

@@ -1,0 +1,273 @@
+//! Wrong input gets one line that names the thing and says what to do, and its exit code.
+
+use expect_test::{Expect, expect};
+
+use crate::support::{BYGONE, on_shared, plain, run, shared, stderr, stdout};
+
+fn check(args: &[&str], code: i32, expected: Expect) {
+    let output = run(plain(BYGONE).args(args));
+    let said = stderr(&output);
+    assert_eq!(
+        said.lines().count(),
+        1,
+        "{args:?} is told in one line: {said}"
+    );
+    assert_eq!(stdout(&output), "", "{args:?}");
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    expected.assert_eq(said.trim_end());
+}
+
+#[test]
+fn flags() {
+    check(
+        &["get"],
+        64,
+        expect![[
+            r#"bygone: the following required arguments were not provided: <WHAT>: see "bygone help""#
+        ]],
+    );
+    check(
+        &["get", "nodes"],
+        64,
+        expect![[
+            r#"bygone: invalid value 'nodes' for '<WHAT>' [possible values: containers, pods] tip: a similar value exists: 'pods': see "bygone help""#
+        ]],
+    );
+    check(
+        &["get", "pods", "--sinse", "2h"],
+        64,
+        expect![[
+            r#"bygone: unexpected argument '--sinse' found tip: a similar argument exists: '--since': see "bygone help""#
+        ]],
+    );
+    check(
+        &["get", "pods", "-o", "xml"],
+        64,
+        expect![[
+            r#"bygone: invalid value 'xml' for '--output <OUTPUT>' [possible values: table, wide, json, yaml, csv, ndjson, name] tip: a similar value exists: 'yaml': see "bygone help""#
+        ]],
+    );
+    check(
+        &["get", "pods", "--limit", "1000001"],
+        64,
+        expect![[
+            r#"bygone: invalid value '1000001' for '--limit <ROWS>': 1000001 is not in 1..=1000000: see "bygone help""#
+        ]],
+    );
+    check(
+        &["get", "pods", "-A", "-n", "x"],
+        64,
+        expect![[
+            r#"bygone: the argument '--all-namespaces' cannot be used with '--namespace <NAMES>': see "bygone help""#
+        ]],
+    );
+    check(
+        &["frobnicate"],
+        64,
+        expect![[r#"bygone: unrecognized subcommand 'frobnicate': see "bygone help""#]],
+    );
+}
+
+#[test]
+fn times_and_filters() {
+    check(
+        &["get", "pods", "--since", "tuesday"],
+        64,
+        expect![[
+            r#"bygone: --since "tuesday" is no duration: write 90s, 15m, 2h, 1d, 1w or 1h30m"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--from", "yesterdayish"],
+        64,
+        expect![[
+            r#"bygone: --from "yesterdayish" is no time: write 2026-11-23T06:15:00Z, "2026-11-23 06:15" or 06:15"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--at", "06:15", "--since", "2h"],
+        64,
+        expect!["bygone: --at and --since exclude each other: write one of them"],
+    );
+    check(
+        &["get", "pods", "--from", "2026-11-23", "--to", "2026-11-22"],
+        64,
+        expect![[
+            r#"bygone: --from "2026-11-23" is not before --to "2026-11-22": write a later --to"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--zone", "Europe/Atlantis"],
+        64,
+        expect![[
+            r#"bygone: --zone "Europe/Atlantis" is no time zone: write a name like Europe/Berlin, UTC, local, or an offset like +02:00"#
+        ]],
+    );
+    check(
+        &["get", "pods", "-l", "a like b"],
+        64,
+        expect![[
+            r#"bygone: label selector "a like b" is none: write key=value, key!=value, 'key in (a,b)', 'key notin (a,b)', key or '!key'"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--workload", "web"],
+        64,
+        expect![[
+            r#"bygone: workload "web" has no kind: write it as kind/name, for example deploy/web"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--ip", "10.0"],
+        64,
+        expect![[r#"bygone: ip "10.0" is none: write an address like 10.0.3.17"#]],
+    );
+    check(
+        &["get", "pods", "--uid", "7"],
+        64,
+        expect![[r#"bygone: uid "7" is none: write the UUID of a pod"#]],
+    );
+    check(
+        &["get", "pods", "--cursor", "7"],
+        64,
+        expect![[r#"bygone: cursor "7" is none: take it as a former answer printed it"#]],
+    );
+}
+
+#[test]
+fn stores() {
+    let nowhere = ["--data-dir", "/dev/null/bygone"];
+    check(
+        &[&["get", "pods"], &nowhere[..]].concat(),
+        2,
+        expect![[
+            r#"bygone: no store is named and none runs in /dev/null/bygone: start one with "bygone serve", or name one with --server URL or --clickhouse-url URL"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--server", "http://127.0.0.1:1"],
+        2,
+        expect![[
+            r#"bygone: no bygone answers at http://127.0.0.1:1: Connection refused (os error 111): is "bygone serve" running?"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--server", "not a url"],
+        2,
+        expect![[
+            r#"bygone: server "not a url" is no URL: write it like http://127.0.0.1:7071: builder error: relative URL without a base"#
+        ]],
+    );
+    check(
+        &["get", "pods", "--clickhouse-url", "http://127.0.0.1:1"],
+        2,
+        expect![
+            "bygone: clickhouse at http://127.0.0.1:1 cannot be reached: Connection refused (os error 111): check clickhouse.url, and that it runs"
+        ],
+    );
+    check(
+        &["get", "pods", "--clickhouse-url", "clickhouse:8123"],
+        2,
+        expect![[
+            r#"bygone: clickhouse url "clickhouse:8123" is not one: write it like http://127.0.0.1:8123"#
+        ]],
+    );
+    check(
+        &["schema", "apply"],
+        64,
+        expect![
+            "bygone: no ClickHouse is named: give --clickhouse-url http://HOST:8123 (the embedded engine gets its schema by itself)"
+        ],
+    );
+    check(
+        &[&["serve"], &nowhere[..]].concat(),
+        2,
+        expect!["bygone: data folder /dev/null/bygone: Not a directory (os error 20)"],
+    );
+    check(
+        &["serve", "--clickhouse-url", "http://127.0.0.1:1"],
+        2,
+        expect![
+            "bygone: clickhouse at http://127.0.0.1:1 cannot be reached: Connection refused (os error 111): check clickhouse.url, and that it runs"
+        ],
+    );
+}
+
+#[test]
+fn a_library_that_is_not_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().to_str().expect("UTF-8");
+    let listen = [
+        "--ingest-listen",
+        "127.0.0.1:0",
+        "--api-listen",
+        "127.0.0.1:0",
+    ];
+    let args = [
+        "serve",
+        "--engine",
+        "/nonexistent/libchdb.so",
+        "--data-dir",
+        folder,
+    ];
+    check(
+        &[&args[..], &listen].concat(),
+        2,
+        expect![
+            "bygone: the engine ended while it started (exit status: 2): cannot load the engine /nonexistent/libchdb.so: dlopen failed"
+        ],
+    );
+}
+
+#[test]
+fn a_wrong_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("password");
+    std::fs::write(&file, "wrong\n").expect("written");
+    let output =
+        run(on_shared("x", &["schema", "apply"]).env("BYGONE_CLICKHOUSE_PASSWORD_FILE", &file));
+    assert_eq!(output.status.code(), Some(2));
+    expect![[r#"
+        bygone: schema apply: clickhouse at URL refused the password of user bygone: see clickhouse.user and clickhouse.password_file
+    "#]].assert_eq(&stderr(&output).replace(&shared().url, "URL"));
+}
+
+#[test]
+fn configuration() {
+    check(
+        &["serve", "--ingest-listen", "0.0.0.0:7070"],
+        2,
+        expect![[
+            r#"bygone: ingest.listen "0.0.0.0:7070" is not a loopback address and port: callers are not authenticated yet, so bygone listens on 127.0.0.1 or [::1] only, for example 127.0.0.1:7070"#
+        ]],
+    );
+    check(
+        &["serve", "--api-listen", "7071"],
+        2,
+        expect![[
+            r#"bygone: api.listen "7071" is not a loopback address and port: callers are not authenticated yet, so bygone listens on 127.0.0.1 or [::1] only, for example 127.0.0.1:7070"#
+        ]],
+    );
+    check(
+        &["serve", "--log", "=="],
+        64,
+        expect![[
+            r#"bygone: log filter "==": invalid filter directive: write it like info or bygone=debug"#
+        ]],
+    );
+    check(
+        &["config", "print", "--config", "/nonexistent.toml"],
+        2,
+        expect!["bygone: config file /nonexistent.toml: No such file or directory (os error 2)"],
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("c.toml");
+    std::fs::write(&file, "[ingest]\nlisten = \"127.0.0.1:1\"\nport = 7\n").expect("written");
+    let output = run(plain(BYGONE)
+        .args(["config", "print", "--config"])
+        .arg(&file));
+    assert_eq!(output.status.code(), Some(2));
+    expect![[r#"
+        bygone: config file FILE: line 2: unknown field `port`, expected one of `listen`, `body_bytes_max`, `memory_bytes_max`
+    "#]].assert_eq(&stderr(&output).replace(file.to_str().unwrap(), "FILE"));
+}

@@ -1,0 +1,28 @@
+//! The integration tests, one file per promise or surface.
+//!
+//! One embedded ClickHouse serves the whole run, with a database for each test; bygone itself runs
+//! as the program that users run.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop with a bare unwrap")]
+
+/// What the program does with wrong input: one line, and the exit code.
+mod bad_input;
+/// No secret of the recordings is in any byte that was written.
+mod canaries;
+/// The borrowed structs agree with k8s-openapi's `Pod`.
+mod decode;
+/// The samples in `deploy/` are what the program reads.
+mod deploy;
+/// The embedded ClickHouse: start, stop, kill, lock, password.
+mod engine;
+/// `bygone get`: filters, times, limits, formats.
+mod get;
+/// Imports between the rooms are those of `ARCHITECTURE.md`.
+mod rooms;
+/// Migrations, and databases of other versions.
+mod schema;
+mod support;
+/// The answers equal what a watch of the real API saw.
+mod truth;
+/// `POST /v1/audit/{cluster}`: forms, encodings, refusals.
+mod webhook;

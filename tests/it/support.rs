@@ -1,0 +1,361 @@
+//! A bygone to test: the program, on a database of its own in the engine that all tests share.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use bygone::engine::{Config, Engine, Options};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program under test.
+pub const BYGONE: &str = env!("CARGO_BIN_EXE_bygone");
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The engine of this test run. It ends with this process, by its standard input.
+pub struct Shared {
+    pub url: String,
+    pub user: String,
+    pub password_file: PathBuf,
+    _engine: Engine,
+    _folder: TempDir,
+}
+
+/// Runs what is asynchronous, for all tests.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+        LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
+    RUNTIME.block_on(future)
+}
+
+static SHARED: LazyLock<Shared> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = block_on(Engine::start(Options {
+        config: Config {
+            library: Some(library()),
+            ..Config::default()
+        },
+        data_dir: folder.path().to_owned(),
+        program: Some(BYGONE.into()),
+        tcp_port: None,
+    }));
+    let engine = engine.expect("the engine starts");
+    let password_file = folder.path().join("password");
+    std::fs::write(&password_file, engine.password()).expect("the password is written");
+    Shared {
+        url: engine.url().to_owned(),
+        user: engine.user().to_owned(),
+        password_file,
+        _engine: engine,
+        _folder: folder,
+    }
+});
+
+pub fn shared() -> &'static Shared {
+    &SHARED
+}
+
+/// libchdb.so: `BYGONE_ENGINE_LIBRARY`, or installed as a user's would be.
+pub fn library() -> PathBuf {
+    static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        if let Some(path) = std::env::var_os("BYGONE_ENGINE_LIBRARY") {
+            return path.into();
+        }
+        let output = run(Command::new(BYGONE).args(["engine", "install"]));
+        assert!(
+            output.status.success(),
+            "engine install: {}",
+            stderr(&output)
+        );
+        stdout(&output).trim().into()
+    });
+    LIBRARY.clone()
+}
+
+/// The folder of the recording that the project carries.
+pub fn recording_a() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recording-a")
+}
+
+/// A folder of the whole corpus, or a loud word that it is not here.
+pub fn corpus(name: &str) -> Option<PathBuf> {
+    let here = std::env::var_os("BYGONE_CORPUS").map(PathBuf::from);
+    let corpus =
+        here.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+    let folder = corpus.join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!(
+        "SKIPPED: no {name} in {}: set BYGONE_CORPUS to test it",
+        corpus.display()
+    );
+    None
+}
+
+/// A file of a recording, unpacked where it is packed.
+pub fn read(folder: &Path, name: &str) -> String {
+    if let Ok(text) = std::fs::read_to_string(folder.join(name)) {
+        return text;
+    }
+    let packed = folder.join(format!("{name}.zst"));
+    let file = std::fs::File::open(&packed).unwrap_or_else(|e| panic!("{}: {e}", packed.display()));
+    let mut decoder = zstd::Decoder::new(file).expect("zstd");
+    decoder.window_log_max(27).expect("window");
+    let mut text = String::new();
+    decoder.read_to_string(&mut text).expect("text");
+    text
+}
+
+/// The lines of a recording's file as JSON.
+pub fn json_lines(folder: &Path, name: &str) -> Vec<Value> {
+    read(folder, name)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+/// `bygone serve`, and how to reach it. Killed when dropped.
+pub struct Bygone {
+    pub folder: TempDir,
+    pub database: String,
+    pub api: String,
+    pub webhook: String,
+    child: Child,
+}
+
+impl Bygone {
+    /// Starts one on a database of its own in the shared engine.
+    pub fn start() -> Bygone {
+        Bygone::start_set(&[])
+    }
+
+    /// The same with some of the environment set.
+    pub fn start_set(set: &[(&'static str, &str)]) -> Bygone {
+        let database = new_database();
+        let output = run(&mut on_shared(&database, &["schema", "apply"]));
+        assert!(output.status.success(), "schema apply: {}", stderr(&output));
+        let mut environment = environment(&database);
+        environment.extend(set.iter().map(|(key, value)| (*key, (*value).to_owned())));
+        Bygone::start_with(database, &environment, &[])
+    }
+
+    /// Starts one on an engine of its own.
+    pub fn start_embedded(args: &[&str]) -> Bygone {
+        let library = library();
+        let environment = vec![("BYGONE_ENGINE_LIBRARY", library.display().to_string())];
+        Bygone::start_with("bygone".to_owned(), &environment, args)
+    }
+
+    fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
+        let mut command = plain(BYGONE);
+        command
+            .arg("serve")
+            .args(["--ingest-listen", "127.0.0.1:0"]);
+        command
+            .args(["--api-listen", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(&data)
+            .args(args);
+        command.env("BYGONE_SINK_FLUSH_WAIT_MS", "20");
+        command.envs(environment.iter().map(|(key, value)| (key, value)));
+        command.stdout(Stdio::null()).stderr(log);
+        let child = command.spawn().expect("bygone starts");
+        let mut bygone = Bygone {
+            folder,
+            database,
+            api: String::new(),
+            webhook: String::new(),
+            child,
+        };
+        let running = wait_for("running.json", || {
+            if let Some(status) = bygone.child.try_wait().expect("a child") {
+                panic!("bygone ended with {status}: {}", bygone.log());
+            }
+            serde_json::from_slice::<Value>(&std::fs::read(data.join("running.json")).ok()?).ok()
+        });
+        bygone.api = running["api"].as_str().expect("api").to_owned();
+        let ingest = running["ingest"].as_str().expect("ingest");
+        bygone.webhook = format!("{ingest}/v1/audit/demo");
+        bygone
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn stop(&mut self) -> std::process::ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("SIGTERM");
+        wait_for("the end of bygone", || {
+            self.child.try_wait().expect("a child")
+        })
+    }
+
+    /// `bygone get`, asking this one.
+    pub fn get(&self, args: &[&str]) -> Output {
+        run(plain(BYGONE)
+            .arg("get")
+            .args(args)
+            .args(["--server", &self.api]))
+    }
+
+    /// All rows of a `get ... -o ndjson`.
+    pub fn rows(&self, args: &[&str]) -> Vec<Value> {
+        let output = self.get(&[args, &["-o", "ndjson"]].concat());
+        assert!(
+            matches!(output.status.code(), Some(0 | 1)),
+            "{}",
+            stderr(&output)
+        );
+        stdout(&output)
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+
+    /// Posts bodies, a few at a time as an API server does, and expects 200 for each.
+    pub fn post_all(&self, bodies: impl IntoIterator<Item = String>) {
+        use futures_util::StreamExt;
+        let client = reqwest::Client::new();
+        let posts = bodies
+            .into_iter()
+            .map(|body| client.post(&self.webhook).body(body).send());
+        let mut answers = futures_util::stream::iter(posts).buffer_unordered(8);
+        block_on(async {
+            while let Some(answer) = answers.next().await {
+                assert_eq!(answer.expect("an answer").status(), 200, "{}", self.log());
+            }
+        });
+    }
+}
+
+impl Drop for Bygone {
+    fn drop(&mut self) {
+        // It may have ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// The name of a database that no other test has.
+pub fn new_database() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn environment(database: &str) -> Vec<(&'static str, String)> {
+    let shared = shared();
+    vec![
+        ("BYGONE_CLICKHOUSE_URL", shared.url.clone()),
+        ("BYGONE_CLICKHOUSE_USER", shared.user.clone()),
+        (
+            "BYGONE_CLICKHOUSE_PASSWORD_FILE",
+            shared.password_file.display().to_string(),
+        ),
+        ("BYGONE_CLICKHOUSE_DATABASE", database.to_owned()),
+    ]
+}
+
+/// A program without the environment of whoever runs the tests, and without its data.
+pub fn plain(program: &str) -> Command {
+    let mut command = Command::new(program);
+    let ours = std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("BYGONE_"));
+    for (key, _) in ours {
+        command.env_remove(key);
+    }
+    command
+        .env("XDG_DATA_HOME", "/nonexistent")
+        .stdin(Stdio::null());
+    command
+}
+
+/// The program with arguments, on a database of the shared engine.
+pub fn on_shared(database: &str, args: &[&str]) -> Command {
+    let mut command = plain(BYGONE);
+    command.args(args).envs(environment(database));
+    command
+}
+
+/// Asks the shared engine for text.
+pub fn sql(database: &str, statement: &str) -> String {
+    let shared = shared();
+    let password = std::fs::read_to_string(&shared.password_file).expect("a password");
+    block_on(post_sql(
+        &shared.url,
+        database,
+        &shared.user,
+        &password,
+        statement,
+    ))
+}
+
+async fn post_sql(
+    url: &str,
+    database: &str,
+    user: &str,
+    password: &str,
+    statement: &str,
+) -> String {
+    let request = reqwest::Client::new()
+        .post(url)
+        .query(&[("database", database), ("async_insert", "0")])
+        .header("X-ClickHouse-User", user)
+        .header("X-ClickHouse-Key", password)
+        .body(statement.to_owned());
+    let mut response = request.send().await.expect("an answer");
+    let status = response.status();
+    let mut text = Vec::new();
+    while let Some(chunk) = response.chunk().await.expect("a body") {
+        text.extend_from_slice(&chunk);
+    }
+    let text = String::from_utf8(text).expect("text");
+    assert!(status.is_success(), "{statement}: {text}");
+    text
+}
+
+pub fn run(command: &mut Command) -> Output {
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+/// Waits for a condition, with a deadline.
+pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{what} did not come within {PATIENCE:?}"
+        );
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}

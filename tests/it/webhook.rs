@@ -1,0 +1,233 @@
+//! `POST /v1/audit/{cluster}`: forms, encodings, refusals, and what is stored before 200.
+
+use std::io::Write;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Bygone, block_on, plain, run, sql};
+
+/// A create of a pod whose name and uid tell it apart.
+fn created(name: &str, uid: u8) -> Value {
+    json!({
+        "level": "RequestResponse", "auditID": name, "stage": "ResponseComplete", "verb": "create",
+        "requestURI": "/api/v1/namespaces/n/pods", "user": {"username": "alice"},
+        "objectRef": {"resource": "pods", "namespace": "n", "apiVersion": "v1"},
+        "responseStatus": {"metadata": {}, "code": 201},
+        "responseObject": {"kind": "Pod", "apiVersion": "v1", "metadata": {
+            "name": name, "namespace": "n", "resourceVersion": "5",
+            "uid": format!("00000000-0000-0000-0000-0000000000{uid:02x}"),
+            "creationTimestamp": "2026-11-23T06:15:04Z"}},
+        "stageTimestamp": "2026-11-23T06:15:04.239741Z",
+    })
+}
+
+struct Post<'a> {
+    bygone: &'a Bygone,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Post<'_> {
+    fn send(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        let base = self
+            .bygone
+            .webhook
+            .strip_suffix("/v1/audit/demo")
+            .expect("a webhook");
+        let mut request = reqwest::Client::new()
+            .post(format!("{base}{path}"))
+            .body(body);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        block_on(request.send()).expect("an answer")
+    }
+
+    fn demo(&self, body: impl Into<reqwest::Body>) -> StatusCode {
+        let response = self.send("/v1/audit/demo", body);
+        if response.status() == StatusCode::OK {
+            assert_eq!(response.content_length(), Some(0), "200 has an empty body");
+        }
+        response.status()
+    }
+}
+
+fn post(bygone: &Bygone) -> Post<'_> {
+    Post {
+        bygone,
+        headers: Vec::new(),
+    }
+}
+
+fn names(bygone: &Bygone) -> Vec<String> {
+    let rows = bygone.rows(&["pods"]);
+    let mut names: Vec<String> = rows
+        .iter()
+        .map(|row| row["pod"].as_str().expect("a name").to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_form_is_stored_before_200() {
+    let bygone = Bygone::start();
+    let forms = [
+        json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [created("a", 1)]}).to_string(),
+        json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1beta1", "items": [created("b", 2)]}).to_string(),
+        json!({"items": [created("c", 3)]}).to_string(),
+        created("d", 4).to_string(),
+        json!([created("e", 5), created("f", 6)]).to_string(),
+        format!("{}\n{}\n", created("g", 7), created("h", 8)),
+    ];
+    let mut expected = Vec::new();
+    for (form, new) in
+        forms
+            .into_iter()
+            .zip([&["a"][..], &["b"], &["c"], &["d"], &["e", "f"], &["g", "h"]])
+    {
+        assert_eq!(post(&bygone).demo(form), 200, "{}", bygone.log());
+        expected.extend(new.iter().map(|name| (*name).to_owned()));
+        assert_eq!(names(&bygone), expected, "what 200 promised is there");
+    }
+}
+
+#[test]
+fn packed_bodies() {
+    let bygone = Bygone::start();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(created("gzip", 1).to_string().as_bytes())
+        .expect("packed");
+    let packed = |encoding: &str, body: Vec<u8>| {
+        let headers = vec![("content-encoding", encoding.to_owned())];
+        Post {
+            bygone: &bygone,
+            headers,
+        }
+        .demo(body)
+    };
+    assert_eq!(packed("gzip", gzip.finish().expect("packed")), 200);
+    let zstd = zstd::encode_all(created("zstd", 2).to_string().as_bytes(), 1).expect("packed");
+    assert_eq!(packed("zstd", zstd), 200);
+    assert_eq!(packed("br", vec![1]), 415);
+    assert_eq!(packed("gzip", b"not gzip".to_vec()), 400);
+    assert_eq!(names(&bygone), ["gzip", "zstd"]);
+}
+
+#[test]
+fn bad_parts_do_not_hold_up_good_ones() {
+    let bygone = Bygone::start();
+    let (a, b) = (created("a", 1), created("b", 2));
+    let secret = "CANARY-in-a-broken-part";
+    let mistyped = created("c", 3)
+        .to_string()
+        .replace("\"n\"", "{\"secret\":\"SECRET\"}")
+        .replace("SECRET", secret);
+    assert_eq!(
+        post(&bygone).demo(format!("{{\"items\":[{a},{mistyped},{b}]}}")),
+        200
+    );
+    assert_eq!(names(&bygone), ["a", "b"]);
+    assert_eq!(post(&bygone).demo(format!("no JSON at all: {secret}")), 200);
+    assert_eq!(post(&bygone).demo(""), 200);
+    let log = bygone.log();
+    assert!(
+        log.contains("mistyped field") && log.contains("not json"),
+        "{log}"
+    );
+    assert!(!log.contains(secret), "{log}");
+}
+
+#[test]
+fn refusals() {
+    let bygone = Bygone::start();
+    assert_eq!(post(&bygone).send("/v1/audit/a%20b", "{}").status(), 400);
+    assert_eq!(post(&bygone).send("/v1/audit/", "{}").status(), 404);
+    assert_eq!(post(&bygone).send("/v1/audit/a/b", "{}").status(), 404);
+    let base = bygone.webhook.clone();
+    assert_eq!(
+        block_on(reqwest::get(base)).expect("an answer").status(),
+        405
+    );
+}
+
+#[test]
+fn a_body_over_the_maximum_or_the_budget() {
+    let limits = [
+        ("BYGONE_INGEST_BODY_BYTES_MAX", "1000000"),
+        ("BYGONE_INGEST_MEMORY_BYTES_MAX", "2000000"),
+    ];
+    let bygone = Bygone::start_set(&limits);
+    let event = created("a", 1).to_string();
+    let padded = |bytes: usize| format!("{event}{}", " ".repeat(bytes - event.len()));
+    assert_eq!(post(&bygone).demo(padded(1_000_000)), 200);
+    assert_eq!(post(&bygone).demo(padded(1_000_001)), 413);
+    let bomb = zstd::encode_all(padded(100_000_000).as_bytes(), 1).expect("packed");
+    let headers = vec![("content-encoding", "zstd".to_owned())];
+    assert_eq!(
+        Post {
+            bygone: &bygone,
+            headers
+        }
+        .demo(bomb),
+        413
+    );
+    let tight = [
+        ("BYGONE_INGEST_BODY_BYTES_MAX", "1000000"),
+        ("BYGONE_INGEST_MEMORY_BYTES_MAX", "500000"),
+    ];
+    let bygone = Bygone::start_set(&tight);
+    let response = post(&bygone).send("/v1/audit/demo", padded(900_000));
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!(post(&bygone).demo(padded(400_000)), 200);
+}
+
+#[test]
+fn without_clickhouse_the_answer_is_503_until_it_is_back() {
+    let bygone = Bygone::start();
+    sql(&bygone.database, "RENAME TABLE facts TO elsewhere");
+    let response = post(&bygone).send("/v1/audit/demo", created("a", 1).to_string());
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "2");
+    assert!(
+        bygone.log().contains("insert of 1 rows failed"),
+        "{}",
+        bygone.log()
+    );
+    sql(&bygone.database, "RENAME TABLE elsewhere TO facts");
+    assert_eq!(post(&bygone).demo(created("a", 1).to_string()), 200);
+    assert_eq!(names(&bygone), ["a"]);
+}
+
+/// Requests that wait together share an INSERT.
+#[test]
+fn waiting_requests_share_an_insert() {
+    let bygone = Bygone::start_set(&[("BYGONE_SINK_FLUSH_WAIT_MS", "250")]);
+    let bodies = (1..=8).map(|number| created(&format!("p{number}"), number).to_string());
+    bygone.post_all(bodies);
+    assert_eq!(names(&bygone).len(), 8);
+    let metrics = block_on(async {
+        let mut response = reqwest::get(format!("{}/metrics", bygone.api))
+            .await
+            .expect("metrics");
+        response.chunk().await.expect("metrics").expect("text")
+    });
+    let text = String::from_utf8(metrics.to_vec()).expect("text");
+    let batches = text
+        .lines()
+        .find_map(|line| line.strip_prefix("bygone_sink_batches_total "));
+    let batches: u32 = batches.expect("batches").parse().expect("a number");
+    assert!(batches <= 2, "8 requests made {batches} INSERTs");
+}
+
+#[test]
+fn sigterm_ends_it_in_order() {
+    let mut bygone = Bygone::start_embedded(&[]);
+    assert_eq!(post(&bygone).demo(created("a", 1).to_string()), 200);
+    let status = bygone.stop();
+    assert!(status.success(), "{status}: {}", bygone.log());
+    assert!(!bygone.data_dir().join("running.json").exists());
+    let engine_gone = run(plain("pgrep").args(["-P", &bygone.pid().to_string()]));
+    assert!(engine_gone.stdout.is_empty(), "the engine is still there");
+}
