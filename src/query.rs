@@ -12,6 +12,7 @@
 mod filter;
 mod model;
 mod params;
+mod rows;
 mod sql;
 
 use std::sync::Arc;

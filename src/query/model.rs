@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::sql;
+use super::{rows, sql};
 
 /// A kind of row that can be asked for.
 pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
@@ -57,7 +57,7 @@ pub struct Container {
 
 impl Life for Container {
     const PLURAL: &'static str = "containers";
-    type Row = sql::ContainerRow;
+    type Row = rows::ContainerRow;
 }
 
 /// One pod, from creation to removal of its uid. Absent is `null`.
@@ -97,7 +97,7 @@ pub struct Pod {
 
 impl Life for Pod {
     const PLURAL: &'static str = "pods";
-    type Row = sql::PodRow;
+    type Row = rows::PodRow;
 }
 
 /// An instant with the precision that is known: whole seconds from inside of Kubernetes objects,
