@@ -1,6 +1,7 @@
 //! `bygone demo`: the whole way on a real recording.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -60,7 +61,7 @@ impl Demo {
             remove_former(&config.data_dir)?;
             eprintln!("starting ClickHouse in {}", config.data_dir.display());
             let service = Service::start(&config).await?;
-            let shown = show(&service).await;
+            let shown = show(&service, self.once, &config.data_dir).await;
             if shown.is_ok() && !self.once {
                 eprintln!("\nserving until you press Ctrl-C");
                 stopped().await?;
@@ -72,7 +73,7 @@ impl Demo {
 }
 
 /// The demo's folder of the last time; it holds nothing but the recording.
-fn remove_former(folder: &std::path::Path) -> anyhow::Result<()> {
+fn remove_former(folder: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("remove {}", folder.display()))
@@ -81,7 +82,7 @@ fn remove_former(folder: &std::path::Path) -> anyhow::Result<()> {
     }
 }
 
-async fn show(service: &Service) -> anyhow::Result<()> {
+async fn show(service: &Service, once: bool, data_dir: &Path) -> anyhow::Result<()> {
     let webhook = format!("http://{}/v1/audit/{CLUSTER}", service.ingest);
     let api = format!("http://{}", service.api);
     post_recording(&webhook).await?;
@@ -101,19 +102,41 @@ async fn show(service: &Service) -> anyhow::Result<()> {
         pods.len()
     );
     print_table(&gone)?;
+    let more = gone.len().saturating_sub(ROWS_SHOWN_MAX);
     println!(
-        "... {} more. Go on with:\n\n\
-         bygone get containers --server {api} --from {from} --to {to} -o wide\n\
-         bygone get containers --server {api} --at {} -n {}\n\
-         bygone get pods --server {api} -n {} -o yaml",
-        gone.len().saturating_sub(ROWS_SHOWN_MAX),
-        gone[0]
-            .started_at
-            .unwrap_or(gone[0].pod_created_at.context("a pod without a start")?),
-        gone[0].namespace,
-        gone[gone.len() / 2].namespace,
+        "... {more} more.\n\n{}",
+        go_on(once, data_dir, &gone, (from, to))
     );
     Ok(())
+}
+
+/// The commands to go on with. They find the demo by its data folder, whatever its port.
+fn go_on(
+    once: bool,
+    data_dir: &Path,
+    gone: &[&Container],
+    (from, to): (Timestamp, Timestamp),
+) -> String {
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "bygone".to_owned());
+    let ask = format!("--data-dir {}", data_dir.display());
+    let (first, middle) = (gone[0], gone[gone.len() / 2]);
+    let at = first
+        .started_at
+        .map_or_else(|| from.to_string(), |start| start.to_string());
+    let begin = if once {
+        "Without --once the demo goes on serving, and answers:"
+    } else {
+        "Go on with:"
+    };
+    format!(
+        "{begin}\n\n\
+         {program} get containers {ask} --from {from} --to {to} -o wide\n\
+         {program} get containers {ask} --at {at} -n {}\n\
+         {program} get pods {ask} -n {} -o yaml",
+        first.namespace, middle.namespace
+    )
 }
 
 /// Posts the bodies as the API server sent them.
