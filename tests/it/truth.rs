@@ -3,7 +3,7 @@
 //!
 //! Any recording can be held against its truth:
 //!
-//!     BYGONE_RECORDING=path/to/recording cargo test --release --test it truth::named -- --nocapture
+//!     BYGONE_RECORDING=path/to/recording cargo test --test it truth::named -- --nocapture
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
