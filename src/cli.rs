@@ -13,6 +13,7 @@ mod running;
 mod schema;
 mod serve;
 mod service;
+mod spool;
 mod when;
 
 use std::path::PathBuf;
@@ -55,6 +56,9 @@ enum Command {
     /// Create, bring up to date, or show the tables in ClickHouse
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// Look after what is acknowledged and not yet in ClickHouse
+    #[command(subcommand)]
+    Spool(spool::SpoolCommand),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -123,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Get(get) => get.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),
+        Command::Spool(spool) => spool.run(),
         Command::Config(config) => config.run(),
         Command::Engine(engine) => engine.run(),
     };

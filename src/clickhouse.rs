@@ -10,11 +10,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ::clickhouse as driver;
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 /// How long ClickHouse may take to answer anything but a question.
-pub const ANSWER_SECONDS_MAX: u64 = 20;
+const ANSWER_SECONDS_MAX: u64 = 20;
+
+/// How long an INSERT may take. One that was not answered by then may still happen.
+const INSERT_SECONDS_MAX: u64 = 60;
 
 /// Where the store is and who asks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -57,8 +61,8 @@ pub enum Error {
         "clickhouse at {url} cannot be reached: {cause}: check clickhouse.url, and that it runs"
     )]
     Unreachable { url: String, cause: String },
-    #[error("clickhouse at {url} did not answer within {ANSWER_SECONDS_MAX} s")]
-    Silent { url: String },
+    #[error("clickhouse at {url} did not answer within {seconds_max} s")]
+    Silent { url: String, seconds_max: u64 },
     #[error(
         "clickhouse at {url} refused the password of user {user}: \
          see clickhouse.user and clickhouse.password_file"
@@ -190,21 +194,25 @@ impl Store {
     }
 
     /// Inserts rows that are encoded already. Returns when the server has confirmed all of them.
+    /// An INSERT with a token that the table has seen before does nothing.
     ///
     /// # Errors
     ///
     /// As [`Error`] says. After `Silent` or `Unreachable` the rows may be there or not.
-    pub async fn insert(&self, sql: &str, rows: bytes::Bytes) -> Result<(), Error> {
+    pub async fn insert(&self, sql: &str, rows: &[Bytes], token: &str) -> Result<(), Error> {
         let mut insert = self
             .client
             .insert_formatted_with(sql)
             .with_setting("async_insert", "0")
-            .with_setting("max_execution_time", ANSWER_SECONDS_MAX.to_string());
-        self.within_limit(async move {
-            insert.send(rows).await?;
+            .with_setting("insert_deduplication_token", token)
+            .with_setting("max_execution_time", INSERT_SECONDS_MAX.to_string());
+        let send = async move {
+            for piece in rows {
+                insert.send(piece.clone()).await?;
+            }
             insert.end().await
-        })
-        .await
+        };
+        self.within(INSERT_SECONDS_MAX, send).await
     }
 
     /// Awaits an answer of the driver, within the limit.
@@ -216,10 +224,19 @@ impl Store {
         &self,
         answer: impl Future<Output = driver::error::Result<T>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), answer).await {
+        self.within(ANSWER_SECONDS_MAX, answer).await
+    }
+
+    async fn within<T>(
+        &self,
+        seconds_max: u64,
+        answer: impl Future<Output = driver::error::Result<T>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(Duration::from_secs(seconds_max), answer).await {
             Ok(answer) => answer.map_err(|error| self.error(error)),
             Err(_) => Err(Error::Silent {
                 url: self.url.clone(),
+                seconds_max,
             }),
         }
     }
@@ -232,7 +249,10 @@ impl Store {
                 url,
                 cause: root_cause(&*cause),
             },
-            driver::error::Error::TimedOut => Error::Silent { url },
+            driver::error::Error::TimedOut => Error::Silent {
+                url,
+                seconds_max: ANSWER_SECONDS_MAX,
+            },
             driver::error::Error::BadResponse(text) => match code_of(&text) {
                 Some(192 | 193 | 194 | 516) => Error::Password {
                     url,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{clickhouse, engine, http, sink, source};
+use crate::{clickhouse, engine, http, sink, source, spool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -28,6 +28,7 @@ pub struct Config {
     pub api: http::Config,
     pub clickhouse: clickhouse::Config,
     pub engine: engine::Config,
+    pub spool: spool::Config,
     pub sink: sink::Config,
 }
 
@@ -40,6 +41,7 @@ impl Default for Config {
             api: Default::default(),
             clickhouse: Default::default(),
             engine: Default::default(),
+            spool: Default::default(),
             sink: Default::default(),
         }
     }
@@ -56,7 +58,7 @@ fn default_data_dir() -> PathBuf {
 }
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 20] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -69,8 +71,14 @@ const KEYS: [&str; 14] = [
     "clickhouse.database",
     "engine.library",
     "engine.memory_bytes_max",
+    "spool.size_bytes_max",
+    "spool.segment_bytes_max",
+    "spool.frame_bytes_max",
+    "spool.group_bytes_max",
+    "spool.kept_after_stored_seconds",
     "sink.flush_wait_ms",
     "sink.batch_rows_max",
+    "sink.inserts_max",
 ];
 
 /// Why there is no configuration: one line that names the place.
@@ -168,7 +176,9 @@ fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Erro
         place: place.to_owned(),
         cause,
     };
-    let number = leaf.ends_with("_max") || leaf.ends_with("_ms");
+    let number = ["_max", "_ms", "_seconds"]
+        .iter()
+        .any(|unit| leaf.ends_with(unit));
     let value = if number {
         let parsed = text
             .parse()

@@ -5,7 +5,7 @@
 //! | route | answer |
 //! |---|---|
 //! | `GET /livez` | 200 while the process serves |
-//! | `GET /readyz` | 200 when ClickHouse answers and has our schema; else 503 and one line why not |
+//! | `GET /readyz` | 200 when events are taken, with a word if ClickHouse is away; else 503 and why not |
 //! | `GET /metrics` | metrics in Prometheus' text format |
 //! | `GET /api/v1/containers`, `GET /api/v1/pods` | an answer; parameters: [`crate::query::Params`] |
 //!
@@ -21,7 +21,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +51,10 @@ impl Default for Config {
 #[derive(Clone)]
 pub struct App {
     pub store: Arc<Store>,
-    pub metrics: PrometheusHandle,
+    /// The metrics of this moment, in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Whether this process takes events now, and if not, why.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
 
 /// The route table of the API listener.
@@ -62,7 +64,7 @@ pub fn routes(app: App) -> Router {
         .route("/readyz", get(ready))
         .route(
             "/metrics",
-            get(async |State(app): State<App>| app.metrics.render()),
+            get(async |State(app): State<App>| (app.metrics)()),
         )
         .route("/api/v1/containers", get(api::answer::<Container>))
         .route("/api/v1/pods", get(api::answer::<Pod>))
@@ -76,9 +78,16 @@ pub fn routes(app: App) -> Router {
 }
 
 async fn ready(State(app): State<App>) -> Response {
+    if let Err(why) = (app.ready)() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    }
+    // Events are taken as long as the spool has room: a ClickHouse that is away is told, but does
+    // not make a load balancer send them elsewhere.
     match schema::check(&app.store).await {
         Ok(()) => "ok\n".into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Err(error) => {
+            format!("events are taken; no questions are answered: {error}\n").into_response()
+        }
     }
 }
 

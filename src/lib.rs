@@ -4,7 +4,7 @@
 //! The wings share the tables and the vocabulary, and no code. `ARCHITECTURE.md` has the whole map.
 //!
 //! ```text
-//! write wing:  source -> pipeline (envelope -> lifecycle) -> sink
+//! write wing:  source -> pipeline (envelope -> lifecycle) -> spool -> sink
 //! wall:        the ClickHouse tables in schema/
 //! read wing:   query -> cli | http
 //! ```
@@ -18,6 +18,7 @@ pub mod rows;
 pub mod pipeline;
 pub mod sink;
 pub mod source;
+pub mod spool;
 // The store.
 pub mod clickhouse;
 pub mod engine;

@@ -1,22 +1,27 @@
-//! The pipeline: a delivery's way through envelope and lifecycle to the sink.
+//! The pipeline: a delivery's way through envelope and lifecycle into the spool.
 //!
-//! In: a [`Delivery`] of any source. Out: after ClickHouse confirmed its facts, how much was in it.
-//! What could not be read is counted and logged by kind and place, never by content, and does not
-//! hold up the rest.
+//! In: a [`Delivery`] of any source. Out: a [`Receipt`], after its facts are on disk, synced. What
+//! could not be read is counted and logged by kind and place, never by content, and does not hold
+//! up the rest.
 //!
 //! Never here: which source it is.
 
+use std::sync::{Arc, LazyLock};
+
 use bytes::Bytes;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::envelope::{self, Rejected};
 use crate::lifecycle;
-use crate::rows::Facts;
-use crate::sink::{NotStored, Sink};
+use crate::rows::{FACTS, Fact, Facts};
+use crate::spool::{AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
 
 /// The most lines that one delivery may write to the log about its unreadable parts.
 const REJECTED_LOGGED_MAX: usize = 3;
+
+/// A delivery's rows go to the spool in pieces of about so many bytes, well below its largest frame.
+const PIECE_BYTES: usize = 8 << 20;
 
 /// Bytes that arrived, already decompressed.
 #[derive(Clone, Debug)]
@@ -34,38 +39,89 @@ pub struct Receipt {
     pub rows: usize,
 }
 
-/// Takes deliveries; clones share the sink.
+/// Why a delivery was not taken; it may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    #[error("the spool is full")]
+    Full,
+    /// Told in the log where it happened.
+    #[error("the spool could not write")]
+    Failed,
+}
+
+/// Takes deliveries; clones share the spool.
 #[derive(Clone)]
 pub struct Pipeline {
-    sink: Sink,
+    spool: Spool,
 }
 
 impl Pipeline {
-    pub fn new(sink: Sink) -> Pipeline {
-        Pipeline { sink }
+    pub fn new(spool: Spool) -> Pipeline {
+        Pipeline { spool }
     }
 
-    /// Returns when everything readable in the delivery is stored.
+    /// Whether a delivery has a chance now: asked before its body is read.
+    pub fn has_room(&self) -> bool {
+        self.spool.has_room(0)
+    }
+
+    /// Returns when everything readable in the delivery is on disk.
     ///
     /// # Errors
     ///
-    /// When ClickHouse did not confirm it; the delivery may be sent again.
-    pub async fn accept(&self, delivery: Delivery) -> Result<Receipt, NotStored> {
+    /// When it is not; a part of it may be. The delivery may be sent again.
+    pub async fn accept(&self, delivery: Delivery) -> Result<Receipt, NotTaken> {
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let decoded = tokio::task::spawn_blocking(move || decode(&delivery)).await;
-        let (rows, receipt) = decoded.map_err(|_| NotStored)?;
-        self.sink.insert(rows).await?;
+        let (pieces, receipt) = decoded.map_err(|_| NotTaken::Failed)?;
+        for piece in pieces {
+            self.spool.append(batch(piece)).await.map_err(not_taken)?;
+        }
         Ok(receipt)
     }
 }
 
-fn decode(delivery: &Delivery) -> (Facts, Receipt) {
+fn batch(facts: Facts) -> Batch {
+    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
+        Arc::new(Shape {
+            table: FACTS.name.to_owned(),
+            columns: FACTS
+                .columns
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+            columns_version: FACTS.columns_version,
+            format: Format::RowBinary,
+        })
+    });
+    let rows = facts.rows() as u32;
+    Batch {
+        parts: vec![Part {
+            shape: SHAPE.clone(),
+            rows,
+            bytes: facts.into_bytes().into(),
+        }],
+    }
+}
+
+fn not_taken(failure: AppendError) -> NotTaken {
+    match failure {
+        AppendError::Full | AppendError::Closed => NotTaken::Full,
+        failure => {
+            error!("{failure}");
+            NotTaken::Failed
+        }
+    }
+}
+
+fn decode(delivery: &Delivery) -> (Vec<Facts>, Receipt) {
     let Delivery { cluster, body } = delivery;
     let opened = envelope::open(body);
-    let mut rows = Facts::default();
+    let mut pieces = vec![Facts::default()];
     let mut unreadable = 0;
     for event in &opened.events {
-        if let Err(reason) = lifecycle::facts(cluster, event, &mut |fact| rows.push(fact)) {
+        let outcome = lifecycle::facts(cluster, event, &mut |fact| push(&mut pieces, fact));
+        if let Err(reason) = outcome {
             unreadable += 1;
             count_rejected(cluster, "unreadable object");
             if unreadable <= REJECTED_LOGGED_MAX {
@@ -76,12 +132,26 @@ fn decode(delivery: &Delivery) -> (Facts, Receipt) {
     log_rejected(cluster, body.len(), &opened.rejected);
     metrics::counter!(telemetry::PIPELINE_EVENTS, "cluster" => cluster.clone())
         .increment(opened.events.len() as u64);
+    pieces.retain(|piece| !piece.is_empty());
     let receipt = Receipt {
         events: opened.events.len(),
         rejected: opened.rejected.len() + unreadable,
-        rows: rows.rows(),
+        rows: pieces.iter().map(Facts::rows).sum(),
     };
-    (rows, receipt)
+    (pieces, receipt)
+}
+
+fn push(pieces: &mut Vec<Facts>, fact: &Fact) {
+    if pieces
+        .last()
+        .is_none_or(|piece| piece.bytes().len() >= PIECE_BYTES)
+    {
+        pieces.push(Facts::default());
+    }
+    pieces
+        .last_mut()
+        .expect("there is one, or one was pushed")
+        .push(fact);
 }
 
 fn log_rejected(cluster: &str, body_bytes: usize, rejected: &[Rejected]) {

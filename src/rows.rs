@@ -8,12 +8,17 @@
 
 mod fact;
 mod rowbinary;
+mod walk;
 
 pub use fact::{ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, microseconds, seconds};
+
+pub use walk::ends;
 
 /// A table as an INSERT names it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Table {
     pub name: &'static str,
+    /// Goes up with every change of `columns`.
+    pub columns_version: u32,
     pub columns: &'static [&'static str],
 }

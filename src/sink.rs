@@ -1,40 +1,53 @@
-//! The sink: batches of rows into ClickHouse.
+//! The sink: batches from the spool into ClickHouse.
 //!
-//! In: encoded rows of one delivery after another. Out: for each, whether ClickHouse confirmed them.
-//! Deliveries that wait at the same time share one INSERT: a batch is sealed `flush_wait_ms` after
-//! its first delivery, or when it has `batch_rows_max` rows. One INSERT is under way at a time;
-//! meanwhile the next batch gathers.
+//! In: sealed batches, oldest first. Out: for each, `confirm` to the spool after ClickHouse has
+//! confirmed its rows. Batches that are there at the same time travel together: a load is closed
+//! `flush_wait_ms` after its first batch, or when it has `batch_rows_max` rows. One load is one
+//! INSERT and one deduplication token for each table. `inserts_max` loads are under way at once.
 //!
-//! What goes wrong goes back to everyone who waits for the batch; nothing is retried here, the
-//! sender does that.
+//! What goes wrong is ClickHouse's or the rows' (see `retry`). ClickHouse's trouble is waited for,
+//! however long: the rows stay in the spool. Rows that it refuses are split until the
+//! poisoned one is alone; that one is set aside in a file, the others are stored.
 //!
-//! Never here: what the rows mean.
+//! Limits: 60 s for an INSERT, then it goes again under a fresh token, since the first may
+//! still happen; back-off from 100 ms to 10 s. Never here: what the rows mean.
 
+mod aside;
+mod load;
+mod retry;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout_at;
-use tracing::{debug, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
-use crate::clickhouse::{Error as StoreError, Store};
-use crate::rows::{FACTS, Facts};
+use crate::clickhouse::Store;
+use crate::spool::{Reader, Spool, SpooledBatch};
 use crate::telemetry;
+use aside::Aside;
+use load::{Load, Rows};
+use retry::{Backoff, Trouble, Verdict};
 
-/// Deliveries that may wait for the next batch. The memory that they hold is bounded before, by
-/// the sources.
-const WAITING_MAX: usize = 1024;
+/// How long loads that are under way may take to finish when we stop. What is not finished stays
+/// in the spool.
+const STOP_WAIT: Duration = Duration::from_secs(5);
 
-/// How batches are sealed.
+/// How loads are made.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How long the first delivery of a batch waits for others, in milliseconds.
+    /// How long the first batch of a load waits for others, in milliseconds.
     pub flush_wait_ms: u64,
-    /// A batch with so many rows is sealed at once.
-    pub batch_rows_max: usize,
+    /// A load with so many rows is closed at once.
+    pub batch_rows_max: u64,
+    /// Loads that are inserted at the same time.
+    pub inserts_max: usize,
 }
 
 impl Default for Config {
@@ -42,111 +55,171 @@ impl Default for Config {
         Config {
             flush_wait_ms: 250,
             batch_rows_max: 100_000,
+            inserts_max: 2,
         }
     }
 }
 
-/// Rows that are not in ClickHouse, as far as is known. The cause was logged where the batch failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("clickhouse did not confirm the rows")]
-pub struct NotStored;
-
-struct Waiting {
-    rows: Facts,
-    stored: oneshot::Sender<Result<(), NotStored>>,
+/// Starts the sink. The task ends soon after `stop`; what is not stored by then stays spooled.
+///
+/// Rows that ClickHouse refuses for themselves are kept in `aside`.
+pub fn start(
+    (spool, reader): (Spool, Reader),
+    store: Arc<Store>,
+    config: Config,
+    aside: PathBuf,
+    stop: CancellationToken,
+) -> JoinHandle<()> {
+    let (aside, trouble) = (Aside::new(aside), Trouble::default());
+    let sink = Arc::new(Sink {
+        spool,
+        store,
+        config,
+        aside,
+        trouble,
+    });
+    tokio::spawn(run(sink, reader, stop))
 }
 
-/// The way into the sink; clones share it.
-#[derive(Clone)]
-pub struct Sink {
-    queue: mpsc::Sender<Waiting>,
+struct Sink {
+    spool: Spool,
+    store: Arc<Store>,
+    config: Config,
+    aside: Aside,
+    trouble: Trouble,
+}
+
+async fn run(sink: Arc<Sink>, mut reader: Reader, stop: CancellationToken) {
+    let under_way = Arc::new(Semaphore::new(sink.config.inserts_max.max(1)));
+    let mut loads = JoinSet::new();
+    loop {
+        let next = async {
+            let permit = under_way.clone().acquire_owned().await.ok()?;
+            Some((permit, gather(&mut reader, &sink.config).await?))
+        };
+        let Some(Some((permit, load))) = stop.run_until_cancelled(next).await else {
+            break;
+        };
+        let sink = sink.clone();
+        loads.spawn(async move {
+            sink.deliver(load).await;
+            drop(permit);
+        });
+        while loads.try_join_next().is_some() {}
+    }
+    let finish = async { while loads.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WAIT, finish).await.is_err() {
+        info!("loads that were under way stay in the spool");
+    }
+}
+
+/// The next load: waits for its first batch, and a little for more. `None` when the spool closed.
+async fn gather(reader: &mut Reader, config: &Config) -> Option<Load> {
+    let mut load = Load::new(next(reader).await?);
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(config.flush_wait_ms);
+    while load.rows() < config.batch_rows_max {
+        match timeout_at(deadline, next(reader)).await {
+            Ok(Some(batch)) => load.push(batch),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Some(load)
+}
+
+/// The next batch of the spool; a folder that can't be read is tried again until it can.
+async fn next(reader: &mut Reader) -> Option<SpooledBatch> {
+    let mut backoff = Backoff::default();
+    loop {
+        match reader.next().await {
+            Ok(batch) => return batch,
+            Err(failure) => {
+                error!("{failure}: {}: trying again", failure.source);
+                backoff.wait().await;
+            }
+        }
+    }
 }
 
 impl Sink {
-    /// Starts the sink. The task ends when the last `Sink` is dropped and its rows are inserted.
-    pub fn start(store: Arc<Store>, config: Config) -> (Sink, JoinHandle<()>) {
-        let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        let task = tokio::spawn(run(store, config, waiting));
-        (Sink { queue }, task)
-    }
-
-    /// Returns when ClickHouse has confirmed the rows.
-    ///
-    /// # Errors
-    ///
-    /// When it has not. The rows may be sent again.
-    pub async fn insert(&self, rows: Facts) -> Result<(), NotStored> {
-        if rows.is_empty() {
-            return Ok(());
+    /// Returns when every row of the load is stored or set aside.
+    async fn deliver(&self, load: Load) {
+        for rows in load.tables() {
+            self.store(rows).await;
         }
-        let (stored, answer) = oneshot::channel();
-        self.queue
-            .send(Waiting { rows, stored })
-            .await
-            .map_err(|_| NotStored)?;
-        answer.await.map_err(|_| NotStored)?
-    }
-}
-
-async fn run(store: Arc<Store>, config: Config, mut waiting: mpsc::Receiver<Waiting>) {
-    let insert = format!(
-        "INSERT INTO {} ({}) FORMAT RowBinary",
-        FACTS.name,
-        FACTS.columns.join(", ")
-    );
-    while let Some(first) = waiting.recv().await {
-        let (rows, answers) = gather(&config, first, &mut waiting).await;
-        let outcome = store_batch(&store, &insert, rows).await;
-        for answer in answers {
-            // A sender that no longer waits has given up; it will send again.
-            _ = answer.send(outcome);
+        for sequence in load.sequences() {
+            self.spool.confirm(sequence);
         }
     }
-}
 
-/// Takes what comes until the batch is full or its first delivery has waited long enough.
-async fn gather(
-    config: &Config,
-    first: Waiting,
-    waiting: &mut mpsc::Receiver<Waiting>,
-) -> (Facts, Vec<oneshot::Sender<Result<(), NotStored>>>) {
-    let deadline = tokio::time::Instant::now() + Duration::from_millis(config.flush_wait_ms);
-    let mut rows = first.rows;
-    let mut answers = vec![first.stored];
-    while rows.rows() < config.batch_rows_max {
-        let Ok(Some(next)) = timeout_at(deadline, waiting.recv()).await else {
-            break;
-        };
-        rows.append(next.rows);
-        answers.push(next.stored);
-    }
-    (rows, answers)
-}
-
-async fn store_batch(store: &Store, insert: &str, batch: Facts) -> Result<(), NotStored> {
-    let rows = batch.rows();
-    let begun = Instant::now();
-    let outcome = store.insert(insert, batch.into_bytes().into()).await;
-    let duration_ms = begun.elapsed().as_millis() as u64;
-    match outcome {
-        Ok(()) => {
-            metrics::histogram!(telemetry::SINK_INSERT_SECONDS).record(begun.elapsed());
-            metrics::counter!(telemetry::SINK_BATCHES).increment(1);
-            metrics::counter!(telemetry::SINK_ROWS, "table" => FACTS.name).increment(rows as u64);
-            debug!(batch.rows = rows, duration_ms, "inserted {rows} rows");
-            Ok(())
+    /// Stores the rows, all but those that ClickHouse refuses for themselves.
+    async fn store(&self, rows: Rows) {
+        let mut open = vec![rows];
+        let (mut stored, mut aside) = (false, 0);
+        while let Some(rows) = open.pop() {
+            let Err(refusal) = self.insert(&rows).await else {
+                stored = true;
+                continue;
+            };
+            if let Some((first, second)) = rows.halves() {
+                open.extend([second, first]);
+            } else if !stored && aside >= retry::ASIDE_MAX {
+                // Not one row is good enough: then it is not the rows.
+                error!("clickhouse refuses every row: {refusal}: waiting");
+                Backoff::at_its_longest().wait().await;
+                open.push(rows);
+            } else {
+                aside += rows.count();
+                self.set_aside(&rows, &refusal).await;
+            }
         }
-        Err(error) => {
+    }
+
+    async fn set_aside(&self, rows: &Rows, refusal: &str) {
+        let mut backoff = Backoff::default();
+        while let Err(failure) = self.aside.keep(rows, refusal).await {
+            error!("a row that clickhouse refuses can't be set aside: {failure}: trying again");
+            backoff.wait().await;
+        }
+        metrics::counter!(telemetry::SINK_ROWS_ASIDE).increment(rows.count());
+        error!(
+            "clickhouse refused a row of {}: {refusal}: it is set aside",
+            rows.table()
+        );
+    }
+
+    /// Inserts until ClickHouse confirms. Fails only where the rows themselves are refused.
+    async fn insert(&self, rows: &Rows) -> Result<(), String> {
+        let mut backoff = Backoff::default();
+        let mut unanswered = 0;
+        loop {
+            let begun = Instant::now();
+            let token = rows.token(unanswered);
+            let outcome = self
+                .store
+                .insert(&rows.statement(), rows.pieces(), &token)
+                .await;
+            let Err(failure) = outcome else {
+                confirmed(rows, begun.elapsed());
+                self.trouble.over();
+                return Ok(());
+            };
             metrics::counter!(telemetry::SINK_FAILURES).increment(1);
-            log_failure(rows, duration_ms, &error);
-            Err(NotStored)
+            match retry::verdict(&failure) {
+                Verdict::Refused => return Err(failure.to_string()),
+                Verdict::Unanswered => unanswered += 1,
+                Verdict::Wait => {}
+            }
+            self.trouble.is(&failure.to_string());
+            backoff.wait().await;
         }
     }
 }
 
-fn log_failure(rows: usize, duration_ms: u64, error: &StoreError) {
-    warn!(
-        batch.rows = rows,
-        duration_ms, "insert of {rows} rows failed: {error}"
-    );
+fn confirmed(rows: &Rows, took: Duration) {
+    let duration_ms = took.as_millis() as u64;
+    let count = rows.count();
+    metrics::histogram!(telemetry::SINK_INSERT_SECONDS).record(took);
+    metrics::counter!(telemetry::SINK_BATCHES).increment(1);
+    metrics::counter!(telemetry::SINK_ROWS, "table" => rows.table().to_owned()).increment(count);
+    tracing::debug!(batch.rows = count, duration_ms, "inserted {count} rows");
 }

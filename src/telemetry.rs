@@ -22,12 +22,30 @@ pub const SINK_BATCHES: &str = "bygone_sink_batches_total";
 pub const SINK_FAILURES: &str = "bygone_sink_failures_total";
 /// How long an INSERT took.
 pub const SINK_INSERT_SECONDS: &str = "bygone_sink_insert_seconds";
+/// Rows that ClickHouse refused for themselves.
+pub const SINK_ROWS_ASIDE: &str = "bygone_sink_rows_aside_total";
+/// Bytes of the spool's segments, with what is kept after its confirm.
+pub const SPOOL_BYTES: &str = "bygone_spool_bytes";
+/// Bytes that ClickHouse has not confirmed.
+pub const SPOOL_WAITING_BYTES: &str = "bygone_spool_waiting_bytes";
+/// Frames that ClickHouse has not confirmed.
+pub const SPOOL_WAITING_FRAMES: &str = "bygone_spool_waiting_frames";
+/// How long the oldest of them has waited.
+pub const SPOOL_WAITING_SECONDS: &str = "bygone_spool_oldest_waiting_seconds";
+/// Files of the spool.
+pub const SPOOL_SEGMENTS: &str = "bygone_spool_segments";
+/// Places where the spool was damaged.
+pub const SPOOL_DAMAGED: &str = "bygone_spool_damaged";
+/// How long a sync took.
+pub const SPOOL_SYNC_SECONDS: &str = "bygone_spool_sync_seconds";
+/// From the first byte of a request to its 200.
+pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
 /// Questions by `what` and `outcome`.
 pub const API_QUESTIONS: &str = "bygone_api_questions_total";
 
-/// Upper bounds of the buckets of `SINK_INSERT_SECONDS`.
-const INSERT_BUCKETS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+/// Upper bounds of the buckets of everything that takes time, in seconds.
+const SECONDS_BUCKETS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
 ];
 
 /// Sends logs to stderr, filtered by `filter` (`info`, `debug`, `bygone=debug,warn`, ...).
@@ -54,9 +72,9 @@ pub fn log_to_stderr(filter: &str) -> Result<(), String> {
 ///
 /// When this process collects metrics already.
 pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
-    let insert = metrics_exporter_prometheus::Matcher::Full(SINK_INSERT_SECONDS.to_owned());
+    let seconds = metrics_exporter_prometheus::Matcher::Suffix("_seconds".to_owned());
     let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(insert, &INSERT_BUCKETS)?
+        .set_buckets_for_metric(seconds, &SECONDS_BUCKETS)?
         .install_recorder()?;
     metrics::describe_counter!(INGEST_REQUESTS, "Requests to the webhook");
     metrics::describe_counter!(INGEST_BODY_BYTES, "Bytes of bodies read, as sent");
@@ -68,6 +86,30 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!(SINK_ROWS, "Rows that ClickHouse confirmed");
     metrics::describe_counter!(SINK_BATCHES, "Batches that ClickHouse confirmed");
     metrics::describe_counter!(SINK_FAILURES, "Batches that ClickHouse did not take");
+    metrics::describe_counter!(
+        SINK_ROWS_ASIDE,
+        "Rows that ClickHouse refused for themselves"
+    );
+    metrics::describe_gauge!(SPOOL_BYTES, "Bytes of the spool's segments");
+    metrics::describe_gauge!(
+        SPOOL_WAITING_BYTES,
+        "Bytes that ClickHouse has not confirmed"
+    );
+    metrics::describe_gauge!(
+        SPOOL_WAITING_FRAMES,
+        "Frames that ClickHouse has not confirmed"
+    );
+    metrics::describe_gauge!(
+        SPOOL_WAITING_SECONDS,
+        "Age of the oldest frame not confirmed"
+    );
+    metrics::describe_gauge!(SPOOL_SEGMENTS, "Files of the spool");
+    metrics::describe_gauge!(SPOOL_DAMAGED, "Places where the spool was damaged");
+    metrics::describe_histogram!(SPOOL_SYNC_SECONDS, "Seconds that a sync of the spool took");
+    metrics::describe_histogram!(
+        INGEST_ACK_SECONDS,
+        "Seconds from a request's head to its 200"
+    );
     metrics::describe_histogram!(SINK_INSERT_SECONDS, "Seconds that an INSERT took");
     metrics::describe_counter!(API_QUESTIONS, "Questions asked through the API");
     Ok(handle)

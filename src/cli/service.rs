@@ -16,8 +16,8 @@ use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::engine::{Engine, Options};
 use crate::pipeline::Pipeline;
-use crate::sink::Sink;
-use crate::{http, schema, source, telemetry};
+use crate::spool::Spool;
+use crate::{http, schema, sink, source, telemetry};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -26,7 +26,11 @@ pub struct Service {
     pub ingest: SocketAddr,
     pub api: SocketAddr,
     engine: Option<Engine>,
+    spool: Spool,
+    /// Ends the listeners.
     stop: CancellationToken,
+    /// Ends what works behind them.
+    stop_sink: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
     _announced: Announced,
@@ -40,10 +44,38 @@ impl Service {
         let (api, api_address) = bind("api.listen", &config.api.listen).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (store, engine) = open_store(config).await?;
-        let (sink, sink_task) = Sink::start(store.clone(), config.sink.clone());
-        let stop = CancellationToken::new();
-        let webhook = source::webhook::routes(&config.ingest, Pipeline::new(sink));
-        let app = http::App { store, metrics };
+        let (spool, reader) = Spool::open(
+            &config.data_dir.join("spool"),
+            config.spool.clone(),
+            |took| {
+                metrics::histogram!(telemetry::SPOOL_SYNC_SECONDS).record(took);
+            },
+        )?;
+        let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
+        let sink = sink::start(
+            (spool.clone(), reader),
+            store.clone(),
+            config.sink.clone(),
+            config.data_dir.join("set-aside"),
+            stop_sink.clone(),
+        );
+        let webhook = source::webhook::routes(&config.ingest, Pipeline::new(spool.clone()));
+        let ready = Arc::new({
+            let spool = spool.clone();
+            move || readiness(&spool)
+        });
+        let metrics = Arc::new({
+            let spool = spool.clone();
+            move || {
+                measure(&spool);
+                metrics.render()
+            }
+        });
+        let app = http::App {
+            store,
+            metrics,
+            ready,
+        };
         let listeners = vec![
             tokio::spawn(http::serve(ingest, webhook, stop.clone())),
             tokio::spawn(http::serve(api, http::routes(app), stop.clone())),
@@ -60,9 +92,11 @@ impl Service {
             ingest: ingest_address,
             api: api_address,
             engine,
+            spool,
             stop,
+            stop_sink,
             listeners,
-            sink: sink_task,
+            sink,
             _announced: announced,
         })
     }
@@ -76,8 +110,6 @@ impl Service {
                     warn!("listener: {error}");
                 }
             }
-            // The listeners held the last ways into the sink.
-            _ = self.sink.await;
         };
         if tokio::time::timeout(Duration::from_secs(STOP_SECONDS_MAX), finish)
             .await
@@ -85,10 +117,37 @@ impl Service {
         {
             warn!("requests were still under way after {STOP_SECONDS_MAX} s: they were cut off");
         }
+        self.stop_sink.cancel();
+        _ = self.sink.await;
+        self.spool.close().await;
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
     }
+}
+
+/// Whether events are taken now, and if not, why.
+fn readiness(spool: &Spool) -> Result<(), String> {
+    let stats = spool.stats();
+    if stats.full {
+        let (bytes, frames) = (stats.bytes, stats.frames_waiting);
+        return Err(format!(
+            "the spool is full ({bytes} bytes, {frames} frames wait for clickhouse), or its disk is"
+        ));
+    }
+    Ok(())
+}
+
+/// Sets the gauges of the spool.
+fn measure(spool: &Spool) {
+    let stats = spool.stats();
+    metrics::gauge!(telemetry::SPOOL_BYTES).set(stats.bytes as f64);
+    metrics::gauge!(telemetry::SPOOL_WAITING_BYTES).set(stats.waiting_bytes as f64);
+    metrics::gauge!(telemetry::SPOOL_WAITING_FRAMES).set(stats.frames_waiting as f64);
+    let oldest = stats.oldest_waiting.unwrap_or_default();
+    metrics::gauge!(telemetry::SPOOL_WAITING_SECONDS).set(oldest.as_secs_f64());
+    metrics::gauge!(telemetry::SPOOL_SEGMENTS).set(stats.segments as f64);
+    metrics::gauge!(telemetry::SPOOL_DAMAGED).set(stats.damaged as f64);
 }
 
 async fn bind(key: &str, listen: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {

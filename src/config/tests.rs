@@ -48,7 +48,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `clickhouse`, `engine`, `sink`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `clickhouse`, `engine`, `spool`, `sink`"
         ],
     );
     check(
@@ -91,7 +91,10 @@ fn what_is_wrong_is_named() {
 fn every_key_is_one_of_the_configuration() {
     for key in KEYS {
         let mut table = Table::new();
-        let text = if key.ends_with("_max") || key.ends_with("_ms") {
+        let text = if ["_max", "_ms", "_seconds"]
+            .iter()
+            .any(|unit| key.ends_with(unit))
+        {
             "7"
         } else {
             "seven"

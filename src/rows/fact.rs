@@ -10,6 +10,7 @@ use super::rowbinary as put;
 /// The columns that [`Facts`] encodes, in its order.
 pub const FACTS: Table = Table {
     name: "facts",
+    columns_version: 1,
     columns: &[
         "cluster",
         "namespace",
@@ -152,15 +153,6 @@ impl Facts {
 
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
-    }
-
-    pub fn append(&mut self, other: Facts) {
-        if self.bytes.is_empty() {
-            *self = other;
-        } else {
-            self.bytes.extend_from_slice(&other.bytes);
-            self.rows += other.rows;
-        }
     }
 
     pub fn push(&mut self, fact: &Fact) {

@@ -30,3 +30,17 @@ macro_rules! numbers {
     };
 }
 numbers!(u8: u8, u32: u32, u64: u64, i32: i32, i64: i64);
+
+/// A length and where it ends.
+pub fn read_varint(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let mut value = 0_usize;
+    for shift in (0..usize::BITS).step_by(7) {
+        let byte = *bytes.get(at)?;
+        at += 1;
+        value |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte < 0x80 {
+            return Some((value, at));
+        }
+    }
+    None
+}

@@ -1,12 +1,12 @@
 //! The webhook source: what API servers, and everyone who relays for them, post.
 //!
 //! In: `POST /v1/audit/{cluster}` with one or many audit events, plain, gzip or zstd.
-//! Out: 200 with an empty body after what was readable is stored.
+//! Out: 200 with an empty body after what was readable is on disk, synced.
 //!
 //! | answer | when | what an API server does |
 //! |---|---|---|
-//! | 200 | everything readable is stored; the rest is counted | forgets the batch |
-//! | 503, `Retry-After` | the memory budget is used up, or ClickHouse did not confirm | sends it again soon |
+//! | 200 | everything readable is on disk; the rest is counted | forgets the batch |
+//! | 503, `Retry-After` | the memory budget or the spool is used up | sends it again soon |
 //! | 400 | the cluster's name is none | gives up after five tries |
 //! | 408 | the body did not come in time | sends it again |
 //! | 413 | the body is over `body_bytes_max`, packed or unpacked | gives up after five tries |
@@ -16,7 +16,7 @@
 
 mod body;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -93,7 +93,11 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         let hint = "a cluster's name has letters, digits, '-', '_' and '.', at most 253\n";
         return (StatusCode::BAD_REQUEST, hint).into_response();
     }
+    let begun = Instant::now();
     let limit = Duration::from_secs(BODY_SECONDS_MAX);
+    if !webhook.pipeline.has_room() {
+        return retry_after(2);
+    }
     let read = body::read(request, &webhook.limits);
     let body = match tokio::time::timeout(limit, read).await {
         Ok(Ok(body)) => body,
@@ -107,7 +111,10 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
     let accepted = webhook.pipeline.accept(delivery).await;
     drop(body.reserved);
     match accepted {
-        Ok(_) => StatusCode::OK.into_response(),
+        Ok(_) => {
+            metrics::histogram!(telemetry::INGEST_ACK_SECONDS).record(begun.elapsed());
+            StatusCode::OK.into_response()
+        }
         Err(_) => retry_after(2),
     }
 }

@@ -38,7 +38,8 @@ fn no_secret_is_written() {
             said.extend(bygone.get(&[what, "-o", format]).stdout);
         }
     }
-    said.extend(support::block_on(metrics(&bygone)));
+    said.extend(bygone.metrics().into_bytes());
+    assert!(contains(&said, "bygone_pipeline_events_total"));
     // What ClickHouse holds, uncompressed: its files are compressed, which hides text.
     said.extend(dump(&bygone));
     assert!(
@@ -68,18 +69,6 @@ fn no_secret_is_written() {
 
 fn contains(bytes: &[u8], text: &str) -> bool {
     memchr::memmem::find(bytes, text.as_bytes()).is_some()
-}
-
-async fn metrics(bygone: &Bygone) -> Vec<u8> {
-    let mut response = reqwest::get(format!("{}/metrics", bygone.api))
-        .await
-        .expect("metrics");
-    let mut text = Vec::new();
-    while let Some(chunk) = response.chunk().await.expect("metrics") {
-        text.extend_from_slice(&chunk);
-    }
-    assert!(contains(&text, "bygone_pipeline_events_total"));
-    text
 }
 
 /// Every column of every row of the store. The engine's password is known to its parent alone, so

@@ -231,7 +231,33 @@ impl Bygone {
             .collect()
     }
 
-    /// Posts bodies, a few at a time as an API server does, and expects 200 for each.
+    /// Waits until ClickHouse has confirmed everything that was acknowledged.
+    pub fn drained(&self) {
+        wait_for("an empty spool", || {
+            let metrics = self.metrics();
+            let waiting = metrics
+                .lines()
+                .find_map(|line| line.strip_prefix("bygone_spool_waiting_frames "));
+            (waiting? == "0").then_some(())
+        });
+    }
+
+    /// What `/metrics` says now.
+    pub fn metrics(&self) -> String {
+        block_on(async {
+            let mut response = reqwest::get(format!("{}/metrics", self.api))
+                .await
+                .expect("metrics");
+            let mut text = Vec::new();
+            while let Some(chunk) = response.chunk().await.expect("metrics") {
+                text.extend_from_slice(&chunk);
+            }
+            String::from_utf8(text).expect("text")
+        })
+    }
+
+    /// Posts bodies, a few at a time as an API server does, expects 200 for each, and waits until
+    /// they are in ClickHouse.
     pub fn post_all(&self, bodies: impl IntoIterator<Item = String>) {
         use futures_util::StreamExt;
         let client = reqwest::Client::new();
@@ -244,6 +270,7 @@ impl Bygone {
                 assert_eq!(answer.expect("an answer").status(), 200, "{}", self.log());
             }
         });
+        self.drained();
     }
 }
 

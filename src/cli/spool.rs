@@ -1,0 +1,150 @@
+//! `bygone spool`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::{Common, NOTHING, Usage, when};
+use crate::spool::{self, Replay, VerifiedSegment};
+
+/// What was acknowledged and is not yet in ClickHouse, in the data folder.
+#[derive(Subcommand)]
+pub enum SpoolCommand {
+    /// Show how much waits; also while bygone runs
+    Status(Status),
+    /// Read all of it and report damage; also while bygone runs. Exit code 1 when there is some
+    Verify(Verify),
+    /// Send batches that ClickHouse has confirmed again at the next start, as far as they are kept
+    Replay(ReplayCommand),
+}
+
+#[derive(Args)]
+pub struct Status {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+pub struct Verify {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// After ClickHouse has lost its last writes. Rows that are still there change no answer. bygone
+/// must not be running.
+#[derive(Args)]
+pub struct ReplayCommand {
+    /// Only batches spooled since then: RFC 3339, or a time of this machine's zone
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl SpoolCommand {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            SpoolCommand::Status(Status { common }) => status(&folder(&common)?),
+            SpoolCommand::Verify(Verify { common }) => verify(&folder(&common)?),
+            SpoolCommand::Replay(replay) => replay.run(),
+        }
+    }
+}
+
+fn folder(common: &Common) -> anyhow::Result<PathBuf> {
+    let folder = common.load(Vec::new())?.data_dir.join("spool");
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Usage(format!(
+        "no spool in {}: name its data folder with --data-dir",
+        folder.display()
+    ))
+    .into())
+}
+
+fn status(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let status = spool::status(folder)?;
+    let oldest = status.oldest_waiting.map_or("none".to_owned(), time);
+    let through = status
+        .stored_through
+        .map_or("unknown".to_owned(), |through| through.to_string());
+    println!(
+        "in use           {}",
+        if status.in_use { "yes" } else { "no" }
+    );
+    println!("segments         {}", status.segments);
+    println!("bytes            {}", status.bytes);
+    println!("frames waiting   {}", status.frames_waiting);
+    println!("oldest waiting   {oldest}");
+    println!("stored through   {through}");
+    println!("damaged places   {}", status.damaged);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let verified = spool::verify(folder)?;
+    let mut damage = 0;
+    for segment in &verified.segments {
+        let VerifiedSegment {
+            path,
+            bytes,
+            frames,
+            rows,
+            tail_bytes,
+            ..
+        } = segment;
+        println!(
+            "{}: {frames} frames, {rows} rows, {bytes} bytes",
+            path.display()
+        );
+        if *tail_bytes > 0 {
+            println!("  the last {tail_bytes} bytes are no frame yet, or a torn one");
+        }
+        for line in &segment.damage {
+            println!("  damaged: {line}");
+            damage += 1;
+        }
+    }
+    println!("{damage} damaged places");
+    Ok(ExitCode::from(if damage == 0 { 0 } else { NOTHING }))
+}
+
+impl ReplayCommand {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let folder = folder(&self.common)?;
+        let what = match &self.from {
+            None => Replay::All,
+            Some(from) => Replay::Since(since(from)?),
+        };
+        Ok(match spool::replay(&folder, what)? {
+            Some(from) => {
+                println!("frames from {from} on are sent again when bygone starts");
+                ExitCode::SUCCESS
+            }
+            None => {
+                println!("nothing is kept that could be sent again");
+                ExitCode::from(NOTHING)
+            }
+        })
+    }
+}
+
+fn since(text: &str) -> anyhow::Result<SystemTime> {
+    let zone = when::zone("local").map_err(|error| Usage(error.to_string()))?;
+    let args = when::Args {
+        from: Some(text),
+        ..when::Args::default()
+    };
+    let window = when::window(args, &zone, Timestamp::now());
+    let window = window.map_err(|error| Usage(error.to_string()))?;
+    let seconds = window.since.map_or(0, |since| since.as_second().max(0));
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs()))
+}
+
+fn time(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or("unknown".to_owned(), |time| format!("{time:.0}"))
+}

@@ -1,0 +1,147 @@
+//! Batches that travel together, and their rows by table.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::rows;
+use crate::spool::{Format, Part, Shape, SpooledBatch};
+
+/// Some consecutive batches of the spool.
+pub struct Load {
+    batches: Vec<SpooledBatch>,
+}
+
+impl Load {
+    pub fn new(first: SpooledBatch) -> Load {
+        Load {
+            batches: vec![first],
+        }
+    }
+
+    pub fn push(&mut self, batch: SpooledBatch) {
+        self.batches.push(batch);
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.batches.iter().map(SpooledBatch::rows).sum()
+    }
+
+    /// The places in the spool, to confirm.
+    pub fn sequences(&self) -> impl Iterator<Item = u64> {
+        self.batches.iter().map(|batch| batch.sequence)
+    }
+
+    /// The rows of each shape, together.
+    pub fn tables(&self) -> Vec<Rows> {
+        let tokens: Vec<&str> = self.batches.iter().map(|batch| &*batch.token).collect();
+        let mut tables: Vec<Rows> = Vec::new();
+        for Part { shape, rows, bytes } in self.batches.iter().flat_map(|batch| &batch.parts) {
+            let known = tables.iter_mut().find(|table| *table.shape == **shape);
+            if let Some(table) = known {
+                table.count += u64::from(*rows);
+                table.pieces.push(bytes.clone());
+            } else {
+                tables.push(Rows {
+                    token: token(&tokens, shape),
+                    shape: shape.clone(),
+                    count: u64::from(*rows),
+                    pieces: vec![bytes.clone()],
+                });
+            }
+        }
+        tables
+    }
+}
+
+/// One token for the rows that several batches have of one shape. Each batch's token holds the
+/// checksum of its rows, so this one too can stand for no other rows.
+fn token(batches: &[&str], shape: &Shape) -> String {
+    let mut hash = Sha256::new();
+    for part in batches.iter().copied().chain([&*shape.table]) {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hash.update(shape.columns_version.to_le_bytes());
+    format!("{:x}", hash.finalize())
+}
+
+/// Rows of one INSERT.
+#[derive(Clone)]
+pub struct Rows {
+    shape: Arc<Shape>,
+    count: u64,
+    pieces: Vec<Bytes>,
+    token: String,
+}
+
+impl Rows {
+    pub fn table(&self) -> &str {
+        &self.shape.table
+    }
+
+    pub fn columns(&self) -> &[String] {
+        &self.shape.columns
+    }
+
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub fn pieces(&self) -> &[Bytes] {
+        &self.pieces
+    }
+
+    /// The deduplication token; another one for each INSERT before that was not answered, since
+    /// that one may still happen.
+    pub fn token(&self, unanswered: u32) -> String {
+        match unanswered {
+            0 => self.token.clone(),
+            n => format!("{}-{n}", self.token),
+        }
+    }
+
+    /// The INSERT. Names come from the spool's frames, which only we write.
+    pub fn statement(&self) -> String {
+        let Shape {
+            table,
+            columns,
+            format,
+            ..
+        } = &*self.shape;
+        let format = match format {
+            Format::RowBinary => "RowBinary",
+            Format::Native => "Native",
+        };
+        format!(
+            "INSERT INTO {table} ({}) FORMAT {format}",
+            columns.join(", ")
+        )
+    }
+
+    /// Both halves; nothing where there is a single row, or where the borders of rows can't be
+    /// told.
+    pub fn halves(&self) -> Option<(Rows, Rows)> {
+        if self.count < 2 || self.shape.format != Format::RowBinary {
+            return None;
+        }
+        let bytes = Bytes::from(self.pieces.concat());
+        let ends = rows::ends(&self.shape.columns, &bytes)?;
+        if ends.len() as u64 != self.count {
+            return None;
+        }
+        let middle = ends.len() / 2;
+        let border = ends[middle - 1];
+        let half = |name: &str, count: usize, bytes: Bytes| Rows {
+            shape: self.shape.clone(),
+            count: count as u64,
+            pieces: vec![bytes],
+            token: format!("{}/{name}", self.token),
+        };
+        Some((
+            half("0", middle, bytes.slice(..border)),
+            half("1", ends.len() - middle, bytes.slice(border..)),
+        ))
+    }
+}

@@ -1,0 +1,160 @@
+//! The retry rule: what a failed INSERT means, and how long to wait.
+//!
+//! Nothing is ever lost: whatever is not known to be the rows' own fault is waited for. The codes
+//! are those of ClickHouse's `src/Common/ErrorCodes.cpp`.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use crate::clickhouse::Error;
+
+/// Rows that are set aside before one row of their load was good. After that the fault is looked
+/// for elsewhere.
+pub const ASIDE_MAX: u64 = 10;
+
+const WAIT_FIRST: Duration = Duration::from_millis(100);
+const WAIT_LONGEST: Duration = Duration::from_secs(10);
+
+/// Codes by which ClickHouse says that it can't read a value, or that a value does not fit its
+/// column.
+const REFUSALS: [u32; 18] = [
+    6,   // CANNOT_PARSE_TEXT
+    26,  // CANNOT_PARSE_QUOTED_STRING
+    27,  // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+    33,  // CANNOT_READ_ALL_DATA
+    38,  // CANNOT_PARSE_DATE
+    41,  // CANNOT_PARSE_DATETIME
+    53,  // TYPE_MISMATCH
+    69,  // ARGUMENT_OUT_OF_BOUND
+    70,  // CANNOT_CONVERT_TYPE
+    72,  // CANNOT_PARSE_NUMBER
+    117, // INCORRECT_DATA
+    128, // TOO_LARGE_ARRAY_SIZE
+    131, // TOO_LARGE_STRING_SIZE
+    321, // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+    349, // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+    376, // CANNOT_PARSE_UUID
+    441, // CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING
+    469, // VIOLATED_CONSTRAINT
+];
+
+/// What to do about a failed INSERT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server's trouble, or an operator's to mend: the same INSERT goes again.
+    Wait,
+    /// Nobody knows whether it happened: it goes again under a fresh token.
+    Unanswered,
+    /// The rows themselves are refused.
+    Refused,
+}
+
+pub fn verdict(error: &Error) -> Verdict {
+    match error {
+        Error::Silent { .. } => Verdict::Unanswered,
+        Error::Refused { code, .. } if REFUSALS.contains(code) => Verdict::Refused,
+        _ => Verdict::Wait,
+    }
+}
+
+/// Waits that double, from 100 ms to 10 s, each by up to a half longer at random: several replicas
+/// do not come back at the same instant.
+#[derive(Default)]
+pub struct Backoff {
+    waited: u32,
+}
+
+impl Backoff {
+    pub fn at_its_longest() -> Backoff {
+        Backoff { waited: 16 }
+    }
+
+    pub async fn wait(&mut self) {
+        let base = WAIT_FIRST
+            .saturating_mul(1 << self.waited.min(16))
+            .min(WAIT_LONGEST);
+        self.waited = self.waited.saturating_add(1);
+        tokio::time::sleep(base + base.mul_f64(random() / 2.0)).await;
+    }
+}
+
+/// From 0 to 1. A UUID's bits are random.
+fn random() -> f64 {
+    uuid::Uuid::new_v4().as_u128() as u32 as f64 / f64::from(u32::MAX)
+}
+
+/// What is wrong with ClickHouse now, so that it is told once and not with every try.
+#[derive(Default)]
+pub struct Trouble(Mutex<Option<(String, Instant)>>);
+
+impl Trouble {
+    pub fn is(&self, what: &str) {
+        let mut known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &mut *known {
+            Some((before, _)) if before == what => {}
+            Some((before, _)) => {
+                warn!("{what}: rows wait in the spool");
+                what.clone_into(before);
+            }
+            None => {
+                warn!("{what}: rows wait in the spool");
+                *known = Some((what.to_owned(), Instant::now()));
+            }
+        }
+    }
+
+    pub fn over(&self) {
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some((_, since)) = known {
+            info!(
+                "clickhouse takes rows again, after {} s",
+                since.elapsed().as_secs()
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u32) -> Verdict {
+        verdict(&Error::Refused {
+            url: String::new(),
+            code,
+            message: String::new(),
+        })
+    }
+
+    #[test]
+    fn only_the_fault_of_rows_is_no_wait() {
+        // Unknown table, read only, memory, disk full, quota, too many parts, no such column.
+        for code in [60, 164, 241, 243, 201, 252, 16, 497, 999_999] {
+            assert_eq!(refused(code), Verdict::Wait, "{code}");
+        }
+        for code in REFUSALS {
+            assert_eq!(refused(code), Verdict::Refused, "{code}");
+        }
+        assert_eq!(
+            verdict(&Error::Silent {
+                url: String::new(),
+                seconds_max: 60
+            }),
+            Verdict::Unanswered
+        );
+        let away = Error::Unreachable {
+            url: String::new(),
+            cause: String::new(),
+        };
+        assert_eq!(verdict(&away), Verdict::Wait);
+    }
+}
