@@ -118,6 +118,8 @@ struct Usage(String);
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // One provider of cryptography for every client in this process. A second call changes nothing.
+    _ = crate::tls::provider().as_ref().clone().install_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

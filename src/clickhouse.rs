@@ -11,8 +11,12 @@ use std::time::Duration;
 
 use ::clickhouse as driver;
 use bytes::Bytes;
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+
+use crate::tls;
 
 /// How long ClickHouse may take to answer anything but a question.
 const ANSWER_SECONDS_MAX: u64 = 20;
@@ -32,6 +36,8 @@ pub struct Config {
     pub password_file: Option<PathBuf>,
     /// The database that holds bygone's tables.
     pub database: String,
+    /// For `https://`: whom to trust, and our own certificate.
+    pub tls: tls::ClientFiles,
 }
 
 impl Default for Config {
@@ -41,6 +47,7 @@ impl Default for Config {
             user: "default".to_owned(),
             password_file: None,
             database: "bygone".to_owned(),
+            tls: tls::ClientFiles::default(),
         }
     }
 }
@@ -48,6 +55,8 @@ impl Default for Config {
 /// Why ClickHouse did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error("clickhouse.tls: {0}")]
+    Tls(#[from] tls::Error),
     #[error("clickhouse url {0:?} is not one: write it like http://127.0.0.1:8123")]
     Url(String),
     #[error("database name {0:?} is not one: letters, digits and _ are allowed")]
@@ -119,7 +128,17 @@ impl Store {
                     .trim_end_matches(['\r', '\n']),
             )),
         };
-        Store::at(url, &config.user, password.as_ref(), &config.database)
+        let client = match url.starts_with("https://") {
+            true => https(&config.tls)?,
+            false => driver::Client::default(),
+        };
+        Store::with(
+            client,
+            url,
+            &config.user,
+            password.as_ref(),
+            &config.database,
+        )
     }
 
     /// Opens a store whose parts are known.
@@ -133,15 +152,25 @@ impl Store {
         password: Option<&SecretString>,
         database: &str,
     ) -> Result<Store, Error> {
+        Store::with(driver::Client::default(), url, user, password, database)
+    }
+
+    fn with(
+        client: driver::Client,
+        url: &str,
+        user: &str,
+        password: Option<&SecretString>,
+        database: &str,
+    ) -> Result<Store, Error> {
         let parsed: Option<reqwest::Url> = url.parse().ok();
-        if !parsed.is_some_and(|url| url.scheme() == "http" && url.has_host()) {
+        if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
             return Err(Error::Url(url.to_owned()));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if database.is_empty() || !database.chars().all(plain) {
             return Err(Error::Database(database.to_owned()));
         }
-        let mut client = driver::Client::default()
+        let mut client = client
             .with_url(url)
             .with_user(user)
             .with_database(database)
@@ -278,6 +307,16 @@ impl Store {
             },
         }
     }
+}
+
+/// A client that speaks TLS. Idle connections are let go before a server does that.
+fn https(files: &tls::ClientFiles) -> Result<driver::Client, tls::Error> {
+    let connector = tls::Client::load(files)?.connector();
+    let client = HyperClient::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(2))
+        .build(connector);
+    Ok(driver::Client::with_http_client(client))
 }
 
 /// What a statement speaks of.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{clickhouse, engine, http, sink, source, spool};
+use crate::{access, clickhouse, engine, http, sink, source, spool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -24,8 +24,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What is logged: a level, or a filter like `bygone=debug,warn`.
     pub log: String,
-    pub ingest: source::webhook::Config,
-    pub api: http::Config,
+    /// The listener for audit events.
+    pub ingest: http::listener::Config,
+    /// The listener for questions.
+    pub api: http::listener::Config,
+    pub access: access::Config,
+    pub webhook: source::webhook::Config,
     pub clickhouse: clickhouse::Config,
     pub engine: engine::Config,
     pub spool: spool::Config,
@@ -37,8 +41,10 @@ impl Default for Config {
         Config {
             data_dir: default_data_dir(),
             log: "info".to_owned(),
-            ingest: Default::default(),
-            api: Default::default(),
+            ingest: http::listener::Config::default(),
+            api: http::listener::Config::default(),
+            access: access::Config::default(),
+            webhook: source::webhook::Config::default(),
             clickhouse: Default::default(),
             engine: Default::default(),
             spool: Default::default(),
@@ -57,14 +63,25 @@ fn default_data_dir() -> PathBuf {
     }
 }
 
+/// Where audit events are taken unless something else is set.
+const INGEST: &str = "127.0.0.1:7070";
+/// Where questions are answered unless something else is set.
+const API: &str = "127.0.0.1:7071";
+
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 26] = [
     "data_dir",
     "log",
     "ingest.listen",
-    "ingest.body_bytes_max",
-    "ingest.memory_bytes_max",
+    "ingest.tls_certificate_file",
+    "ingest.tls_key_file",
+    "ingest.client_ca_file",
     "api.listen",
+    "api.tls_certificate_file",
+    "api.tls_key_file",
+    "access.insecure",
+    "webhook.body_bytes_max",
+    "webhook.memory_bytes_max",
     "clickhouse.url",
     "clickhouse.user",
     "clickhouse.password_file",
@@ -93,10 +110,7 @@ pub enum Error {
     Content { path: PathBuf, cause: String },
     #[error("{place}: {cause}")]
     Value { place: String, cause: String },
-    #[error(
-        "{key} {value:?} is not a loopback address and port: callers are not authenticated yet, \
-         so bygone listens on 127.0.0.1 or [::1] only, for example 127.0.0.1:7070"
-    )]
+    #[error("{key} {value:?} is not an address and a port: write it like 127.0.0.1:7070")]
     Listen { key: &'static str, value: String },
 }
 
@@ -135,14 +149,23 @@ fn load_from(
             &format!("--{}", key.replace(['.', '_'], "-")),
         )?;
     }
-    let config: Config = parse(merged).map_err(|cause| Error::Value {
+    let mut config: Config = parse(merged).map_err(|cause| Error::Value {
         place: file.map_or("config".to_owned(), |path| {
             format!("config file {}", path.display())
         }),
         cause,
     })?;
-    loopback("ingest.listen", &config.ingest.listen)?;
-    loopback("api.listen", &config.api.listen)?;
+    check_listen(
+        "ingest.listen",
+        config
+            .ingest
+            .listen
+            .get_or_insert_with(|| INGEST.to_owned()),
+    )?;
+    check_listen(
+        "api.listen",
+        config.api.listen.get_or_insert_with(|| API.to_owned()),
+    )?;
     Ok(config)
 }
 
@@ -179,7 +202,12 @@ fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Erro
     let number = ["_max", "_ms", "_seconds"]
         .iter()
         .any(|unit| leaf.ends_with(unit));
-    let value = if number {
+    let value = if leaf == "insecure" {
+        let parsed = text
+            .parse()
+            .map_err(|_| place_of(format!("{text:?} is not true or false")))?;
+        Value::Boolean(parsed)
+    } else if number {
         let parsed = text
             .parse()
             .map_err(|_| place_of(format!("{text:?} is not a number")))?;
@@ -209,15 +237,14 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-fn loopback(key: &'static str, value: &str) -> Result<(), Error> {
-    let address: Option<SocketAddr> = value.parse().ok();
-    if address.is_some_and(|address| address.ip().is_loopback()) {
-        return Ok(());
+fn check_listen(key: &'static str, value: &str) -> Result<(), Error> {
+    match value.parse::<SocketAddr>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::Listen {
+            key,
+            value: value.to_owned(),
+        }),
     }
-    Err(Error::Listen {
-        key,
-        value: value.to_owned(),
-    })
 }
 
 #[cfg(test)]

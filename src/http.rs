@@ -9,9 +9,12 @@
 //! | `GET /metrics` | metrics in Prometheus' text format |
 //! | `GET /api/v1/containers`, `GET /api/v1/pods` | an answer; parameters: [`crate::query::Params`] |
 //!
+//! Questions are answered for who may ask them (`access`); the listener itself is in `listener`.
+//!
 //! Never here: SQL, and anything that writes.
 
 mod api;
+pub mod listener;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,31 +24,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
+use crate::access::Api;
 use crate::clickhouse::Store;
 use crate::query::{Container, Pod};
 use crate::schema;
 
 pub use api::NDJSON;
-
-/// Where the API listens.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Address and port. Only loopback: callers are not authenticated yet.
-    pub listen: String,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            listen: "127.0.0.1:7071".to_owned(),
-        }
-    }
-}
 
 /// What the routes need.
 #[derive(Clone)]
@@ -58,23 +44,26 @@ pub struct App {
 }
 
 /// The route table of the API listener.
-pub fn routes(app: App) -> Router {
-    Router::new()
+pub fn routes(app: App, access: Arc<Api>) -> Router {
+    // Probes and scrapers get in without a token: these three tell of no pod.
+    let questions = Router::new()
+        .route("/api/v1/containers", get(api::answer::<Container>))
+        .route("/api/v1/pods", get(api::answer::<Pod>))
+        .with_state(app.clone());
+    let process = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route(
             "/metrics",
             get(async |State(app): State<App>| (app.metrics)()),
         )
-        .route("/api/v1/containers", get(api::answer::<Container>))
-        .route("/api/v1/pods", get(api::answer::<Pod>))
-        .fallback(async || {
-            api::error(
-                StatusCode::NOT_FOUND,
-                "no such path: see /api/v1/containers",
-            )
-        })
-        .with_state(app)
+        .with_state(app);
+    process.merge(access.guard(questions)).fallback(async || {
+        api::error(
+            StatusCode::NOT_FOUND,
+            "no such path: see /api/v1/containers",
+        )
+    })
 }
 
 async fn ready(State(app): State<App>) -> Response {
@@ -100,19 +89,4 @@ pub async fn bind(listen: &str) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
-}
-
-/// Serves until `stop`; then no new connection is taken, and what is under way is finished.
-///
-/// # Errors
-///
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
 }

@@ -26,6 +26,10 @@ pub mod schema;
 // The read wing.
 pub mod http;
 pub mod query;
+// The door: who listens, over what, and who may say or ask what.
+pub mod access;
+pub mod fresh;
+pub mod tls;
 // The only place that sees both.
 pub mod cli;
 pub mod config;

@@ -31,8 +31,8 @@ pub const ROWS_MAX: u64 = 1_000_000;
 /// What is asked. The default asks for everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Question {
-    pub cluster: Option<String>,
-    /// None means all of them.
+    /// None means all of them, here and below.
+    pub clusters: Vec<String>,
     pub namespaces: Vec<String>,
     pub time: Window,
     /// The pod's name, or a prefix of it where it ends in `*`; any of them.

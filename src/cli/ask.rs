@@ -1,5 +1,6 @@
 //! Where a question goes: to a ClickHouse, or to a running bygone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use reqwest::header::ACCEPT;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::running;
@@ -15,6 +17,7 @@ use crate::config::Config;
 use crate::http::NDJSON;
 use crate::query::{self, Life, Params};
 use crate::schema;
+use crate::tls::{self, ClientFiles};
 
 /// How long a running bygone may take to send the next part of an answer.
 const SILENCE_SECONDS_MAX: u64 = 120;
@@ -25,7 +28,43 @@ const ROW_BYTES_MAX: usize = 4 << 20;
 /// Who is asked.
 pub enum Oracle {
     Store(Arc<Store>),
-    Server(String),
+    Server(Server),
+}
+
+/// A running bygone, and how it knows us.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    /// Base address of its API.
+    pub base: String,
+    /// A file with the bearer token that it wants.
+    pub token_file: Option<PathBuf>,
+    /// CA certificates that it is trusted by; without it, the machine's own.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Server {
+    fn client(&self) -> anyhow::Result<reqwest::ClientBuilder> {
+        let builder = reqwest::Client::builder();
+        let Some(ca_file) = &self.ca_file else {
+            return Ok(builder);
+        };
+        let files = ClientFiles {
+            ca_file: Some(ca_file.clone()),
+            ..ClientFiles::default()
+        };
+        Ok(builder.tls_backend_preconfigured(tls::Client::load(&files)?.config()))
+    }
+
+    fn token(&self) -> anyhow::Result<Option<SecretString>> {
+        let Some(path) = &self.token_file else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("token file {}", path.display()))?;
+        let token = text.lines().map(str::trim).find(|line| !line.is_empty());
+        let token = token.with_context(|| format!("token file {} is empty", path.display()))?;
+        Ok(Some(SecretString::from(token)))
+    }
 }
 
 impl Oracle {
@@ -33,10 +72,10 @@ impl Oracle {
     /// folder names: the first that there is.
     pub async fn find(
         config: &Config,
-        server: Option<String>,
+        server: Server,
         clickhouse_flag: bool,
     ) -> anyhow::Result<Oracle> {
-        if let Some(server) = server.filter(|_| !clickhouse_flag) {
+        if !server.base.is_empty() && !clickhouse_flag {
             return Ok(Oracle::Server(server));
         }
         if config.clickhouse.url.is_some() {
@@ -45,7 +84,10 @@ impl Oracle {
             return Ok(Oracle::Store(Arc::new(store)));
         }
         match running::find(&config.data_dir) {
-            Some(running) => Ok(Oracle::Server(running.api)),
+            Some(running) => Ok(Oracle::Server(Server {
+                base: running.api,
+                ..server
+            })),
             None => bail!(
                 "no store is named and none runs in {}: start one with \"bygone serve\", \
                  or name one with --server URL or --clickhouse-url URL",
@@ -61,7 +103,7 @@ impl Oracle {
                 let question = params.question(Timestamp::now())?;
                 Ok(Rows::Store(query::answer(store, &question)?))
             }
-            Oracle::Server(base) => Ok(Rows::Server(Lines::open::<L>(base, params).await?)),
+            Oracle::Server(server) => Ok(Rows::Server(Lines::open::<L>(server, params).await?)),
         }
     }
 }
@@ -110,18 +152,20 @@ struct End {
 }
 
 impl Lines {
-    async fn open<L: Life>(base: &str, params: &Params) -> anyhow::Result<Lines> {
-        let client = reqwest::Client::builder()
+    async fn open<L: Life>(server: &Server, params: &Params) -> anyhow::Result<Lines> {
+        let base = &server.base;
+        let client = server
+            .client()?
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(SILENCE_SECONDS_MAX))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let url = format!("{}/api/v1/{}", base.trim_end_matches('/'), L::PLURAL);
-        let request = client
-            .get(&url)
-            .query(params)
-            .header(ACCEPT, NDJSON)
-            .build();
+        let mut request = client.get(&url).query(params).header(ACCEPT, NDJSON);
+        if let Some(token) = server.token()? {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        let request = request.build();
         let request = request.with_context(|| {
             format!("server {base:?} is no URL: write it like http://127.0.0.1:7071")
         })?;
@@ -155,6 +199,12 @@ impl Lines {
         let line = self.line().await.ok().flatten().unwrap_or_default();
         match serde_json::from_slice::<Refusal>(&line) {
             Ok(refusal) => anyhow!("{}", refusal.error),
+            Err(_) if status == reqwest::StatusCode::UNAUTHORIZED => {
+                anyhow!("{} wants to know who asks: name a --token-file", self.base)
+            }
+            Err(_) if status == reqwest::StatusCode::FORBIDDEN => {
+                anyhow!("{} does not let this token ask about that", self.base)
+            }
             Err(_) => anyhow!("{} answered {status}: is it a bygone?", self.base),
         }
     }

@@ -9,11 +9,12 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::ask::Oracle;
+use super::ask::{Oracle, Server};
 use super::output::{End, Format, Look, Printer};
 use super::serve::stopped;
 use super::service::Service;
 use super::{Common, block_on};
+use crate::http::listener::Config;
 use crate::query::{Container, Params};
 
 /// Made with a real kube-apiserver: 157 pods and what became of them; see fixtures/README.md.
@@ -57,6 +58,16 @@ impl Demo {
             bail!("demo runs on an engine of its own: leave --clickhouse-url out");
         }
         config.data_dir = config.data_dir.join("demo");
+        // Its own ports are plain ones on loopback, whatever is configured for real use.
+        config.access = Default::default();
+        config.ingest = Config {
+            listen: config.ingest.listen,
+            ..Config::default()
+        };
+        config.api = Config {
+            listen: config.api.listen,
+            ..Config::default()
+        };
         block_on(&config, async {
             remove_former(&config.data_dir)?;
             eprintln!("starting ClickHouse in {}", config.data_dir.display());
@@ -83,8 +94,8 @@ fn remove_former(folder: &Path) -> anyhow::Result<()> {
 }
 
 async fn show(service: &Service, once: bool, data_dir: &Path) -> anyhow::Result<()> {
-    let webhook = format!("http://{}/v1/audit/{CLUSTER}", service.ingest);
-    let api = format!("http://{}", service.api);
+    let webhook = format!("{}/v1/audit/{CLUSTER}", service.ingest);
+    let api = service.api.clone();
     post_recording(&webhook).await?;
     let containers = all_containers(&api).await?;
     let gone: Vec<&Container> = containers
@@ -166,9 +177,12 @@ async fn all_containers(api: &str) -> anyhow::Result<Vec<Container>> {
         limit: Some(100_000),
         ..Params::default()
     };
-    let mut rows = Oracle::Server(api.to_owned())
-        .ask::<Container>(&params)
-        .await?;
+    let mut rows = Oracle::Server(Server {
+        base: api.to_owned(),
+        ..Server::default()
+    })
+    .ask::<Container>(&params)
+    .await?;
     let mut containers = Vec::new();
     while let Some(container) = rows.next().await? {
         containers.push(container);

@@ -1,12 +1,13 @@
 //! `bygone get`.
 
 use std::io::{self, BufWriter};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::ask::{Oracle, Rows};
+use super::ask::{Oracle, Rows, Server};
 use super::output::{End, Format, Look, Printer, Row};
 use super::{Common, NOTHING, Usage, block_on, when};
 use crate::query::{Container, Life, Params, Pod, ROWS_MAX};
@@ -33,8 +34,8 @@ pub struct Get {
     /// All namespaces, which is the default
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
-    /// Kubernetes cluster
-    #[arg(long, value_name = "NAME")]
+    /// Kubernetes clusters, separated by commas
+    #[arg(long, value_name = "NAMES")]
     cluster: Option<String>,
     #[command(flatten)]
     time: Time,
@@ -45,6 +46,12 @@ pub struct Get {
     /// Base address of a running bygone to ask, like http://127.0.0.1:7071
     #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
     server: Option<String>,
+    /// File with the bearer token that the server wants
+    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// File with the CA certificates that the server is trusted by [default: the machine's own]
+    #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
+    ca_file: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -137,7 +144,7 @@ impl Get {
                 .question(now)
                 .map_err(|error| Usage(error.to_string()))?;
             let direct = self.common.clickhouse_url.is_some();
-            let oracle = Oracle::find(&config, self.server.clone(), direct).await?;
+            let oracle = Oracle::find(&config, self.server(), direct).await?;
             let look = Look {
                 zone,
                 now,
@@ -145,7 +152,10 @@ impl Get {
                     .namespace
                     .as_ref()
                     .is_none_or(|names| names.contains(',')),
-                cluster_column: params.cluster.is_none(),
+                cluster_column: params
+                    .cluster
+                    .as_ref()
+                    .is_none_or(|names| names.contains(',')),
                 headers: !self.shape.no_headers,
             };
             match self.what {
@@ -153,6 +163,14 @@ impl Get {
                 What::Pods => self.print::<Pod>(&oracle, &params, look).await,
             }
         })
+    }
+
+    fn server(&self) -> Server {
+        Server {
+            base: self.server.clone().unwrap_or_default(),
+            token_file: self.token_file.clone(),
+            ca_file: self.ca_file.clone(),
+        }
     }
 
     fn params(&self, zone: &jiff::tz::TimeZone, now: Timestamp) -> anyhow::Result<Params> {

@@ -14,15 +14,18 @@ use super::{Common, block_on};
 /// first use.
 #[derive(Args)]
 pub struct Serve {
-    /// Address and port for audit events; loopback only [default: 127.0.0.1:7070]
+    /// Address and port for audit events [default: 127.0.0.1:7070]
     #[arg(long, value_name = "ADDR")]
     ingest_listen: Option<String>,
-    /// Address and port for questions; loopback only [default: 127.0.0.1:7071]
+    /// Address and port for questions [default: 127.0.0.1:7071]
     #[arg(long, value_name = "ADDR")]
     api_listen: Option<String>,
     /// libchdb.so of the embedded ClickHouse, instead of installing it
     #[arg(long, value_name = "PATH")]
     engine: Option<String>,
+    /// Listen beyond loopback without TLS and without asking who calls. For trusted networks only
+    #[arg(long)]
+    insecure: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -33,6 +36,7 @@ impl Serve {
             ("ingest.listen", self.ingest_listen),
             ("api.listen", self.api_listen),
             ("engine.library", self.engine),
+            ("access.insecure", self.insecure.then(|| "true".to_owned())),
         ];
         let flags = own
             .into_iter()

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -12,19 +14,26 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::running::{self, Announced, Running};
+use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::engine::{Engine, Options};
+use crate::http::listener;
 use crate::pipeline::Pipeline;
 use crate::spool::Spool;
-use crate::{http, schema, sink, source, telemetry};
+use crate::{access, http, schema, sink, source, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
 
+/// How often token files are looked at for a change.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+
 pub struct Service {
-    pub ingest: SocketAddr,
-    pub api: SocketAddr,
+    /// Base address of the webhook.
+    pub ingest: String,
+    /// Base address of the API.
+    pub api: String,
     engine: Option<Engine>,
     spool: Spool,
     /// Ends the listeners.
@@ -39,9 +48,16 @@ pub struct Service {
 impl Service {
     pub async fn start(config: &Config) -> anyhow::Result<Service> {
         running::create_data_dir(&config.data_dir)?;
-        // Ports first: a taken one is told before an engine is started for nothing.
-        let (ingest, ingest_address) = bind("ingest.listen", &config.ingest.listen).await?;
-        let (api, api_address) = bind("api.listen", &config.api.listen).await?;
+        // Ports and credentials first: what is wrong is told before an engine is started for nothing.
+        let ingest_door = Door::open("ingest", &config.ingest).await?;
+        let api_door = Door::open("api", &config.api).await?;
+        let writers = Arc::new(Ingest::load(
+            &config.access.ingest,
+            ingest_door.asks_for_certificates(),
+        )?);
+        let readers = Arc::new(Api::load(&config.access.api)?);
+        ingest_door.check(writers.has_identity(), config.access.insecure)?;
+        api_door.check(readers.has_identity(), config.access.insecure)?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (store, engine) = open_store(config).await?;
         let (spool, reader) = Spool::open(
@@ -59,38 +75,26 @@ impl Service {
             config.data_dir.join("set-aside"),
             stop_sink.clone(),
         );
-        let webhook = source::webhook::routes(&config.ingest, Pipeline::new(spool.clone()));
-        let ready = Arc::new({
-            let spool = spool.clone();
-            move || readiness(&spool)
-        });
-        let metrics = Arc::new({
-            let spool = spool.clone();
-            move || {
-                measure(&spool);
-                metrics.render()
-            }
-        });
-        let app = http::App {
-            store,
-            metrics,
-            ready,
-        };
+        tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
+        tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
+        let webhook = source::webhook::routes(&config.webhook, Pipeline::new(spool.clone()));
+        let app = app(store, spool.clone(), metrics);
+        let (ingest, api) = (ingest_door.url(), api_door.url());
         let listeners = vec![
-            tokio::spawn(http::serve(ingest, webhook, stop.clone())),
-            tokio::spawn(http::serve(api, http::routes(app), stop.clone())),
+            ingest_door.serve(writers.guard(webhook), stop.clone()),
+            api_door.serve(http::routes(app, readers), stop.clone()),
         ];
         let running = Running {
             pid: std::process::id(),
-            api: format!("http://{api_address}"),
-            ingest: format!("http://{ingest_address}"),
+            api: api.clone(),
+            ingest: ingest.clone(),
         };
         let announced = running::announce(&config.data_dir, &running)?;
-        info!("audit events are taken at http://{ingest_address}/v1/audit/CLUSTER");
-        info!("questions are answered at http://{api_address}/api/v1/containers");
+        info!("audit events are taken at {ingest}/v1/audit/CLUSTER");
+        info!("questions are answered at {api}/api/v1/containers");
         Ok(Service {
-            ingest: ingest_address,
-            api: api_address,
+            ingest,
+            api,
             engine,
             spool,
             stop,
@@ -150,10 +154,78 @@ fn measure(spool: &Spool) {
     metrics::gauge!(telemetry::SPOOL_DAMAGED).set(stats.damaged as f64);
 }
 
-async fn bind(key: &str, listen: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    http::bind(listen).await.with_context(|| {
-        format!("{key} {listen} can't be listened on: name another port with {key} or its flag")
-    })
+/// What the API's routes need.
+fn app(store: Arc<Store>, spool: Spool, metrics: PrometheusHandle) -> http::App {
+    let measured = spool.clone();
+    http::App {
+        store,
+        metrics: Arc::new(move || {
+            measure(&measured);
+            metrics.render()
+        }),
+        ready: Arc::new(move || readiness(&spool)),
+    }
+}
+
+/// A listener that is bound and does not serve yet.
+struct Door {
+    room: &'static str,
+    config: listener::Config,
+    tls: Option<tls::Server>,
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Door {
+    async fn open(room: &'static str, config: &listener::Config) -> anyhow::Result<Door> {
+        let listen = config.listen.as_deref().unwrap_or_default();
+        let tls = config.tls().context(room)?;
+        let (socket, address) = http::bind(listen).await.with_context(|| {
+            format!(
+                "{room}.listen {listen} can't be listened on: name another with --{room}-listen"
+            )
+        })?;
+        Ok(Door {
+            room,
+            config: config.clone(),
+            tls,
+            socket,
+            address,
+        })
+    }
+
+    fn asks_for_certificates(&self) -> bool {
+        self.tls
+            .as_ref()
+            .is_some_and(tls::Server::asks_for_certificates)
+    }
+
+    fn check(&self, identity: bool, insecure: bool) -> anyhow::Result<()> {
+        let (room, listen) = (self.room, self.address);
+        let exposure = Exposure {
+            room,
+            listen,
+            tls: self.tls.is_some(),
+            identity,
+            insecure,
+        };
+        Ok(access::check_exposure(&exposure)?)
+    }
+
+    fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    fn serve(self, routes: Router, stop: CancellationToken) -> JoinHandle<std::io::Result<()>> {
+        let Door {
+            config,
+            tls,
+            socket,
+            ..
+        } = self;
+        tokio::spawn(async move { listener::serve(&config, socket, routes, tls, stop).await })
+    }
 }
 
 /// The configured ClickHouse, which must have our schema, or the embedded one, which gets it.

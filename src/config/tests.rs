@@ -18,7 +18,9 @@ fn check(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)
     let text = match load_from(Some(&path), environment, &flags) {
         Ok(config) => format!(
             "{} {} {}",
-            config.log, config.ingest.listen, config.sink.flush_wait_ms
+            config.log,
+            config.ingest.listen.unwrap_or_default(),
+            config.sink.flush_wait_ms
         ),
         Err(error) => error
             .to_string()
@@ -30,15 +32,15 @@ fn check(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)
 #[test]
 fn each_layer_beats_the_one_before() {
     let file = "log = \"warn\"\n[ingest]\nlisten = \"127.0.0.1:1\"\n";
-    check("", &[], &[], expect!["info 127.0.0.1:7070 250"]);
-    check(file, &[], &[], expect!["warn 127.0.0.1:1 250"]);
+    check("", &[], &[], expect![[r#"info 127.0.0.1:7070 250"#]]);
+    check(file, &[], &[], expect![[r#"warn 127.0.0.1:1 250"#]]);
     let environment = [
         ("BYGONE_INGEST_LISTEN", "127.0.0.1:2"),
         ("BYGONE_SINK_FLUSH_WAIT_MS", "9"),
     ];
-    check(file, &environment, &[], expect!["warn 127.0.0.1:2 9"]);
+    check(file, &environment, &[], expect![[r#"warn 127.0.0.1:2 9"#]]);
     let flags = [("ingest.listen", "[::1]:3")];
-    check(file, &environment, &flags, expect!["warn [::1]:3 9"]);
+    check(file, &environment, &flags, expect![[r#"warn [::1]:3 9"#]]);
 }
 
 #[test]
@@ -48,7 +50,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `clickhouse`, `engine`, `spool`, `sink`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `clickhouse`, `engine`, `spool`, `sink`"
         ],
     );
     check(
@@ -61,7 +63,7 @@ fn what_is_wrong_is_named() {
         "[ingest",
         &[],
         &[],
-        expect!["config file FILE: line 1: unclosed table, expected `]`"],
+        expect![[r#"config file FILE: line 1: unclosed table, expected `]`"#]],
     );
     check(
         "",
@@ -72,9 +74,9 @@ fn what_is_wrong_is_named() {
     check(
         "",
         &[],
-        &[("ingest.listen", "0.0.0.0:7070")],
+        &[("ingest.listen", "7070")],
         expect![[
-            r#"ingest.listen "0.0.0.0:7070" is not a loopback address and port: callers are not authenticated yet, so bygone listens on 127.0.0.1 or [::1] only, for example 127.0.0.1:7070"#
+            r#"ingest.listen "7070" is not an address and a port: write it like 127.0.0.1:7070"#
         ]],
     );
     check(
@@ -82,7 +84,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[("api.listen", "7071")],
         expect![[
-            r#"api.listen "7071" is not a loopback address and port: callers are not authenticated yet, so bygone listens on 127.0.0.1 or [::1] only, for example 127.0.0.1:7070"#
+            r#"api.listen "7071" is not an address and a port: write it like 127.0.0.1:7070"#
         ]],
     );
 }
@@ -96,6 +98,8 @@ fn every_key_is_one_of_the_configuration() {
             .any(|unit| key.ends_with(unit))
         {
             "7"
+        } else if key.ends_with("insecure") {
+            "true"
         } else {
             "seven"
         };

@@ -4,6 +4,7 @@
 //! `application/x-ndjson`, where the client accepts that: one row a line, then a last line
 //! `{"end": {"more": false, "cursor": null}}`. A stream without that end was cut off on the way.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, State, rejection::QueryRejection};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::App;
+use crate::access::Reader;
 use crate::query::{self, Answer, Life, Params};
 use crate::telemetry;
 
@@ -29,10 +31,11 @@ const CHUNK_BYTES: usize = 32 << 10;
 /// Answers a question.
 pub async fn answer<L: Life>(
     State(app): State<App>,
+    Extension(reader): Extension<Reader>,
     headers: HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Response {
-    let outcome = ask::<L>(&app, &headers, params).await;
+    let outcome = ask::<L>(&app, &reader, &headers, params).await;
     let outcome_name = if outcome.is_ok() {
         "answered"
     } else {
@@ -49,6 +52,7 @@ pub async fn answer<L: Life>(
 
 async fn ask<L: Life>(
     app: &App,
+    reader: &Reader,
     headers: &HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Response> {
@@ -58,6 +62,12 @@ async fn ask<L: Life>(
         .question(Timestamp::now())
         .map_err(|parse| bad(&parse.to_string()))?;
     question.limit.get_or_insert(LIMIT_DEFAULT);
+    // What this reader may not see is no part of the history for them, look-ups included.
+    let scope = reader
+        .narrow(&question.clusters, &question.namespaces)
+        .map_err(IntoResponse::into_response)?;
+    question.clusters = scope.clusters.unwrap_or_default();
+    question.namespaces = scope.namespaces.unwrap_or_default();
     let mut answer = match query::answer::<L>(&app.store, &question) {
         Ok(answer) => answer,
         Err(limit @ query::Error::Limit(_)) => return Err(bad(&limit.to_string())),

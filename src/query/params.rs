@@ -11,9 +11,9 @@ use super::{Cursor, ParseError, Question, Window};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Params {
+    /// Names, separated by commas, here and below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// Names, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// How far back from now: `90s`, `15m`, `2h`, `1d`.
@@ -62,7 +62,7 @@ impl Params {
     /// One line that names the parameter and what would do.
     pub fn question(&self, now: Timestamp) -> Result<Question, ParseError> {
         Ok(Question {
-            cluster: self.cluster.clone(),
+            clusters: list(self.cluster.as_deref()),
             namespaces: list(self.namespace.as_deref()),
             time: self.window(now)?,
             names: list(self.name.as_deref()),

@@ -140,8 +140,12 @@ impl Statement {
 }
 
 fn conditions<L: Life>(question: &Question, sql: &mut Statement) {
-    if let Some(cluster) = &question.cluster {
-        sql.text("cluster = ?", cluster);
+    if !question.clusters.is_empty() {
+        sql.and(
+            "has(?, cluster)",
+            "Array(String)",
+            Value::Texts(question.clusters.clone()),
+        );
     }
     if !question.namespaces.is_empty() {
         sql.and(

@@ -40,8 +40,6 @@ const CLUSTER_BYTES_MAX: usize = 253;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Address and port to listen on. Only loopback: callers are not authenticated yet.
-    pub listen: String,
     /// The largest body, packed and unpacked, in bytes.
     pub body_bytes_max: usize,
     /// Memory that all bodies together may take, in bytes.
@@ -51,7 +49,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            listen: "127.0.0.1:7070".to_owned(),
             body_bytes_max: 256 << 20,
             memory_bytes_max: 512 << 20,
         }

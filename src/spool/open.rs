@@ -342,11 +342,12 @@ fn is_zero(file: &File, bytes: Range<u64>) -> io::Result<bool> {
     let mut file = file;
     file.seek(SeekFrom::Start(bytes.start))?;
     let mut piece = vec![0; 64 << 10];
+    let zeros = piece.clone();
     let mut left = bytes.end - bytes.start;
     while left > 0 {
         let wanted = left.min(piece.len() as u64) as usize;
         file.read_exact(&mut piece[..wanted])?;
-        if piece[..wanted].iter().any(|byte| *byte != 0) {
+        if piece[..wanted] != zeros[..wanted] {
             return Ok(false);
         }
         left -= wanted as u64;

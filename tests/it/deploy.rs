@@ -40,7 +40,14 @@ fn every_commented_key_is_one() {
     let path = folder.path().join("all.toml");
     std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("written");
     let printed = print(path.to_str());
-    for key in ["url", "password_file", "library"] {
+    for key in [
+        "url",
+        "password_file",
+        "library",
+        "tls_certificate_file",
+        "client_ca_file",
+        "ca_file",
+    ] {
         assert!(
             printed
                 .lines()
@@ -51,6 +58,9 @@ fn every_commented_key_is_one() {
 }
 
 fn is_setting(text: &str) -> bool {
+    if text.starts_with("[[") {
+        return true;
+    }
     let Some((key, _)) = text.split_once(" = ") else {
         return false;
     };

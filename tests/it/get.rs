@@ -285,7 +285,9 @@ fn the_running_one_is_found() {
 fn the_api_answers_json() {
     let get = |path: &str| {
         support::block_on(async {
-            let mut response = reqwest::get(format!("{}{path}", RECORDED.api))
+            let mut response = support::client()
+                .get(format!("{}{path}", RECORDED.api))
+                .send()
                 .await
                 .expect("an answer");
             let mut text = Vec::new();

@@ -17,6 +17,10 @@ mod deploy;
 mod engine;
 /// `bygone get`: filters, times, limits, formats.
 mod get;
+/// Who may send and ask: TLS, tokens and certificates, on the running program.
+mod identity;
+/// The listener by itself: TLS, limits, slow and hostile clients, stopping.
+mod listener;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
 /// Migrations, and databases of other versions.

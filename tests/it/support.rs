@@ -26,6 +26,13 @@ pub struct Shared {
     _folder: TempDir,
 }
 
+/// A plain HTTP client.
+pub fn client() -> reqwest::Client {
+    // What it would speak TLS with has to be named, even where it does not. A second time is none.
+    _ = bygone::tls::provider().as_ref().clone().install_default();
+    reqwest::Client::new()
+}
+
 /// Runs what is asynchronous, for all tests.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     static RUNTIME: LazyLock<tokio::runtime::Runtime> =
@@ -145,6 +152,19 @@ impl Bygone {
         Bygone::start_with(database, &environment, &[])
     }
 
+    /// The same with a configuration file; `{dir}` in it is the folder that it lies in.
+    pub fn start_configured(config: &str, folder: TempDir) -> Bygone {
+        let database = new_database();
+        let output = run(&mut on_shared(&database, &["schema", "apply"]));
+        assert!(output.status.success(), "schema apply: {}", stderr(&output));
+        let file = folder.path().join("bygone.toml");
+        let text = config.replace("{dir}", folder.path().to_str().expect("UTF-8"));
+        std::fs::write(&file, text).expect("written");
+        let args = ["--config", file.to_str().expect("UTF-8")];
+        let environment = environment(&database);
+        Bygone::start_in(folder, database, &environment, &args)
+    }
+
     /// Starts one on an engine of its own.
     pub fn start_embedded(args: &[&str]) -> Bygone {
         let library = library();
@@ -153,7 +173,20 @@ impl Bygone {
     }
 
     fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
-        let folder = tempfile::tempdir().expect("a folder");
+        Bygone::start_in(
+            tempfile::tempdir().expect("a folder"),
+            database,
+            environment,
+            args,
+        )
+    }
+
+    fn start_in(
+        folder: TempDir,
+        database: String,
+        environment: &[(&str, String)],
+        args: &[&str],
+    ) -> Bygone {
         let data = folder.path().join("data");
         let log = std::fs::File::create(folder.path().join("log")).expect("a log");
         let mut command = plain(BYGONE);
@@ -245,7 +278,9 @@ impl Bygone {
     /// What `/metrics` says now.
     pub fn metrics(&self) -> String {
         block_on(async {
-            let mut response = reqwest::get(format!("{}/metrics", self.api))
+            let mut response = client()
+                .get(format!("{}/metrics", self.api))
+                .send()
                 .await
                 .expect("metrics");
             let mut text = Vec::new();
@@ -260,7 +295,7 @@ impl Bygone {
     /// they are in ClickHouse.
     pub fn post_all(&self, bodies: impl IntoIterator<Item = String>) {
         use futures_util::StreamExt;
-        let client = reqwest::Client::new();
+        let client = client();
         let posts = bodies
             .into_iter()
             .map(|body| client.post(&self.webhook).body(body).send());
@@ -341,7 +376,7 @@ async fn post_sql(
     password: &str,
     statement: &str,
 ) -> String {
-    let request = reqwest::Client::new()
+    let request = client()
         .post(url)
         .query(&[("database", database), ("async_insert", "0")])
         .header("X-ClickHouse-User", user)

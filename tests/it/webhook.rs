@@ -34,9 +34,7 @@ impl Post<'_> {
             .webhook
             .strip_suffix("/v1/audit/demo")
             .expect("a webhook");
-        let mut request = reqwest::Client::new()
-            .post(format!("{base}{path}"))
-            .body(body);
+        let mut request = support::client().post(format!("{base}{path}")).body(body);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
@@ -147,7 +145,9 @@ fn refusals() {
     assert_eq!(post(&bygone).send("/v1/audit/a/b", "{}").status(), 404);
     let base = bygone.webhook.clone();
     assert_eq!(
-        block_on(reqwest::get(base)).expect("an answer").status(),
+        block_on(support::client().get(base).send())
+            .expect("an answer")
+            .status(),
         405
     );
 }
@@ -155,8 +155,8 @@ fn refusals() {
 #[test]
 fn a_body_over_the_maximum_or_the_budget() {
     let limits = [
-        ("BYGONE_INGEST_BODY_BYTES_MAX", "1000000"),
-        ("BYGONE_INGEST_MEMORY_BYTES_MAX", "2000000"),
+        ("BYGONE_WEBHOOK_BODY_BYTES_MAX", "1000000"),
+        ("BYGONE_WEBHOOK_MEMORY_BYTES_MAX", "2000000"),
     ];
     let bygone = Bygone::start_set(&limits);
     let event = created("a", 1).to_string();
@@ -174,8 +174,8 @@ fn a_body_over_the_maximum_or_the_budget() {
         413
     );
     let tight = [
-        ("BYGONE_INGEST_BODY_BYTES_MAX", "1000000"),
-        ("BYGONE_INGEST_MEMORY_BYTES_MAX", "500000"),
+        ("BYGONE_WEBHOOK_BODY_BYTES_MAX", "1000000"),
+        ("BYGONE_WEBHOOK_MEMORY_BYTES_MAX", "500000"),
     ];
     let bygone = Bygone::start_set(&tight);
     let response = post(&bygone).send("/v1/audit/demo", padded(900_000));
@@ -260,7 +260,12 @@ fn a_full_spool_says_503_and_recovers() {
     };
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "2");
-    let ready = block_on(reqwest::get(format!("{}/readyz", bygone.api))).expect("an answer");
+    let ready = block_on(
+        support::client()
+            .get(format!("{}/readyz", bygone.api))
+            .send(),
+    )
+    .expect("an answer");
     assert_eq!(ready.status(), 503);
     sql(&bygone.database, "RENAME TABLE elsewhere TO facts");
     assert_eq!(names(&bygone), acknowledged);

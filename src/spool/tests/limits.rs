@@ -272,15 +272,15 @@ async fn a_large_spool_opens_at_once() {
         let path = names::segment_path(dir.path(), head.first);
         let file = names::create(&path).unwrap();
         file.write_all_at(&head.encode(), 0).unwrap();
-        file.set_len(64 << 20).unwrap();
+        // The newest is read through, which an unoptimised build does slowly.
+        let bytes = if number == 160 { 4 << 20 } else { 64 << 20 };
+        file.set_len(bytes).unwrap();
     }
     let begun = Instant::now();
     let (spool, mut reader) = open(dir.path(), config);
     let opened = begun.elapsed();
     eprintln!("{} bytes opened in {opened:?}", spool.stats().bytes);
-    // The promise is a second, of a release build: unoptimised, checksums of one segment take longer.
-    let seconds_max = if cfg!(debug_assertions) { 20 } else { 1 };
-    assert!(opened < Duration::from_secs(seconds_max), "{opened:?}");
+    assert!(opened < Duration::from_secs(1), "{opened:?}");
     assert!(spool.stats().bytes > 9 << 30);
     assert_eq!(text(&reader.next().await.unwrap().unwrap()), "one");
     spool.append(batch(1, "two")).await.unwrap();

@@ -1,0 +1,94 @@
+//! Access: who may send and who may ask what.
+//!
+//! In: what a connection and a request say about who speaks: a [`Peer`] and an `Authorization`
+//! header. Out: yes, with the clusters and namespaces that it is yes for; or [`Denied`].
+//!
+//! - [`Ingest`]: client certificates or bearer tokens; each may write some clusters.
+//! - [`Api`]: bearer tokens; each may read some clusters and namespaces.
+//! - [`check_exposure`]: whether an address may be listened on with what is configured.
+//!
+//! A list of names holds exact names, or the one name `*`, which stands for all. Where no credential
+//! is configured everyone may do everything; `check_exposure` lets that happen on loopback only.
+//!
+//! What can go wrong: [`Denied::Unknown`] (401) for whoever shows nothing that we know,
+//! [`Denied::Forbidden`] (403) for whoever we know and who may not do this. Neither says which part
+//! was wrong.
+//!
+//! Never here: a token in `Debug`, a log or an error. Tokens are kept as SHA-256 digests only and
+//! compared in constant time.
+
+mod api;
+mod exposure;
+mod ingest;
+mod names;
+mod peer;
+mod tokens;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+pub use api::{Api, ApiCredential, Reader, Scope};
+pub use exposure::{Exposed, Exposure, check_exposure};
+pub use ingest::{Ingest, IngestCredential};
+pub use peer::{CertificateNames, Peer};
+
+/// Who may do what. Without a credential for a listener everybody may, on loopback.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Listen where others can reach it without asking who they are. For trusted networks only.
+    pub insecure: bool,
+    /// Who may send audit events.
+    pub ingest: Vec<IngestCredential>,
+    /// Who may ask.
+    pub api: Vec<ApiCredential>,
+}
+
+/// Why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    #[error("who are you? send a bearer token or a client certificate that is known here")]
+    Unknown,
+    #[error("you may not do that here")]
+    Forbidden,
+}
+
+impl Denied {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Denied::Unknown => StatusCode::UNAUTHORIZED,
+            Denied::Forbidden => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        let body = format!("{self}\n");
+        match self {
+            Denied::Unknown => {
+                let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+                (self.status(), challenge, body).into_response()
+            }
+            Denied::Forbidden => (self.status(), body).into_response(),
+        }
+    }
+}
+
+/// Why the configured credentials can't be used: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{list} credential {number}: {cause}")]
+    Credential {
+        list: &'static str,
+        /// Counted from 1, as they stand in the configuration.
+        number: usize,
+        cause: &'static str,
+    },
+    #[error(transparent)]
+    Tokens(#[from] crate::fresh::Error),
+}
+
+#[cfg(test)]
+mod tests;

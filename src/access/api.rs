@@ -1,0 +1,154 @@
+//! Who may ask about what.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::names::Names;
+use super::tokens::Tokens;
+use super::{Denied, Error};
+use crate::fresh::Fresh;
+
+/// One who may ask. Nothing is left open: each field must be set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiCredential {
+    /// A file with bearer tokens, one a line. Read again when it changes.
+    pub token_file: PathBuf,
+    /// Clusters that may be asked about; `["*"]` for all.
+    pub clusters: Vec<String>,
+    /// Namespaces in these clusters; `["*"]` for all.
+    pub namespaces: Vec<String>,
+}
+
+/// Who may ask.
+pub struct Api {
+    tokens: Option<Arc<Fresh<Tokens>>>,
+    /// What each token file is good for.
+    readers: Vec<Reader>,
+}
+
+/// One who was let in, and what about they may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    clusters: Names,
+    namespaces: Names,
+}
+
+/// What a question must be restricted to. `None`: nothing; otherwise to these names and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub clusters: Option<Vec<String>>,
+    pub namespaces: Option<Vec<String>>,
+}
+
+impl Reader {
+    /// One who may ask about everything.
+    pub fn of_everything() -> Reader {
+        Reader {
+            clusters: Names::All,
+            namespaces: Names::All,
+        }
+    }
+
+    /// What a question about these clusters and namespaces must be restricted to; none named means
+    /// all that this reader may see. It must be applied to every question, lookups by uid, address
+    /// or container ID included.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Forbidden`] where one is named that is not for this reader, whether it exists or
+    /// not: leaving it out in silence would make the answer look complete.
+    pub fn narrow(&self, clusters: &[String], namespaces: &[String]) -> Result<Scope, Denied> {
+        let scope = Scope {
+            clusters: self.clusters.restrict(clusters).ok_or(Denied::Forbidden)?,
+            namespaces: self
+                .namespaces
+                .restrict(namespaces)
+                .ok_or(Denied::Forbidden)?,
+        };
+        Ok(scope)
+    }
+}
+
+impl Api {
+    /// Reads the credentials.
+    ///
+    /// # Errors
+    ///
+    /// When a credential says too little, or a token file can't be used.
+    pub fn load(credentials: &[ApiCredential]) -> Result<Api, Error> {
+        let mut files = Vec::new();
+        let mut readers = Vec::new();
+        for (index, credential) in credentials.iter().enumerate() {
+            let slip = |cause| Error::Credential {
+                list: "api",
+                number: index + 1,
+                cause,
+            };
+            let clusters = Names::parse(&credential.clusters)
+                .ok_or_else(|| slip("clusters must be exact names, or [\"*\"] for all"))?;
+            let namespaces = Names::parse(&credential.namespaces)
+                .ok_or_else(|| slip("namespaces must be exact names, or [\"*\"] for all"))?;
+            files.push(credential.token_file.clone());
+            readers.push(Reader {
+                clusters,
+                namespaces,
+            });
+        }
+        let tokens = match files.is_empty() {
+            true => None,
+            false => Some(Arc::new(Tokens::load("api tokens", files)?)),
+        };
+        Ok(Api { tokens, readers })
+    }
+
+    /// Whether anyone has to say who they are.
+    pub fn has_identity(&self) -> bool {
+        self.tokens.is_some()
+    }
+
+    /// Who sends this header.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Unknown`] where that is nobody known.
+    pub fn who(&self, authorization: Option<&HeaderValue>) -> Result<Reader, Denied> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(Reader::of_everything());
+        };
+        let file = tokens.now().find(authorization).ok_or(Denied::Unknown)?;
+        self.readers.get(file).cloned().ok_or(Denied::Unknown)
+    }
+
+    /// The routes behind the question [`Api::who`]; handlers find the [`Reader`] in the request's
+    /// extensions.
+    pub fn guard(self: Arc<Self>, routes: Router) -> Router {
+        routes.route_layer(middleware::from_fn_with_state(self, ask))
+    }
+
+    /// Reads the token files again every so often, until `stop`.
+    pub async fn keep(self: Arc<Self>, every: Duration, stop: CancellationToken) {
+        if let Some(tokens) = &self.tokens {
+            Arc::clone(tokens).keep(every, stop).await;
+        }
+    }
+}
+
+async fn ask(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    match api.who(request.headers().get(header::AUTHORIZATION)) {
+        Ok(reader) => {
+            request.extensions_mut().insert(reader);
+            next.run(request).await
+        }
+        Err(denied) => denied.into_response(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Whether an address may be listened on with what is configured.
+
+use std::net::SocketAddr;
+
+/// A listener as it is configured.
+#[derive(Clone, Copy, Debug)]
+pub struct Exposure {
+    /// The listener's table in the configuration: `ingest` or `api`.
+    pub room: &'static str,
+    pub listen: SocketAddr,
+    pub tls: bool,
+    /// Whether anyone has to say who they are.
+    pub identity: bool,
+    /// Whether the operator said that it shall be so all the same.
+    pub insecure: bool,
+}
+
+/// Why it may not: one line that tells what to do.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Exposed {
+    #[error(
+        "{room}.listen {listen} can be reached from other machines and nobody there would have to \
+         say who they are: add [[access.{room}]], or listen on 127.0.0.1, or say --insecure"
+    )]
+    Identity {
+        room: &'static str,
+        listen: SocketAddr,
+    },
+    #[error(
+        "{room}.listen {listen} can be reached from other machines and tokens would cross the \
+         network readable: set {room}.tls_certificate_file and {room}.tls_key_file, or listen on \
+         127.0.0.1, or say --insecure"
+    )]
+    Tls {
+        room: &'static str,
+        listen: SocketAddr,
+    },
+}
+
+/// Loopback may be had as it is; any other address needs identity and TLS, unless `insecure`.
+///
+/// # Errors
+///
+/// As [`Exposed`] says.
+pub fn check_exposure(exposure: &Exposure) -> Result<(), Exposed> {
+    let Exposure { room, listen, .. } = *exposure;
+    if listen.ip().to_canonical().is_loopback() || exposure.insecure {
+        return Ok(());
+    }
+    if !exposure.identity {
+        return Err(Exposed::Identity { room, listen });
+    }
+    if !exposure.tls {
+        return Err(Exposed::Tls { room, listen });
+    }
+    Ok(())
+}

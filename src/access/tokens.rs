@@ -1,0 +1,111 @@
+//! Bearer tokens from files, as digests.
+//!
+//! A file holds one token a line, so that the next one can be let in before the old one goes.
+//! A token in two files is refused: whose is it?
+
+use std::fmt;
+use std::path::PathBuf;
+
+use axum::http::HeaderValue;
+use sha2::{Digest, Sha256};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
+
+use crate::fresh::{Content, Error, Fresh};
+
+/// Shorter ones could be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+
+/// Signed tokens (JWT) take one or two KiB.
+const TOKEN_BYTES_MAX: usize = 4 << 10;
+
+/// All files together.
+const TOKENS_MAX: usize = 10_000;
+
+type Hash = [u8; 32];
+
+/// The tokens of several files; a token is known by its file's index.
+pub struct Tokens(Vec<(Hash, u32)>);
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Tokens({})", self.0.len())
+    }
+}
+
+impl Tokens {
+    /// Reads the files, and again when they change.
+    ///
+    /// # Errors
+    ///
+    /// When a file can't be read, or holds no token, or what is none.
+    pub fn load(what: &'static str, files: Vec<PathBuf>) -> Result<Fresh<Tokens>, Error> {
+        Fresh::load(what, files, Tokens::parse)
+    }
+
+    fn parse(contents: &[Content]) -> Result<Tokens, String> {
+        let mut tokens: Vec<(Hash, u32)> = Vec::new();
+        for (file, content) in contents.iter().enumerate() {
+            let path = content.path.display();
+            let before = tokens.len();
+            for (number, line) in content.bytes.split(|byte| *byte == b'\n').enumerate() {
+                let token = line.trim_ascii();
+                if token.is_empty() {
+                    continue;
+                }
+                check(token).map_err(|cause| format!("{path}: line {}: {cause}", number + 1))?;
+                let hash = hash(token);
+                if tokens.iter().any(|(other, _)| *other == hash) {
+                    return Err(format!("{path}: line {}: is there twice", number + 1));
+                }
+                if tokens.len() == TOKENS_MAX {
+                    return Err(format!("{path}: more than {TOKENS_MAX} tokens"));
+                }
+                tokens.push((hash, u32::try_from(file).unwrap_or(u32::MAX)));
+            }
+            if tokens.len() == before {
+                return Err(format!("{path}: holds no token"));
+            }
+        }
+        Ok(Tokens(tokens))
+    }
+
+    /// The index of the file that holds the token of an `Authorization` header.
+    ///
+    /// The time it takes does not depend on which digest matches, or how much of one.
+    pub fn find(&self, authorization: Option<&HeaderValue>) -> Option<usize> {
+        let presented = hash(bearer(authorization?)?);
+        let mut found = u32::MAX;
+        for (token, file) in &self.0 {
+            found.conditional_assign(file, token.ct_eq(&presented));
+        }
+        (found != u32::MAX).then_some(found as usize)
+    }
+}
+
+fn hash(token: &[u8]) -> Hash {
+    Sha256::digest(token).into()
+}
+
+fn check(token: &[u8]) -> Result<(), String> {
+    if token.len() < TOKEN_BYTES_MIN {
+        return Err(format!("is shorter than {TOKEN_BYTES_MIN} characters"));
+    }
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(format!("is longer than {TOKEN_BYTES_MAX} characters"));
+    }
+    if !token.iter().all(u8::is_ascii_graphic) {
+        return Err("has a character that no token may have".to_owned());
+    }
+    Ok(())
+}
+
+/// `Bearer TOKEN`, the first word in any case (RFC 9110, 11.1).
+fn bearer(authorization: &HeaderValue) -> Option<&[u8]> {
+    let value = authorization.as_bytes();
+    if value.len() > TOKEN_BYTES_MAX + 16 {
+        return None;
+    }
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,225 @@
+//! What goes on on one connection, and until when it may go on so.
+//!
+//! hyper's own header timeout can't tell a connection that rests between two requests from one that
+//! dribbles a header, has nothing for the moment before it knows the protocol, and nothing for a
+//! client that does not read. This clock covers all four with one rule: see [`Activity::verdict`].
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What a connection that has no request under way may take while others wait for its place.
+const CROWDED_SECONDS_MAX: u64 = 1;
+
+/// How long a connection may take for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// From the connection's or the header's first byte to the header's last.
+    pub header: Duration,
+    /// Between two requests, and between two parts of an answer that the client takes.
+    pub idle: Duration,
+}
+
+/// What is known of a connection; shared by its driver, its wire and its requests.
+pub struct Activity {
+    patience: Patience,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// When something last happened that counts as progress.
+    moved: Instant,
+    /// When the first byte came of a header that is not complete.
+    heading: Option<Instant>,
+    /// Requests whose answer has not been taken to its end.
+    under_way: usize,
+    /// Those of them whose handler has not answered yet.
+    at_work: usize,
+    /// Whether there was a request at all.
+    served: bool,
+    /// HTTP/2: bytes that arrive between requests need not be a header.
+    multiplexed: bool,
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing yet; judge again at this instant.
+    Until(Instant),
+    /// It has nothing under way and is asked to go.
+    Rest,
+    /// It holds on to something without moving, and is cut.
+    Stuck(&'static str),
+}
+
+impl Activity {
+    pub fn new(patience: Patience) -> Arc<Activity> {
+        let now = Instant::now();
+        Arc::new(Activity {
+            patience,
+            state: Mutex::new(State {
+                moved: now,
+                heading: Some(now),
+                under_way: 0,
+                at_work: 0,
+                served: false,
+                multiplexed: false,
+            }),
+        })
+    }
+
+    /// Bytes came in.
+    pub fn heard(&self) {
+        let mut state = self.state();
+        let between = state.under_way == 0 && !state.multiplexed;
+        if between && state.heading.is_none() {
+            state.heading = Some(Instant::now());
+        }
+    }
+
+    /// A request's header is complete. The guard is given back with the answer's last part.
+    pub fn begin(self: &Arc<Self>, multiplexed: bool) -> Running {
+        let mut state = self.state();
+        state.heading = None;
+        state.served = true;
+        state.multiplexed = multiplexed;
+        state.under_way += 1;
+        state.at_work += 1;
+        Running {
+            activity: Arc::clone(self),
+            at_work: true,
+        }
+    }
+
+    /// Judges the connection.
+    ///
+    /// While a handler is at work nothing is cut here: a slow body ends by its own rate, and what
+    /// a handler waits for has its own limits.
+    pub fn verdict(&self, now: Instant, crowded: bool) -> Verdict {
+        let state = self.state();
+        let crowd = Duration::from_secs(CROWDED_SECONDS_MAX);
+        let shortened = |limit: Duration| if crowded { limit.min(crowd) } else { limit };
+        // A state that begins right after this look must not be missed: none has a shorter limit.
+        let soon = now + shortened(self.patience.header.min(self.patience.idle));
+        let (since, limit, end) = if state.at_work > 0 {
+            return Verdict::Until(soon);
+        } else if state.under_way > 0 {
+            (
+                state.moved,
+                self.patience.idle,
+                Verdict::Stuck("the answer was not taken"),
+            )
+        } else if let Some(heading) = state.heading {
+            let limit = shortened(self.patience.header);
+            (heading, limit, Verdict::Stuck("the header did not come"))
+        } else {
+            (state.moved, shortened(self.patience.idle), Verdict::Rest)
+        };
+        match since + limit {
+            deadline if deadline > now => Verdict::Until(deadline.min(soon)),
+            _ => end,
+        }
+    }
+
+    /// Whether nothing is lost when this connection is closed.
+    #[cfg(test)]
+    pub fn rests(&self) -> bool {
+        self.state().under_way == 0
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that is under way, until this is dropped.
+pub struct Running {
+    activity: Arc<Activity>,
+    at_work: bool,
+}
+
+impl Running {
+    /// The handler has answered; the answer's parts follow.
+    pub fn answered(&mut self) {
+        if std::mem::take(&mut self.at_work) {
+            let mut state = self.activity.state();
+            state.at_work -= 1;
+            state.moved = Instant::now();
+        }
+    }
+
+    /// The client's side took a part of the answer.
+    pub fn moved(&self) {
+        self.activity.state().moved = Instant::now();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.answered();
+        let mut state = self.activity.state();
+        state.under_way -= 1;
+        state.moved = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        header: Duration::from_secs(10),
+        idle: Duration::from_secs(120),
+    };
+
+    fn after(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_state_has_its_limit() {
+        let activity = Activity::new(PATIENCE);
+        let check = |seconds, crowded, expected: &str| {
+            let verdict = match activity.verdict(after(seconds), crowded) {
+                Verdict::Until(_) => "goes on",
+                Verdict::Rest => "rests",
+                Verdict::Stuck(reason) => reason,
+            };
+            assert_eq!(verdict, expected, "after {seconds} s");
+        };
+        check(9, false, "goes on");
+        check(10, false, "the header did not come");
+        check(1, true, "the header did not come");
+
+        let mut running = activity.begin(false);
+        assert!(!activity.rests());
+        check(1000, true, "goes on");
+        running.answered();
+        check(119, true, "goes on");
+        check(120, false, "the answer was not taken");
+        tokio::time::advance(Duration::from_secs(100)).await;
+        running.moved();
+        check(119, false, "goes on");
+        drop(running);
+        assert!(activity.rests());
+
+        check(119, false, "goes on");
+        check(120, false, "rests");
+        check(1, true, "rests");
+        activity.heard();
+        check(10, false, "the header did not come");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_between_http2_requests_are_no_header() {
+        let activity = Activity::new(PATIENCE);
+        drop(activity.begin(true));
+        activity.heard();
+        assert!(matches!(
+            activity.verdict(after(119), false),
+            Verdict::Until(_)
+        ));
+        assert_eq!(activity.verdict(after(120), false), Verdict::Rest);
+    }
+}

@@ -1,0 +1,272 @@
+//! Who may send and who may ask: TLS, tokens and certificates, on the running program.
+
+use std::path::Path;
+
+use bygone::tls::{Client, ClientFiles};
+use reqwest::StatusCode;
+use tempfile::TempDir;
+
+use crate::listener::pki::{Authority, Pair};
+use crate::support::{BYGONE, Bygone, block_on, plain, run, stderr, stdout};
+
+const CONFIG: &str = r#"
+[ingest]
+tls_certificate_file = "{dir}/server.crt"
+tls_key_file = "{dir}/server.key"
+client_ca_file = "{dir}/clients.crt"
+[api]
+tls_certificate_file = "{dir}/server.crt"
+tls_key_file = "{dir}/server.key"
+
+[[access.ingest]]
+token_file = "{dir}/prod.token"
+clusters = ["prod"]
+[[access.ingest]]
+certificate_names = ["kube-apiserver"]
+clusters = ["mtls"]
+
+[[access.api]]
+token_file = "{dir}/everything.token"
+clusters = ["*"]
+namespaces = ["*"]
+[[access.api]]
+token_file = "{dir}/shop.token"
+clusters = ["prod"]
+namespaces = ["shop"]
+"#;
+
+struct House {
+    bygone: Bygone,
+    ca: Authority,
+    apiserver: Pair,
+    stranger: Pair,
+}
+
+fn house() -> House {
+    let folder: TempDir = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    let ca = Authority::new(dir, "ca");
+    let clients = Authority::new(dir, "clients");
+    ca.issue(dir, "server", None);
+    let apiserver = clients.issue(dir, "kube-apiserver", None);
+    let stranger = clients.issue(dir, "somebody", None);
+    for (name, token) in [
+        ("prod", "prod-secret-0123456789"),
+        ("everything", "all-secret-0123456789"),
+        ("shop", "shop-secret-0123456789"),
+    ] {
+        std::fs::write(dir.join(format!("{name}.token")), format!("{token}\n")).expect("written");
+    }
+    House {
+        bygone: Bygone::start_configured(CONFIG, folder),
+        ca,
+        apiserver,
+        stranger,
+    }
+}
+
+impl House {
+    fn client(&self, pair: Option<&Pair>) -> reqwest::Client {
+        let files = ClientFiles {
+            ca_file: Some(self.ca.file.clone()),
+            certificate_file: pair.map(|pair| pair.certificate.clone()),
+            key_file: pair.map(|pair| pair.key.clone()),
+        };
+        let config = Client::load(&files).expect("TLS").config();
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .build()
+            .expect("a client")
+    }
+
+    fn post(&self, cluster: &str, token: Option<&str>, pair: Option<&Pair>) -> StatusCode {
+        let url = self.bygone.webhook.replace("/demo", &format!("/{cluster}"));
+        assert!(url.starts_with("https://"), "{url}");
+        let mut request = self.client(pair).post(url).body(created(cluster));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        block_on(request.send()).expect("an answer").status()
+    }
+
+    fn get(&self, token: Option<&str>, args: &[&str]) -> (i32, String, String) {
+        let mut command = plain(BYGONE);
+        command
+            .args(["get", "pods", "-o", "name", "--server", &self.bygone.api])
+            .args(args);
+        command.arg("--ca-file").arg(&self.ca.file);
+        if let Some(token) = token {
+            command
+                .arg("--token-file")
+                .arg(self.bygone.folder.path().join(format!("{token}.token")));
+        }
+        let output = run(&mut command);
+        (
+            output.status.code().expect("a code"),
+            stdout(&output),
+            stderr(&output),
+        )
+    }
+}
+
+/// Two pods of a cluster, in the namespaces `shop` and `bank`.
+fn created(cluster: &str) -> String {
+    let event = |namespace: &str| {
+        let uid = uuid::Uuid::new_v4();
+        format!(
+            r#"{{"auditID":"1","stage":"ResponseComplete","verb":"create","objectRef":{{"resource":"pods","namespace":"{namespace}"}},"responseStatus":{{"code":201}},"responseObject":{{"kind":"Pod","metadata":{{"name":"{cluster}","namespace":"{namespace}","uid":"{uid}","resourceVersion":"1","creationTimestamp":"2026-11-23T06:15:04Z"}}}},"stageTimestamp":"2026-11-23T06:15:04.2Z"}}"#
+        )
+    };
+    format!("{}\n{}", event("shop"), event("bank"))
+}
+
+#[test]
+fn who_may_send_and_who_may_ask() {
+    let house = house();
+    assert_eq!(
+        house.post("prod", Some("prod-secret-0123456789"), None),
+        200
+    );
+    assert_eq!(house.post("mtls", None, Some(&house.apiserver)), 200);
+    // Nobody, somebody else, and somebody for another cluster.
+    assert_eq!(house.post("prod", None, None), 401);
+    assert_eq!(
+        house.post("prod", Some("wrong-secret-0123456789"), None),
+        401
+    );
+    assert_eq!(house.post("prod", None, Some(&house.stranger)), 401);
+    assert_eq!(
+        house.post("mtls", Some("prod-secret-0123456789"), None),
+        403
+    );
+    assert_eq!(house.post("prod", None, Some(&house.apiserver)), 403);
+
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let all = crate::support::wait_for("both clusters", || {
+        let (_, out, _) = house.get(Some("everything"), &[]);
+        (out.lines().count() == 4).then_some(out)
+    });
+    assert_eq!(
+        sorted(&all),
+        ["bank/mtls", "bank/prod", "shop/mtls", "shop/prod"]
+    );
+    assert_eq!(
+        house.get(Some("shop"), &[]).1,
+        "shop/prod\n",
+        "only what it may see"
+    );
+    let (code, out, err) = house.get(Some("shop"), &["-n", "bank"]);
+    assert_eq!((code, &*out), (2, ""), "{err}");
+    assert!(
+        err.contains("does not let this token ask about that"),
+        "{err}"
+    );
+    let (code, out, err) = house.get(None, &[]);
+    assert_eq!((code, &*out), (2, ""), "{err}");
+    assert!(err.contains("--token-file"), "{err}");
+    // Probes need no token.
+    let livez = format!("{}/livez", house.bygone.api);
+    assert_eq!(
+        block_on(house.client(None).get(livez).send())
+            .expect("an answer")
+            .status(),
+        200
+    );
+    let log = house.bygone.log();
+    for secret in [
+        "prod-secret-0123456789",
+        "all-secret-0123456789",
+        "shop-secret-0123456789",
+        "wrong-secret-0123456789",
+    ] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+/// Beyond loopback nobody is let in unasked, unless an operator says so.
+#[test]
+fn exposure_is_refused() {
+    let serve = |args: &[&str]| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = run(plain(BYGONE)
+            .arg("serve")
+            .args(args)
+            .arg("--data-dir")
+            .arg(folder.path()));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let said = serve(&[
+        "--ingest-listen",
+        "0.0.0.0:0",
+        "--api-listen",
+        "127.0.0.1:0",
+    ]);
+    assert!(
+        said.contains("[[access.ingest]]") && said.contains("--insecure"),
+        "{said}"
+    );
+    let said = serve(&[
+        "--api-listen",
+        "0.0.0.0:0",
+        "--ingest-listen",
+        "127.0.0.1:0",
+    ]);
+    assert!(
+        said.contains("[[access.api]]") && said.contains("--insecure"),
+        "{said}"
+    );
+    // With --insecure it goes on, to the next thing that is wrong.
+    let away = ["--insecure", "--clickhouse-url", "http://127.0.0.1:1"];
+    let open = ["--ingest-listen", "0.0.0.0:0", "--api-listen", "0.0.0.0:0"];
+    let said = serve(&[&away[..], &open].concat());
+    assert!(said.contains("cannot be reached"), "{said}");
+}
+
+/// One line that names the file.
+#[test]
+fn files_that_are_no_use() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |config: &str, word: &str| {
+        let file = folder.path().join("c.toml");
+        std::fs::write(&file, config).expect("written");
+        let listen = [
+            "--ingest-listen",
+            "127.0.0.1:0",
+            "--api-listen",
+            "127.0.0.1:0",
+        ];
+        let mut command = plain(BYGONE);
+        command
+            .arg("serve")
+            .args(listen)
+            .arg("--data-dir")
+            .arg(folder.path().join("data"));
+        let output = run(command.arg("--config").arg(&file));
+        let said = stderr(&output);
+        assert_eq!(
+            (output.status.code(), said.lines().count()),
+            (Some(2), 1),
+            "{said}"
+        );
+        assert!(said.contains(word), "{said}");
+    };
+    let nowhere = Path::new("/nonexistent").display();
+    check(
+        &format!("[ingest]\ntls_certificate_file = \"{nowhere}\"\n"),
+        "tls_key_file",
+    );
+    check(
+        &format!("[ingest]\ntls_certificate_file = \"{nowhere}\"\ntls_key_file = \"{nowhere}\"\n"),
+        "/nonexistent",
+    );
+    check(
+        &format!("[[access.ingest]]\ntoken_file = \"{nowhere}\"\nclusters = [\"a\"]\n"),
+        "/nonexistent",
+    );
+    check("[[access.ingest]]\nclusters = [\"a\"]\n", "token_file");
+}
