@@ -118,7 +118,7 @@ SELECT
     nullIf(toDateTime64(created_at_, 6, 'UTC'), toDateTime64(0, 6, 'UTC')) AS pod_created_at,
     nullIf(removed_at_, toDateTime64(0, 6, 'UTC')) AS pod_removed_at,
     NULL AS ended_by, NULL AS ended_why, NULL AS ended_cause,
-    arrayConcat(if(owner_.inferred, ['workload inferred'], []), if(NOT end_seen AND removed_at_ != toDateTime64(0, 6, 'UTC'), ['end not confirmed'], [])) AS unknown,
+    arrayConcat(if(owner_.inferred, ['workload inferred'], []), if(NOT end_seen AND (ended_.seen OR removed_at_ != toDateTime64(0, 6, 'UTC')), ['end not confirmed'], [])) AS unknown,
     CAST(labels_.pairs, 'Map(String, String)') AS labels, host_network_ AS host_network,
     first_seen_ AS first_seen, last_seen_ AS last_seen
 FROM

@@ -5,6 +5,7 @@
 
 mod ask;
 mod config;
+mod dead_letters;
 mod demo;
 mod engine;
 mod get;
@@ -16,8 +17,10 @@ mod service;
 mod spool;
 mod when;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -30,6 +33,9 @@ const NOTHING: u8 = 1;
 const TROUBLE: u8 = 2;
 /// Exit code of a command that makes no sense (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
+
+/// How long threads that still work may take when a command has ended.
+const STOP_WAIT: Duration = Duration::from_secs(1);
 
 /// The history of Kubernetes pods and containers that no longer exist.
 #[derive(Parser)]
@@ -56,6 +62,9 @@ enum Command {
     /// Create, bring up to date, or show the tables in ClickHouse
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// Look at what could not be decoded, and try it again
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
     /// Look after what is acknowledged and not yet in ClickHouse
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
@@ -129,11 +138,16 @@ pub fn main() -> ExitCode {
         Command::Get(get) => get.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),
+        Command::DeadLetters(letters) => letters.run(),
         Command::Spool(spool) => spool.run(),
         Command::Config(config) => config.run(),
         Command::Engine(engine) => engine.run(),
     };
     outcome.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            // Whoever read our output has seen enough.
+            return ExitCode::SUCCESS;
+        }
         eprintln!("bygone: {}", one_line(&format!("{error:#}")));
         ExitCode::from(if error.is::<Usage>() { USAGE } else { TROUBLE })
     })
@@ -162,6 +176,16 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Prints to stdout. A reader that is gone is an error, which ends the command without a word.
+fn say(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
 fn one_line(text: &str) -> String {
     text.lines()
         .map(str::trim)
@@ -179,5 +203,8 @@ fn block_on<T>(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(future)
+    let outcome = runtime.block_on(future);
+    // Decoding that is still under way is of no use to anyone now.
+    runtime.shutdown_timeout(STOP_WAIT);
+    outcome
 }

@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::tls;
 
-/// How long ClickHouse may take to answer anything but a question.
-const ANSWER_SECONDS_MAX: u64 = 20;
+/// How long ClickHouse may take to answer, or to send the next part of an answer; a little longer
+/// than it may work on a question.
+const ANSWER_SECONDS_MAX: u64 = 65;
 
 /// How long an INSERT may take. One that was not answered by then may still happen.
 const INSERT_SECONDS_MAX: u64 = 60;
@@ -59,6 +60,11 @@ pub enum Error {
     Tls(#[from] tls::Error),
     #[error("clickhouse url {0:?} is not one: write it like http://127.0.0.1:8123")]
     Url(String),
+    // The URL is not repeated: it would tell the password.
+    #[error(
+        "clickhouse url names a user: set clickhouse.user and clickhouse.password_file instead"
+    )]
+    Userinfo,
     #[error("database name {0:?} is not one: letters, digits and _ are allowed")]
     Database(String),
     #[error("password file {}: {error}", path.display())]
@@ -163,6 +169,12 @@ impl Store {
         database: &str,
     ) -> Result<Store, Error> {
         let parsed: Option<reqwest::Url> = url.parse().ok();
+        if parsed
+            .as_ref()
+            .is_some_and(|url| !url.username().is_empty() || url.password().is_some())
+        {
+            return Err(Error::Userinfo);
+        }
         if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
             return Err(Error::Url(url.to_owned()));
         }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{access, clickhouse, engine, http, sink, source, spool};
+use crate::{access, clickhouse, dead_letters, engine, http, sink, source, spool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -34,6 +34,7 @@ pub struct Config {
     pub engine: engine::Config,
     pub spool: spool::Config,
     pub sink: sink::Config,
+    pub dead_letters: dead_letters::Config,
 }
 
 impl Default for Config {
@@ -49,6 +50,7 @@ impl Default for Config {
             engine: Default::default(),
             spool: Default::default(),
             sink: Default::default(),
+            dead_letters: Default::default(),
         }
     }
 }
@@ -69,7 +71,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 29] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -96,6 +98,9 @@ const KEYS: [&str; 26] = [
     "sink.flush_wait_ms",
     "sink.batch_rows_max",
     "sink.inserts_max",
+    "dead_letters.keep",
+    "dead_letters.size_bytes_max",
+    "dead_letters.kept_days",
 ];
 
 /// Why there is no configuration: one line that names the place.
@@ -199,10 +204,10 @@ fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Erro
         place: place.to_owned(),
         cause,
     };
-    let number = ["_max", "_ms", "_seconds"]
+    let number = ["_max", "_ms", "_seconds", "_days"]
         .iter()
         .any(|unit| leaf.ends_with(unit));
-    let value = if leaf == "insecure" {
+    let value = if matches!(leaf, "insecure" | "keep") {
         let parsed = text
             .parse()
             .map_err(|_| place_of(format!("{text:?} is not true or false")))?;

@@ -24,6 +24,8 @@ use serde::Deserialize;
 pub struct Opened<'a> {
     pub events: Vec<Event<'a>>,
     pub rejected: Vec<Rejected>,
+    /// Bytes that searches for the end of a value have read in vain.
+    searched: usize,
 }
 
 /// A part of a delivery that could not be read.
@@ -48,6 +50,8 @@ pub enum Reason {
     NoTime,
     /// An audit event with a field of another type than Kubernetes gives it.
     Mistyped,
+    /// An audit event that changed a pod and does not say which (found by `lifecycle`).
+    Unreadable,
 }
 
 impl Reason {
@@ -59,6 +63,7 @@ impl Reason {
             Reason::NotAnEvent => "not an audit event",
             Reason::NoTime => "without a time",
             Reason::Mistyped => "mistyped field",
+            Reason::Unreadable => "unreadable object",
         }
     }
 
@@ -87,6 +92,18 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Where an event that was read from `body` stands in it: its item, or everything where that
+/// can't be told any more.
+pub fn item_of(body: &[u8], event: &Event) -> Range<usize> {
+    // The texts of an event lie in the body that it was read from.
+    let text = &*event.object_ref.resource;
+    let place = (text.as_ptr() as usize).checked_sub(body.as_ptr() as usize);
+    let inside = place.filter(|place| *place < body.len());
+    inside
+        .and_then(|place| split::item_around(body, place))
+        .unwrap_or(0..body.len())
+}
+
 /// Unwraps a delivery.
 pub fn open(body: &[u8]) -> Opened<'_> {
     let mut opened = Opened::default();
@@ -105,7 +122,21 @@ pub fn open(body: &[u8]) -> Opened<'_> {
     opened
 }
 
+/// How many times a body may be read in vain before the rest of it is given up.
+const SEARCHES_MAX: usize = 8;
+
+/// Parts of one delivery that are told apart; beyond, neighbours become one.
+const REJECTED_MAX: usize = 10_000;
+
 impl<'a> Opened<'a> {
+    fn reject(&mut self, part: Rejected) {
+        if self.rejected.len() < REJECTED_MAX {
+            self.rejected.push(part);
+        } else if let Some(last) = self.rejected.last_mut() {
+            last.at.end = part.at.end;
+        }
+    }
+
     /// Reads documents until the end or the first that fails, which is salvaged.
     /// Returns where to go on.
     fn read_documents(&mut self, body: &'a [u8], start: usize) -> usize {
@@ -122,6 +153,9 @@ impl<'a> Opened<'a> {
     }
 
     /// Takes what is readable of the document at `start`, which failed with `error`.
+    ///
+    /// Where lines are documents, nothing of this one is looked for behind its line: a text that was
+    /// cut turns inside and outside of quotes round.
     fn salvage_document(
         &mut self,
         body: &'a [u8],
@@ -135,15 +169,29 @@ impl<'a> Opened<'a> {
             // Another kind of value follows in a stream of documents.
             return start;
         }
-        if let Some(items) = split::items_of(body, start) {
-            return self.salvage_items(body, items);
+        let line = split::next_line(body, start).filter(|next| body.get(*next) == Some(&b'{'));
+        let whole = line.unwrap_or(body.len());
+        if let Some(items) = split::items_of(&body[..whole], start) {
+            return self.salvage_items(&body[..whole], items);
         }
-        let end = split::end_of(body, start).or_else(|| split::next_line(body, start));
-        let end = end.unwrap_or(body.len());
-        self.rejected.push(Rejected {
+        let end = self.end_of(&body[..whole], start).unwrap_or(whole);
+        self.reject(Rejected {
             at: start..end,
             reason: Reason::of(error),
         });
+        end
+    }
+
+    /// The end of a value. A search that finds none has read to the end of the body; when such
+    /// searches have read many times the body, there is no more salvaging.
+    fn end_of(&mut self, body: &[u8], start: usize) -> Option<usize> {
+        if self.searched > SEARCHES_MAX.saturating_mul(body.len()) {
+            return None;
+        }
+        let end = split::end_of(body, start);
+        if end.is_none() {
+            self.searched = self.searched.saturating_add(body.len() - start);
+        }
         end
     }
 
@@ -167,12 +215,14 @@ impl<'a> Opened<'a> {
             if body[start] == b']' {
                 return split::behind_document(body, start + 1);
             }
-            let Some(end) = split::end_of(body, start) else {
+            let Some(end) = self.end_of(body, start) else {
                 // Its brackets don't close. The next item is looked for by the bytes that the
                 // first one began with: outside of strings they can only stand there.
+                let hopeless = self.searched > SEARCHES_MAX.saturating_mul(body.len());
+                let first = first.filter(|_| !hopeless);
                 let next = first.and_then(|first| split::next_like(body, first, start));
                 let end = next.unwrap_or(body.len());
-                self.rejected.push(Rejected {
+                self.reject(Rejected {
                     at: start..end,
                     reason: Reason::CutOff,
                 });
@@ -181,7 +231,7 @@ impl<'a> Opened<'a> {
             };
             match Event::deserialize(&mut serde_json::Deserializer::from_slice(&body[start..end])) {
                 Ok(event) => self.events.push(event),
-                Err(error) => self.rejected.push(Rejected {
+                Err(error) => self.reject(Rejected {
                     at: start..end,
                     reason: Reason::of(&error),
                 }),
@@ -194,7 +244,7 @@ impl<'a> Opened<'a> {
             .last()
             .is_none_or(|last| last.at.end < body.len())
         {
-            self.rejected.push(Rejected {
+            self.reject(Rejected {
                 at: body.len()..body.len(),
                 reason: Reason::CutOff,
             });
@@ -204,7 +254,7 @@ impl<'a> Opened<'a> {
 
     fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
         let end = split::next_line(body, start).unwrap_or(body.len());
-        self.rejected.push(Rejected {
+        self.reject(Rejected {
             at: start..end,
             reason: Reason::NotJson,
         });

@@ -15,6 +15,7 @@ pub mod envelope;
 pub mod lifecycle;
 pub mod rows;
 // The write wing.
+pub mod dead_letters;
 pub mod pipeline;
 pub mod sink;
 pub mod source;

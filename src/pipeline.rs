@@ -1,19 +1,21 @@
 //! The pipeline: a delivery's way through envelope and lifecycle into the spool.
 //!
 //! In: a [`Delivery`] of any source. Out: a [`Receipt`], after its facts are on disk, synced. What
-//! could not be read is counted and logged by kind and place, never by content, and does not hold
-//! up the rest.
+//! could not be read becomes a dead letter, is counted, and logged by kind and place, never by
+//! content; it does not hold up the rest.
 //!
 //! Never here: which source it is.
 
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::envelope::{self, Rejected};
+use crate::dead_letters::{DeadLetters, Letter};
+use crate::envelope::{self, Reason, Rejected};
 use crate::lifecycle;
-use crate::rows::{FACTS, Fact, Facts};
+use crate::rows::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, Table};
 use crate::spool::{AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
 
@@ -28,6 +30,9 @@ const PIECE_BYTES: usize = 8 << 20;
 pub struct Delivery {
     /// The cluster that its events are of.
     pub cluster: String,
+    /// The source, and its position there.
+    pub origin: String,
+    pub received_at: Timestamp,
     pub body: Bytes,
 }
 
@@ -53,11 +58,15 @@ pub enum NotTaken {
 #[derive(Clone)]
 pub struct Pipeline {
     spool: Spool,
+    dead_letters: Arc<DeadLetters>,
 }
 
 impl Pipeline {
-    pub fn new(spool: Spool) -> Pipeline {
-        Pipeline { spool }
+    pub fn new(spool: Spool, dead_letters: Arc<DeadLetters>) -> Pipeline {
+        Pipeline {
+            spool,
+            dead_letters,
+        }
     }
 
     /// Whether a delivery has a chance now: asked before its body is read.
@@ -65,15 +74,32 @@ impl Pipeline {
         self.spool.has_room(0)
     }
 
-    /// Returns when everything readable in the delivery is on disk.
+    /// Returns when everything readable in the delivery is on disk. `memory` is what the body was
+    /// charged for; it is given back when the body is decoded, also if nobody waits any more.
     ///
     /// # Errors
     ///
     /// When it is not; a part of it may be. The delivery may be sent again.
-    pub async fn accept(&self, delivery: Delivery) -> Result<Receipt, NotTaken> {
+    pub async fn accept(
+        &self,
+        delivery: Delivery,
+        memory: impl Send + 'static,
+    ) -> Result<Receipt, NotTaken> {
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
-        let decoded = tokio::task::spawn_blocking(move || decode(&delivery)).await;
-        let (pieces, receipt) = decoded.map_err(|_| NotTaken::Failed)?;
+        let dead_letters = self.dead_letters.clone();
+        let decode = move || {
+            let decoded = decode(&delivery, &dead_letters);
+            drop((delivery, memory));
+            decoded
+        };
+        let decoded = tokio::task::spawn_blocking(decode).await;
+        let (pieces, letters, receipt) = decoded.map_err(|_| NotTaken::Failed)?;
+        if !letters.is_empty() {
+            self.spool
+                .append(batch_of_letters(letters))
+                .await
+                .map_err(not_taken)?;
+        }
         for piece in pieces {
             self.spool.append(batch(piece)).await.map_err(not_taken)?;
         }
@@ -81,25 +107,39 @@ impl Pipeline {
     }
 }
 
+fn shape(table: &Table) -> Arc<Shape> {
+    Arc::new(Shape {
+        table: table.name.to_owned(),
+        columns: table
+            .columns
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
+        columns_version: table.columns_version,
+        format: Format::RowBinary,
+    })
+}
+
 fn batch(facts: Facts) -> Batch {
-    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
-        Arc::new(Shape {
-            table: FACTS.name.to_owned(),
-            columns: FACTS
-                .columns
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect(),
-            columns_version: FACTS.columns_version,
-            format: Format::RowBinary,
-        })
-    });
+    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&FACTS));
     let rows = facts.rows() as u32;
     Batch {
         parts: vec![Part {
             shape: SHAPE.clone(),
             rows,
             bytes: facts.into_bytes().into(),
+        }],
+    }
+}
+
+fn batch_of_letters(letters: DeadLetterRows) -> Batch {
+    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&DEAD_LETTERS));
+    let rows = letters.rows() as u32;
+    Batch {
+        parts: vec![Part {
+            shape: SHAPE.clone(),
+            rows,
+            bytes: letters.into_bytes().into(),
         }],
     }
 }
@@ -114,31 +154,71 @@ fn not_taken(failure: AppendError) -> NotTaken {
     }
 }
 
-fn decode(delivery: &Delivery) -> (Vec<Facts>, Receipt) {
-    let Delivery { cluster, body } = delivery;
+fn decode(
+    delivery: &Delivery,
+    dead_letters: &DeadLetters,
+) -> (Vec<Facts>, DeadLetterRows, Receipt) {
+    let Delivery { cluster, body, .. } = delivery;
     let opened = envelope::open(body);
     let mut pieces = vec![Facts::default()];
-    let mut unreadable = 0;
+    let mut rejected = opened.rejected;
     for event in &opened.events {
         let outcome = lifecycle::facts(cluster, event, &mut |fact| push(&mut pieces, fact));
         if let Err(reason) = outcome {
-            unreadable += 1;
-            count_rejected(cluster, "unreadable object");
-            if unreadable <= REJECTED_LOGGED_MAX {
-                warn!(cluster, "event rejected: {}", reason.0);
-            }
+            warn!(cluster, "event rejected: {}", reason.0);
+            let at = envelope::item_of(body, event);
+            rejected.push(Rejected {
+                at,
+                reason: Reason::Unreadable,
+            });
         }
     }
-    log_rejected(cluster, body.len(), &opened.rejected);
-    metrics::counter!(telemetry::PIPELINE_EVENTS, "cluster" => cluster.clone())
-        .increment(opened.events.len() as u64);
+    log_rejected(cluster, body.len(), &rejected);
+    metrics::counter!(telemetry::PIPELINE_EVENTS).increment(opened.events.len() as u64);
     pieces.retain(|piece| !piece.is_empty());
     let receipt = Receipt {
         events: opened.events.len(),
-        rejected: opened.rejected.len() + unreadable,
+        rejected: rejected.len(),
         rows: pieces.iter().map(Facts::rows).sum(),
     };
-    (pieces, receipt)
+    (pieces, bury(delivery, &rejected, dead_letters), receipt)
+}
+
+/// Keeps what could not be read, and makes the rows that tell of it.
+fn bury(delivery: &Delivery, rejected: &[Rejected], dead_letters: &DeadLetters) -> DeadLetterRows {
+    let Delivery {
+        cluster,
+        origin,
+        received_at,
+        body,
+    } = delivery;
+    let letter = |Rejected { at, reason }: &Rejected| Letter {
+        cluster,
+        origin,
+        position: at.clone(),
+        reason: reason.as_str(),
+        received_at: *received_at,
+        bytes: &body[at.clone()],
+    };
+    let letters: Vec<Letter> = rejected.iter().map(letter).collect();
+    let mut rows = DeadLetterRows::default();
+    if letters.is_empty() {
+        return rows;
+    }
+    for kept in dead_letters.put(&letters) {
+        rows.push(&DeadLetterRow {
+            cluster,
+            id: kept.id.as_u128(),
+            origin,
+            reason: kept.reason,
+            received_at: received_at.as_microsecond(),
+            position_from: kept.position.start,
+            bytes: kept.bytes,
+            sha256: kept.sha256.0,
+            raw_kept: kept.raw,
+        });
+    }
+    rows
 }
 
 fn push(pieces: &mut Vec<Facts>, fact: &Fact) {
@@ -170,15 +250,10 @@ fn log_rejected(cluster: &str, body_bytes: usize, rejected: &[Rejected]) {
         );
     }
     for Rejected { reason, .. } in rejected {
-        count_rejected(cluster, reason.as_str());
+        count_rejected(reason.as_str());
     }
 }
 
-fn count_rejected(cluster: &str, reason: &'static str) {
-    metrics::counter!(
-        telemetry::PIPELINE_REJECTED,
-        "cluster" => cluster.to_owned(),
-        "reason" => reason
-    )
-    .increment(1);
+fn count_rejected(reason: &'static str) {
+    metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason).increment(1);
 }

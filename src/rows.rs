@@ -6,10 +6,12 @@
 //! This room is a leaf: no I/O, no other room, nothing that can fail. Values that a column
 //! cannot hold are the callers' to leave out (see [`seconds`] and [`microseconds`]).
 
+mod dead_letter;
 mod fact;
 mod rowbinary;
 mod walk;
 
+pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use fact::{ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, microseconds, seconds};
 
 pub use walk::ends;

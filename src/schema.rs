@@ -28,9 +28,10 @@ macro_rules! migrations {
 }
 
 /// All migrations of this build, by version from 1 on.
-pub const MIGRATIONS: [Migration; 2] = migrations! {
+pub const MIGRATIONS: [Migration; 3] = migrations! {
     1 "001_facts",
     2 "002_views",
+    3 "003_dead_letters",
 };
 
 /// The version that this build reads and writes.

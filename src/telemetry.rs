@@ -10,10 +10,14 @@ use tracing_subscriber::EnvFilter;
 pub const INGEST_REQUESTS: &str = "bygone_ingest_requests_total";
 /// Bytes of bodies that were read, before decompression.
 pub const INGEST_BODY_BYTES: &str = "bygone_ingest_body_bytes_total";
-/// Audit events that were decoded, by `cluster`.
+/// Audit events that were decoded.
 pub const PIPELINE_EVENTS: &str = "bygone_pipeline_events_total";
-/// Parts of deliveries that could not be read, by `cluster` and `reason`.
+/// Parts of deliveries that could not be read, by `reason`.
 pub const PIPELINE_REJECTED: &str = "bygone_pipeline_rejected_total";
+/// Parts of deliveries that could not be read, by what became of their bytes: `raw`.
+pub const DEAD_LETTERS: &str = "bygone_dead_letters_letters_total";
+/// Dead letters that were removed to make room for others.
+pub const DEAD_LETTERS_EVICTED: &str = "bygone_dead_letters_evicted_letters_total";
 /// Rows that ClickHouse confirmed, by `table`.
 pub const SINK_ROWS: &str = "bygone_sink_rows_total";
 /// Batches that ClickHouse confirmed.
@@ -83,6 +87,11 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
         PIPELINE_REJECTED,
         "Parts of deliveries that could not be read"
     );
+    metrics::describe_counter!(
+        DEAD_LETTERS,
+        "Unreadable parts, by whether they are kept raw"
+    );
+    metrics::describe_counter!(DEAD_LETTERS_EVICTED, "Dead letters removed to make room");
     metrics::describe_counter!(SINK_ROWS, "Rows that ClickHouse confirmed");
     metrics::describe_counter!(SINK_BATCHES, "Batches that ClickHouse confirmed");
     metrics::describe_counter!(SINK_FAILURES, "Batches that ClickHouse did not take");

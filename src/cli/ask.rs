@@ -43,7 +43,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn client(&self) -> anyhow::Result<reqwest::ClientBuilder> {
+    pub fn client(&self) -> anyhow::Result<reqwest::ClientBuilder> {
         let builder = reqwest::Client::builder();
         let Some(ca_file) = &self.ca_file else {
             return Ok(builder);
@@ -55,7 +55,7 @@ impl Server {
         Ok(builder.tls_backend_preconfigured(tls::Client::load(&files)?.config()))
     }
 
-    fn token(&self) -> anyhow::Result<Option<SecretString>> {
+    pub fn token(&self) -> anyhow::Result<Option<SecretString>> {
         let Some(path) = &self.token_file else {
             return Ok(None);
         };

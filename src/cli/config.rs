@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::Common;
+use super::{Common, say};
 
 #[derive(Subcommand)]
 pub enum ConfigCommand {
@@ -26,7 +26,7 @@ impl ConfigCommand {
         if let Some(url) = &mut config.clickhouse.url {
             *url = redacted(url);
         }
-        print!("{}", toml::to_string(&config)?);
+        say(toml::to_string(&config)?.trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,5 +1,6 @@
 //! `bygone demo`: the whole way on a real recording.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,9 +12,10 @@ use jiff::tz::TimeZone;
 
 use super::ask::{Oracle, Server};
 use super::output::{End, Format, Look, Printer};
+use super::running;
 use super::serve::stopped;
 use super::service::Service;
-use super::{Common, block_on};
+use super::{Common, block_on, say};
 use crate::http::listener::Config;
 use crate::query::{Container, Params};
 
@@ -69,7 +71,7 @@ impl Demo {
             ..Config::default()
         };
         block_on(&config, async {
-            remove_former(&config.data_dir)?;
+            let _taken = take_folder(&config.data_dir)?;
             eprintln!("starting ClickHouse in {}", config.data_dir.display());
             let service = Service::start(&config).await?;
             let shown = show(&service, self.once, &config.data_dir).await;
@@ -83,20 +85,43 @@ impl Demo {
     }
 }
 
-/// The demo's folder of the last time; it holds nothing but the recording.
-fn remove_former(folder: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", folder.display()))
-        }
-        _ => Ok(()),
+/// The name of the file that makes a folder a demo's, and whose lock says that one runs.
+const MARK: &str = "bygone-demo";
+
+/// Takes the demo's folder and empties it. A folder that no demo made is left alone.
+fn take_folder(folder: &Path) -> anyhow::Result<File> {
+    running::create_data_dir(folder)?;
+    let mark = folder.join(MARK);
+    let foreign = std::fs::read_dir(folder)?.next().is_some() && !mark.exists();
+    if foreign {
+        bail!(
+            "{} holds something that no demo made: name another --data-dir",
+            folder.display()
+        );
     }
+    let lock = File::create(&mark).with_context(|| format!("create {}", mark.display()))?;
+    if lock.try_lock().is_err() {
+        bail!(
+            "a demo runs in {} already: stop it, or name another --data-dir",
+            folder.display()
+        );
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
+        } else if path != mark {
+            std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
+    Ok(lock)
 }
 
 async fn show(service: &Service, once: bool, data_dir: &Path) -> anyhow::Result<()> {
     let webhook = format!("{}/v1/audit/{CLUSTER}", service.ingest);
     let api = service.api.clone();
     post_recording(&webhook).await?;
+    service.drained().await?;
     let containers = all_containers(&api).await?;
     let gone: Vec<&Container> = containers
         .iter()
@@ -105,20 +130,21 @@ async fn show(service: &Service, once: bool, data_dir: &Path) -> anyhow::Result<
     let (from, to) = span(&containers).context("the recording told nothing")?;
     let pods: std::collections::HashSet<_> =
         gone.iter().map(|container| container.pod_uid).collect();
-    println!(
+    say(&format!(
         "\n{} container instances between {from} and {to}.\n\
          {} of them belonged to {} pods that no longer exist:\n",
         containers.len(),
         gone.len(),
         pods.len()
-    );
+    ))?;
     print_table(&gone)?;
     let more = gone.len().saturating_sub(ROWS_SHOWN_MAX);
-    println!(
-        "... {more} more.\n\n{}",
+    say(&format!(
+        "... {more} more.
+
+{}",
         go_on(once, data_dir, &gone, (from, to))
-    );
-    Ok(())
+    ))
 }
 
 /// The commands to go on with. They find the demo by its data folder, whatever its port.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::say;
 use crate::engine::{self, RunArgs};
 
 #[derive(Subcommand)]
@@ -51,6 +52,6 @@ impl EngineCommand {
 fn install() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new()?;
     let path = runtime.block_on(async { engine::install(&engine::cache_folder()?).await })?;
-    println!("{}", path.display());
+    say(&format!("{}", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -236,8 +236,6 @@ impl Get {
                 }
                 Ok(ExitCode::SUCCESS)
             }
-            // Whoever read our output has seen enough.
-            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
             Err(error) => Err(error),
         }
     }
@@ -260,9 +258,4 @@ async fn print_all<L: Life + Row>(
     let more = rows.more();
     printer.end(&End { more: more.clone() })?;
     Ok(Printed { rows: count, more })
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<io::Error>();
-    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -14,6 +14,7 @@
 mod cell;
 mod containers;
 mod csv;
+mod dead_letters;
 mod json;
 mod name;
 mod ndjson;

@@ -23,8 +23,12 @@ pub struct Announced(PathBuf);
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        // A file that stays names a process that no longer answers; `get` then says so.
-        _ = fs::remove_file(&self.0);
+        // Another bygone may have named itself meanwhile. A file that stays names a process that no
+        // longer answers; `get` then says so.
+        let ours = |text: Vec<u8>| serde_json::from_slice(&text).ok().map(|it: Running| it.pid);
+        if fs::read(&self.0).ok().and_then(ours) == Some(std::process::id()) {
+            _ = fs::remove_file(&self.0);
+        }
     }
 }
 
@@ -45,14 +49,13 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
 pub fn announce(data_dir: &Path, running: &Running) -> anyhow::Result<Announced> {
     let path = path(data_dir);
     let write = || -> io::Result<()> {
+        let unfinished = path.with_extension(format!("json.{}", running.pid));
         let mut options = fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
-        file.write_all(&serde_json::to_vec(running)?)
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options
+            .open(&unfinished)?
+            .write_all(&serde_json::to_vec(running)?)?;
+        fs::rename(&unfinished, &path)
     };
     write().with_context(|| format!("write {}", path.display()))?;
     Ok(Announced(path))

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{Common, NOTHING, Usage, block_on};
+use super::{Common, NOTHING, Usage, block_on, say};
 use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::schema;
@@ -53,7 +53,11 @@ impl Schema {
             Schema::Print(Print { common }) => {
                 let database = common.load(Vec::new())?.clickhouse.database;
                 for migration in &schema::MIGRATIONS {
-                    println!("-- {}.sql\n\n{}", migration.name, migration.text(&database));
+                    say(&format!(
+                        "-- {}.sql\n\n{}",
+                        migration.name,
+                        migration.text(&database)
+                    ))?;
                 }
                 Ok(ExitCode::SUCCESS)
             }
@@ -74,13 +78,13 @@ async fn apply(config: &Config) -> anyhow::Result<ExitCode> {
     let store = open(config)?;
     let applied = schema::apply(&store).await.context("schema apply")?;
     for name in &applied {
-        println!("applied {name}");
+        say(&format!("applied {name}"))?;
     }
-    println!(
+    say(&format!(
         "database {} is at version {}",
         store.database(),
         schema::VERSION
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,7 +92,9 @@ async fn status(config: &Config) -> anyhow::Result<ExitCode> {
     let store = open(config)?;
     let found = schema::version(&store).await?;
     let (database, needed) = (store.database(), schema::VERSION);
-    println!("database {database} is at version {found}, this build needs {needed}");
+    say(&format!(
+        "database {database} is at version {found}, this build needs {needed}"
+    ))?;
     Ok(if found == needed {
         ExitCode::SUCCESS
     } else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
+use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -17,6 +18,7 @@ use super::running::{self, Announced, Running};
 use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::Store;
 use crate::config::Config;
+use crate::dead_letters::{self, DeadLetters};
 use crate::engine::{Engine, Options};
 use crate::http::listener;
 use crate::pipeline::Pipeline;
@@ -25,6 +27,16 @@ use crate::{access, http, schema, sink, source, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
+
+/// How often dead letters that are too old are removed.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// How long ClickHouse may take to have everything, and how often that is looked at.
+const DRAIN_WAIT: Duration = Duration::from_secs(60);
+const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How often samples of metrics are put together.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often token files are looked at for a change.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -77,7 +89,12 @@ impl Service {
         );
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
-        let webhook = source::webhook::routes(&config.webhook, Pipeline::new(spool.clone()));
+        let letters = dead_letters::folder(&config.data_dir);
+        let letters = Arc::new(DeadLetters::open(&letters, config.dead_letters.clone())?);
+        tokio::spawn(prune(letters.clone(), stop.clone()));
+        let pipeline = Pipeline::new(spool.clone(), letters);
+        let webhook = source::webhook::routes(&config.webhook, pipeline);
+        tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let app = app(store, spool.clone(), metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let listeners = vec![
@@ -103,6 +120,22 @@ impl Service {
             sink,
             _announced: announced,
         })
+    }
+
+    /// Returns when ClickHouse has everything that was acknowledged before.
+    ///
+    /// # Errors
+    ///
+    /// When it has not after a minute.
+    pub async fn drained(&self) -> anyhow::Result<()> {
+        let wait = async {
+            while self.spool.stats().frames_waiting > 0 {
+                tokio::time::sleep(DRAIN_INTERVAL).await;
+            }
+        };
+        tokio::time::timeout(DRAIN_WAIT, wait)
+            .await
+            .context("clickhouse has not taken everything within a minute")
     }
 
     /// Takes no more requests, finishes those under way, and ends the engine.
@@ -152,6 +185,35 @@ fn measure(spool: &Spool) {
     metrics::gauge!(telemetry::SPOOL_WAITING_SECONDS).set(oldest.as_secs_f64());
     metrics::gauge!(telemetry::SPOOL_SEGMENTS).set(stats.segments as f64);
     metrics::gauge!(telemetry::SPOOL_DAMAGED).set(stats.damaged as f64);
+}
+
+/// Removes dead letters that are too old, also when no new ones come.
+async fn prune(letters: Arc<DeadLetters>, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(PRUNE_INTERVAL))
+        .await
+        .is_some()
+    {
+        let letters = letters.clone();
+        let pruned = tokio::task::spawn_blocking(move || letters.prune(Timestamp::now())).await;
+        if let Ok(1..) = pruned {
+            info!(
+                "removed {} dead letters that were too old",
+                pruned.unwrap_or_default()
+            );
+        }
+    }
+}
+
+/// Drains the samples of histograms, which otherwise pile up until somebody scrapes.
+async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(UPKEEP_INTERVAL))
+        .await
+        .is_some()
+    {
+        metrics.run_upkeep();
+    }
 }
 
 /// What the API's routes need.

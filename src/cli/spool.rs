@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{Common, NOTHING, Usage, when};
+use super::{Common, NOTHING, Usage, say, when};
 use crate::spool::{self, Replay, VerifiedSegment};
 
 /// What was acknowledged and is not yet in ClickHouse, in the data folder.
@@ -72,16 +72,16 @@ fn status(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
     let through = status
         .stored_through
         .map_or("unknown".to_owned(), |through| through.to_string());
-    println!(
+    say(&format!(
         "in use           {}",
         if status.in_use { "yes" } else { "no" }
-    );
-    println!("segments         {}", status.segments);
-    println!("bytes            {}", status.bytes);
-    println!("frames waiting   {}", status.frames_waiting);
-    println!("oldest waiting   {oldest}");
-    println!("stored through   {through}");
-    println!("damaged places   {}", status.damaged);
+    ))?;
+    say(&format!("segments         {}", status.segments))?;
+    say(&format!("bytes            {}", status.bytes))?;
+    say(&format!("frames waiting   {}", status.frames_waiting))?;
+    say(&format!("oldest waiting   {oldest}"))?;
+    say(&format!("stored through   {through}"))?;
+    say(&format!("damaged places   {}", status.damaged))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,19 +97,21 @@ fn verify(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
             tail_bytes,
             ..
         } = segment;
-        println!(
+        say(&format!(
             "{}: {frames} frames, {rows} rows, {bytes} bytes",
             path.display()
-        );
+        ))?;
         if *tail_bytes > 0 {
-            println!("  the last {tail_bytes} bytes are no frame yet, or a torn one");
+            say(&format!(
+                "  the last {tail_bytes} bytes are no frame yet, or a torn one"
+            ))?;
         }
         for line in &segment.damage {
-            println!("  damaged: {line}");
+            say(&format!("  damaged: {line}"))?;
             damage += 1;
         }
     }
-    println!("{damage} damaged places");
+    say(&format!("{damage} damaged places"))?;
     Ok(ExitCode::from(if damage == 0 { 0 } else { NOTHING }))
 }
 
@@ -122,11 +124,13 @@ impl ReplayCommand {
         };
         Ok(match spool::replay(&folder, what)? {
             Some(from) => {
-                println!("frames from {from} on are sent again when bygone starts");
+                say(&format!(
+                    "frames from {from} on are sent again when bygone starts"
+                ))?;
                 ExitCode::SUCCESS
             }
             None => {
-                println!("nothing is kept that could be sent again");
+                say("nothing is kept that could be sent again")?;
                 ExitCode::from(NOTHING)
             }
         })

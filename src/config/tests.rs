@@ -50,7 +50,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `clickhouse`, `engine`, `spool`, `sink`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `clickhouse`, `engine`, `spool`, `sink`, `dead_letters`"
         ],
     );
     check(
@@ -93,12 +93,12 @@ fn what_is_wrong_is_named() {
 fn every_key_is_one_of_the_configuration() {
     for key in KEYS {
         let mut table = Table::new();
-        let text = if ["_max", "_ms", "_seconds"]
+        let text = if ["_max", "_ms", "_seconds", "_days"]
             .iter()
             .any(|unit| key.ends_with(unit))
         {
             "7"
-        } else if key.ends_with("insecure") {
+        } else if key.ends_with("insecure") || key.ends_with("keep") {
             "true"
         } else {
             "seven"

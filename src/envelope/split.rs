@@ -79,7 +79,11 @@ pub fn behind_document(body: &[u8], mut at: usize) -> usize {
             b'}' => return next + 1,
             // The next document: this one was an array by itself.
             b'{' | b'[' => return next,
-            b':' => at = next + 1,
+            // A member behind the list: its value is no document of its own.
+            b':' => match next_value(body, next + 1).and_then(|value| end_of(body, value)) {
+                Some(end) => at = end,
+                None => break,
+            },
             _ => match end_of(body, next) {
                 Some(end) => at = end,
                 None => break,
@@ -99,4 +103,36 @@ pub fn next_like(body: &[u8], first: usize, at: usize) -> Option<usize> {
     let mut needle = vec![b','];
     needle.extend(body[first..].iter().take(LIKENESS_BYTES));
     memmem::find(&body[at + 1..], &needle).map(|found| at + 1 + found + 1)
+}
+
+/// The item of a list, or the document by itself, that holds the byte at `place`.
+pub fn item_around(body: &[u8], place: usize) -> Option<std::ops::Range<usize>> {
+    let mut at = 0;
+    while let Some(start) = next_value(body, at).filter(|start| *start <= place) {
+        let list = match body[start] {
+            b'[' => Some(start + 1),
+            b'{' => items_of(body, start),
+            _ => None,
+        };
+        let end = end_of(body, start)?;
+        if place < end {
+            return Some(match list {
+                Some(first) => value_around(body, first, place)?,
+                None => start..end,
+            });
+        }
+        at = end;
+    }
+    None
+}
+
+fn value_around(body: &[u8], mut at: usize, place: usize) -> Option<std::ops::Range<usize>> {
+    while let Some(start) = next_value(body, at).filter(|start| *start <= place) {
+        let end = end_of(body, start)?;
+        if place < end {
+            return Some(start..end);
+        }
+        at = end;
+    }
+    None
 }

@@ -271,3 +271,39 @@ fn text_inside_of_strings_is_no_structure() {
         "#]],
     );
 }
+
+/// A body that is made to be searched to its end again and again is given up in time.
+#[test]
+fn hostile_bodies_are_given_up() {
+    for body in [
+        format!("[{}", ",{{{{{{{{{".repeat(20_000)),
+        "{\"a\":\"\n".repeat(50_000),
+        "{\"items\":[\"".repeat(20_000),
+        "x\n".repeat(100_000),
+    ] {
+        let begun = std::time::Instant::now();
+        let opened = open(body.as_bytes());
+        assert!(!opened.rejected.is_empty() && opened.events.is_empty());
+        assert!(opened.rejected.len() <= 10_000, "{}", opened.rejected.len());
+        let took = begun.elapsed();
+        assert!(
+            took < std::time::Duration::from_secs(5),
+            "{} took {took:?}",
+            &body[..12]
+        );
+    }
+}
+
+/// Wherever a line is cut, the lines around it are read.
+#[test]
+fn a_line_cut_anywhere_takes_no_other_with_it() {
+    let lines: Vec<String> = (0..6).map(|number| event(&format!("p{number}"))).collect();
+    for cut in 1..lines[2].len() {
+        let mut lines = lines.clone();
+        lines[2].truncate(cut);
+        let body = lines.join("\n");
+        let opened = open(body.as_bytes());
+        assert_eq!(opened.events.len(), 5, "cut at {cut}");
+        assert_eq!(opened.rejected.len(), 1, "cut at {cut}");
+    }
+}

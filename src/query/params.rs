@@ -61,6 +61,12 @@ impl Params {
     ///
     /// One line that names the parameter and what would do.
     pub fn question(&self, now: Timestamp) -> Result<Question, ParseError> {
+        self.check_empty()?;
+        if self.limit == Some(0) {
+            return Err(ParseError(
+                "limit 0 asks for nothing: write 1 or more".into(),
+            ));
+        }
         Ok(Question {
             clusters: list(self.cluster.as_deref()),
             namespaces: list(self.namespace.as_deref()),
@@ -80,6 +86,29 @@ impl Params {
                 .map(str::parse::<Cursor>)
                 .transpose()?,
         })
+    }
+
+    /// A filter that was given and says nothing would widen the question without a word.
+    fn check_empty(&self) -> Result<(), ParseError> {
+        let given = [
+            ("cluster", &self.cluster),
+            ("namespace", &self.namespace),
+            ("name", &self.name),
+            ("labels", &self.labels),
+            ("node", &self.node),
+            ("image", &self.image),
+            ("container_id", &self.container_id),
+        ];
+        for (name, value) in given {
+            let Some(value) = value else { continue };
+            let bare = value.split_once("://").map_or(&**value, |(_, id)| id);
+            if bare.trim_matches([',', ' ']).is_empty() {
+                return Err(ParseError(format!(
+                    "{name} is empty: leave it out, or name one"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn window(&self, now: Timestamp) -> Result<Window, ParseError> {

@@ -59,6 +59,7 @@ impl Row<Container> for ContainerRow {
     // An end in whole seconds may have been anywhere in its second.
     const END: &'static str = "(ended_at + toIntervalSecond(end_seen))";
     const CONTAINER: (&'static str, &'static str) = ("container", "container_id");
+    const OF_CONTAINER: &'static str = "?";
 
     fn cursor(&self) -> Cursor {
         Cursor {
@@ -141,6 +142,7 @@ impl Row<Pod> for PodRow {
     const START: &'static str = "coalesce(created_at, first_seen)";
     const END: &'static str = "removed_at";
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
+    const OF_CONTAINER: &'static str = "pod_uid IN (SELECT pod_uid FROM containers WHERE ?)";
 
     fn cursor(&self) -> Cursor {
         Cursor {

@@ -10,6 +10,9 @@ use super::model::Life;
 use super::{Cursor, Error, Question, ROWS_MAX, Requirement};
 use crate::clickhouse::Store;
 
+/// How long ClickHouse may work on a question.
+const QUESTION_SECONDS_MAX: &str = "60";
+
 /// A row as ClickHouse sends it.
 pub trait Row<L>:
     driver::RowOwned + driver::RowRead + for<'a> driver::Row<Value<'a> = Self> + Send
@@ -21,6 +24,9 @@ pub trait Row<L>:
     const END: &'static str;
     /// The two last parts of the order, which pods do not have.
     const CONTAINER: (&'static str, &'static str);
+
+    /// A condition on a column that only containers have: `?` is the condition.
+    const OF_CONTAINER: &'static str;
 
     fn cursor(&self) -> Cursor;
     fn life(self) -> L;
@@ -46,11 +52,7 @@ impl<L: Life> Answer<L> {
         if self.more {
             return Ok(None);
         }
-        let row = self
-            .rows
-            .next()
-            .await
-            .map_err(|error| self.store.error(error))?;
+        let row = self.store.within_limit(self.rows.next()).await?;
         let Some(row) = row else { return Ok(None) };
         if self.given == self.limit {
             self.more = true;
@@ -84,7 +86,9 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
         // One more than asked for tells whether more follow.
         limit + 1
     );
-    let query = statement.bind(store.query(&sql));
+    let query = statement
+        .bind(store.query(&sql))
+        .with_setting("max_execution_time", QUESTION_SECONDS_MAX);
     let rows = query.fetch().map_err(|error| store.error(error))?;
     Ok(Answer {
         store: store.clone(),
@@ -173,7 +177,7 @@ fn conditions<L: Life>(question: &Question, sql: &mut Statement) {
     if let Some(node) = &question.node {
         sql.text("node = ?", node);
     }
-    objects(question, sql);
+    objects::<L>(question, sql);
     if let Some(cursor) = &question.cursor {
         after::<L>(cursor, sql);
     }
@@ -252,19 +256,18 @@ fn labels(question: &Question, sql: &mut Statement) {
 }
 
 /// Filters by what identifies an image, an address, a container or a pod.
-fn objects(question: &Question, sql: &mut Statement) {
+fn objects<L: Life>(question: &Question, sql: &mut Statement) {
     if let Some(image) = &question.image {
-        sql.text(
-            "position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), ?) > 0",
-            image,
-        );
+        let part = "position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), ?) > 0";
+        sql.text(&L::Row::OF_CONTAINER.replace('?', part), image);
     }
     if let Some(ip) = question.ip {
         sql.text("has(pod_ips, ?)", &ip.to_canonical().to_string());
     }
     if let Some(id) = &question.container_id {
         let id = id.split_once("://").map_or(&**id, |(_, id)| id);
-        sql.text("startsWith(lower(container_id), ?)", &id.to_lowercase());
+        let head = L::Row::OF_CONTAINER.replace('?', "startsWith(lower(container_id), ?)");
+        sql.text(&head, &id.to_lowercase());
     }
     if let Some(uid) = question.uid {
         sql.and("pod_uid = ?", "UUID", Value::Text(uid.to_string()));

@@ -65,6 +65,7 @@ pub struct Fact<'a> {
     pub node: &'a str,
     pub host_network: bool,
     pub service_account: &'a str,
+    /// Told together with the labels: then `None` says that there is none.
     pub owner: Option<Owner<'a>>,
     /// Sorted by key. `None` says nothing; an empty list says that there are none.
     pub labels: Option<&'a [(&'a str, &'a str)]>,
@@ -174,7 +175,7 @@ fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
     put::string(out, fact.node);
     put::u8(out, fact.host_network.into());
     put::string(out, fact.service_account);
-    newest(out, fact, fact.owner.is_some());
+    newest(out, fact, fact.labels.is_some());
     let owner = fact.owner.as_ref();
     put::string(out, owner.map_or("", |owner| owner.kind));
     put::string(out, owner.map_or("", |owner| owner.name));
@@ -193,10 +194,16 @@ fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
     put::varint(out, fact.pod_ips.len());
     for (place, ip) in fact.pod_ips.iter().enumerate() {
         out.extend_from_slice(&ip.octets());
-        // resourceVersions are etcd revisions and far below 2^60.
+        // resourceVersions are etcd revisions and far below 2^60. An address from an object
+        // without one comes last: when it was first seen is not known.
+        let version = if fact.version == 0 {
+            u64::MAX / 16
+        } else {
+            fact.version
+        };
         put::u64(
             out,
-            fact.version
+            version
                 .saturating_mul(16)
                 .saturating_add(place.min(15) as u64),
         );

@@ -18,11 +18,13 @@ use Layout::{Array, Fixed, Text, Tuple};
 fn layout(column: &str) -> Option<Layout> {
     Some(match column {
         "cluster" | "namespace" | "container" | "pod" | "node" | "service_account" | "runtime"
-        | "container_id_text" => Text,
-        "pod_uid" => Fixed(16),
-        "container_id" => Fixed(32),
-        "event_at" | "scheduled_at" | "removed_at" => Fixed(8),
-        "host_network" | "kind" => Fixed(1),
+        | "container_id_text" | "origin" | "reason" => Text,
+        "pod_uid" | "id" => Fixed(16),
+        "container_id" | "sha256" => Fixed(32),
+        "event_at" | "scheduled_at" | "removed_at" | "received_at" | "position_from" | "bytes" => {
+            Fixed(8)
+        }
+        "host_network" | "kind" | "raw_kept" => Fixed(1),
         "created_at" | "pod_started_at" | "started_at" | "restart" => Fixed(4),
         "owner" => Tuple(&[Fixed(16), Text, Text, Text, Text, Fixed(1)]),
         "labels" => Tuple(&[Fixed(16), Array(&[Text, Text])]),

@@ -1,13 +1,14 @@
 //! The webhook source: what API servers, and everyone who relays for them, post.
 //!
 //! In: `POST /v1/audit/{cluster}` with one or many audit events, plain, gzip or zstd.
-//! Out: 200 with an empty body after what was readable is on disk, synced.
+//! Out: 200 with an empty body after what was readable is on disk, synced;
+//! the header `bygone-rejected` says how many parts of the delivery could not be read.
 //!
 //! | answer | when | what an API server does |
 //! |---|---|---|
 //! | 200 | everything readable is on disk; the rest is counted | forgets the batch |
 //! | 503, `Retry-After` | the memory budget or the spool is used up | sends it again soon |
-//! | 400 | the cluster's name is none | gives up after five tries |
+//! | 400 | the cluster's name is none, or the body is not what its encoding says | gives up after five tries |
 //! | 408 | the body did not come in time | sends it again |
 //! | 413 | the body is over `body_bytes_max`, packed or unpacked | gives up after five tries |
 //! | 415 | an encoding that is not known | gives up after five tries |
@@ -16,6 +17,8 @@
 
 mod body;
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -24,6 +27,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -31,10 +35,16 @@ use crate::pipeline::{Delivery, Pipeline};
 use crate::telemetry;
 
 /// An API server gives up on a request after 30 s; one that takes longer is lost work.
-const BODY_SECONDS_MAX: u64 = 25;
+const BODY_SECONDS_MA: u64 = 25;
+
+/// Clusters that are told apart in metrics.
+const CLUSTERS_MAX: usize = 100;
 
 /// The longest name of a cluster.
-const CLUSTER_BYTES_MAX: usize = 253;
+const CLUSTER_BYTES_MA: usize = 253;
+
+/// The header of a 200 that says how many parts of the delivery could not be read.
+pub const REJECTED: &str = "bygone-rejected";
 
 /// What the webhook takes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -59,6 +69,24 @@ impl Default for Config {
 struct Webhook {
     pipeline: Pipeline,
     limits: body::Limits,
+    known: Arc<Known>,
+}
+
+/// Clusters that have a series of their own in metrics; the rest share the name `other`. Anybody can
+/// make up names.
+#[derive(Default)]
+struct Known(Mutex<BTreeSet<String>>);
+
+impl Known {
+    fn name(&self, cluster: &str, status: StatusCode) -> String {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = status == StatusCode::OK && known.len() < CLUSTERS_MAX;
+        if known.contains(cluster) || (is_new && known.insert(cluster.to_owned())) {
+            cluster.to_owned()
+        } else {
+            "other".to_owned()
+        }
+    }
 }
 
 /// The routes of the ingest listener.
@@ -66,7 +94,11 @@ pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
     let limits = body::Limits::new(config.body_bytes_max, config.memory_bytes_max);
     Router::new()
         .route("/v1/audit/{cluster}", post(receive))
-        .with_state(Webhook { pipeline, limits })
+        .with_state(Webhook {
+            pipeline,
+            limits,
+            known: Arc::default(),
+        })
 }
 
 async fn receive(
@@ -76,12 +108,9 @@ async fn receive(
 ) -> Response {
     let response = take(&webhook, &cluster, request).await;
     let code = response.status().as_u16().to_string();
-    let known = if response.status() == StatusCode::BAD_REQUEST {
-        String::new()
-    } else {
-        cluster
-    };
-    metrics::counter!(telemetry::INGEST_REQUESTS, "cluster" => known, "code" => code).increment(1);
+    let cluster = webhook.known.name(&cluster, response.status());
+    metrics::counter!(telemetry::INGEST_REQUESTS, "cluster" => cluster, "code" => code)
+        .increment(1);
     response
 }
 
@@ -91,7 +120,7 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         return (StatusCode::BAD_REQUEST, hint).into_response();
     }
     let begun = Instant::now();
-    let limit = Duration::from_secs(BODY_SECONDS_MAX);
+    let limit = Duration::from_secs(BODY_SECONDS_MA);
     if !webhook.pipeline.has_room() {
         return retry_after(2);
     }
@@ -103,14 +132,14 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
     };
     let delivery = Delivery {
         cluster: cluster.to_owned(),
+        origin: "webhook".to_owned(),
+        received_at: Timestamp::now(),
         body: body.bytes,
     };
-    let accepted = webhook.pipeline.accept(delivery).await;
-    drop(body.reserved);
-    match accepted {
-        Ok(_) => {
+    match webhook.pipeline.accept(delivery, body.reserved).await {
+        Ok(receipt) => {
             metrics::histogram!(telemetry::INGEST_ACK_SECONDS).record(begun.elapsed());
-            StatusCode::OK.into_response()
+            [(REJECTED, receipt.rejected.to_string())].into_response()
         }
         Err(_) => retry_after(2),
     }
@@ -137,5 +166,5 @@ fn retry_after(seconds: u8) -> Response {
 
 fn is_cluster_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    !name.is_empty() && name.len() <= CLUSTER_BYTES_MAX && name.chars().all(fits)
+    !name.is_empty() && name.len() <= CLUSTER_BYTES_MA && name.chars().all(fits)
 }

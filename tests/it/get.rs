@@ -90,6 +90,12 @@ fn filters() {
             .iter()
             .any(|other| other == ip)
     });
+    // The same of pods, by what their containers are.
+    let pod = |args: &[&str]| rows(&[&["pods"], args].concat());
+    assert_eq!(pod(&["--container-id", &id[..12]])[0]["pod_uid"], uid);
+    assert_eq!(pod(&["--container-id", &id[..12]]).len(), 1);
+    let with_image = pod(&["--image", "nginx"]);
+    assert!(!with_image.is_empty() && with_image.len() < 157);
     assert_eq!(rows(&["containers", "--cluster", "demo"]).len(), 232);
     assert_eq!(rows(&["containers", "--cluster", "other"]).len(), 0);
 }

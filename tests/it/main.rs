@@ -9,6 +9,8 @@
 mod bad_input;
 /// No secret of the recordings is in any byte that was written.
 mod canaries;
+/// `bygone dead-letters`: list, show, replay; and their table.
+mod dead_letters;
 /// The borrowed structs agree with k8s-openapi's `Pod`.
 mod decode;
 /// The samples in `deploy/` are what the program reads.

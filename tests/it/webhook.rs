@@ -282,3 +282,24 @@ fn sigterm_ends_it_in_order() {
     let engine_gone = run(plain("pgrep").args(["-P", &bygone.pid().to_string()]));
     assert!(engine_gone.stdout.is_empty(), "the engine is still there");
 }
+
+/// An event that changed a pod and does not say which is a letter of its own, not its whole delivery.
+#[test]
+fn an_unreadable_object_is_a_letter_of_its_own() {
+    let bygone = Bygone::start_set(&[("BYGONE_DEAD_LETTERS_KEEP", "false")]);
+    let mut bad = created("bad", 1);
+    bad["responseObject"]["metadata"]["uid"] = "no uuid".into();
+    let list = format!(
+        "{{\"items\":[{},{bad},{}]}}",
+        created("a", 2),
+        created("b", 3)
+    );
+    assert_eq!(post(&bygone).demo(list), 200);
+    assert_eq!(names(&bygone), ["a", "b"]);
+    let kept = "SELECT reason, bytes, raw_kept FROM dead_letters";
+    let bytes = bad.to_string().len();
+    assert_eq!(
+        sql(&bygone.database, kept),
+        format!("unreadable object\t{bytes}\t0\n")
+    );
+}

@@ -27,6 +27,7 @@ const DISCARD_WAIT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Limits {
     body_bytes_max: usize,
+    memory_bytes_max: usize,
     /// One permit for each unit of memory.
     budget: Arc<Semaphore>,
 }
@@ -36,6 +37,7 @@ impl Limits {
         let units = units(memory_bytes_max).min(Semaphore::MAX_PERMITS);
         Limits {
             body_bytes_max,
+            memory_bytes_max,
             budget: Arc::new(Semaphore::new(units)),
         }
     }
@@ -46,6 +48,17 @@ impl Limits {
             .clone()
             .try_acquire_many_owned(units)
             .map_err(|_| Refusal::NoMemory)
+    }
+
+    /// Whether a body of so many bytes would be taken now.
+    fn check(&self, bytes: usize) -> Result<(), Refusal> {
+        if bytes > self.body_bytes_max {
+            return Err(Refusal::TooLarge {
+                bytes_max: self.body_bytes_max,
+            });
+        }
+        let fits = units(bytes) <= self.budget.available_permits();
+        if fits { Ok(()) } else { Err(Refusal::NoMemory) }
     }
 
     /// Makes sure that `reserved` covers `bytes`, which must not be over the maximum.
@@ -73,12 +86,33 @@ pub struct Unpacked {
     pub reserved: OwnedSemaphorePermit,
 }
 
+/// What a decoded event takes, besides its texts, which stay in the body.
+const EVENT_BYTES: usize = 1024;
+
+impl Unpacked {
+    /// Reserves memory for the events in it, too: small ones take more than their bytes.
+    fn with_events(mut self, limits: &Limits) -> Result<Unpacked, Refusal> {
+        let events = memchr::memmem::find_iter(&self.bytes, b"\"auditID\"").count();
+        let bytes = self.bytes.len() + events * EVENT_BYTES;
+        if units(bytes) > units(limits.memory_bytes_max) {
+            return Err(Refusal::TooLarge {
+                bytes_max: limits.memory_bytes_max,
+            });
+        }
+        let missing = units(bytes).saturating_sub(self.reserved.num_permits());
+        if missing > 0 {
+            self.reserved.merge(limits.reserve(missing * UNIT_BYTES)?);
+        }
+        Ok(self)
+    }
+}
+
 /// Why a body was not taken.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("the memory budget of all bodies is used up")]
     NoMemory,
-    #[error("the body is over body_bytes_max ({bytes_max})")]
+    #[error("the body, or what is in it, is over a maximum of {bytes_max} bytes")]
     TooLarge { bytes_max: usize },
     #[error("the content encoding is neither gzip nor zstd")]
     Encoding,
@@ -120,7 +154,7 @@ pub async fn read(request: Request<Body>, limits: &Limits) -> Result<Unpacked, R
     let (head, body) = request.into_parts();
     let mut stream = body.into_data_stream();
     match take(&head.headers, &mut stream, limits).await {
-        Ok(body) => Ok(body),
+        Ok(body) => body.with_events(limits),
         Err(refusal) => {
             discard(&mut stream).await;
             Err(refusal)
@@ -154,8 +188,9 @@ async fn take(
         .and_then(|length| length.to_str().ok()?.parse().ok())
         .unwrap_or(0);
     let mut reserved = limits.reserve(0)?;
-    limits.cover(&mut reserved, announced)?;
-    let mut body = Vec::with_capacity(announced);
+    // What is announced is not yet there: it is only asked whether it would fit.
+    limits.check(announced)?;
+    let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Refusal::Broken)?;
         limits.cover(&mut reserved, body.len() + chunk.len())?;

@@ -1,0 +1,24 @@
+-- What could not be decoded: where it came from, how large it was, and its hash. Never its content; the bytes lie for
+-- some days on the disk of the bygone that received them (bygone dead-letters show ID).
+--
+-- The id is made of the cluster and the bytes. A delivery that comes again, or to another replica, is the same row; the
+-- newest stays. Rows merge within a month: count them with count(DISTINCT id), read them with FINAL.
+
+CREATE TABLE IF NOT EXISTS dead_letters
+(
+    cluster       LowCardinality(String) COMMENT 'name of the Kubernetes cluster that it was sent for',
+    id            UUID COMMENT 'made of the cluster and the bytes: the same letter has the same id everywhere',
+    origin        String COMMENT 'the source that delivered it: webhook, or a topic, partition and offset',
+    reason        LowCardinality(String) COMMENT 'kind of damage, as in the metric bygone_pipeline_rejected_total',
+    received_at   DateTime64(6, 'UTC') COMMENT 'when it came last, by the receiver''s clock',
+    position_from UInt64 COMMENT 'where it began in its delivery, in bytes',
+    bytes         UInt64 COMMENT 'how long it is',
+    sha256        FixedString(32) COMMENT 'SHA-256 of its bytes',
+    raw_kept      UInt8 COMMENT 'whether its bytes were on the receiver''s disk when it came'
+)
+ENGINE = ReplacingMergeTree(received_at)
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (cluster, id)
+TTL toDateTime(received_at, 'UTC') + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
+COMMENT 'what could not be decoded: metadata only';

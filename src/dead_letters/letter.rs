@@ -1,0 +1,153 @@
+//! Letters, and what is told of them without their bytes.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::list::Place;
+
+/// The longest cluster or origin that is written; what is over is cut off.
+const NAME_BYTES_MAX: usize = 512;
+
+/// A part of a delivery that could not be read.
+#[derive(Clone, Debug)]
+pub struct Letter<'a> {
+    pub cluster: &'a str,
+    /// Where the delivery came from: `webhook`, or a topic, partition and offset.
+    pub origin: &'a str,
+    /// Where the part stands in the delivery, in bytes.
+    pub position: Range<usize>,
+    /// One of the names that our code gives to kinds of damage: it can't hold what was met.
+    pub reason: &'static str,
+    pub received_at: Timestamp,
+    pub bytes: &'a [u8],
+}
+
+/// What became of a letter, in the words of its metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub id: Uuid,
+    pub sha256: Digest,
+    pub bytes: u64,
+    pub position: Range<u64>,
+    pub reason: &'static str,
+    /// Whether its bytes are on disk.
+    pub raw: bool,
+}
+
+/// A letter on disk, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Summary {
+    pub id: Uuid,
+    pub cluster: String,
+    pub origin: String,
+    pub reason: String,
+    /// In microseconds.
+    pub received_at: Timestamp,
+    /// Where it stood in its delivery.
+    pub position_from: u64,
+    pub bytes: u64,
+    pub sha256: Digest,
+    #[serde(skip)]
+    pub(super) place: Place,
+}
+
+impl Kept {
+    pub(super) fn of(letter: &Letter) -> Kept {
+        let sha256 = Digest(Sha256::digest(letter.bytes).into());
+        Kept {
+            id: id(letter, sha256),
+            sha256,
+            bytes: letter.bytes.len() as u64,
+            position: letter.position.start as u64..letter.position.end as u64,
+            reason: letter.reason,
+            raw: false,
+        }
+    }
+}
+
+impl Summary {
+    pub(super) fn of(letter: &Letter, kept: &Kept) -> Summary {
+        let at = letter.received_at;
+        Summary {
+            id: kept.id,
+            cluster: cut(letter.cluster),
+            origin: cut(letter.origin),
+            reason: letter.reason.to_owned(),
+            received_at: Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at),
+            position_from: kept.position.start,
+            bytes: kept.bytes,
+            sha256: kept.sha256,
+            place: Place::default(),
+        }
+    }
+}
+
+/// The same for the same bytes of the same cluster, on every machine: a UUID of version 8 from the
+/// SHA-256 of both. An empty letter, the missing end of a list, is told from others by its place.
+fn id(letter: &Letter, sha256: Digest) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update((letter.cluster.len() as u64).to_le_bytes());
+    hash.update(letter.cluster);
+    hash.update(sha256.0);
+    if letter.bytes.is_empty() {
+        hash.update((letter.position.start as u64).to_le_bytes());
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut first = [0; 16];
+    first.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_custom_bytes(first).into_uuid()
+}
+
+fn cut(name: &str) -> String {
+    name[..name.floor_char_boundary(NAME_BYTES_MAX)].to_owned()
+}
+
+/// A SHA-256; 64 hex digits as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The text is no SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not 64 hex digits")]
+pub struct NoDigest;
+
+impl FromStr for Digest {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Digest, NoDigest> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(NoDigest);
+        }
+        let mut digest = [0; 32];
+        for (place, byte) in digest.iter_mut().enumerate() {
+            let digits = &text[2 * place..2 * place + 2];
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| NoDigest)?;
+        }
+        Ok(Digest(digest))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
