@@ -1,5 +1,8 @@
 //! The samples in `deploy/` are what the program reads.
 
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
 use crate::support::{BYGONE, plain, run, stderr, stdout};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/config.sample.toml");
@@ -65,4 +68,93 @@ fn is_setting(text: &str) -> bool {
         return false;
     };
     key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+/// The documents of a YAML file, as JSON.
+fn documents(name: &str) -> Vec<Value> {
+    let path = format!("{}/deploy/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("a sample");
+    let documents = serde_saphyr::from_multiple(&text);
+    documents.unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Reads a document as the type that Kubernetes has for it, and expects to lose nothing: a key that
+/// is misspelt or misplaced would be gone.
+fn check<T: DeserializeOwned + Serialize>(document: &Value) {
+    let typed: T = serde_json::from_value(document.clone()).expect("the type's shape");
+    let mut again = serde_json::to_value(typed).expect("JSON");
+    for own in ["apiVersion", "kind"] {
+        again[own] = document[own].clone();
+    }
+    assert_eq!(&again, document);
+}
+
+#[test]
+fn the_manifest_is_what_kubernetes_reads() {
+    use k8s_openapi::api::{apps::v1 as apps, core::v1 as core, policy::v1 as policy};
+    let documents = documents("kubernetes.yaml");
+    for document in &documents {
+        match document["kind"].as_str().expect("a kind") {
+            "Namespace" => check::<core::Namespace>(document),
+            "ServiceAccount" => check::<core::ServiceAccount>(document),
+            "ConfigMap" => check::<core::ConfigMap>(document),
+            "StatefulSet" => check::<apps::StatefulSet>(document),
+            "Service" => check::<core::Service>(document),
+            "PodDisruptionBudget" => check::<policy::PodDisruptionBudget>(document),
+            kind => panic!("{kind} is checked by nothing"),
+        }
+    }
+    let config = documents
+        .iter()
+        .find(|document| document["kind"] == "ConfigMap")
+        .expect("one");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bygone.toml");
+    std::fs::write(&path, config["data"]["bygone.toml"].as_str().expect("text")).expect("written");
+    let printed = print(path.to_str());
+    assert!(
+        printed.contains("certificate_names = [\"kube-apiserver\"]"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn kubeconfigs_name_a_cluster_in_their_path() {
+    for name in [
+        "webhook-kubeconfig",
+        "webhook-kubeconfig-mtls",
+        "webhook-kubeconfig-token",
+    ] {
+        let config = &documents(&format!("{name}.yaml"))[0];
+        let server = config["clusters"][0]["cluster"]["server"]
+            .as_str()
+            .expect("a server");
+        assert!(server.contains("/v1/audit/"), "{name}: {server}");
+        assert_eq!(
+            config["current-context"], config["contexts"][0]["name"],
+            "{name}"
+        );
+        let user = &config["users"][0]["user"];
+        let with_user = user.as_object().is_some_and(|user| !user.is_empty());
+        assert_eq!(
+            server.starts_with("https://"),
+            with_user,
+            "{name}: credentials go over https"
+        );
+    }
+}
+
+#[test]
+fn the_policy_keeps_whole_pods_and_no_reads() {
+    let policy = &documents("audit-policy.yaml")[0];
+    assert_eq!(policy["kind"], "Policy");
+    assert_eq!(policy["omitManagedFields"], true);
+    let rules = policy["rules"].as_array().expect("rules");
+    let names = |rule: &Value, name: &str| rule.to_string().contains(&format!("\"{name}\""));
+    let whole = rules
+        .iter()
+        .find(|rule| rule["level"] == "RequestResponse")
+        .expect("whole objects");
+    assert!(names(whole, "pods") && names(whole, "pods/*"), "{whole}");
+    assert_eq!(rules.last().expect("one")["level"], "None");
 }
