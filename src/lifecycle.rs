@@ -57,8 +57,10 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
-    match (event.verb, &*event.object_ref.subresource) {
+    let named = &event.object_ref;
+    match (event.verb, &*named.subresource) {
         (Verb::Create, "binding") => binding(occasion, tell),
+        (Verb::Create, _) if &*named.resource == "bindings" => binding(occasion, tell),
         (Verb::Create | Verb::Update | Verb::Patch | Verb::Delete, _) => {
             match &event.response_object {
                 Some(object) if is_pod(object) => pod::facts(occasion, object, tell),
@@ -130,7 +132,11 @@ fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     }
     tell(&Fact {
         namespace: &named.namespace,
-        pod: &named.name,
+        pod: if named.name.is_empty() {
+            &binding.metadata.name
+        } else {
+            &named.name
+        },
         node: &binding.target.name,
         scheduled_at: at,
         ..occasion.fact(parse_uid(uid)?)

@@ -12,7 +12,7 @@ use super::pod::Object;
 
 /// What the parser says of an object that has not the keys of an event.
 pub const NOT_AN_EVENT: &str = "not an audit event: auditID, stage or verb is missing";
-/// What the parser says of an event with neither `stageTimestamp` nor `requestReceivedTimestamp`.
+/// What the parser says of an event with no time at all.
 pub const NO_TIME: &str = "an audit event without a time";
 
 /// One JSON document of a delivery: an Event, or a list of them, known by its `items`.
@@ -87,10 +87,10 @@ pub struct ObjectRef<'a> {
 }
 
 impl ObjectRef<'_> {
-    /// Whether this is a pod, or a part of one, of the core group: `metrics.k8s.io` has a
-    /// resource `pods` too.
+    /// Whether this is a pod, a part of one, or a binding (the older form of `pods/binding`), of the
+    /// core group: `metrics.k8s.io` has a resource `pods` too.
     pub fn is_pod(&self) -> bool {
-        &*self.resource == "pods" && self.api_group.is_empty()
+        matches!(&*self.resource, "pods" | "bindings") && self.api_group.is_empty()
     }
 }
 
@@ -154,6 +154,8 @@ enum Key {
     ResponseObject,
     RequestReceivedTimestamp,
     StageTimestamp,
+    Metadata,
+    Timestamp,
     Items,
     #[serde(other)]
     Other,
@@ -180,6 +182,17 @@ struct Parts<'a> {
     response_unread: Option<&'a RawValue>,
     request_received: Option<Timestamp>,
     stage_timestamp: Option<Timestamp>,
+    /// Before Kubernetes 1.9: the time of the stage, and that of the receipt, in whole seconds.
+    creation: Option<Timestamp>,
+    timestamp: Option<Timestamp>,
+}
+
+/// The `ObjectMeta` that events had before Kubernetes 1.9.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct OldMetadata {
+    #[serde(deserialize_with = "time")]
+    creation_timestamp: Option<Timestamp>,
 }
 
 impl<'a> Parts<'a> {
@@ -209,6 +222,11 @@ impl<'a> Parts<'a> {
                 self.request_received = map.next_value::<Time>()?.0;
             }
             Key::StageTimestamp => self.stage_timestamp = map.next_value::<Time>()?.0,
+            Key::Metadata => {
+                let metadata = map.next_value::<Lenient<OldMetadata>>()?.0;
+                self.creation = metadata.and_then(|metadata| metadata.creation_timestamp);
+            }
+            Key::Timestamp => self.timestamp = map.next_value::<Time>()?.0,
             Key::RequestObject | Key::ResponseObject | Key::Items | Key::Other => {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -220,7 +238,11 @@ impl<'a> Parts<'a> {
         let (true, Some(stage), Some(verb)) = (self.audit_id, self.stage, self.verb) else {
             return Err(E::custom(NOT_AN_EVENT));
         };
-        let Some(at) = self.stage_timestamp.or(self.request_received) else {
+        let at = self
+            .stage_timestamp
+            .or(self.request_received)
+            .or(self.creation);
+        let Some(at) = at.or(self.timestamp) else {
             return Err(E::custom(NO_TIME));
         };
         let object_ref = self.object_ref.unwrap_or_default();

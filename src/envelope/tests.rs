@@ -307,3 +307,14 @@ fn a_line_cut_anywhere_takes_no_other_with_it() {
         assert_eq!(opened.rejected.len(), 1, "cut at {cut}");
     }
 }
+
+/// Kubernetes 1.8 had no microseconds, and its events a metadata of their own.
+#[test]
+fn an_event_of_an_old_server() {
+    let old = event("a").replace(
+        "\"stageTimestamp\":\"2026-11-23T06:15:04.239741Z\"",
+        "\"metadata\":{\"creationTimestamp\":\"2017-11-23T06:15:04Z\"},\"timestamp\":\"2017-11-23T06:15:03Z\"",
+    );
+    let opened = open(old.as_bytes());
+    assert_eq!(opened.events[0].at.to_string(), "2017-11-23T06:15:04Z");
+}

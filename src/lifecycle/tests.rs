@@ -238,6 +238,16 @@ fn a_binding_tells_the_node() {
         n/web node=node-2 scheduled=60000002
     "#]],
     );
+    // The older form.
+    let mut old = changed(binding.clone(), "/objectRef/resource", json!("bindings"));
+    old["objectRef"]["subresource"] = Value::Null;
+    old["objectRef"]["name"] = Value::Null;
+    check(
+        &old,
+        expect![[r#"
+        n/web node=node-2 scheduled=60000002
+    "#]],
+    );
     check(
         &changed(binding.clone(), "/requestObject/metadata/uid", Value::Null),
         expect![""],
