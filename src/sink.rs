@@ -209,7 +209,7 @@ impl Sink {
                 Verdict::Unanswered => unanswered += 1,
                 Verdict::Wait => {}
             }
-            self.trouble.is(&failure.to_string());
+            self.trouble.is(&failure);
             backoff.wait().await;
         }
     }

@@ -3,7 +3,8 @@
 //! Nothing is ever lost: whatever is not known to be the rows' own fault is waited for. The codes
 //! are those of ClickHouse's `src/Common/ErrorCodes.cpp`.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
@@ -87,39 +88,44 @@ fn random() -> f64 {
 
 /// What is wrong with ClickHouse now, so that it is told once and not with every try.
 #[derive(Default)]
-pub struct Trouble(Mutex<Option<(String, Instant)>>);
+pub struct Trouble(Mutex<Option<Told>>);
+
+/// Kinds of trouble that were told since it began.
+struct Told {
+    kinds: BTreeSet<String>,
+    since: Instant,
+}
 
 impl Trouble {
-    pub fn is(&self, what: &str) {
-        let mut known = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &mut *known {
-            Some((before, _)) if before == what => {}
-            Some((before, _)) => {
-                warn!("{what}: rows wait in the spool");
-                what.clone_into(before);
-            }
-            None => {
-                warn!("{what}: rows wait in the spool");
-                *known = Some((what.to_owned(), Instant::now()));
-            }
+    /// Tells it, unless this kind of trouble was told already: texts of one kind differ by sizes and
+    /// names, and two INSERTs under way may fail in two ways in turn.
+    pub fn is(&self, failure: &Error) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = told.get_or_insert_with(|| Told {
+            kinds: BTreeSet::new(),
+            since: Instant::now(),
+        });
+        if told.kinds.insert(kind(failure)) {
+            warn!("{failure}: rows wait in the spool");
         }
     }
 
     pub fn over(&self) {
-        let known = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        if let Some((_, since)) = known {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Told { since, .. }) = told {
             info!(
                 "clickhouse takes rows again, after {} s",
                 since.elapsed().as_secs()
             );
         }
+    }
+}
+
+fn kind(failure: &Error) -> String {
+    match failure {
+        Error::Refused { code, .. } => format!("code {code}"),
+        Error::Unreachable { .. } | Error::Answer { .. } => "away".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -19,10 +19,20 @@ mod deploy;
 mod engine;
 /// `bygone get`: filters, times, limits, formats.
 mod get;
+/// How senders under load reach the webhook: TLS and a token.
+mod guard;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.
 mod identity;
+/// bygone and its engine are killed at random instants.
+mod kill;
 /// The listener by itself: TLS, limits, slow and hostile clients, stopping.
 mod listener;
+/// Senders as an API server is one, with a ledger of what was acknowledged.
+mod load;
+/// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
+mod outage;
+/// A proxy before ClickHouse that cuts connections.
+mod proxy;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
 /// Migrations, and databases of other versions.

@@ -1,13 +1,15 @@
 //! A bygone to test: the program, on a database of its own in the engine that all tests share.
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bygone::engine::{Config, Engine, Options};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,11 +35,19 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::new()
 }
 
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
+
 /// Runs what is asynchronous, for all tests.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: LazyLock<tokio::runtime::Runtime> =
-        LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
     RUNTIME.block_on(future)
+}
+
+/// Runs it beside the test.
+pub fn spawn<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    RUNTIME.spawn(future)
 }
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
@@ -132,7 +142,11 @@ pub struct Bygone {
     pub folder: TempDir,
     pub database: String,
     pub api: String,
+    /// The base address of the ingest listener.
+    pub ingest: String,
     pub webhook: String,
+    environment: Vec<(String, String)>,
+    args: Vec<String>,
     child: Child,
 }
 
@@ -144,12 +158,17 @@ impl Bygone {
 
     /// The same with some of the environment set.
     pub fn start_set(set: &[(&'static str, &str)]) -> Bygone {
+        Bygone::start_args(set, &[])
+    }
+
+    /// The same with arguments.
+    pub fn start_args(set: &[(&'static str, &str)], args: &[&str]) -> Bygone {
         let database = new_database();
         let output = run(&mut on_shared(&database, &["schema", "apply"]));
         assert!(output.status.success(), "schema apply: {}", stderr(&output));
         let mut environment = environment(&database);
         environment.extend(set.iter().map(|(key, value)| (*key, (*value).to_owned())));
-        Bygone::start_with(database, &environment, &[])
+        Bygone::start_with(database, &environment, args)
     }
 
     /// The same with a configuration file; `{dir}` in it is the folder that it lies in.
@@ -187,38 +206,88 @@ impl Bygone {
         environment: &[(&str, String)],
         args: &[&str],
     ) -> Bygone {
-        let data = folder.path().join("data");
-        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
-        let mut command = plain(BYGONE);
-        command
-            .arg("serve")
-            .args(["--ingest-listen", "127.0.0.1:0"]);
-        command
-            .args(["--api-listen", "127.0.0.1:0"])
-            .arg("--data-dir")
-            .arg(&data)
-            .args(args);
-        command.env("BYGONE_SINK_FLUSH_WAIT_MS", "20");
-        command.envs(environment.iter().map(|(key, value)| (key, value)));
-        command.stdout(Stdio::null()).stderr(log);
-        let child = command.spawn().expect("bygone starts");
+        let environment: Vec<(String, String)> = environment
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect();
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let any = ["127.0.0.1:0", "127.0.0.1:0"];
+        let child = launch(folder.path(), any, &environment, &args);
         let mut bygone = Bygone {
             folder,
             database,
             api: String::new(),
+            ingest: String::new(),
             webhook: String::new(),
+            environment,
+            args,
             child,
         };
         let running = wait_for("running.json", || {
-            if let Some(status) = bygone.child.try_wait().expect("a child") {
+            if let Some(status) = bygone.ended() {
                 panic!("bygone ended with {status}: {}", bygone.log());
             }
-            serde_json::from_slice::<Value>(&std::fs::read(data.join("running.json")).ok()?).ok()
+            bygone.running()
         });
         bygone.api = running["api"].as_str().expect("api").to_owned();
-        let ingest = running["ingest"].as_str().expect("ingest");
-        bygone.webhook = format!("{ingest}/v1/audit/demo");
+        bygone.ingest = running["ingest"].as_str().expect("ingest").to_owned();
+        bygone.webhook = format!("{}/v1/audit/demo", bygone.ingest);
         bygone
+    }
+
+    /// What it says in its data folder once it serves. A killed one leaves the file behind.
+    fn running(&self) -> Option<Value> {
+        let text = std::fs::read(self.data_dir().join("running.json")).ok()?;
+        let running: Value = serde_json::from_slice(&text).ok()?;
+        (running["pid"] == self.pid()).then_some(running)
+    }
+
+    /// Ends it by SIGKILL, if it still runs.
+    pub fn kill(&mut self) {
+        // It may have ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
+    /// Starts it once more on the same data folder and the same ports, as a service manager does.
+    /// Returns at once; see [`Bygone::serves`].
+    pub fn spawn_again(&mut self) {
+        assert!(self.ended().is_some(), "it still runs");
+        let listen = [address_of(&self.ingest), address_of(&self.api)];
+        self.child = launch(self.folder.path(), listen, &self.environment, &self.args);
+    }
+
+    /// Whether the process that was started last serves.
+    pub fn serves(&self) -> bool {
+        self.running().is_some()
+    }
+
+    /// The process of its embedded engine, if one runs.
+    pub fn engine_pid(&self) -> Option<u32> {
+        let processes = std::fs::read_dir("/proc").expect("/proc");
+        let pids =
+            processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        let parent = format!(" {} ", self.pid());
+        pids.into_iter().find(|pid| {
+            // "1234 (bygone) S PARENT ...": the name may hold anything but ends at the last ")".
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let rest = stat.rsplit(')').next().unwrap_or_default();
+            !rest.starts_with(" Z") && rest.get(2..).is_some_and(|rest| rest.starts_with(&parent))
+        })
+    }
+
+    /// Memory of the process that is in RAM, without its engine's.
+    pub fn rss_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.expect("VmRSS").trim().parse::<u64>().expect("a number") << 10
     }
 
     pub fn log(&self) -> String {
@@ -235,8 +304,7 @@ impl Bygone {
 
     /// Sends SIGTERM and waits for the end.
     pub fn stop(&mut self) -> std::process::ExitStatus {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("SIGTERM");
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("SIGTERM");
         wait_for("the end of bygone", || {
             self.child.try_wait().expect("a child")
         })
@@ -311,9 +379,88 @@ impl Bygone {
 
 impl Drop for Bygone {
     fn drop(&mut self) {
-        // It may have ended already.
-        _ = self.child.kill();
-        _ = self.child.wait();
+        self.kill();
+    }
+}
+
+fn launch(
+    folder: &Path,
+    [ingest, api]: [&str; 2],
+    environment: &[(String, String)],
+    args: &[String],
+) -> Child {
+    let mut log = std::fs::File::options();
+    let log = log.create(true).append(true).open(folder.join("log"));
+    let mut command = plain(BYGONE);
+    command
+        .args(["serve", "--ingest-listen", ingest, "--api-listen", api])
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .args(args)
+        .env("BYGONE_SINK_FLUSH_WAIT_MS", "20")
+        .envs(environment.iter().map(|(key, value)| (key, value)));
+    command.stdout(Stdio::null()).stderr(log.expect("a log"));
+    command.spawn().expect("bygone starts")
+}
+
+fn address_of(base: &str) -> &str {
+    let (_, address) = base.split_once("://").expect("a base address");
+    address
+}
+
+/// Tests that load the machine run one after the other, as long as they hold this.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills a process at once, if it is still there.
+pub fn kill_at_once(pid: u32) {
+    let pid = Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid");
+    _ = kill_process(pid, Signal::KILL);
+}
+
+/// An address on loopback that nobody listens on. It is outside of the ports that the kernel gives
+/// to outgoing connections, so that it stays free while nobody listens there.
+pub fn free_address() -> SocketAddr {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(37);
+    let free = (0..10_000).find_map(|_| {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + (begin.wrapping_add(count) % 10_000) as u16;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        std::net::TcpListener::bind(address).ok()?;
+        Some(address)
+    });
+    free.expect("a free port")
+}
+
+/// A number from the environment: how large this run of a test is.
+pub fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} {text:?} is no number")),
+        Err(_) => default,
+    }
+}
+
+/// Numbers that look random and are the same in every run (splitmix64).
+#[derive(Clone)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 to `end`, exclusive.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
     }
 }
 
