@@ -294,12 +294,18 @@ impl Door {
 async fn open_store(config: &Config) -> anyhow::Result<(Arc<Store>, Option<Engine>)> {
     if config.clickhouse.url.is_some() {
         let store = Store::open(&config.clickhouse)?;
-        schema::check(&store).await?;
-        info!(
-            "clickhouse is at {}, database {}",
-            store.url(),
-            store.database()
-        );
+        match schema::check(&store).await {
+            Ok(()) => info!(
+                "clickhouse is at {}, database {}",
+                store.url(),
+                store.database()
+            ),
+            // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
+            Err(schema::Error::Store(away)) if away.is_away() => {
+                warn!("{away}: events are taken and wait in the spool");
+            }
+            Err(error) => bail!(error),
+        }
         return Ok((Arc::new(store), None));
     }
     let engine = Engine::start(Options {

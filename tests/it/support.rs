@@ -320,16 +320,19 @@ impl Bygone {
 
     /// All rows of a `get ... -o ndjson`.
     pub fn rows(&self, args: &[&str]) -> Vec<Value> {
+        self.try_rows(args)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or what the program said instead.
+    pub fn try_rows(&self, args: &[&str]) -> Result<Vec<Value>, String> {
         let output = self.get(&[args, &["-o", "ndjson"]].concat());
-        assert!(
-            matches!(output.status.code(), Some(0 | 1)),
-            "{}",
-            stderr(&output)
-        );
-        stdout(&output)
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"))
-            .collect()
+        if !matches!(output.status.code(), Some(0 | 1)) {
+            return Err(stderr(&output));
+        }
+        let lines = stdout(&output);
+        let rows = lines.lines().map(serde_json::from_str);
+        Ok(rows.map(|row| row.expect("JSON")).collect())
     }
 
     /// Waits until ClickHouse has confirmed everything that was acknowledged.
