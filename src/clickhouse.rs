@@ -289,7 +289,12 @@ impl Store {
         self.within(ANSWER_SECONDS_MAX, answer).await
     }
 
-    async fn within<T>(
+    /// The same with another limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn within<T>(
         &self,
         seconds_max: u64,
         answer: impl Future<Output = driver::error::Result<T>>,

@@ -23,7 +23,7 @@ use crate::engine::{Engine, Options};
 use crate::http::listener;
 use crate::pipeline::Pipeline;
 use crate::spool::Spool;
-use crate::{access, http, schema, sink, source, telemetry, tls};
+use crate::{access, http, schema, settle, sink, source, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -54,6 +54,7 @@ pub struct Service {
     stop_sink: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
+    settle: JoinHandle<()>,
     _announced: Announced,
 }
 
@@ -87,6 +88,8 @@ impl Service {
             config.data_dir.join("set-aside"),
             stop_sink.clone(),
         );
+        let settling = settle::run(store.clone(), config.settle.clone(), stop_sink.clone());
+        let settle = tokio::spawn(settling);
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         let letters = dead_letters::folder(&config.data_dir);
@@ -118,6 +121,7 @@ impl Service {
             stop_sink,
             listeners,
             sink,
+            settle,
             _announced: announced,
         })
     }
@@ -156,6 +160,7 @@ impl Service {
         }
         self.stop_sink.cancel();
         _ = self.sink.await;
+        _ = self.settle.await;
         self.spool.close().await;
         if let Some(engine) = self.engine {
             engine.stop().await;

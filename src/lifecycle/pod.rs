@@ -19,6 +19,9 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
     let ips = object.status.0.as_ref().map(pod_ips).unwrap_or_default();
     let spec = object.spec.0.as_ref();
     let status = object.status.0.as_ref();
+    let phase = status.map_or("", |status| &*status.phase);
+    let restarts = status.map(container::restarts).unwrap_or_default();
+    let created = created(occasion);
     let identity = Fact {
         namespace: first_of(&metadata.namespace, &event.object_ref.namespace),
         version: metadata.resource_version.parse().unwrap_or(0),
@@ -31,11 +34,18 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
         service_account: spec.map_or("", |spec| &spec.service_account_name),
         owner: workload::of(metadata),
         labels: Some(&labels),
-        phase: status.map_or("", |status| &status.phase),
+        phase,
         pod_ips: &ips,
+        restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
-        created_by: created(occasion).then(|| occasion.accounts()),
+        created_by: created.then(|| occasion.accounts()),
+        create_seen_at: if created { occasion.at } else { 0 },
         pod_started_at: seconds(status.and_then(|status| status.start_time)),
+        terminal_at: if matches!(phase, "Succeeded" | "Failed") {
+            occasion.at
+        } else {
+            0
+        },
         delete_asked: asked(occasion, metadata),
         removed_at: if removed(occasion, metadata) {
             occasion.at

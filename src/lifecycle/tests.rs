@@ -18,6 +18,13 @@ fn check(event: &Value, expected: Expect) {
     expected.assert_eq(&lines);
 }
 
+fn pairs(restarts: &[(&str, u32)]) -> String {
+    let pairs = restarts
+        .iter()
+        .map(|(name, times)| format!("{name}:{times}"));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
 /// What a fact says, without what every fact of its event says.
 fn line(fact: &Fact) -> String {
     let mut said = vec![format!("{}/{}", fact.namespace, fact.pod)];
@@ -49,21 +56,18 @@ fn line(fact: &Fact) -> String {
             .map_or(String::new(), |labels| format!("{labels:?}")),
     );
     say("phase", fact.phase.to_owned());
-    say(
-        "ips",
-        fact.pod_ips
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(","),
-    );
+    let ips: Vec<String> = fact.pod_ips.iter().map(ToString::to_string).collect();
+    say("ips", ips.join(","));
+    say("restarts", pairs(fact.restarts));
     say("created", fact.created_at.to_string());
     say(
         "by",
         fact.created_by
             .map_or(String::new(), |by| format!("{by:?}")),
     );
+    say("seen", fact.create_seen_at.to_string());
     say("scheduled", fact.scheduled_at.to_string());
+    say("terminal", fact.terminal_at.to_string());
     say(
         "asked",
         fact.delete_asked
@@ -139,14 +143,14 @@ fn a_create_tells_who_made_it() {
     check(
         &create,
         expect![[r#"
-        n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "")
-    "#]],
+            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "") seen=60000002
+        "#]],
     );
     // generateName: neither name nor uid in objectRef.
     check(
         &changed(create.clone(), "/objectRef/name", Value::Null),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "")
+            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "") seen=60000002
         "#]],
     );
     let mut impersonated = create.clone();
@@ -154,15 +158,15 @@ fn a_create_tells_who_made_it() {
     check(
         &impersonated,
         expect![[r#"
-        n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "bob")
-    "#]],
+            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "bob") seen=60000002
+        "#]],
     );
     // Server-side apply.
     let applied = changed(create, "/verb", json!("patch"));
     check(
         &changed(applied, "/responseStatus/code", json!(201)),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "")
+            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "") seen=60000002
         "#]],
     );
 }
@@ -341,7 +345,7 @@ fn a_restart() {
     check(
         &status(json!({"waiting": {}}), terminated(&a), &a, 1),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[]
+            n/web version=7 node=node-1 labels=[] restarts=main:1
             App main aa00 #1 version=7 runtime=containerd image=i
             App main aa00 #1 version=7 runtime=containerd started=10 ended=20 137 9 OOMKilled
         "#]],
@@ -354,7 +358,7 @@ fn a_restart() {
             2,
         ),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[]
+            n/web version=7 node=node-1 labels=[] restarts=main:2
             App main bb00 #2 version=7 runtime=containerd image=i started=30
             App main aa00 #1 version=7 runtime=containerd started=10 ended=20 137 9 OOMKilled
         "#]],
@@ -369,9 +373,9 @@ fn a_restart() {
     check(
         &status(terminated(&a), json!({}), &a, 0),
         expect![[r#"
-        n/web version=7 node=node-1 labels=[]
-        App main aa00 #0 version=7 runtime=containerd image=i started=10 ended=20 137 9 OOMKilled
-    "#]],
+            n/web version=7 node=node-1 labels=[] restarts=main:0
+            App main aa00 #0 version=7 runtime=containerd image=i started=10 ended=20 137 9 OOMKilled
+        "#]],
     );
     // The kubelet knows no more of it.
     let unknown = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": null, "finishedAt": null}});
@@ -384,9 +388,9 @@ fn a_restart() {
     check(
         &status(unknown, json!({}), &a, 0),
         expect![[r#"
-        n/web version=7 node=node-1 labels=[]
-        App main aa00 #0 version=7 runtime=containerd image=i
-    "#]],
+            n/web version=7 node=node-1 labels=[] restarts=main:0
+            App main aa00 #0 version=7 runtime=containerd image=i
+        "#]],
     );
     check(
         &status(
@@ -421,12 +425,12 @@ fn kinds_of_containers_and_of_ids() {
     check(
         &event,
         expect![[r#"
-        n/web version=7 node=node-1 labels=[]
-        Init init a100 #0 version=7 runtime=containerd started=10
-        Sidecar side a200 #0 version=7 runtime=containerd started=10
-        App main a300 #0 version=7 runtime=containerd started=10
-        Ephemeral debug 9534not-hex #0 version=7 runtime=odd started=10
-    "#]],
+            n/web version=7 node=node-1 labels=[] restarts=init:0,side:0,main:0,debug:0
+            Init init a100 #0 version=7 runtime=containerd started=10
+            Sidecar side a200 #0 version=7 runtime=containerd started=10
+            App main a300 #0 version=7 runtime=containerd started=10
+            Ephemeral debug 9534not-hex #0 version=7 runtime=odd started=10
+        "#]],
     );
 }
 

@@ -346,6 +346,17 @@ impl Bygone {
         });
     }
 
+    /// Settles all that was heard until now, as if it were an hour later.
+    pub fn settle(&self) {
+        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        let mut command = plain(BYGONE);
+        command
+            .args(["settle", "--until", &until.to_string()])
+            .envs(self.environment.iter().map(|(key, value)| (key, value)));
+        let output = run(&mut command);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+
     /// What `/metrics` says now.
     pub fn metrics(&self) -> String {
         block_on(async {

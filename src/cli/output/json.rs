@@ -1,4 +1,5 @@
-//! One JSON document, indented for eyes: `{"items": [...], "more": ..., "cursor": ...}`.
+//! One JSON document, indented for eyes: `{"items": [...], "more": ..., "cursor": ...,
+//! "pending": ...}`.
 //!
 //! The document is written row by row. Broken off, it is not JSON, so nobody takes it for the whole.
 
@@ -40,7 +41,8 @@ impl<R: Row> Form<R> for Json<'_> {
         let cursor = serde_json::to_string(&end.more)?;
         write!(
             self.out,
-            "{before},\n  \"more\": {more},\n  \"cursor\": {cursor}\n}}\n"
+            "{before},\n  \"more\": {more},\n  \"cursor\": {cursor},\n  \"pending\": {}\n}}\n",
+            end.pending
         )?;
         self.out.flush()
     }

@@ -163,6 +163,7 @@ fn print<R: Row>(format: Format, look: Look, rows: &[R], end: &End) -> String {
 fn check<R: Row>(format: Format, rows: &[R], more: Option<&str>, expected: Expect) {
     let end = End {
         more: more.map(str::to_owned),
+        pending: 2,
     };
     expected.assert_eq(&print(format, look("UTC"), rows, &end));
 }
@@ -373,7 +374,8 @@ fn one_json_document() {
                 }
               ],
               "more": true,
-              "cursor": "1.\"2\""
+              "cursor": "1.\"2\"",
+              "pending": 2
             }
         "#]],
     );
@@ -447,6 +449,7 @@ fn one_yaml_document() {
               unknown: []
             more: true
             cursor: "1:2:3"
+            pending: 2
         "#]],
     );
     check(
@@ -454,37 +457,38 @@ fn one_yaml_document() {
         &pods()[..1],
         None,
         expect![[r#"
-        items:
-        - cluster: prod
-          namespace: shop
-          workload_kind: Deployment
-          workload: web
-          pod: web-5d9c7b8f4-x2x7p
-          pod_uid: 00000000-0000-0000-0000-000000001234
-          node: node-a
-          pod_ips:
-          - "10.0.0.7"
-          labels:
-            app: web
-            tier: ""
-          service_account: default
-          created_at: "2026-11-23T06:15:00.123456Z"
-          created_by: system:serviceaccount:kube-system:replicaset-controller
-          scheduled_at: "2026-11-23T06:15:00Z"
-          started_at: "2026-11-23T06:15:05Z"
-          delete_asked_at: "2026-11-23T08:00:00.500000Z"
-          delete_asked_by: alice
-          removed_at: "2026-11-23T08:28:30.750000Z"
-          phase: Running
-          ended_by: null
-          ended_why: null
-          ended_cause: null
-          containers: 3
-          restarts: 2
-          unknown: []
-        more: false
-        cursor: null
-    "#]],
+            items:
+            - cluster: prod
+              namespace: shop
+              workload_kind: Deployment
+              workload: web
+              pod: web-5d9c7b8f4-x2x7p
+              pod_uid: 00000000-0000-0000-0000-000000001234
+              node: node-a
+              pod_ips:
+              - "10.0.0.7"
+              labels:
+                app: web
+                tier: ""
+              service_account: default
+              created_at: "2026-11-23T06:15:00.123456Z"
+              created_by: system:serviceaccount:kube-system:replicaset-controller
+              scheduled_at: "2026-11-23T06:15:00Z"
+              started_at: "2026-11-23T06:15:05Z"
+              delete_asked_at: "2026-11-23T08:00:00.500000Z"
+              delete_asked_by: alice
+              removed_at: "2026-11-23T08:28:30.750000Z"
+              phase: Running
+              ended_by: null
+              ended_why: null
+              ended_cause: null
+              containers: 3
+              restarts: 2
+              unknown: []
+            more: false
+            cursor: null
+            pending: 2
+        "#]],
     );
 }
 
@@ -567,22 +571,24 @@ fn empty_answers() {
         &[],
         None,
         expect![[r#"
-        {
-          "items": [],
-          "more": false,
-          "cursor": null
-        }
-    "#]],
+            {
+              "items": [],
+              "more": false,
+              "cursor": null,
+              "pending": 2
+            }
+        "#]],
     );
     check::<Pod>(
         Format::Yaml,
         &[],
         None,
         expect![[r#"
-        items: []
-        more: false
-        cursor: null
-    "#]],
+            items: []
+            more: false
+            cursor: null
+            pending: 2
+        "#]],
     );
 }
 
@@ -592,6 +598,7 @@ fn documents_come_back() {
     let rows = vec![killed(), bare()];
     let end = End {
         more: some("1.\"2\": 3"),
+        pending: 2,
     };
     let json = print(Format::Json, look("UTC"), &rows, &end);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
