@@ -8,7 +8,7 @@
 -- receiver's. A settling (see 002_history.sql) moves what has ended out of the slots that have passed, and carries the
 -- rest into the next slot. So the table holds what is open, and the facts of the last minutes.
 --
--- What may change in the life of a pod merges as a tuple that begins with as_of: the newest state wins, whenever it
+-- What may change in the life of a pod merges as one tuple that begins with as_of: the newest state wins, whenever it
 -- arrives. as_of is the resourceVersion of the object it was read from plus 2^63; where the object had none, the time of
 -- the event in microseconds, which is less than any of these.
 --
@@ -48,29 +48,28 @@ CREATE TABLE IF NOT EXISTS facts
     node              SimpleAggregateFunction(max, LowCardinality(String)),
     host_network      SimpleAggregateFunction(max, UInt8),
     service_account   SimpleAggregateFunction(max, LowCardinality(String)),
-    owner             SimpleAggregateFunction(max, Tuple(as_of UInt64, kind String, name String, workload_kind String, workload String, inferred UInt8))
-                      COMMENT 'the controlling owner, and the workload above it; inferred: the workload was told from the owner''s name',
-    labels            SimpleAggregateFunction(max, Tuple(as_of UInt64, pairs Array(Tuple(key String, value String)))),
-    phase             SimpleAggregateFunction(max, Tuple(as_of UInt64, phase String)),
+    metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), owner_kind String, owner String, workload_kind String, workload String, inferred UInt8))
+                      COMMENT 'labels, the controlling owner, and the workload above it; inferred: the workload was told from the owner''s name',
+    phase             SimpleAggregateFunction(max, Enum8('' = 0, 'Unknown' = 1, 'Pending' = 2, 'Running' = 3, 'Succeeded' = 4, 'Failed' = 5)) COMMENT 'the furthest that it came',
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, UInt64))
-                      COMMENT 'every address it had, with its first sight: 16 times the microseconds of the event, plus the place in status.podIPs',
+                      COMMENT 'every address it had, with its first sight: 16 times the milliseconds of the event, plus the place in status.podIPs',
     restarts          SimpleAggregateFunction(maxMap, Map(String, UInt32)) COMMENT 'for each container that started, how often it was started again',
     created_at        SimpleAggregateFunction(max, DateTime('UTC')),
     created_by        SimpleAggregateFunction(max, Tuple(user String, acting_as String)) COMMENT 'acting_as: the impersonated account',
-    create_seen_at    SimpleAggregateFunction(max, DateTime64(6, 'UTC')) COMMENT 'when the API server had created it',
-    scheduled_at      SimpleAggregateFunction(max, DateTime64(6, 'UTC')),
+    scheduled_at      SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
     pod_started_at    SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'when a kubelet took the pod up',
-    terminal_at       SimpleAggregateFunction(min, DateTime64(6, 'UTC')) DEFAULT toDateTime64('2200-01-01 00:00:00', 6, 'UTC')
+    terminal_at       SimpleAggregateFunction(min, DateTime64(3, 'UTC')) DEFAULT toDateTime64('2200-01-01 00:00:00', 3, 'UTC')
                       COMMENT 'the first event that told of phase Succeeded or Failed',
-    delete_asked      SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), user String, acting_as String))
-                      DEFAULT (toDateTime64('2200-01-01 00:00:00', 6, 'UTC'), '', '') COMMENT 'the first request to delete it',
-    removed_at        SimpleAggregateFunction(max, DateTime64(6, 'UTC')) COMMENT 'when the API server let go of the object',
+    delete_asked      SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String))
+                      DEFAULT (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') COMMENT 'the first request to delete it',
+    removed_at        SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'when the API server let go of the object',
 
     -- The container instance, in rows with a container.
     kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)),
     runtime           SimpleAggregateFunction(max, LowCardinality(String)),
     container_id_text SimpleAggregateFunction(max, String) COMMENT 'the container ID where it is not 64 hex digits',
-    image             SimpleAggregateFunction(max, Tuple(image_id String, image String)),
+    image             SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'as the node resolved it',
+    image_id          SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'with the digest',
     restart           SimpleAggregateFunction(max, UInt32),
     started_at        SimpleAggregateFunction(max, DateTime('UTC')),
     ended             SimpleAggregateFunction(max, Tuple(seen UInt8, finished_at DateTime('UTC'), exit_code Int32, signal Int32, reason String))

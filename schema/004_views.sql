@@ -129,7 +129,7 @@ CREATE VIEW IF NOT EXISTS pods_with_ip AS
             SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(mapKeys(pod_ips), toIPv6({ip:String}))))
 @lives_end@) AS l
 WHERE l.container = '' AND l.life_pod != '' AND l.host_network = 0
-    AND fromUnixTimestamp64Micro(toInt64(intDiv(l.pod_ips[toIPv6({ip:String})], 16)), 'UTC') < {until:DateTime64(6, 'UTC')}
+    AND fromUnixTimestamp64Milli(toInt64(intDiv(l.pod_ips[toIPv6({ip:String})], 16)), 'UTC') < {until:DateTime64(6, 'UTC')}
     AND mapContains(l.pod_ips, toIPv6({ip:String}))
     AND least(l.over_at, l.terminal_at) > {since:DateTime64(6, 'UTC')}
 SETTINGS min_table_rows_to_use_projection_index = 0;

@@ -20,18 +20,21 @@ toDateTime64(0, 6, 'UTC')
 -- @fact_rows
 SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
     heard_at, timely, late, first_seen, last_seen, not_after, settled_from, settled_until,
-    pod, toString(node) AS node, host_network, toString(service_account) AS service_account, owner, labels, phase, pod_ips, restarts,
-    created_at, created_by, create_seen_at, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at,
-    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, image, restart, started_at, ended
+    pod, toString(node) AS node, host_network, toString(service_account) AS service_account, metadata, toInt8(phase) AS phase, pod_ips, restarts,
+    created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at,
+    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart, started_at, ended
 FROM facts
 
 -- @pod_rows
 SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS container_id,
     toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
     filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until,
-    pod, toString(node) AS node, host_network, toString(service_account) AS service_account, owner, labels, phase, pod_ips, restarts,
-    created_at, created_by, create_seen_at, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at,
-    toInt8(0) AS kind, '' AS runtime, '' AS container_id_text, ('', '') AS image, 0 AS restart, toDateTime(0, 'UTC') AS started_at,
+    pod, toString(node) AS node, host_network, toString(service_account) AS service_account,
+    (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(phase) AS phase, pod_ips, restarts,
+    if(created = -2147483648, toDateTime(0, 'UTC'), filed_from + created) AS created_at, created_by, if(scheduled_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(scheduled_ms)) AS scheduled_at,
+    if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS pod_started_at, if(terminal_ms = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(terminal_ms)) AS terminal_at,
+    (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
+    toInt8(0) AS kind, '' AS runtime, '' AS container_id_text, '' AS image, '' AS image_id, 0 AS restart, toDateTime(0, 'UTC') AS started_at,
     (0, toDateTime(0, 'UTC'), toInt32(0), toInt32(0), '') AS ended
 FROM pod_history
 
@@ -39,18 +42,19 @@ FROM pod_history
 SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
     toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
     filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until,
-    pod, toString(node) AS node, host_network, '' AS service_account, (owner.as_of, '', '', owner.workload_kind, owner.workload, owner.inferred) AS owner,
-    labels, (toUInt64(0), '') AS phase, pod_ips, CAST(map(), 'Map(String, UInt32)') AS restarts,
-    pod_created_at AS created_at, ('', '') AS created_by, @none@ AS create_seen_at, @none@ AS scheduled_at, toDateTime(0, 'UTC') AS pod_started_at,
-    @never@ AS terminal_at, (@never@, '', '') AS delete_asked, pod_removed_at AS removed_at,
-    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, image, restart, started_at, ended
+    pod, toString(node) AS node, host_network, '' AS service_account,
+    (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(0) AS phase, pod_ips, CAST(map(), 'Map(String, UInt32)') AS restarts,
+    if(pod_created = -2147483648, toDateTime(0, 'UTC'), filed_from + pod_created) AS created_at, ('', '') AS created_by, toDateTime64(0, 3, 'UTC') AS scheduled_at, toDateTime(0, 'UTC') AS pod_started_at,
+    toDateTime64('2200-01-01 00:00:00', 3, 'UTC') AS terminal_at, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') AS delete_asked, if(pod_removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(pod_removed_ms)) AS removed_at,
+    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart,
+    if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS started_at, (ended.1, if(ended.2 = -2147483648, toDateTime(0, 'UTC'), filed_from + ended.2), ended.3, ended.4, ended.5) AS ended
 FROM container_history
 
 -- @lives_from
 SELECT
     *,
     -- Of the pod: what its removal says; where that is not known, what others prove.
-    if(life_removed_at != @none@, life_removed_at, least(life_not_after, replaced_at)) AS pod_end,
+    if(life_removed_at != @none@, toDateTime64(life_removed_at, 6, 'UTC'), least(life_not_after, replaced_at)) AS pod_end,
     -- Kubernetes keeps ends of containers in whole seconds: it may have lived until that second was over.
     multiIf(container = '', pod_end,
             ended.2 != toDateTime(0, 'UTC'), toDateTime64(ended.2, 6, 'UTC') + toIntervalSecond(1),
@@ -62,7 +66,7 @@ FROM
     SELECT
         *,
         -- A name belongs to one pod at a time: the creation of another one proves that this one was gone.
-        min(if(container = '' AND life_pod != '' AND created_at != toDateTime(0, 'UTC'), if(create_seen_at != @none@, create_seen_at, toDateTime64(created_at, 6, 'UTC')), @never@))
+        min(if(container = '' AND life_pod != '' AND created_at != toDateTime(0, 'UTC'), toDateTime64(created_at, 6, 'UTC') + toIntervalSecond(1), @never@))
             OVER (PARTITION BY cluster, namespace, life_pod ORDER BY life_second ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_at_,
         if(replaced_at_ = @none@, @never@, replaced_at_) AS replaced_at
     FROM
@@ -74,8 +78,7 @@ FROM
             max(node) OVER life AS life_node,
             max(host_network) OVER life AS life_host_network,
             -- Late facts alone, not yet joined with history, give way to what history says.
-            max(if(timely, owner, (toUInt64(0), owner.2, owner.3, owner.4, owner.5, owner.6))) OVER life AS life_owner,
-            max(if(timely, labels, (toUInt64(0), labels.2))) OVER life AS life_labels,
+            max(if(timely, metadata, (toUInt64(0), metadata.2, metadata.3, metadata.4, metadata.5, metadata.6, metadata.7))) OVER life AS life_metadata,
             minMap(pod_ips) OVER life AS life_ips,
             max(created_at) OVER life AS life_created_at,
             max(removed_at) OVER life AS life_removed_at,
@@ -94,10 +97,10 @@ FROM
                 max(r.heard_at) AS heard_at, max(r.timely) AS timely, max(r.late) AS late, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen,
                 min(r.not_after) AS not_after, min(r.settled_from) AS settled_from, max(r.settled_until) AS settled_until,
                 max(r.pod) AS pod, max(r.node) AS node, max(r.host_network) AS host_network, max(r.service_account) AS service_account,
-                max(r.owner) AS owner, max(r.labels) AS labels, max(r.phase) AS phase, minMap(r.pod_ips) AS pod_ips, maxMap(r.restarts) AS restarts,
-                max(r.created_at) AS created_at, max(r.created_by) AS created_by, max(r.create_seen_at) AS create_seen_at, max(r.scheduled_at) AS scheduled_at,
+                max(r.metadata) AS metadata, max(r.phase) AS phase, minMap(r.pod_ips) AS pod_ips, maxMap(r.restarts) AS restarts,
+                max(r.created_at) AS created_at, max(r.created_by) AS created_by, max(r.scheduled_at) AS scheduled_at,
                 max(r.pod_started_at) AS pod_started_at, min(r.terminal_at) AS terminal_at, min(r.delete_asked) AS delete_asked, max(r.removed_at) AS removed_at,
-                max(r.kind) AS kind, max(r.runtime) AS runtime, max(r.container_id_text) AS container_id_text, max(r.image) AS image, max(r.restart) AS restart,
+                max(r.kind) AS kind, max(r.runtime) AS runtime, max(r.container_id_text) AS container_id_text, max(r.image) AS image, max(r.image_id) AS image_id, max(r.restart) AS restart,
                 max(r.started_at) AS started_at, max(r.ended) AS ended
             FROM
             (
@@ -112,41 +115,41 @@ FROM
 
 -- @containers
 SELECT
-    l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_owner.4, '') AS workload_kind, nullIf(l.life_owner.5, '') AS workload,
+    l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_metadata.5, '') AS workload_kind, nullIf(l.life_metadata.6, '') AS workload,
     l.life_pod AS pod, l.pod_uid AS pod_uid, l.container AS container, ['', 'app', 'init', 'sidecar', 'ephemeral'][l.kind + 1] AS kind,
     if(l.container_id_text = '', lower(hex(l.container_id)), l.container_id_text) AS container_id, nullIf(l.runtime, '') AS runtime,
-    nullIf(l.image.2, '') AS image, nullIf(l.image.1, '') AS image_id, nullIf(l.life_node, '') AS node,
+    nullIf(l.image, '') AS image, nullIf(l.image_id, '') AS image_id, nullIf(l.life_node, '') AS node,
     arrayMap(ip -> if(startsWith(toString(ip), '::ffff:'), substring(toString(ip), 8), toString(ip)), arraySort((ip, sight) -> sight, mapKeys(l.life_ips), mapValues(l.life_ips))) AS pod_ips,
     l.restart AS restart,
     nullIf(toDateTime64(l.started_at, 6, 'UTC'), @none@) AS started_at,
     multiIf(l.ended.2 != toDateTime(0, 'UTC'), toDateTime64(l.ended.2, 6, 'UTC'), l.known_end != @never@, l.known_end, NULL) AS ended_at,
     l.ended.2 != toDateTime(0, 'UTC') AS end_seen,
     if(l.ended.1, l.ended.3, NULL) AS exit_code, if(l.ended.4 != 0, l.ended.4, NULL) AS signal, nullIf(l.ended.5, '') AS reason,
-    nullIf(toDateTime64(l.life_created_at, 6, 'UTC'), @none@) AS pod_created_at, nullIf(l.life_removed_at, @none@) AS pod_removed_at,
+    nullIf(toDateTime64(l.life_created_at, 6, 'UTC'), @none@) AS pod_created_at, nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS pod_removed_at,
     CAST(NULL, 'Nullable(String)') AS ended_by, CAST(NULL, 'Nullable(String)') AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
     arrayConcat(
-        if(l.life_owner.6, ['workload inferred'], []),
+        if(l.life_metadata.7, ['workload inferred'], []),
         if(l.ended.2 = toDateTime(0, 'UTC') AND (l.ended.1 OR l.known_end != @never@ OR l.pending), ['end not confirmed'], [])) AS unknown,
-    CAST(l.life_labels.2, 'Map(String, String)') AS labels, toBool(l.life_host_network) AS host_network,
+    CAST(l.life_metadata.2, 'Map(String, String)') AS labels, toBool(l.life_host_network) AS host_network,
     l.began_at AS began_at, nullIf(l.over_at, @never@) AS over_at, toBool(l.pending) AS pending
 FROM
 
 -- @pods
 SELECT
-    l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_owner.4, '') AS workload_kind, nullIf(l.life_owner.5, '') AS workload,
+    l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_metadata.5, '') AS workload_kind, nullIf(l.life_metadata.6, '') AS workload,
     l.pod AS pod, l.pod_uid AS pod_uid, nullIf(l.node, '') AS node,
     arrayMap(ip -> if(startsWith(toString(ip), '::ffff:'), substring(toString(ip), 8), toString(ip)), arraySort((ip, sight) -> sight, mapKeys(l.life_ips), mapValues(l.life_ips))) AS pod_ips,
-    CAST(l.life_labels.2, 'Map(String, String)') AS labels, nullIf(l.service_account, '') AS service_account,
+    CAST(l.life_metadata.2, 'Map(String, String)') AS labels, nullIf(l.service_account, '') AS service_account,
     nullIf(toDateTime64(l.created_at, 6, 'UTC'), @none@) AS created_at,
     nullIf(if(l.created_by.2 = '', l.created_by.1, concat(l.created_by.1, ' as ', l.created_by.2)), '') AS created_by,
-    nullIf(l.scheduled_at, @none@) AS scheduled_at, nullIf(toDateTime64(l.pod_started_at, 6, 'UTC'), @none@) AS started_at,
-    nullIf(l.delete_asked.1, @never@) AS delete_asked_at,
+    nullIf(toDateTime64(l.scheduled_at, 6, 'UTC'), @none@) AS scheduled_at, nullIf(toDateTime64(l.pod_started_at, 6, 'UTC'), @none@) AS started_at,
+    nullIf(toDateTime64(l.delete_asked.1, 6, 'UTC'), @never@) AS delete_asked_at,
     nullIf(if(l.delete_asked.3 = '', l.delete_asked.2, concat(l.delete_asked.2, ' as ', l.delete_asked.3)), '') AS delete_asked_by,
-    nullIf(l.life_removed_at, @none@) AS removed_at, nullIf(l.phase.2, '') AS phase,
+    nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS removed_at, nullIf(['', 'Unknown', 'Pending', 'Running', 'Succeeded', 'Failed'][l.phase + 1], '') AS phase,
     CAST(NULL, 'Nullable(String)') AS ended_by, CAST(NULL, 'Nullable(String)') AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
     toUInt64(arraySum(mapValues(l.restarts)) + length(l.restarts)) AS containers, toUInt64(arraySum(mapValues(l.restarts))) AS restarts,
     arrayConcat(
-        if(l.life_owner.6, ['workload inferred'], []),
+        if(l.life_metadata.7, ['workload inferred'], []),
         if(l.life_removed_at = @none@ AND l.known_end != @never@, ['removal unseen'], []),
         if(l.pending, ['end not confirmed'], [])) AS unknown,
     toBool(l.host_network) AS host_network,

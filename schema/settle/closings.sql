@@ -6,11 +6,11 @@ SELECT cluster, namespace, pod_uid, replaced_at, toDateTime(0, 'UTC'), 0, 0, @ne
 FROM
 (
     SELECT cluster, namespace, pod_uid, open,
-        min(if(created_at = toDateTime(0, 'UTC'), @never@, if(create_seen_at != @none@, create_seen_at, toDateTime64(created_at, 6, 'UTC'))))
+        min(if(created_at = toDateTime(0, 'UTC'), @never@, toDateTime64(created_at, 6, 'UTC') + toIntervalSecond(1)))
             OVER (PARTITION BY cluster, namespace, pod ORDER BY second ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_at
     FROM
     (
-        SELECT cluster, namespace, pod_uid, max(f.pod) AS pod, max(f.created_at) AS created_at, max(f.create_seen_at) AS create_seen_at,
+        SELECT cluster, namespace, pod_uid, max(f.pod) AS pod, max(f.created_at) AS created_at,
             max(f.removed_at) = @none@ AND min(f.not_after) = @never@ AS open,
             toUnixTimestamp(if(created_at != toDateTime(0, 'UTC'), created_at, toDateTime(min(f.first_seen)))) AS second
         FROM facts AS f
@@ -18,9 +18,9 @@ FROM
         GROUP BY cluster, namespace, pod_uid
         HAVING pod != ''
         UNION ALL
-        SELECT cluster, namespace, pod_uid, pod, created_at, create_seen_at, 0, toUnixTimestamp(created_at)
+        SELECT cluster, namespace, pod_uid, pod, filed_from + created AS created_at, 0, toUnixTimestamp(created_at)
         FROM pod_history
-        WHERE created_at != toDateTime(0, 'UTC')
+        WHERE created != -2147483648
             AND (cluster, namespace) IN (SELECT cluster, namespace FROM facts WHERE @slots_read@ AND container = '' AND late)
             AND pod IN (SELECT pod FROM facts WHERE @slots_read@ AND container = '' AND late GROUP BY pod_uid, pod HAVING max(removed_at) = @none@)
     )

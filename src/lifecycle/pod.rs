@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Occasion, Tell, Unreadable, container, parse_uid, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
-use crate::rows::{Fact, microseconds, seconds};
+use crate::rows::{Fact, Phase, microseconds, seconds};
 
 /// Tells the facts about the pod and its container instances.
 pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(), Unreadable> {
@@ -19,9 +19,8 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
     let ips = object.status.0.as_ref().map(pod_ips).unwrap_or_default();
     let spec = object.spec.0.as_ref();
     let status = object.status.0.as_ref();
-    let phase = status.map_or("", |status| &*status.phase);
+    let phase = status.map_or(Phase::None, |status| Phase::parse(&status.phase));
     let restarts = status.map(container::restarts).unwrap_or_default();
-    let created = created(occasion);
     let identity = Fact {
         namespace: first_of(&metadata.namespace, &event.object_ref.namespace),
         version: metadata.resource_version.parse().unwrap_or(0),
@@ -38,14 +37,9 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
         pod_ips: &ips,
         restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
-        created_by: created.then(|| occasion.accounts()),
-        create_seen_at: if created { occasion.at } else { 0 },
+        created_by: created(occasion).then(|| occasion.accounts()),
         pod_started_at: seconds(status.and_then(|status| status.start_time)),
-        terminal_at: if matches!(phase, "Succeeded" | "Failed") {
-            occasion.at
-        } else {
-            0
-        },
+        terminal_at: if phase.is_terminal() { occasion.at } else { 0 },
         delete_asked: asked(occasion, metadata),
         removed_at: if removed(occasion, metadata) {
             occasion.at

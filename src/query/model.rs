@@ -124,7 +124,7 @@ impl Life for Pod {
 }
 
 /// An instant with the precision that is known: whole seconds from inside of Kubernetes objects,
-/// microseconds from audit events. Its text is RFC 3339 in UTC.
+/// milliseconds from audit events. Its text is RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time {
     pub instant: Timestamp,
@@ -136,7 +136,7 @@ impl fmt::Display for Time {
         if self.whole_seconds {
             write!(f, "{:.0}", self.instant)
         } else {
-            write!(f, "{:.6}", self.instant)
+            write!(f, "{:.3}", self.instant)
         }
     }
 }
