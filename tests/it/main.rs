@@ -21,6 +21,8 @@ mod engine;
 mod get;
 /// How senders under load reach the webhook: TLS and a token.
 mod guard;
+/// Everything hostile at once, beside good senders.
+mod hostile;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.
 mod identity;
 /// bygone and its engine are killed at random instants.
