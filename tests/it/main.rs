@@ -31,6 +31,8 @@ mod kill;
 mod listener;
 /// Senders as an API server is one, with a ledger of what was acknowledged.
 mod load;
+/// What the fuzz targets check, over mutations of their seeds.
+mod mutated;
 /// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
 mod outage;
 /// A proxy before ClickHouse that cuts connections.
