@@ -34,6 +34,7 @@ pub fn check(text: &[u8]) {
     let printed = print(&config);
     let again = load(printed.as_bytes()).expect("what was printed can be read");
     assert_eq!(print(&again), printed);
+    assert_eq!(format!("{again:?}"), format!("{config:?}"));
 }
 
 fn load(text: &[u8]) -> Option<Config> {

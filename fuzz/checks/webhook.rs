@@ -110,13 +110,16 @@ fn items(body: &[u8]) -> Option<Vec<&str>> {
     if !value.is_object() {
         return Some(vec![whole]);
     }
+    // One document over lines of which one begins like another: if it is no list it can't be told from
+    // lines of which one was cut, and those are taken one by one.
+    let one = || (!whole.contains("\n{")).then(|| vec![whole]);
     let members: Members = serde_json::from_str(whole).ok()?;
     let lists: Vec<_> = members.0.iter().filter(|(key, _)| key == "items").collect();
     match (&lists[..], &value["items"]) {
-        ([], _) => Some(vec![whole]),
+        ([], _) => one(),
         ([_], Value::Null) => Some(Vec::new()),
         ([(_, list)], Value::Array(_)) => Some(texts(serde_json::from_str(list.get()).ok()?)),
-        ([_], _) => Some(vec![whole]),
+        ([_], _) => one(),
         _ => None,
     }
 }
