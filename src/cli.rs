@@ -10,6 +10,7 @@ mod demo;
 mod engine;
 mod get;
 mod output;
+mod process;
 mod running;
 mod schema;
 mod serve;

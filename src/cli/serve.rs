@@ -7,6 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
+use super::process;
 use super::service::Service;
 use super::{Common, block_on};
 
@@ -44,6 +45,7 @@ impl Serve {
             .collect();
         let config = self.common.load(flags)?;
         block_on(&config, async {
+            process::prepare();
             let service = Service::start(&config).await?;
             info!("ready");
             stopped().await?;

@@ -6,6 +6,9 @@ use super::{Occasion, Tell, Unreadable, container, parse_uid, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
 use crate::rows::{Fact, Phase, microseconds, seconds};
 
+/// A namespace is a DNS label, of 63 bytes at most; it stands in the row of each container.
+const NAMESPACE_BYTES_MAX: usize = 253;
+
 /// Tells the facts about the pod and its container instances.
 pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(), Unreadable> {
     let Some(metadata) = &object.metadata else {
@@ -15,6 +18,10 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
         return Err(Unreadable("a pod without a uid"));
     }
     let event = occasion.event;
+    let namespace = first_of(&metadata.namespace, &event.object_ref.namespace);
+    if namespace.len() > NAMESPACE_BYTES_MAX {
+        return Err(Unreadable("the namespace of a pod is too long"));
+    }
     let labels = sorted(metadata);
     let ips = object.status.0.as_ref().map(pod_ips).unwrap_or_default();
     let spec = object.spec.0.as_ref();
@@ -22,7 +29,7 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
     let phase = status.map_or(Phase::None, |status| Phase::parse(&status.phase));
     let restarts = status.map(container::restarts).unwrap_or_default();
     let identity = Fact {
-        namespace: first_of(&metadata.namespace, &event.object_ref.namespace),
+        namespace,
         version: metadata.resource_version.parse().unwrap_or(0),
         ..occasion.fact(parse_uid(&metadata.uid)?)
     };

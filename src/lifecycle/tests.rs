@@ -517,4 +517,14 @@ fn what_can_not_be_told_is_named() {
             unreadable: a pod without a uid
         "#]],
     );
+    check(
+        &event(
+            "patch",
+            "",
+            pod(json!({"namespace": "n".repeat(254)}), json!({})),
+        ),
+        expect![[r#"
+            unreadable: the namespace of a pod is too long
+        "#]],
+    );
 }

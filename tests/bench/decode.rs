@@ -100,10 +100,11 @@ fn compare(name: &str, bodies: &[Vec<u8>]) {
 
 fn facts(body: &[u8]) -> rows::Facts {
     let mut facts = rows::Facts::default();
-    for event in &envelope::open(body).events {
-        lifecycle::facts("bench", event, &mut |fact| facts.push(fact))
+    envelope::read(body, &mut |event| {
+        lifecycle::facts("bench", &event, &mut |fact| facts.push(fact))
             .expect("a recording is readable");
-    }
+        Ok(())
+    });
     facts
 }
 

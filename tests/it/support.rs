@@ -519,6 +519,11 @@ pub fn on_shared(database: &str, args: &[&str]) -> Command {
 
 /// Asks the shared engine for text.
 pub fn sql(database: &str, statement: &str) -> String {
+    String::from_utf8(bytes(database, statement)).expect("text")
+}
+
+/// Asks the shared engine for anything.
+pub fn bytes(database: &str, statement: &str) -> Vec<u8> {
     let shared = shared();
     let password = std::fs::read_to_string(&shared.password_file).expect("a password");
     block_on(post_sql(
@@ -536,7 +541,7 @@ async fn post_sql(
     user: &str,
     password: &str,
     statement: &str,
-) -> String {
+) -> Vec<u8> {
     let request = client()
         .post(url)
         .query(&[("database", database), ("async_insert", "0")])
@@ -549,8 +554,8 @@ async fn post_sql(
     while let Some(chunk) = response.chunk().await.expect("a body") {
         text.extend_from_slice(&chunk);
     }
-    let text = String::from_utf8(text).expect("text");
-    assert!(status.is_success(), "{statement}: {text}");
+    let said = String::from_utf8_lossy(&text);
+    assert!(status.is_success(), "{statement}: {said}");
     text
 }
 
