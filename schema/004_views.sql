@@ -122,7 +122,7 @@ CREATE VIEW IF NOT EXISTS pods_with_ip AS
 @pods@ (@lives_from@
     @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND first_ip = toIPv6({ip:String})
     UNION ALL
-    @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(if(length(pod_ips) > 1, mapKeys(pod_ips), []), toIPv6({ip:String}))
+    @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(if(length(h.pod_ips) > 1, mapKeys(h.pod_ips), []), toIPv6({ip:String}))
     UNION ALL
     @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod) IN (
         SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod_uid) IN (

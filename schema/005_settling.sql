@@ -19,8 +19,8 @@ SELECT l.*,
 FROM (@lives_from@
     @fact_rows@ WHERE @slots_read@ AND pod_uid >= {first:UUID} AND (pod_uid < {next:UUID} OR {next:UUID} = toUUID('ffffffff-ffff-ffff-ffff-ffffffffffff'))
     UNION ALL
-    @pod_rows@ WHERE (uid_head, pod_uid) IN (@late_uids@)
+    @pod_rows@ WHERE @of_late_pods@
     UNION ALL
-    @container_rows@ WHERE (uid_head, pod_uid) IN (@late_uids@)
+    @container_rows@ WHERE @of_late_pods@
 @lives_end@) AS l
 SETTINGS min_table_rows_to_use_projection_index = 0

@@ -37,7 +37,7 @@ SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS co
     (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
     toInt8(0) AS kind, '' AS runtime, '' AS container_id_text, '' AS image, '' AS image_id, 0 AS restart, toDateTime(0, 'UTC') AS started_at,
     (0, toDateTime(0, 'UTC'), toInt32(0), toInt32(0), '') AS ended
-FROM pod_history
+FROM pod_history AS h
 
 -- @container_rows
 SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
@@ -124,7 +124,7 @@ SELECT
     l.restart AS restart,
     nullIf(toDateTime64(l.started_at, 6, 'UTC'), @none@) AS started_at,
     multiIf(l.ended.2 != toDateTime(0, 'UTC'), toDateTime64(l.ended.2, 6, 'UTC'), l.known_end != @never@, l.known_end, NULL) AS ended_at,
-    l.ended.2 != toDateTime(0, 'UTC') AS end_seen,
+    toBool(l.ended.2 != toDateTime(0, 'UTC')) AS end_seen,
     if(l.ended.1, l.ended.3, NULL) AS exit_code, if(l.ended.4 != 0, l.ended.4, NULL) AS signal, nullIf(l.ended.5, '') AS reason,
     nullIf(toDateTime64(l.life_created_at, 6, 'UTC'), @none@) AS pod_created_at, nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS pod_removed_at,
     CAST(NULL, 'Nullable(String)') AS ended_by, CAST(NULL, 'Nullable(String)') AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
@@ -181,6 +181,10 @@ l.began_at < {until:DateTime64(6, 'UTC')} AND l.over_at > {since:DateTime64(6, '
 -- @slots_read
 slot >= (SELECT max(slot) FROM checkpoints WHERE slot < {until:DateTime('UTC')}) AND slot < {until:DateTime('UTC')}
 
--- @late_uids
-SELECT toUInt32(bitShiftRight(toUInt128(pod_uid), 96)), pod_uid FROM facts
+-- @late_rows
+FROM facts
         WHERE @slots_read@ AND pod_uid >= {first:UUID} AND (pod_uid < {next:UUID} OR {next:UUID} = toUUID('ffffffff-ffff-ffff-ffff-ffffffffffff')) AND late
+
+-- @of_late_pods
+uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) @late_rows@)
+        AND pod_uid IN (SELECT pod_uid @late_rows@)
