@@ -44,8 +44,8 @@ impl Serve {
             .filter_map(|(key, value)| Some((key, value?)))
             .collect();
         let config = self.common.load(flags)?;
+        process::prepare();
         block_on(&config, async {
-            process::prepare();
             let service = Service::start(&config).await?;
             info!("ready");
             stopped().await?;
