@@ -275,7 +275,7 @@ async fn print_all<L: Life + Row>(
     let ending = rows.ending().await?;
     printer.end(&End {
         more: ending.cursor.clone(),
-        pending: ending.pending,
+        pending: Some(ending.pending),
     })?;
     Ok((count, ending))
 }

@@ -39,10 +39,13 @@ impl<R: Row> Form<R> for Json<'_> {
         };
         let more = end.more.is_some();
         let cursor = serde_json::to_string(&end.more)?;
+        let pending = end
+            .pending
+            .map(|lives| format!(",\n  \"pending\": {lives}"));
+        let pending = pending.unwrap_or_default();
         write!(
             self.out,
-            "{before},\n  \"more\": {more},\n  \"cursor\": {cursor},\n  \"pending\": {}\n}}\n",
-            end.pending
+            "{before},\n  \"more\": {more},\n  \"cursor\": {cursor}{pending}\n}}\n"
         )?;
         self.out.flush()
     }

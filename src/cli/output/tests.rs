@@ -163,7 +163,7 @@ fn print<R: Row>(format: Format, look: Look, rows: &[R], end: &End) -> String {
 fn check<R: Row>(format: Format, rows: &[R], more: Option<&str>, expected: Expect) {
     let end = End {
         more: more.map(str::to_owned),
-        pending: 2,
+        pending: Some(2),
     };
     expected.assert_eq(&print(format, look("UTC"), rows, &end));
 }
@@ -598,7 +598,7 @@ fn documents_come_back() {
     let rows = vec![killed(), bare()];
     let end = End {
         more: some("1.\"2\": 3"),
-        pending: 2,
+        pending: Some(2),
     };
     let json = print(Format::Json, look("UTC"), &rows, &end);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -35,7 +35,8 @@ impl<R: Row> Form<R> for Yaml<'_> {
         struct Tail<'a> {
             more: bool,
             cursor: Option<&'a str>,
-            pending: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pending: Option<u64>,
         }
 
         if self.empty {
