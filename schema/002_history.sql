@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS container_history
     node              SimpleAggregateFunction(max, LowCardinality(String)),
     host_network      SimpleAggregateFunction(max, UInt8),
     metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), workload_kind String, workload String, inferred UInt8)) COMMENT 'as_of: the settling that wrote it',
-    pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, UInt64)),
+    pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in pod_history',
     pod_created       SimpleAggregateFunction(max, Int32) COMMENT 'seconds from filed_from',
     pod_removed_ms    SimpleAggregateFunction(max, Int64) COMMENT 'milliseconds from filed_from',
 

@@ -105,7 +105,7 @@ const KEYS: [&str; 35] = [
     "settle.retention_days",
     "settle.piece_rows_max",
     "settle.memory_bytes_max",
-    "settle.replica_lag_seconds",
+    "settle.changeover_seconds",
     "dead_letters.keep",
     "dead_letters.size_bytes_max",
     "dead_letters.kept_days",

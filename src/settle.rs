@@ -50,9 +50,10 @@ pub struct Config {
     pub piece_rows_max: u64,
     /// What ClickHouse may allocate for one statement, in bytes.
     pub memory_bytes_max: u64,
-    /// Seconds between the end of a settling and the moment from which readers rely on it: for
-    /// replicated tables longer than a replica may lag.
-    pub replica_lag_seconds: u32,
+    /// Seconds between the end of a settling and the moment from which readers rely on it. Longer than
+    /// a question takes to begin: it looks at history and at the checkpoint at different instants. For
+    /// replicated tables longer than a replica may lag, too.
+    pub changeover_seconds: u32,
 }
 
 impl Default for Config {
@@ -62,7 +63,7 @@ impl Default for Config {
             retention_days: 400,
             piece_rows_max: 200_000,
             memory_bytes_max: 768 << 20,
-            replica_lag_seconds: 0,
+            changeover_seconds: 10,
         }
     }
 }

@@ -17,6 +17,9 @@ toDateTime64(0, 6, 'UTC')
 -- @bounds
 [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
 
+-- @sights
+CAST(mapApply((ip, sight) -> (ip, toUInt64(greatest(0, sight + toInt64(toUnixTimestamp(filed_from)) * 16000))), pod_ips), 'Map(IPv6, UInt64)') AS pod_ips
+
 -- @fact_rows
 SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
     heard_at, timely, late, first_seen, last_seen, not_after, settled_from, settled_until,
@@ -31,7 +34,7 @@ SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS co
     filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until,
     pod, toString(node) AS node, host_network, toString(service_account) AS service_account,
     (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(phase) AS phase,
-    CAST(mapApply((ip, sight) -> (ip, toUInt64(greatest(0, sight + toInt64(toUnixTimestamp(filed_from)) * 16000))), pod_ips), 'Map(IPv6, UInt64)') AS pod_ips, restarts,
+    @sights@, restarts,
     if(created = -2147483648, toDateTime(0, 'UTC'), filed_from + created) AS created_at, created_by, if(scheduled_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(scheduled_ms)) AS scheduled_at,
     if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS pod_started_at, if(terminal_ms = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(terminal_ms)) AS terminal_at,
     (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
@@ -44,7 +47,8 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
     toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
     filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until,
     pod, toString(node) AS node, host_network, '' AS service_account,
-    (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(0) AS phase, pod_ips, CAST(map(), 'Map(String, UInt32)') AS restarts,
+    (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(0) AS phase,
+    @sights@, CAST(map(), 'Map(String, UInt32)') AS restarts,
     if(pod_created = -2147483648, toDateTime(0, 'UTC'), filed_from + pod_created) AS created_at, ('', '') AS created_by, toDateTime64(0, 3, 'UTC') AS scheduled_at, toDateTime(0, 'UTC') AS pod_started_at,
     toDateTime64('2200-01-01 00:00:00', 3, 'UTC') AS terminal_at, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') AS delete_asked, if(pod_removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(pod_removed_ms)) AS removed_at,
     toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart,

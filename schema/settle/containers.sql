@@ -8,8 +8,7 @@ SELECT s.cluster, s.namespace, s.class, s.filed_from, s.pod_uid, s.container, s.
     s.life_pod, s.life_node, s.life_host_network,
     -- as_of is the settling: a later one knows better.
     (toUInt64(toUnixTimestamp({until:DateTime('UTC')})), s.life_metadata.2, s.life_metadata.5, s.life_metadata.6, s.life_metadata.7),
-    -- The order of sight is what is left of it here.
-    mapFromArrays(arraySort((ip, sight) -> sight, mapKeys(s.life_ips), mapValues(s.life_ips)), arrayMap(place -> toUInt64(place), range(length(s.life_ips)))),
+    mapApply((ip, sight) -> (ip, toInt64(sight) - toInt64(toUnixTimestamp(s.filed_from)) * 16000), s.life_ips),
     toInt32(if(s.life_created_at = toDateTime(0, 'UTC'), -2147483648, toInt64(toUnixTimestamp(s.life_created_at)) - toUnixTimestamp(s.filed_from))),
     if(s.life_removed_at = @none@, toInt64(-9223372036854775808), toUnixTimestamp64Milli(s.life_removed_at) - toInt64(toUnixTimestamp(s.filed_from)) * 1000)
 FROM {scratch:Identifier} AS s

@@ -174,7 +174,7 @@ impl Statements<'_> {
             ("until", datetime(until)),
             ("slots", list(slots)),
             ("blocks", list(blocks)),
-            ("delay", self.config.replica_lag_seconds.to_string()),
+            ("delay", self.config.changeover_seconds.to_string()),
             ("settled", outcome.settled.to_string()),
             ("carried", outcome.carried.to_string()),
             ("forgotten", outcome.forgotten.to_string()),

@@ -352,6 +352,7 @@ impl Bygone {
         let mut command = plain(BYGONE);
         command
             .args(["settle", "--until", &until.to_string()])
+            .env("BYGONE_SETTLE_CHANGEOVER_SECONDS", "0")
             .envs(self.environment.iter().map(|(key, value)| (key, value)));
         let output = run(&mut command);
         assert!(output.status.success(), "{}", stderr(&output));
