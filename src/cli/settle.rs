@@ -18,13 +18,28 @@ pub struct Settle {
     /// Settle what was heard before, whatever the clock says: for tests
     #[arg(long, value_name = "TIME", hide = true, conflicts_with = "now")]
     until: Option<Timestamp>,
+    /// How long lives are kept after they ended, in days; 0d keeps all [default: 400d]
+    #[arg(long, value_name = "DAYS", value_parser = retention_days)]
+    retention: Option<String>,
     #[command(flatten)]
     common: Common,
 }
 
+/// Reads `400d`. Returns the number of days, as the configuration has it.
+pub(super) fn retention_days(text: &str) -> Result<String, String> {
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<u32>().ok());
+    match days {
+        Some(days) => Ok(days.to_string()),
+        None => Err("write it in days, like 400d".to_owned()),
+    }
+}
+
 impl Settle {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.common.load(Vec::new())?;
+        let flags = self.retention.map(|days| ("settle.retention_days", days));
+        let config = self.common.load(flags.into_iter().collect())?;
         let until = match (self.until, self.now) {
             (Some(at), _) => Until::At(at),
             (None, true) => Until::Now,
