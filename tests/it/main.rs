@@ -9,6 +9,8 @@
 mod bad_input;
 /// No secret of the recordings is in any byte that was written.
 mod canaries;
+/// Every order, lateness and settling ends in the oracle's answers.
+mod confluence;
 /// `bygone dead-letters`: list, show, replay; and their table.
 mod dead_letters;
 /// The borrowed structs agree with k8s-openapi's `Pod`.
@@ -29,10 +31,14 @@ mod identity;
 mod kill;
 /// The listener by itself: TLS, limits, slow and hostile clients, stopping.
 mod listener;
+/// Pods' lives, made up from a seed, and the facts about them.
+mod lives;
 /// Senders as an API server is one, with a ledger of what was acknowledged.
 mod load;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
+/// The answers by brute force.
+mod oracle;
 /// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
 mod outage;
 /// A proxy before ClickHouse that cuts connections.

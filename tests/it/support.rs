@@ -536,6 +536,23 @@ pub fn bytes(database: &str, statement: &str) -> Vec<u8> {
     ))
 }
 
+/// Inserts rows by a statement that names their format.
+pub fn insert(database: &str, statement: &str, rows: Vec<u8>) {
+    let shared = shared();
+    let password = std::fs::read_to_string(&shared.password_file).expect("a password");
+    let request = client()
+        .post(&shared.url)
+        .query(&[
+            ("database", database),
+            ("async_insert", "0"),
+            ("query", statement),
+        ])
+        .header("X-ClickHouse-User", &shared.user)
+        .header("X-ClickHouse-Key", password)
+        .body(rows);
+    block_on(answer(request, statement));
+}
+
 async fn post_sql(
     url: &str,
     database: &str,
@@ -549,6 +566,10 @@ async fn post_sql(
         .header("X-ClickHouse-User", user)
         .header("X-ClickHouse-Key", password)
         .body(statement.to_owned());
+    answer(request, statement).await
+}
+
+async fn answer(request: reqwest::RequestBuilder, statement: &str) -> Vec<u8> {
     let mut response = request.send().await.expect("an answer");
     let status = response.status();
     let mut text = Vec::new();
