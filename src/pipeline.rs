@@ -1,8 +1,9 @@
 //! The pipeline: a delivery's way through envelope and lifecycle into the spool.
 //!
-//! In: a [`Delivery`] of any source. Out: a [`Receipt`], after its facts are on disk, synced. What
-//! could not be read becomes a dead letter, is counted, and logged by kind and place, never by
-//! content; it does not hold up the rest.
+//! In: a [`Delivery`] of any source, or several together. Out: a [`Receipt`] for each, after their
+//! facts are on disk, synced, and [`Stored`] for who must know when ClickHouse has them. What could
+//! not be read becomes a dead letter, is counted, and logged by kind and place, never by content; it
+//! does not hold up the rest.
 //!
 //! Never here: which source it is.
 
@@ -16,20 +17,24 @@ use crate::dead_letters::{DeadLetters, Letter};
 use crate::envelope::{self, Reason, Rejected};
 use crate::lifecycle;
 use crate::rows::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, Table};
-use crate::spool::{AppendError, Batch, Format, Part, Shape, Spool};
+use crate::spool::{self, AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
 
-/// The most lines that one delivery may write to the log about its unreadable parts.
+/// The most lines that deliveries that were taken together may write to the log about their
+/// unreadable parts.
 const REJECTED_LOGGED_MAX: usize = 3;
 
 /// A delivery's rows go to the spool in pieces of about so many bytes, well below its largest frame.
 const PIECE_BYTES: usize = 8 << 20;
 
+/// Unreadable parts that become dead letters together.
+const LETTERS_MAX: usize = 10_000;
+
 /// Bytes that arrived, already decompressed.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The cluster that its events are of.
-    pub cluster: String,
+    /// The cluster that its events are of. Where nobody tells it, nothing of it can be taken.
+    pub cluster: Option<String>,
     /// The source, and its position there.
     pub origin: String,
     pub received_at: Timestamp,
@@ -42,6 +47,33 @@ pub struct Receipt {
     pub events: usize,
     pub rejected: usize,
     pub rows: usize,
+    /// Why the first of the rejected parts was.
+    pub reason: Option<&'static str>,
+}
+
+/// Deliveries that are on disk, synced.
+#[derive(Debug)]
+pub struct Taken {
+    /// One for each delivery.
+    pub receipts: Vec<Receipt>,
+    pub stored: Stored,
+}
+
+/// Waits for ClickHouse's confirm of what was taken together.
+#[derive(Debug)]
+pub struct Stored(Vec<spool::Stored>);
+
+impl Stored {
+    /// Returns whether ClickHouse has all of it. If not, some of it was damaged in the spool, or the
+    /// spool was closed before.
+    pub async fn wait(self) -> bool {
+        for stored in self.0 {
+            if stored.wait().await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
 }
 
 /// Why a delivery was not taken; it may be sent again.
@@ -85,25 +117,44 @@ impl Pipeline {
         delivery: Delivery,
         memory: impl Send + 'static,
     ) -> Result<Receipt, NotTaken> {
+        let taken = self.take(Arc::new([delivery]), memory).await?;
+        Ok(taken.receipts[0])
+    }
+
+    /// The same for several at once, which then share the way to the disk.
+    ///
+    /// # Errors
+    ///
+    /// When not all are on disk; some may be. All of them may be sent again.
+    pub async fn take(
+        &self,
+        deliveries: Arc<[Delivery]>,
+        memory: impl Send + 'static,
+    ) -> Result<Taken, NotTaken> {
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let dead_letters = self.dead_letters.clone();
         let decode = move || {
-            let decoded = decode(&delivery, &dead_letters);
-            drop((delivery, memory));
-            decoded
+            let mut decoded = Decoded::default();
+            for delivery in &*deliveries {
+                decoded.add(delivery);
+            }
+            let letters = decoded.bury(&deliveries, &dead_letters);
+            drop((deliveries, memory));
+            (decoded, letters)
         };
         let decoded = tokio::task::spawn_blocking(decode).await;
-        let (pieces, letters, receipt) = decoded.map_err(|_| NotTaken::Failed)?;
-        if !letters.is_empty() {
-            self.spool
-                .append(batch_of_letters(letters))
-                .await
-                .map_err(not_taken)?;
+        let (decoded, letters) = decoded.map_err(|_| NotTaken::Failed)?;
+        let letters = letters.into_iter().map(batch_of_letters);
+        let pieces = decoded.pieces.into_iter().map(batch);
+        let mut stored = Vec::new();
+        for batch in letters.chain(pieces) {
+            let receipt = self.spool.append(batch).await.map_err(not_taken)?;
+            stored.push(receipt.stored);
         }
-        for piece in pieces {
-            self.spool.append(batch(piece)).await.map_err(not_taken)?;
-        }
-        Ok(receipt)
+        Ok(Taken {
+            receipts: decoded.receipts,
+            stored: Stored(stored),
+        })
     }
 }
 
@@ -154,64 +205,100 @@ fn not_taken(failure: AppendError) -> NotTaken {
     }
 }
 
-fn decode(
-    delivery: &Delivery,
-    dead_letters: &DeadLetters,
-) -> (Vec<Facts>, DeadLetterRows, Receipt) {
-    let Delivery { cluster, body, .. } = delivery;
-    let opened = envelope::open(body);
-    let mut pieces = vec![Facts::default()];
-    let mut rejected = opened.rejected;
-    for event in &opened.events {
-        let outcome = lifecycle::facts(cluster, event, &mut |fact| push(&mut pieces, fact));
-        if let Err(reason) = outcome {
-            warn!(cluster, "event rejected: {}", reason.0);
-            let at = envelope::item_of(body, event);
-            rejected.push(Rejected {
-                at,
-                reason: Reason::Unreadable,
-            });
-        }
-    }
-    log_rejected(cluster, body.len(), &rejected);
-    metrics::counter!(telemetry::PIPELINE_EVENTS).increment(opened.events.len() as u64);
-    pieces.retain(|piece| !piece.is_empty());
-    let receipt = Receipt {
-        events: opened.events.len(),
-        rejected: rejected.len(),
-        rows: pieces.iter().map(Facts::rows).sum(),
-    };
-    (pieces, bury(delivery, &rejected, dead_letters), receipt)
+/// What is in deliveries that are taken together.
+#[derive(Default)]
+struct Decoded {
+    pieces: Vec<Facts>,
+    receipts: Vec<Receipt>,
+    /// Which delivery of them, and what of it.
+    rejected: Vec<(usize, Rejected)>,
 }
 
-/// Keeps what could not be read, and makes the rows that tell of it.
-fn bury(delivery: &Delivery, rejected: &[Rejected], dead_letters: &DeadLetters) -> DeadLetterRows {
-    let Delivery {
-        cluster,
-        origin,
-        received_at,
-        body,
-    } = delivery;
-    let letter = |Rejected { at, reason }: &Rejected| Letter {
-        cluster,
-        origin,
-        position: at.clone(),
-        reason: reason.as_str(),
-        received_at: *received_at,
-        bytes: &body[at.clone()],
+impl Decoded {
+    fn add(&mut self, delivery: &Delivery) {
+        let Delivery { cluster, body, .. } = delivery;
+        let (events, mut rejected) = match cluster {
+            Some(_) => {
+                let opened = envelope::open(body);
+                (opened.events, opened.rejected)
+            }
+            None => (Vec::new(), vec![without_cluster(body)]),
+        };
+        let cluster = cluster.as_deref().unwrap_or_default();
+        let mut rows = 0;
+        for event in &events {
+            let outcome = lifecycle::facts(cluster, event, &mut |fact| {
+                push(&mut self.pieces, fact);
+                rows += 1;
+            });
+            if let Err(reason) = outcome {
+                warn!(cluster, "event rejected: {}", reason.0);
+                let at = envelope::item_of(body, event);
+                rejected.push(Rejected {
+                    at,
+                    reason: Reason::Unreadable,
+                });
+            }
+        }
+        metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events.len() as u64);
+        let place = self.receipts.len();
+        self.receipts.push(Receipt {
+            events: events.len(),
+            rejected: rejected.len(),
+            rows,
+            reason: rejected.first().map(|part| part.reason.as_str()),
+        });
+        self.rejected
+            .extend(rejected.into_iter().map(|part| (place, part)));
+    }
+
+    /// Keeps what could not be read, and makes the rows that tell of it.
+    fn bury(&self, deliveries: &[Delivery], dead_letters: &DeadLetters) -> Vec<DeadLetterRows> {
+        log_rejected(deliveries, &self.rejected);
+        let pieces = self.rejected.chunks(LETTERS_MAX);
+        pieces
+            .map(|piece| bury(deliveries, piece, dead_letters))
+            .collect()
+    }
+}
+
+fn without_cluster(body: &Bytes) -> Rejected {
+    Rejected {
+        at: 0..body.len(),
+        reason: Reason::NoCluster,
+    }
+}
+
+fn bury(
+    deliveries: &[Delivery],
+    rejected: &[(usize, Rejected)],
+    dead_letters: &DeadLetters,
+) -> DeadLetterRows {
+    let of = |place: usize| {
+        let delivery = &deliveries[place];
+        (delivery, delivery.cluster.as_deref().unwrap_or_default())
+    };
+    let letter = |(place, part): &(usize, Rejected)| {
+        let (delivery, cluster) = of(*place);
+        Letter {
+            cluster,
+            origin: &delivery.origin,
+            position: part.at.clone(),
+            reason: part.reason.as_str(),
+            received_at: delivery.received_at,
+            bytes: &delivery.body[part.at.clone()],
+        }
     };
     let letters: Vec<Letter> = rejected.iter().map(letter).collect();
     let mut rows = DeadLetterRows::default();
-    if letters.is_empty() {
-        return rows;
-    }
-    for kept in dead_letters.put(&letters) {
+    for ((place, _), kept) in rejected.iter().zip(dead_letters.put(&letters)) {
+        let (delivery, cluster) = of(*place);
         rows.push(&DeadLetterRow {
             cluster,
             id: kept.id.as_u128(),
-            origin,
+            origin: &delivery.origin,
             reason: kept.reason,
-            received_at: received_at.as_microsecond(),
+            received_at: delivery.received_at.as_microsecond(),
             position_from: kept.position.start,
             bytes: kept.bytes,
             sha256: kept.sha256.0,
@@ -219,6 +306,26 @@ fn bury(delivery: &Delivery, rejected: &[Rejected], dead_letters: &DeadLetters) 
         });
     }
     rows
+}
+
+fn log_rejected(deliveries: &[Delivery], rejected: &[(usize, Rejected)]) {
+    for (place, Rejected { at, reason }) in rejected.iter().take(REJECTED_LOGGED_MAX) {
+        let delivery = &deliveries[*place];
+        let cluster = delivery.cluster.as_deref().unwrap_or_default();
+        let (origin, body_bytes) = (&*delivery.origin, delivery.body.len());
+        let (from, bytes) = (at.start, at.len());
+        warn!(
+            cluster,
+            origin, body_bytes, "rejected {bytes} bytes at {from}: {reason}"
+        );
+    }
+    let silent = rejected.len().saturating_sub(REJECTED_LOGGED_MAX);
+    if silent > 0 {
+        warn!("rejected {silent} more parts of what came with them");
+    }
+    for (_, Rejected { reason, .. }) in rejected {
+        metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason.as_str()).increment(1);
+    }
 }
 
 fn push(pieces: &mut Vec<Facts>, fact: &Fact) {
@@ -232,28 +339,4 @@ fn push(pieces: &mut Vec<Facts>, fact: &Fact) {
         .last_mut()
         .expect("there is one, or one was pushed")
         .push(fact);
-}
-
-fn log_rejected(cluster: &str, body_bytes: usize, rejected: &[Rejected]) {
-    for Rejected { at, reason } in rejected.iter().take(REJECTED_LOGGED_MAX) {
-        let (from, bytes) = (at.start, at.len());
-        warn!(
-            cluster,
-            body_bytes, "rejected {bytes} bytes at {from}: {reason}"
-        );
-    }
-    let silent = rejected.len().saturating_sub(REJECTED_LOGGED_MAX);
-    if silent > 0 {
-        warn!(
-            cluster,
-            body_bytes, "rejected {silent} more parts of this delivery"
-        );
-    }
-    for Rejected { reason, .. } in rejected {
-        count_rejected(reason.as_str());
-    }
-}
-
-fn count_rejected(reason: &'static str) {
-    metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason).increment(1);
 }

@@ -131,7 +131,7 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
     let delivery = Delivery {
-        cluster: cluster.to_owned(),
+        cluster: Some(cluster.to_owned()),
         origin: "webhook".to_owned(),
         received_at: Timestamp::now(),
         body: body.bytes,
