@@ -14,6 +14,7 @@ mod running;
 mod schema;
 mod serve;
 mod service;
+mod sources;
 mod spool;
 mod when;
 
@@ -68,6 +69,9 @@ enum Command {
     /// Look after what is acknowledged and not yet in ClickHouse
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
+    /// Show where events come from and how far each source is
+    #[command(subcommand)]
+    Sources(sources::Sources),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -140,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::DeadLetters(letters) => letters.run(),
         Command::Spool(spool) => spool.run(),
+        Command::Sources(sources) => sources.run(),
         Command::Config(config) => config.run(),
         Command::Engine(engine) => engine.run(),
     };
