@@ -73,9 +73,7 @@ impl Service {
         let readers = Arc::new(Api::load(&config.access.api)?);
         ingest_door.check(writers.has_identity(), config.access.insecure)?;
         api_door.check(readers.has_identity(), config.access.insecure)?;
-        if config.kafka.is_on() {
-            source::kafka::check(&config.kafka).await?;
-        }
+        source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (store, engine) = open_store(config).await?;
         let (spool, reader) = Spool::open(
@@ -100,10 +98,7 @@ impl Service {
         tokio::spawn(prune(letters.clone(), stop.clone()));
         let pipeline = Pipeline::new(spool.clone(), letters);
         let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
-        let kafka = match config.kafka.is_on() {
-            true => Some(Kafka::start(&config.kafka, pipeline)?),
-            false => None,
-        };
+        let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = app(store, spool.clone(), statuses, metrics);

@@ -51,12 +51,16 @@ use member::Member;
 #[error("{0}")]
 pub struct Error(String);
 
-/// Asks the brokers once whether they know us and the topics. Waits for them some seconds.
+/// Asks the brokers once, if there is a Kafka source, whether they know us and the topics. Waits for
+/// them some seconds.
 ///
 /// # Errors
 ///
 /// When the configuration makes no sense, no broker answers or lets us in, or a topic is missing.
 pub async fn check(config: &Config) -> Result<(), Error> {
+    if !config.is_on() {
+        return Ok(());
+    }
     let config = config.clone();
     let asked = tokio::task::spawn_blocking(move || connect::check(&config)).await;
     asked.unwrap_or_else(|_| Err(Error("kafka: the check has panicked".to_owned())))
@@ -70,12 +74,15 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Joins the group.
+    /// Joins the group, if there is a Kafka source.
     ///
     /// # Errors
     ///
     /// When the configuration makes no sense.
-    pub fn start(config: &Config, pipeline: Pipeline) -> Result<Kafka, Error> {
+    pub fn start(config: &Config, pipeline: Pipeline) -> Result<Option<Kafka>, Error> {
+        if !config.is_on() {
+            return Ok(None);
+        }
         let client = config.member()?;
         let dead = match &config.dead_letter_topic {
             None => None,
@@ -88,11 +95,11 @@ impl Kafka {
             move || run::run(&client, &member, &stop)
         });
         tokio::spawn(watch::keep(member.clone(), stop.clone()));
-        Ok(Kafka {
+        Ok(Some(Kafka {
             member,
             stop,
             thread,
-        })
+        }))
     }
 
     /// The handle for who wants to know how it is.

@@ -23,7 +23,7 @@ const RECONNECT_MS_MAX: u64 = 5_000;
 const COORDINATOR_MS: u64 = 5_000;
 
 /// Names that only bygone sets, and those that would switch off the verification of certificates.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "bootstrap.servers",
     "group.id",
     "enable.auto.commit",
@@ -33,6 +33,7 @@ const OURS: [&str; 9] = [
     "enable.ssl.certificate.verification",
     "ssl.endpoint.identification.algorithm",
     "sasl.password",
+    "topic.blacklist",
 ];
 
 /// The Kafka source. Without brokers there is none.
@@ -232,7 +233,7 @@ fn slip(key: &str, cause: impl fmt::Display) -> Error {
 
 impl Config {
     /// Whether there is a Kafka source.
-    pub fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         !self.brokers.is_empty()
     }
 
@@ -286,6 +287,11 @@ impl Config {
             if client.get(key).is_none() {
                 client.set(key, value);
             }
+        }
+        if let Some(topic) = &self.dead_letter_topic {
+            // A pattern must not find it: what can't be read would go round for ever.
+            let itself = format!("^{}$", topic.replace('.', "\\."));
+            client.set("topic.blacklist", itself);
         }
         if let Some(name) = &self.group_instance_id {
             client.set("group.instance.id", name);
@@ -353,6 +359,10 @@ impl Config {
                 None => Ok(()),
             };
         };
+        if mechanism == Mechanism::Plain && !self.tls {
+            let cause = "PLAIN sends the password as it is: it needs kafka.tls = true";
+            return Err(slip("sasl_mechanism", cause));
+        }
         let user = self.sasl_user.as_deref().unwrap_or_default();
         if user.is_empty() {
             return Err(slip("sasl_user", "kafka.sasl_mechanism needs it"));

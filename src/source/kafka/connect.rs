@@ -14,7 +14,7 @@ use super::config::{Config, Mechanism};
 use super::{Error, context};
 
 /// How long brokers may take to answer for the first time.
-const CONTACT_WAIT: Duration = Duration::from_secs(15);
+const CONTACT_WAIT: Duration = Duration::from_secs(10);
 
 /// How long one try of it may take.
 const TRY_WAIT: Duration = Duration::from_secs(1);

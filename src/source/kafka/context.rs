@@ -1,4 +1,4 @@
-//! What librdkafka calls: partitions come and go, commits are answered, errors are met.
+//! What librdkafka calls: partitions come and go, errors are met.
 //!
 //! All of it happens inside of a poll, on the thread that polls.
 
@@ -62,28 +62,6 @@ impl ConsumerContext for Context {
         if let Err(error) = outcome {
             warn!("kafka: partitions could not be taken or let go: {error}");
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
-        let mut state = self.0.state();
-        for element in list.elements() {
-            let done = result.is_ok() && element.error().is_ok();
-            if let Offset::Offset(offset) = element.offset() {
-                let place = place(element.topic(), element.partition());
-                state.ledger.committed(&place, offset, done);
-            }
-        }
-        drop(state);
-        count_commit(&result);
-    }
-}
-
-fn count_commit(result: &KafkaResult<()>) {
-    let outcome = if result.is_ok() { "done" } else { "failed" };
-    metrics::counter!(telemetry::KAFKA_COMMITS, "outcome" => outcome).increment(1);
-    if let Err(error) = result {
-        // It comes again with the next one.
-        debug!("kafka: commit: {}", named(error));
     }
 }
 
@@ -157,20 +135,31 @@ impl Context {
             );
         }
         let due = self.0.state().ledger.commit(Some(places));
-        if !due.is_empty() {
-            let result = consumer.commit(&offsets(&due), CommitMode::Sync);
-            let mut state = self.0.state();
-            for (place, offset) in &due {
-                state.ledger.committed(place, *offset, result.is_ok());
-            }
-            drop(state);
-            count_commit(&result);
-        }
+        commit(consumer, &self.0, &due);
         info!(
             "kafka: {} partitions go to others: {}",
             places.len(),
             some(places)
         );
+    }
+}
+
+/// Commits offsets, and notes the broker's answer. Waits for it.
+pub fn commit(consumer: &BaseConsumer<Context>, member: &Member, due: &[(Place, i64)]) {
+    if due.is_empty() {
+        return;
+    }
+    let result = consumer.commit(&offsets(due), CommitMode::Sync);
+    let outcome = if result.is_ok() { "done" } else { "failed" };
+    metrics::counter!(telemetry::KAFKA_COMMITS, "outcome" => outcome).increment(1);
+    let mut state = member.state();
+    for (place, offset) in due {
+        state.ledger.committed(place, *offset, result.is_ok());
+    }
+    drop(state);
+    if let Err(error) = result {
+        // It comes again with the next one.
+        debug!("kafka: commit: {}", named(&error));
     }
 }
 
@@ -206,7 +195,7 @@ pub fn list(places: &[Place], offset: Offset) -> TopicPartitionList {
 }
 
 /// The same with an offset for each.
-pub fn offsets(due: &[(Place, i64)]) -> TopicPartitionList {
+fn offsets(due: &[(Place, i64)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(due.len());
     for (Place { topic, partition }, offset) in due {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))

@@ -21,9 +21,6 @@ const COPY_WAIT: Duration = Duration::from_secs(10);
 const QUEUE_MESSAGES_MAX: u64 = 10_000;
 const QUEUE_KBYTES_MAX: u64 = 16 << 10;
 
-/// Names the reason, and marks what is a copy already.
-pub const REASON: &str = "bygone-reason";
-
 pub struct DeadTopic {
     topic: String,
     producer: FutureProducer,
@@ -59,7 +56,7 @@ impl DeadTopic {
     pub async fn put(&self, record: Poisoned<'_>) {
         let headers = OwnedHeaders::new_with_capacity(2)
             .insert(Header {
-                key: REASON,
+                key: "bygone-reason",
                 value: Some(record.reason),
             })
             .insert(Header {

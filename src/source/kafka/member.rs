@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::config::Config;
 use super::context::Context;
-use super::dead::{DeadTopic, Poisoned, REASON};
+use super::dead::{DeadTopic, Poisoned};
 use super::ledger::{Ledger, Place, Record};
 use super::names::{self, Told};
 use super::trouble::Trouble;
@@ -141,16 +141,14 @@ impl Member {
         // A record without a body is the tombstone of a compacted topic: there is nothing in it.
         if !body.is_empty() {
             let labels = Labels(message);
-            let copy = self.dead.is_some() && labels.header(REASON).is_some();
-            let copy = if copy { ", a copy" } else { "" };
+            let cluster = names::cluster(&self.config, &labels);
             state.gathered.push(Delivery {
-                cluster: names::cluster(&self.config, &labels).map(str::to_owned),
-                origin: format!("kafka {place} offset {offset}{copy}"),
+                cluster: cluster.map(str::to_owned),
+                origin: format!("kafka {place} offset {offset}"),
                 received_at: Timestamp::now(),
                 body: Bytes::copy_from_slice(body),
             });
         }
-        state.trouble.over();
     }
 
     /// Whether nothing more should be taken now.
@@ -231,12 +229,11 @@ impl Member {
         let Some(dead) = &self.dead else { return };
         let unread = taken.receipts.iter().zip(deliveries);
         let poisoned = unread.filter_map(|(receipt, delivery)| {
-            let record = Poisoned {
+            Some(Poisoned {
                 origin: &delivery.origin,
                 reason: receipt.reason?,
                 body: &delivery.body,
-            };
-            (!record.origin.ends_with(", a copy")).then_some(record)
+            })
         });
         futures_util::future::join_all(poisoned.map(|record| dead.put(record))).await;
     }

@@ -4,14 +4,14 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::connect::named;
-use super::context::{Context, offsets};
+use super::context::{self, Context};
 use super::ledger::Place;
 use super::member::Member;
 
@@ -73,14 +73,11 @@ fn serve(
     while outcome.is_ok() && !stop.is_cancelled() {
         outcome = poller.turn();
     }
-    if outcome.is_ok() {
-        poller.leave();
-    }
     end(consumer, member);
     outcome
 }
 
-/// Closes the consumer, after those who still ask it something are done.
+/// Closes the consumer, after those who still ask it something are done. Closing revokes what it has.
 fn end(consumer: Arc<BaseConsumer<Context>>, member: &Arc<Member>) {
     member.set_consumer(Weak::new());
     let deadline = Instant::now() + LEAVE_WAIT;
@@ -91,7 +88,7 @@ fn end(consumer: Arc<BaseConsumer<Context>>, member: &Arc<Member>) {
 }
 
 struct Poller<'a> {
-    consumer: &'a BaseConsumer<Context>,
+    consumer: &'a Arc<BaseConsumer<Context>>,
     member: &'a Arc<Member>,
     tended: Instant,
     blocked_since: Option<Instant>,
@@ -172,42 +169,21 @@ impl Poller<'_> {
         self.commit();
     }
 
+    /// Commits what ClickHouse has, beside the polling: the broker may take its time. One commit
+    /// after the other, so that none overtakes.
     fn commit(&self) {
-        let due = self.member.state().ledger.commit(None);
+        let mut state = self.member.state();
+        if state.ledger.is_committing() {
+            return;
+        }
+        let due = state.ledger.commit(None);
+        drop(state);
         if due.is_empty() {
             return;
         }
-        if self
-            .consumer
-            .commit(&offsets(&due), CommitMode::Async)
-            .is_err()
-        {
-            let mut state = self.member.state();
-            for (place, offset) in &due {
-                state.ledger.committed(place, *offset, false);
-            }
-        }
-    }
-
-    /// Hands over everything, so that the close that follows finds nothing to do.
-    fn leave(&mut self) {
-        self.pause(true);
-        let places: Vec<Place> = {
-            let state = self.member.state();
-            state
-                .ledger
-                .partitions()
-                .map(|(place, _)| place.clone())
-                .collect()
-        };
-        if !self.member.flush(&places) {
-            warn!("kafka: clickhouse has not taken everything: it is read again at the next start");
-        }
-        self.commit();
-        let deadline = Instant::now() + LEAVE_WAIT;
-        while self.member.state().ledger.is_committing() && Instant::now() < deadline {
-            // Nothing is taken any more; polls serve the answer to the commit.
-            _ = self.consumer.poll(POLL_WAIT);
-        }
+        let (consumer, member) = (self.consumer.clone(), self.member.clone());
+        self.member
+            .runtime()
+            .spawn_blocking(move || context::commit(&consumer, &member, &due));
     }
 }
