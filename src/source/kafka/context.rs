@@ -104,11 +104,7 @@ impl Context {
         if !places.is_empty() {
             if lost {
                 // Somebody else may have them already: a commit of ours could turn theirs back.
-                warn!(
-                    "kafka: {} partitions are lost to us: {}",
-                    places.len(),
-                    some(places)
-                );
+                self.tell_lost(places);
             } else {
                 self.hand_over(consumer, places);
             }
@@ -123,6 +119,16 @@ impl Context {
                 consumer.incremental_unassign(&list(places, Offset::Invalid))
             }
             _ => consumer.unassign(),
+        }
+    }
+
+    fn tell_lost(&self, places: &[Place]) {
+        let (count, names) = (places.len(), some(places));
+        if self.0.state().trouble.is_down() {
+            // That no broker answers says it already.
+            debug!("kafka: {count} partitions are lost to us: {names}");
+        } else {
+            warn!("kafka: {count} partitions are lost to us: {names}");
         }
     }
 

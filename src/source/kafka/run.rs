@@ -154,7 +154,10 @@ impl Poller<'_> {
     }
 
     fn tend(&self) {
-        let rewinds = self.member.state().ledger.rewinds();
+        let mut state = self.member.state();
+        state.trouble.tell_down(false);
+        let rewinds = state.ledger.rewinds();
+        drop(state);
         for (place, offset) in rewinds {
             let Place { topic, partition } = &place;
             let back = Offset::Offset(offset);

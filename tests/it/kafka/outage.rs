@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::broker::{Broker, Record, shared};
-use super::members::{Group, partitions};
+use super::members::{Group, partitions, statuses};
 use super::rebalance::Senders;
 use crate::load;
 use crate::proxy::Proxy;
@@ -54,11 +54,12 @@ fn the_broker_is_away_for_a_while() {
     assert!(busy < BUSY_MAX, "{busy:.3} of a core for nothing");
     assert_eq!(lines.len(), 1, "one line, not more");
     assert!(lines[0].contains(told) && lines[0].contains("Connection refused"));
-    assert!(
-        partitions(&member)
-            .iter()
-            .all(|it| it["state"] == "no broker answers")
-    );
+    let told = statuses(&member);
+    let kafka = told.iter().find(|it| it["source"] == "kafka");
+    let kafka = kafka.expect("a source");
+    assert_eq!(kafka["state"], "no broker answers", "{kafka}");
+    let error = kafka["last_error"].as_str().expect("an error");
+    assert!(error.contains("Connection refused"), "{kafka}");
 
     broker.launch();
     broker.answers();
