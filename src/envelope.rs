@@ -1,9 +1,11 @@
 //! The envelope: what a source delivered, unwrapped into audit events.
 //!
-//! In: the bytes of one delivery. Out: the events in it, and a [`Rejected`] for every part that
-//! could not be read. There is no failure: a body that holds nothing readable yields no event and
+//! In: the bytes of one delivery. Out: the events in it, one by one, and a [`Rejected`] for every part
+//! that could not be read. There is no failure: a body that holds nothing readable yields no event and
 //! one `Rejected`. Known forms: an `EventList` (with or without `kind`), an Event, an array of
 //! Events, and documents of these kinds after one another (JSON Lines).
+//!
+//! No more than one event is in memory at a time: small ones take many times their bytes.
 //!
 //! The fast path parses a whole document at once. Where that fails, the slow path finds the
 //! borders of its items by brackets alone and parses each by itself, so that one bad item does not
@@ -16,16 +18,15 @@ mod split;
 use std::fmt;
 use std::ops::Range;
 
-use crate::audit::{Document, Event, NO_TIME, NOT_AN_EVENT};
+use crate::audit::{Document, Event, Events, NO_TIME, NOT_AN_EVENT};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny};
 
 /// What one delivery held, in its order.
 #[derive(Debug, Default)]
 pub struct Opened<'a> {
     pub events: Vec<Event<'a>>,
     pub rejected: Vec<Rejected>,
-    /// Bytes that searches for the end of a value have read in vain.
-    searched: usize,
 }
 
 /// A part of a delivery that could not be read.
@@ -95,21 +96,17 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Where an event that was read from `body` stands in it: its item, or everything where that
-/// can't be told any more.
-pub fn item_of(body: &[u8], event: &Event) -> Range<usize> {
-    // The texts of an event lie in the body that it was read from.
-    let text = &*event.object_ref.resource;
-    let place = (text.as_ptr() as usize).checked_sub(body.as_ptr() as usize);
-    let inside = place.filter(|place| *place < body.len());
-    inside
-        .and_then(|place| split::item_around(body, place))
-        .unwrap_or(0..body.len())
-}
+/// Whoever takes the events of a delivery, in its order. An event may be refused, and is then one of
+/// the parts that were rejected.
+pub type Tell<'t, 'a> = &'t mut dyn FnMut(Event<'a>) -> Result<(), Reason>;
 
-/// Unwraps a delivery.
-pub fn open(body: &[u8]) -> Opened<'_> {
-    let mut opened = Opened::default();
+/// Unwraps a delivery, and tells each event when it is read. Returns what could not be read.
+pub fn read<'a>(body: &'a [u8], tell: Tell<'_, 'a>) -> Vec<Rejected> {
+    let mut reading = Reading {
+        tell,
+        rejected: Vec::new(),
+        searched: 0,
+    };
     let mut at = if body.starts_with(b"\xef\xbb\xbf") {
         3
     } else {
@@ -117,12 +114,22 @@ pub fn open(body: &[u8]) -> Opened<'_> {
     };
     while let Some(start) = split::next_value(body, at) {
         at = match body[start] {
-            b'{' => opened.read_documents(body, start),
-            b'[' => opened.read_array(body, start),
-            _ => opened.reject_line(body, start),
+            b'{' => reading.read_document(body, start),
+            b'[' => reading.read_array(body, start),
+            _ => reading.reject_line(body, start),
         };
     }
-    opened
+    reading.rejected
+}
+
+/// Unwraps a delivery, all at once: for bodies that are known to be small.
+pub fn open(body: &[u8]) -> Opened<'_> {
+    let mut events = Vec::new();
+    let rejected = read(body, &mut |event| {
+        events.push(event);
+        Ok(())
+    });
+    Opened { events, rejected }
 }
 
 /// How many times a body may be read in vain before the rest of it is given up.
@@ -131,7 +138,25 @@ const SEARCHES_MAX: usize = 8;
 /// Parts of one delivery that are told apart; beyond, neighbours become one.
 const REJECTED_MAX: usize = 10_000;
 
-impl<'a> Opened<'a> {
+struct Reading<'a, 't> {
+    tell: Tell<'t, 'a>,
+    rejected: Vec<Rejected>,
+    /// Bytes that searches for the end of a value have read in vain.
+    searched: usize,
+}
+
+/// How far a document was read at once.
+struct Outcome {
+    result: serde_json::Result<()>,
+    /// Behind what was read.
+    end: usize,
+    /// Events that were told.
+    told: usize,
+    /// Those of them that were refused, by their number.
+    refused: Vec<(usize, Reason)>,
+}
+
+impl<'a> Reading<'a, '_> {
     fn reject(&mut self, part: Rejected) {
         if self.rejected.len() < REJECTED_MAX {
             self.rejected.push(part);
@@ -140,22 +165,66 @@ impl<'a> Opened<'a> {
         }
     }
 
-    /// Reads documents until the end or the first that fails, which is salvaged.
-    /// Returns where to go on.
-    fn read_documents(&mut self, body: &'a [u8], start: usize) -> usize {
-        let mut documents = serde_json::Deserializer::from_slice(&body[start..]).into_iter();
-        loop {
-            let at = start + documents.byte_offset();
-            match documents.next() {
-                Some(Ok(Document::Event(event))) => self.events.push(*event),
-                Some(Ok(Document::List(events))) => self.events.extend(events),
-                Some(Err(error)) => return self.salvage_document(body, at, &error),
-                None => return body.len(),
+    /// Reads a document or an array at `start` at once.
+    fn read_at_once(&mut self, body: &'a [u8], start: usize) -> Outcome {
+        let mut told = 0;
+        let mut refused = Vec::new();
+        let mut each = |event| {
+            if let Err(reason) = (self.tell)(event) {
+                refused.push((told, reason));
             }
+            told += 1;
+        };
+        let mut json = serde_json::Deserializer::from_slice(&body[start..]);
+        let result = match body[start] {
+            b'[' => Events(&mut each).deserialize(&mut json),
+            _ => Document(&mut each).deserialize(&mut json),
+        };
+        let end = start + json.into_iter::<IgnoredAny>().byte_offset();
+        Outcome {
+            result,
+            end,
+            told,
+            refused,
         }
     }
 
-    /// Takes what is readable of the document at `start`, which failed with `error`.
+    /// Finds the places of events that were refused: items from `first` on, which all close.
+    fn place(&mut self, body: &[u8], first: usize, refused: &[(usize, Reason)]) {
+        let (mut at, mut number) = (first, 0);
+        for (wanted, reason) in refused {
+            let place = loop {
+                let Some(start) = split::next_value(body, at) else {
+                    break body.len()..body.len();
+                };
+                at = split::end_of(body, start).unwrap_or(body.len());
+                number += 1;
+                if number > *wanted {
+                    break start..at;
+                }
+            };
+            self.reject(Rejected {
+                at: place,
+                reason: *reason,
+            });
+        }
+    }
+
+    /// Reads the document at `start`; if that fails it is salvaged. Returns where to go on.
+    fn read_document(&mut self, body: &'a [u8], start: usize) -> usize {
+        let outcome = self.read_at_once(body, start);
+        if !outcome.refused.is_empty() {
+            let items = split::items_of(body, start);
+            self.place(body, items.unwrap_or(start), &outcome.refused);
+        }
+        match outcome.result {
+            Ok(()) => outcome.end,
+            Err(error) => self.salvage_document(body, start, outcome.told, &error),
+        }
+    }
+
+    /// Takes what is readable of the document at `start`, which failed with `error` behind its first
+    /// `told` items.
     ///
     /// Where lines are documents, nothing of this one is looked for behind its line: a text that was
     /// cut turns inside and outside of quotes round.
@@ -163,19 +232,18 @@ impl<'a> Opened<'a> {
         &mut self,
         body: &'a [u8],
         start: usize,
+        told: usize,
         error: &serde_json::Error,
     ) -> usize {
-        let Some(start) = split::next_value(body, start) else {
-            return body.len();
-        };
-        if body[start] != b'{' {
-            // Another kind of value follows in a stream of documents.
-            return start;
-        }
         let line = split::next_line(body, start).filter(|next| body.get(*next) == Some(&b'{'));
+        // Unless a list begins in it that closes further below.
+        let line = line.filter(|line| {
+            split::items_of(&body[..*line], start).is_none()
+                || self.end_of(body, start).is_none_or(|end| end <= *line)
+        });
         let whole = line.unwrap_or(body.len());
         if let Some(items) = split::items_of(&body[..whole], start) {
-            return self.salvage_items(&body[..whole], items);
+            return self.salvage_items(&body[..whole], items, told);
         }
         let end = self.end_of(&body[..whole], start).unwrap_or(whole);
         self.reject(Rejected {
@@ -199,20 +267,17 @@ impl<'a> Opened<'a> {
     }
 
     fn read_array(&mut self, body: &'a [u8], start: usize) -> usize {
-        let mut values = serde_json::Deserializer::from_slice(&body[start..]).into_iter();
-        match values.next() {
-            Some(Ok(events)) => {
-                let mut events: Vec<Event> = events;
-                self.events.append(&mut events);
-                start + values.byte_offset()
-            }
-            _ => self.salvage_items(body, start + 1),
+        let outcome = self.read_at_once(body, start);
+        self.place(body, start + 1, &outcome.refused);
+        match outcome.result {
+            Ok(()) => outcome.end,
+            Err(_) => self.salvage_items(body, start + 1, outcome.told),
         }
     }
 
-    /// Reads the items of an array one by one from `at`, which is behind its `[`. Returns where
-    /// the document ends as far as brackets tell.
-    fn salvage_items(&mut self, body: &'a [u8], mut at: usize) -> usize {
+    /// Reads the items of an array one by one from `at`, which is behind its `[`, but for the first
+    /// ones that were told. Returns where the document ends as far as brackets tell.
+    fn salvage_items(&mut self, body: &'a [u8], mut at: usize, mut told: usize) -> usize {
         let first = split::next_value(body, at);
         while let Some(start) = split::next_value(body, at) {
             if body[start] == b']' {
@@ -232,14 +297,19 @@ impl<'a> Opened<'a> {
                 at = end;
                 continue;
             };
-            match Event::deserialize(&mut serde_json::Deserializer::from_slice(&body[start..end])) {
-                Ok(event) => self.events.push(event),
-                Err(error) => self.reject(Rejected {
-                    at: start..end,
-                    reason: Reason::of(&error),
-                }),
-            }
             at = end;
+            if told > 0 {
+                told -= 1;
+                continue;
+            }
+            let mut json = serde_json::Deserializer::from_slice(&body[start..end]);
+            let read = Event::deserialize(&mut json).map_err(|error| Reason::of(&error));
+            if let Err(reason) = read.and_then(|event| (self.tell)(event)) {
+                self.reject(Rejected {
+                    at: start..end,
+                    reason,
+                });
+            }
         }
         // The list has no end. What may have followed its last item is not known.
         if self

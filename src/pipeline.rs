@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{error, warn};
 
 use crate::dead_letters::{DeadLetters, Letter};
@@ -24,8 +25,12 @@ use crate::telemetry;
 /// unreadable parts.
 const REJECTED_LOGGED_MAX: usize = 3;
 
-/// A delivery's rows go to the spool in pieces of about so many bytes, well below its largest frame.
-const PIECE_BYTES: usize = 8 << 20;
+/// A delivery's rows go to the spool in pieces of about so many bytes. One is made while one waits and
+/// one is written: no delivery holds more, whatever it makes of its bytes.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Deliveries that are decoded or wait for the spool at a time.
+const DELIVERIES_MAX: usize = 32;
 
 /// Unreadable parts that become dead letters together.
 const LETTERS_MAX: usize = 10_000;
@@ -91,6 +96,7 @@ pub enum NotTaken {
 pub struct Pipeline {
     spool: Spool,
     dead_letters: Arc<DeadLetters>,
+    places: Arc<Semaphore>,
 }
 
 impl Pipeline {
@@ -98,6 +104,7 @@ impl Pipeline {
         Pipeline {
             spool,
             dead_letters,
+            places: Arc::new(Semaphore::new(DELIVERIES_MAX)),
         }
     }
 
@@ -131,28 +138,35 @@ impl Pipeline {
         deliveries: Arc<[Delivery]>,
         memory: impl Send + 'static,
     ) -> Result<Taken, NotTaken> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| NotTaken::Failed)?;
+        let (sender, mut pieces) = mpsc::channel(1);
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let dead_letters = self.dead_letters.clone();
         let decode = move || {
-            let mut decoded = Decoded::default();
+            let mut decoded = Decoded::new(sender);
             for delivery in &*deliveries {
                 decoded.add(delivery);
             }
-            let letters = decoded.bury(&deliveries, &dead_letters);
+            let (receipts, rejected) = decoded.end();
+            let letters = bury(&deliveries, &rejected, &dead_letters);
             drop((deliveries, memory));
-            (decoded, letters)
+            (receipts, letters)
         };
-        let decoded = tokio::task::spawn_blocking(decode).await;
-        let (decoded, letters) = decoded.map_err(|_| NotTaken::Failed)?;
-        let letters = letters.into_iter().map(batch_of_letters);
-        let pieces = decoded.pieces.into_iter().map(batch);
+        let decoding = tokio::task::spawn_blocking(decode);
         let mut stored = Vec::new();
-        for batch in letters.chain(pieces) {
-            let receipt = self.spool.append(batch).await.map_err(not_taken)?;
+        while let Some(piece) = pieces.recv().await {
+            let receipt = self.spool.append(batch(piece)).await.map_err(not_taken)?;
+            stored.push(receipt.stored);
+        }
+        let (receipts, letters) = decoding.await.map_err(|_| NotTaken::Failed)?;
+        for piece in letters {
+            let letters = batch_of_letters(piece);
+            let receipt = self.spool.append(letters).await.map_err(not_taken)?;
             stored.push(receipt.stored);
         }
         Ok(Taken {
-            receipts: decoded.receipts,
+            receipts,
             stored: Stored(stored),
         })
     }
@@ -205,60 +219,98 @@ fn not_taken(failure: AppendError) -> NotTaken {
     }
 }
 
+/// Rows on their way to whoever appends them.
+struct Pieces {
+    piece: Facts,
+    to: mpsc::Sender<Facts>,
+}
+
+impl Pieces {
+    fn new(to: mpsc::Sender<Facts>) -> Pieces {
+        Pieces {
+            piece: Facts::default(),
+            to,
+        }
+    }
+
+    fn push(&mut self, fact: &Fact) {
+        self.piece.push(fact);
+        if self.piece.bytes().len() >= PIECE_BYTES {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let piece = std::mem::take(&mut self.piece);
+        // Nobody takes it when the spool refused a piece before, or the sender is gone: the delivery
+        // is not acknowledged then.
+        _ = self.to.blocking_send(piece);
+    }
+
+    /// Sends the rest.
+    fn finish(mut self) {
+        if !self.piece.is_empty() {
+            self.send();
+        }
+    }
+}
+
 /// What is in deliveries that are taken together.
-#[derive(Default)]
 struct Decoded {
-    pieces: Vec<Facts>,
+    pieces: Pieces,
     receipts: Vec<Receipt>,
     /// Which delivery of them, and what of it.
     rejected: Vec<(usize, Rejected)>,
+    /// Events that could be read and not understood.
+    refused: usize,
 }
 
 impl Decoded {
+    fn new(to: mpsc::Sender<Facts>) -> Decoded {
+        Decoded {
+            pieces: Pieces::new(to),
+            receipts: Vec::new(),
+            rejected: Vec::new(),
+            refused: 0,
+        }
+    }
+
     fn add(&mut self, delivery: &Delivery) {
         let Delivery { cluster, body, .. } = delivery;
-        let (events, mut rejected) = match cluster {
-            Some(_) => {
-                let opened = envelope::open(body);
-                (opened.events, opened.rejected)
-            }
-            None => (Vec::new(), vec![without_cluster(body)]),
-        };
-        let cluster = cluster.as_deref().unwrap_or_default();
-        let mut rows = 0;
-        for event in &events {
-            let outcome = lifecycle::facts(cluster, event, &mut |fact| {
-                push(&mut self.pieces, fact);
-                rows += 1;
-            });
-            if let Err(reason) = outcome {
-                warn!(cluster, "event rejected: {}", reason.0);
-                let at = envelope::item_of(body, event);
-                rejected.push(Rejected {
-                    at,
-                    reason: Reason::Unreadable,
+        let (mut events, mut rows) = (0, 0);
+        let rejected = match cluster {
+            None => vec![without_cluster(body)],
+            Some(cluster) => envelope::read(body, &mut |event| {
+                events += 1;
+                let outcome = lifecycle::facts(cluster, &event, &mut |fact| {
+                    rows += 1;
+                    self.pieces.push(fact);
                 });
-            }
-        }
-        metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events.len() as u64);
+                outcome.map_err(|reason| {
+                    self.refused += 1;
+                    if self.refused <= REJECTED_LOGGED_MAX {
+                        warn!(cluster, "event rejected: {}", reason.0);
+                    }
+                    Reason::Unreadable
+                })
+            }),
+        };
+        metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events as u64);
         let place = self.receipts.len();
         self.receipts.push(Receipt {
-            events: events.len(),
+            events,
             rejected: rejected.len(),
             rows,
             reason: rejected.first().map(|part| part.reason.as_str()),
         });
-        self.rejected
-            .extend(rejected.into_iter().map(|part| (place, part)));
+        let rejected = rejected.into_iter();
+        self.rejected.extend(rejected.map(|part| (place, part)));
     }
 
-    /// Keeps what could not be read, and makes the rows that tell of it.
-    fn bury(&self, deliveries: &[Delivery], dead_letters: &DeadLetters) -> Vec<DeadLetterRows> {
-        log_rejected(deliveries, &self.rejected);
-        let pieces = self.rejected.chunks(LETTERS_MAX);
-        pieces
-            .map(|piece| bury(deliveries, piece, dead_letters))
-            .collect()
+    /// Sends the rest of the rows.
+    fn end(self) -> (Vec<Receipt>, Vec<(usize, Rejected)>) {
+        self.pieces.finish();
+        (self.receipts, self.rejected)
     }
 }
 
@@ -269,7 +321,20 @@ fn without_cluster(body: &Bytes) -> Rejected {
     }
 }
 
+/// Keeps what could not be read, and makes the rows that tell of it.
 fn bury(
+    deliveries: &[Delivery],
+    rejected: &[(usize, Rejected)],
+    dead_letters: &DeadLetters,
+) -> Vec<DeadLetterRows> {
+    log_rejected(deliveries, rejected);
+    let pieces = rejected.chunks(LETTERS_MAX);
+    pieces
+        .map(|piece| bury_piece(deliveries, piece, dead_letters))
+        .collect()
+}
+
+fn bury_piece(
     deliveries: &[Delivery],
     rejected: &[(usize, Rejected)],
     dead_letters: &DeadLetters,
@@ -326,17 +391,4 @@ fn log_rejected(deliveries: &[Delivery], rejected: &[(usize, Rejected)]) {
     for (_, Rejected { reason, .. }) in rejected {
         metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason.as_str()).increment(1);
     }
-}
-
-fn push(pieces: &mut Vec<Facts>, fact: &Fact) {
-    if pieces
-        .last()
-        .is_none_or(|piece| piece.bytes().len() >= PIECE_BYTES)
-    {
-        pieces.push(Facts::default());
-    }
-    pieces
-        .last_mut()
-        .expect("there is one, or one was pushed")
-        .push(fact);
 }

@@ -25,7 +25,7 @@ use crate::pipeline::Pipeline;
 use crate::source::kafka::{Kafka, Statuses};
 use crate::source::{self, Status};
 use crate::spool::Spool;
-use crate::{access, http, schema, sink, telemetry, tls};
+use crate::{access, http, schema, settle, sink, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -57,6 +57,7 @@ pub struct Service {
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
     kafka: Option<Kafka>,
+    settle: JoinHandle<()>,
     _announced: Announced,
 }
 
@@ -91,6 +92,8 @@ impl Service {
             config.data_dir.join("set-aside"),
             stop_sink.clone(),
         );
+        let settling = settle::run(store.clone(), config.settle.clone(), stop_sink.clone());
+        let settle = tokio::spawn(settling);
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         let letters = dead_letters::folder(&config.data_dir);
@@ -125,6 +128,7 @@ impl Service {
             listeners,
             sink,
             kafka,
+            settle,
             _announced: announced,
         })
     }
@@ -171,6 +175,7 @@ impl Service {
         _ = leave.await;
         self.stop_sink.cancel();
         _ = self.sink.await;
+        _ = self.settle.await;
         self.spool.close().await;
         if let Some(engine) = self.engine {
             engine.stop().await;
@@ -334,12 +339,18 @@ impl Door {
 async fn open_store(config: &Config) -> anyhow::Result<(Arc<Store>, Option<Engine>)> {
     if config.clickhouse.url.is_some() {
         let store = Store::open(&config.clickhouse)?;
-        schema::check(&store).await?;
-        info!(
-            "clickhouse is at {}, database {}",
-            store.url(),
-            store.database()
-        );
+        match schema::check(&store).await {
+            Ok(()) => info!(
+                "clickhouse is at {}, database {}",
+                store.url(),
+                store.database()
+            ),
+            // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
+            Err(schema::Error::Store(away)) if away.is_away() => {
+                warn!("{away}: events are taken and wait in the spool");
+            }
+            Err(error) => bail!(error),
+        }
         return Ok((Arc::new(store), None));
     }
     let engine = Engine::start(Options {

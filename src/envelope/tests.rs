@@ -203,6 +203,71 @@ fn one_bad_item_among_good_ones() {
     );
 }
 
+/// A list may be written over several lines; each of its items is still an item.
+#[test]
+fn a_list_over_several_lines() {
+    let (a, b) = (event("a"), event("b"));
+    check(
+        &format!("{{\"items\":[\n{a},\n{{}},\n{b}\n]}}\n{a}"),
+        expect![[r#"
+            event Delete a
+            event Delete b
+            event Delete a
+            rejected 2 bytes at 180: not an audit event
+        "#]],
+    );
+}
+
+/// What `tell` refuses is rejected where it stands, whatever form the delivery has.
+#[test]
+fn refused_events_have_their_places() {
+    let (a, b) = (event("a"), event("b"));
+    for body in [
+        format!(r#"{{"items":[{a}, {b} ,{a}],"kind":"EventList"}}"#),
+        format!("[{a},{b}, {a}]"),
+        format!("{a}\n{b}\n{a}"),
+        format!(r#"{{"items":[{a},{b},{a},null]}}"#),
+        format!("[{a},{b},{a},{{"),
+    ] {
+        let rejected = read(
+            body.as_bytes(),
+            &mut |event| match &*event.object_ref.name {
+                "b" => Err(Reason::Unreadable),
+                _ => Ok(()),
+            },
+        );
+        assert_eq!(&body[rejected[0].at.clone()], b, "{body}");
+        assert_eq!(rejected[0].reason, Reason::Unreadable, "{body}");
+    }
+}
+
+/// What takes many times its bytes in memory has a maximum.
+#[test]
+fn lists_have_a_maximum() {
+    let pod = |status: &str| {
+        event("a").replace(
+            "\"stageTimestamp\"",
+            &format!(
+                r#""responseObject":{{"kind":"Pod","metadata":{{"uid":"1"}},"status":{status}}},"stageTimestamp""#
+            ),
+        )
+    };
+    let statuses = |count: usize| {
+        let items = vec!["{}"; count].join(",");
+        pod(&format!(r#"{{"containerStatuses":[{items}]}}"#))
+    };
+    assert_eq!(open(statuses(1024).as_bytes()).events.len(), 1);
+    let rejected = open(statuses(1025).as_bytes()).rejected;
+    assert_eq!(rejected[0].reason, Reason::Mistyped);
+    let labels = |count: usize| {
+        let labels = vec![r#""a":"b""#; count].join(",");
+        pod("null").replace("\"uid\"", &format!("\"labels\":{{{labels}}},\"uid\""))
+    };
+    assert_eq!(open(labels(1024).as_bytes()).events.len(), 1);
+    let rejected = open(labels(1025).as_bytes()).rejected;
+    assert_eq!(rejected[0].reason, Reason::Mistyped);
+}
+
 #[test]
 fn a_list_that_was_cut_off() {
     let (a, b) = (event("a"), event("b"));
