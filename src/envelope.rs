@@ -53,6 +53,8 @@ pub enum Reason {
     Mistyped,
     /// An audit event that changed a pod and does not say which (found by `lifecycle`).
     Unreadable,
+    /// Nobody says which cluster it is of (found by `pipeline`).
+    NoCluster,
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
             Reason::NoTime => "without a time",
             Reason::Mistyped => "mistyped field",
             Reason::Unreadable => "unreadable object",
+            Reason::NoCluster => "without a cluster",
         }
     }
 

@@ -22,8 +22,10 @@ use crate::dead_letters::{self, DeadLetters};
 use crate::engine::{Engine, Options};
 use crate::http::listener;
 use crate::pipeline::Pipeline;
+use crate::source::kafka::{Kafka, Statuses};
+use crate::source::{self, Status};
 use crate::spool::Spool;
-use crate::{access, http, schema, settle, sink, source, telemetry, tls};
+use crate::{access, http, schema, settle, sink, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -54,6 +56,7 @@ pub struct Service {
     stop_sink: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
+    kafka: Option<Kafka>,
     settle: JoinHandle<()>,
     _announced: Announced,
 }
@@ -71,6 +74,7 @@ impl Service {
         let readers = Arc::new(Api::load(&config.access.api)?);
         ingest_door.check(writers.has_identity(), config.access.insecure)?;
         api_door.check(readers.has_identity(), config.access.insecure)?;
+        source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (store, engine) = open_store(config).await?;
         let (spool, reader) = Spool::open(
@@ -96,9 +100,11 @@ impl Service {
         let letters = Arc::new(DeadLetters::open(&letters, config.dead_letters.clone())?);
         tokio::spawn(prune(letters.clone(), stop.clone()));
         let pipeline = Pipeline::new(spool.clone(), letters);
-        let webhook = source::webhook::routes(&config.webhook, pipeline);
+        let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
+        let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let app = app(store, spool.clone(), metrics);
+        let statuses = kafka.as_ref().map(Kafka::statuses);
+        let app = app(store, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
@@ -121,6 +127,7 @@ impl Service {
             stop_sink,
             listeners,
             sink,
+            kafka,
             settle,
             _announced: announced,
         })
@@ -145,6 +152,13 @@ impl Service {
     /// Takes no more requests, finishes those under way, and ends the engine.
     pub async fn stop(self) {
         self.stop.cancel();
+        // It needs the sink for what it has taken.
+        let leave = async {
+            if let Some(kafka) = self.kafka {
+                kafka.stop().await;
+            }
+        };
+        let leave = tokio::spawn(leave);
         let finish = async {
             for listener in self.listeners {
                 if let Ok(Err(error)) = listener.await {
@@ -158,6 +172,7 @@ impl Service {
         {
             warn!("requests were still under way after {STOP_SECONDS_MAX} s: they were cut off");
         }
+        _ = leave.await;
         self.stop_sink.cancel();
         _ = self.sink.await;
         _ = self.settle.await;
@@ -178,6 +193,21 @@ fn readiness(spool: &Spool) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// How every source is.
+async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<serde_json::Value> {
+    let condition = match spool.stats().full {
+        true => "the spool is full",
+        false => "running",
+    };
+    let mut statuses = vec![Status::of("webhook", condition)];
+    if let Some(kafka) = kafka {
+        statuses.extend(kafka.now().await);
+    }
+    let json = statuses.into_iter().map(serde_json::to_value);
+    json.collect::<Result<_, _>>()
+        .expect("a status is plain data")
 }
 
 /// Sets the gauges of the spool.
@@ -222,14 +252,24 @@ async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
 }
 
 /// What the API's routes need.
-fn app(store: Arc<Store>, spool: Spool, metrics: PrometheusHandle) -> http::App {
-    let measured = spool.clone();
+fn app(
+    store: Arc<Store>,
+    spool: Spool,
+    kafka: Option<Statuses>,
+    metrics: PrometheusHandle,
+) -> http::App {
+    let (measured, measured_kafka) = (spool.clone(), kafka.clone());
+    let full = spool.clone();
     http::App {
         store,
         metrics: Arc::new(move || {
             measure(&measured);
+            if let Some(kafka) = &measured_kafka {
+                kafka.measure();
+            }
             metrics.render()
         }),
+        sources: Arc::new(move || Box::pin(sources(full.clone(), kafka.clone()))),
         ready: Arc::new(move || readiness(&spool)),
     }
 }

@@ -123,18 +123,24 @@ impl Load {
         );
     }
 
-    /// Holds the answers against the ledger: every acknowledged pod and its container are there
-    /// once, no pod is there that was not posted, and each is told as it was sent.
+    /// Holds the answers against the ledger.
     pub fn check(&self, bygone: &Bygone) {
-        self.check_kind(bygone, "pods", expected_pod);
-        self.check_kind(bygone, "containers", expected_container);
-    }
-
-    fn check_kind(&self, bygone: &Bygone, kind: &str, expected: fn(u64) -> Value) {
         let (posted, acknowledged) = {
             let ledger = self.shared.ledger();
-            (pods_of(&ledger.posted), pods_of(&ledger.acknowledged))
+            (ledger.posted.clone(), ledger.acknowledged.clone())
         };
+        check(bygone, &posted, &acknowledged);
+    }
+}
+
+/// Holds the answers against a ledger of batches: every acknowledged pod and its container are there
+/// once, no pod is there that was not posted, and each is told as it was sent.
+pub fn check(bygone: &Bygone, posted: &BTreeSet<u64>, acknowledged: &BTreeSet<u64>) {
+    let (posted, acknowledged) = (pods_of(posted), pods_of(acknowledged));
+    for (kind, expected) in [
+        ("pods", expected_pod as fn(u64) -> Value),
+        ("containers", expected_container),
+    ] {
         // What is acknowledged need not be in ClickHouse yet, and a killed ClickHouse may still be
         // starting.
         let mut missing = 0;

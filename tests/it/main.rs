@@ -27,6 +27,8 @@ mod guard;
 mod hostile;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.
 mod identity;
+/// Records of a real Kafka: answers, offsets, rebalances, outages, poison.
+mod kafka;
 /// bygone and its engine are killed at random instants.
 mod kill;
 /// The listener by itself: TLS, limits, slow and hostile clients, stopping.

@@ -176,11 +176,22 @@ impl Bygone {
         let database = new_database();
         let output = run(&mut on_shared(&database, &["schema", "apply"]));
         assert!(output.status.success(), "schema apply: {}", stderr(&output));
+        Bygone::start_beside(database, config, folder, &[])
+    }
+
+    /// The same on a database that another one has made.
+    pub fn start_beside(
+        database: String,
+        config: &str,
+        folder: TempDir,
+        set: &[(&'static str, &str)],
+    ) -> Bygone {
         let file = folder.path().join("bygone.toml");
         let text = config.replace("{dir}", folder.path().to_str().expect("UTF-8"));
         std::fs::write(&file, text).expect("written");
         let args = ["--config", file.to_str().expect("UTF-8")];
-        let environment = environment(&database);
+        let mut environment = environment(&database);
+        environment.extend(set.iter().map(|(key, value)| (*key, (*value).to_owned())));
         Bygone::start_in(folder, database, &environment, &args)
     }
 
@@ -421,6 +432,17 @@ fn launch(
 fn address_of(base: &str) -> &str {
     let (_, address) = base.split_once("://").expect("a base address");
     address
+}
+
+/// The processor time that a process has used.
+pub fn cpu_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    // "1234 (bygone) S ...": the name may hold anything but ends at the last ")".
+    let (_, fields) = stat.rsplit_once(") ").expect("a name");
+    let ticks = fields.split(' ').skip(11).take(2);
+    let ticks = ticks.map(|ticks| ticks.parse::<u64>().expect("ticks"));
+    // A tick is 10 ms on every Linux.
+    Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
 /// Tests that load the machine run one after the other, as long as they hold this.
