@@ -9,21 +9,48 @@
 //! borders of its items by brackets alone and parses each by itself, so that one bad item does not
 //! take the good ones with it.
 //!
+//! What is no event may be a wrapper, known by its members: those of log agents (Fluent Bit,
+//! Fluentd, Filebeat, Vector, Logstash, OpenShift's forwarder), of clouds (AKS, EKS, GKE, Alibaba)
+//! and of OpenTelemetry. Each is turned into the text that it was made of, and that is opened in its
+//! turn: so all of them pass the one parser that reads only what `audit` names. [`Opened::each`]
+//! does it, wrapper by wrapper, within [`Limits`]. Records of other logs that share a topic with
+//! audit events are ignored and counted, where they are plainly such.
+//!
 //! Never here: I/O, a clock, and the content of what was rejected: a reason names kind and place.
 
+mod cut;
+mod fields;
+mod flat;
+mod gke;
+mod limits;
+mod other_logs;
+mod otlp;
 mod split;
+mod walk;
+mod wrapper;
 
 use std::fmt;
 use std::ops::Range;
 
+pub use limits::Limits;
+pub use walk::{Found, Rest};
+
 use crate::audit::{Document, Event, NO_TIME, NOT_AN_EVENT};
 use serde::Deserialize;
+use wrapper::Known;
 
 /// What one delivery held, in its order.
 #[derive(Debug, Default)]
 pub struct Opened<'a> {
+    /// Those that are in no wrapper; [`Opened::each`] finds all.
     pub events: Vec<Event<'a>>,
     pub rejected: Vec<Rejected>,
+    /// Records of other logs.
+    pub ignored: usize,
+    body: &'a [u8],
+    /// Where wrappers stand, or what is packed. They are recognised again when they are unwrapped:
+    /// places take less memory than the shortest of them.
+    wrapped: Vec<Range<usize>>,
     /// Bytes that searches for the end of a value have read in vain.
     searched: usize,
 }
@@ -52,6 +79,14 @@ pub enum Reason {
     Mistyped,
     /// An audit event that changed a pod and does not say which (found by `lifecycle`).
     Unreadable,
+    /// Base64 or gzip that can't be unpacked.
+    BadPacking,
+    /// Unpacks to more than the limit.
+    TooLarge,
+    /// Wrapped over and over.
+    WrappedTooDeep,
+    /// An audit event without the metadata of its objects, which a relay (Elastic Agent) removed.
+    Stripped,
 }
 
 impl Reason {
@@ -64,6 +99,10 @@ impl Reason {
             Reason::NoTime => "without a time",
             Reason::Mistyped => "mistyped field",
             Reason::Unreadable => "unreadable object",
+            Reason::BadPacking => "broken base64 or gzip",
+            Reason::TooLarge => "unpacks to too much",
+            Reason::WrappedTooDeep => "wrapped too deep",
+            Reason::Stripped => "stripped of metadata",
         }
     }
 
@@ -106,7 +145,14 @@ pub fn item_of(body: &[u8], event: &Event) -> Range<usize> {
 
 /// Unwraps a delivery.
 pub fn open(body: &[u8]) -> Opened<'_> {
-    let mut opened = Opened::default();
+    let mut opened = Opened {
+        body,
+        ..Opened::default()
+    };
+    if body.starts_with(wrapper::GZIP) {
+        opened.wrapped.push(0..body.len());
+        return opened;
+    }
     let mut at = if body.starts_with(b"\xef\xbb\xbf") {
         3
     } else {
@@ -116,6 +162,7 @@ pub fn open(body: &[u8]) -> Opened<'_> {
         at = match body[start] {
             b'{' => opened.read_documents(body, start),
             b'[' => opened.read_array(body, start),
+            b'"' => opened.read_text(body, start),
             _ => opened.reject_line(body, start),
         };
     }
@@ -128,13 +175,17 @@ const SEARCHES_MAX: usize = 8;
 /// Parts of one delivery that are told apart; beyond, neighbours become one.
 const REJECTED_MAX: usize = 10_000;
 
+fn push_rejected(rejected: &mut Vec<Rejected>, part: Rejected) {
+    if rejected.len() < REJECTED_MAX {
+        rejected.push(part);
+    } else if let Some(last) = rejected.last_mut() {
+        last.at.end = last.at.end.max(part.at.end);
+    }
+}
+
 impl<'a> Opened<'a> {
     fn reject(&mut self, part: Rejected) {
-        if self.rejected.len() < REJECTED_MAX {
-            self.rejected.push(part);
-        } else if let Some(last) = self.rejected.last_mut() {
-            last.at.end = part.at.end;
-        }
+        push_rejected(&mut self.rejected, part);
     }
 
     /// Reads documents until the end or the first that fails, which is salvaged.
@@ -146,6 +197,11 @@ impl<'a> Opened<'a> {
             match documents.next() {
                 Some(Ok(Document::Event(event))) => self.events.push(*event),
                 Some(Ok(Document::List(events))) => self.events.extend(events),
+                Some(Ok(Document::Other)) => {
+                    let at = split::next_value(body, at).unwrap_or(at);
+                    let end = start + documents.byte_offset();
+                    self.put(body, at..end, Reason::NotAnEvent);
+                }
                 Some(Err(error)) => return self.salvage_document(body, at, &error),
                 None => return body.len(),
             }
@@ -175,10 +231,26 @@ impl<'a> Opened<'a> {
             return self.salvage_items(&body[..whole], items);
         }
         let end = self.end_of(&body[..whole], start).unwrap_or(whole);
-        self.reject(Rejected {
-            at: start..end,
-            reason: Reason::of(error),
-        });
+        self.put(body, start..end, Reason::of(error));
+        end
+    }
+
+    /// Takes a value that is no audit event, for `reason`: a wrapper, a record of another log, or
+    /// a reject.
+    fn put(&mut self, body: &'a [u8], at: Range<usize>, reason: Reason) {
+        match wrapper::recognise(&body[at.clone()]) {
+            Some(Known::Wrapper(_)) => self.wrapped.push(at),
+            Some(Known::OtherLog) => self.ignored += 1,
+            None => self.reject(Rejected { at, reason }),
+        }
+    }
+
+    /// A text that holds a delivery, as it seems.
+    fn read_text(&mut self, body: &'a [u8], start: usize) -> usize {
+        let Some(end) = self.end_of(body, start) else {
+            return self.reject_line(body, start);
+        };
+        self.put(body, start..end, Reason::NotJson);
         end
     }
 
@@ -231,10 +303,7 @@ impl<'a> Opened<'a> {
             };
             match Event::deserialize(&mut serde_json::Deserializer::from_slice(&body[start..end])) {
                 Ok(event) => self.events.push(event),
-                Err(error) => self.reject(Rejected {
-                    at: start..end,
-                    reason: Reason::of(&error),
-                }),
+                Err(error) => self.put(body, start..end, Reason::of(&error)),
             }
             at = end;
         }
@@ -252,12 +321,14 @@ impl<'a> Opened<'a> {
         body.len()
     }
 
-    fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
+    /// A line that is no JSON: of another log, or packed, or not to be read.
+    fn reject_line(&mut self, body: &'a [u8], start: usize) -> usize {
         let end = split::next_line(body, start).unwrap_or(body.len());
-        self.reject(Rejected {
-            at: start..end,
-            reason: Reason::NotJson,
-        });
+        if other_logs::is_other_line(&body[start..end]) {
+            self.ignored += 1;
+        } else {
+            self.put(body, start..end, Reason::NotJson);
+        }
         end
     }
 }

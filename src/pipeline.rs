@@ -10,10 +10,11 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, warn};
 
 use crate::dead_letters::{DeadLetters, Letter};
-use crate::envelope::{self, Reason, Rejected};
+use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
 use crate::rows::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, Table};
 use crate::spool::{AppendError, Batch, Format, Part, Shape, Spool};
@@ -49,16 +50,49 @@ pub struct Receipt {
 pub enum NotTaken {
     #[error("the spool is full")]
     Full,
+    #[error("the memory for unwrapping is used up")]
+    NoMemory,
     /// Told in the log where it happened.
     #[error("the spool could not write")]
     Failed,
 }
 
-/// Takes deliveries; clones share the spool.
+/// Takes deliveries; clones share the spool and the memory for unwrapping.
 #[derive(Clone)]
 pub struct Pipeline {
     spool: Spool,
     dead_letters: Arc<DeadLetters>,
+    unwrapping: Unwrapping,
+}
+
+/// What unwrapping may take: one delivery unpacks to as much at most, and all deliveries hold as much
+/// at the same time.
+#[derive(Clone)]
+struct Unwrapping {
+    bytes_max: usize,
+    /// One permit for each unit.
+    budget: Arc<Semaphore>,
+}
+
+/// The unit in which memory for unwrapping is reserved.
+const UNIT_BYTES: usize = 64 << 10;
+
+/// As a body's maximum by default.
+const UNWRAPPED_BYTES_MAX: usize = 256 << 20;
+
+impl Unwrapping {
+    fn new(bytes_max: usize) -> Unwrapping {
+        let units = bytes_max.div_ceil(UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Unwrapping {
+            bytes_max,
+            budget: Arc::new(Semaphore::new(units)),
+        }
+    }
+
+    fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
+        self.budget.clone().try_acquire_many_owned(units).ok()
+    }
 }
 
 impl Pipeline {
@@ -66,6 +100,16 @@ impl Pipeline {
         Pipeline {
             spool,
             dead_letters,
+            unwrapping: Unwrapping::new(UNWRAPPED_BYTES_MAX),
+        }
+    }
+
+    /// Sets the most bytes that a delivery may have when everything packed inside of it is unpacked.
+    #[must_use]
+    pub fn with_unwrapped_bytes_max(self, bytes_max: usize) -> Pipeline {
+        Pipeline {
+            unwrapping: Unwrapping::new(bytes_max),
+            ..self
         }
     }
 
@@ -87,13 +131,14 @@ impl Pipeline {
     ) -> Result<Receipt, NotTaken> {
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let dead_letters = self.dead_letters.clone();
+        let unwrapping = self.unwrapping.clone();
         let decode = move || {
-            let decoded = decode(&delivery, &dead_letters);
+            let decoded = decode(&delivery, &unwrapping, &dead_letters);
             drop((delivery, memory));
             decoded
         };
         let decoded = tokio::task::spawn_blocking(decode).await;
-        let (pieces, letters, receipt) = decoded.map_err(|_| NotTaken::Failed)?;
+        let (pieces, letters, receipt) = decoded.map_err(|_| NotTaken::Failed)??;
         if !letters.is_empty() {
             self.spool
                 .append(batch_of_letters(letters))
@@ -156,32 +201,51 @@ fn not_taken(failure: AppendError) -> NotTaken {
 
 fn decode(
     delivery: &Delivery,
+    unwrapping: &Unwrapping,
     dead_letters: &DeadLetters,
-) -> (Vec<Facts>, DeadLetterRows, Receipt) {
+) -> Result<(Vec<Facts>, DeadLetterRows, Receipt), NotTaken> {
     let Delivery { cluster, body, .. } = delivery;
-    let opened = envelope::open(body);
     let mut pieces = vec![Facts::default()];
-    let mut rejected = opened.rejected;
-    for event in &opened.events {
-        let outcome = lifecycle::facts(cluster, event, &mut |fact| push(&mut pieces, fact));
-        if let Err(reason) = outcome {
+    let mut unreadable = Vec::new();
+    let mut events = 0;
+    let mut reserved = Vec::new();
+    let limits = Limits {
+        unpacked_bytes_max: unwrapping.bytes_max.saturating_sub(body.len()),
+        held_bytes_max: unwrapping.bytes_max,
+        reserve: &mut |bytes| {
+            let permit = unwrapping.reserve(bytes);
+            let is_there = permit.is_some();
+            reserved.extend(permit);
+            is_there
+        },
+    };
+    let rest = envelope::open(body).each(limits, &mut |found| {
+        events += 1;
+        let tell = &mut |fact: &Fact| push(&mut pieces, fact);
+        if let Err(reason) = lifecycle::facts(cluster, found.event, tell) {
             warn!(cluster, "event rejected: {}", reason.0);
-            let at = envelope::item_of(body, event);
-            rejected.push(Rejected {
-                at,
+            unreadable.push(Rejected {
+                at: found.at(body),
                 reason: Reason::Unreadable,
             });
         }
+    });
+    if rest.starved {
+        return Err(NotTaken::NoMemory);
     }
+    let mut rejected = rest.rejected;
+    rejected.append(&mut unreadable);
     log_rejected(cluster, body.len(), &rejected);
-    metrics::counter!(telemetry::PIPELINE_EVENTS).increment(opened.events.len() as u64);
+    metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events as u64);
+    metrics::counter!(telemetry::PIPELINE_IGNORED).increment(rest.ignored as u64);
     pieces.retain(|piece| !piece.is_empty());
     let receipt = Receipt {
-        events: opened.events.len(),
+        events,
         rejected: rejected.len(),
         rows: pieces.iter().map(Facts::rows).sum(),
     };
-    (pieces, bury(delivery, &rejected, dead_letters), receipt)
+    let letters = bury(delivery, &rejected, dead_letters);
+    Ok((pieces, letters, receipt))
 }
 
 /// Keeps what could not be read, and makes the rows that tell of it.

@@ -20,6 +20,8 @@ pub const NO_TIME: &str = "an audit event without a time";
 pub enum Document<'a> {
     Event(Box<Event<'a>>),
     List(Vec<Event<'a>>),
+    /// An object that has not the keys of an event.
+    Other,
 }
 
 /// One audit event. Objects are kept only where `objectRef` names core pods.
@@ -41,6 +43,8 @@ pub struct Event<'a> {
     pub request_received: Option<Timestamp>,
     /// When this stage was reached, by the API server's clock, to the microsecond.
     pub at: Timestamp,
+    /// The cluster, where a relay wrote it into the event: OpenShift's `openshift.cluster_id`.
+    pub cluster: Text<'a>,
 }
 
 /// A request's verb. `Other` is every verb that changes no pod (`get`, `list`, `watch`, ...).
@@ -157,6 +161,7 @@ enum Key {
     Metadata,
     Timestamp,
     Items,
+    Openshift,
     #[serde(other)]
     Other,
 }
@@ -164,6 +169,14 @@ enum Key {
 /// `Option<Timestamp>` by [`time`].
 #[derive(Deserialize)]
 struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
+
+/// What OpenShift's log forwarder adds to each record.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Openshift<'a> {
+    #[serde(borrow)]
+    cluster_id: Text<'a>,
+}
 
 /// The event while its keys come in, in any order.
 #[derive(Default)]
@@ -185,6 +198,7 @@ struct Parts<'a> {
     /// Before Kubernetes 1.9: the time of the stage, and that of the receipt, in whole seconds.
     creation: Option<Timestamp>,
     timestamp: Option<Timestamp>,
+    cluster: Text<'a>,
 }
 
 /// The `ObjectMeta` that events had before Kubernetes 1.9.
@@ -226,12 +240,26 @@ impl<'a> Parts<'a> {
                 let metadata = map.next_value::<Lenient<OldMetadata>>()?.0;
                 self.creation = metadata.and_then(|metadata| metadata.creation_timestamp);
             }
-            Key::Timestamp => self.timestamp = map.next_value::<Time>()?.0,
+            Key::Timestamp => {
+                // Relays use the name too, for a time in a form of their own.
+                let raw = map.next_value::<&RawValue>()?.get();
+                self.timestamp = serde_json::from_str::<Time>(raw)
+                    .ok()
+                    .and_then(|time| time.0);
+            }
+            Key::Openshift => {
+                let openshift = map.next_value::<Lenient<Openshift>>()?.0;
+                self.cluster = openshift.unwrap_or_default().cluster_id;
+            }
             Key::RequestObject | Key::ResponseObject | Key::Items | Key::Other => {
                 map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())
+    }
+
+    fn is_event(&self) -> bool {
+        self.audit_id && self.stage.is_some() && self.verb.is_some()
     }
 
     fn finish<E: Error>(mut self) -> Result<Event<'a>, E> {
@@ -265,6 +293,7 @@ impl<'a> Parts<'a> {
             response_object: self.response_object,
             request_received: self.request_received,
             at,
+            cluster: self.cluster,
         })
     }
 }
@@ -319,6 +348,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
         }
         match items {
             Some(items) => Ok(Document::List(items.unwrap_or_default())),
+            None if !parts.is_event() => Ok(Document::Other),
             None => parts.finish().map(|event| Document::Event(Box::new(event))),
         }
     }

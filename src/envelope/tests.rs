@@ -318,3 +318,5 @@ fn an_event_of_an_old_server() {
     let opened = open(old.as_bytes());
     assert_eq!(opened.events[0].at.to_string(), "2017-11-23T06:15:04Z");
 }
+
+mod wrapped;
