@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::fields::text_of;
 use super::limits::{Allowance, event_bytes};
 use super::wrapper::{Content, Inside, Known, Wrapper, cluster_name, recognise};
 use super::{Limits, Opened, Reason, Rejected, cut, item_of, open, push_rejected};
@@ -133,34 +136,56 @@ impl Walk<'_, '_> {
         match content.inside {
             Inside::OtherLog => self.rest.ignored += 1,
             Inside::Unreadable(reason) => self.reject(at, reason),
-            Inside::Text(text) => {
-                let held = self.allowance.hold(text.len());
-                self.text(held.map(|()| text), around);
-            }
+            Inside::Text(text) => self.held(text.len(), around, || Ok(text)),
+            Inside::Quoted(raw) => self.held(raw.get().len(), around, || {
+                let text = text_of(raw).ok_or(Reason::NotJson)?;
+                Ok(Cow::Owned(text.into_owned().into_bytes()))
+            }),
+            Inside::Base64(text) => self.held(text.len(), around, || {
+                let unpacked = STANDARD.decode(unquoted(text));
+                Ok(Cow::Owned(unpacked.map_err(|_| Reason::BadPacking)?))
+            }),
             Inside::Gzip(packed) => {
-                let text = self.allowance.unpack(packed);
-                self.text(text.map(Cow::Owned), around);
+                let opened = self.allowance.unpack(packed).and_then(|text| {
+                    let opened = self.text(&text, around);
+                    self.allowance.release(text.len());
+                    opened
+                });
+                self.reject_if(opened, around);
             }
         }
     }
 
-    /// Opens a text that is held, if it could be.
-    fn text(&mut self, text: Result<Cow<[u8]>, Reason>, around: &Around) {
-        let opened = text.and_then(|text| {
-            let events = event_bytes(&text);
-            let held = self.allowance.hold(events).map(|()| {
-                self.held_text(&text, around);
-                self.allowance.release(events);
-            });
-            self.allowance.release(text.len());
-            held
-        });
+    fn reject_if(&mut self, opened: Result<(), Reason>, around: &Around) {
         if let Err(reason) = opened {
             self.reject(around.at.clone().unwrap_or_default(), reason);
         }
     }
 
-    fn held_text(&mut self, text: &[u8], around: &Around) {
+    /// Makes a text of `bytes` at most, if it may be held, and opens it.
+    fn held<'m>(
+        &mut self,
+        bytes: usize,
+        around: &Around,
+        make: impl FnOnce() -> Result<Cow<'m, [u8]>, Reason>,
+    ) {
+        let opened = self.allowance.hold(bytes).and_then(|()| {
+            let opened = make().and_then(|text| self.text(&text, around));
+            self.allowance.release(bytes);
+            opened
+        });
+        self.reject_if(opened, around);
+    }
+
+    fn text(&mut self, text: &[u8], around: &Around) -> Result<(), Reason> {
+        let events = event_bytes(text);
+        self.allowance.hold(events)?;
+        self.open(text, around);
+        self.allowance.release(events);
+        Ok(())
+    }
+
+    fn open(&mut self, text: &[u8], around: &Around) {
         let opened = open(text);
         let is_broken =
             opened.events.is_empty() && opened.wrapped.is_empty() && !opened.rejected.is_empty();
@@ -188,6 +213,13 @@ fn tells_enough(event: &Event) -> bool {
         && !event.request_uri.is_empty();
     let is_other = !event.object_ref.is_pod() || event.verb == Verb::Other;
     !event.object_ref.resource.is_empty() && (is_told || is_other)
+}
+
+/// Base64 stands bare or in quotes.
+fn unquoted(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    text.strip_suffix(b"\"").unwrap_or(text)
 }
 
 /// Where `part` stands in `body`, if it is a part of it.

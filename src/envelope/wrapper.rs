@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
@@ -19,6 +17,9 @@ const OBJECT_BASE64: &str = "ey";
 
 /// The longest name of a cluster that is taken from a wrapper: an Azure resource's is the longest.
 const CLUSTER_BYTES_MAX: usize = 512;
+
+/// How much of a text is looked at to know what it is.
+const HEAD_CHARS_MAX: usize = 512;
 
 /// Members that hold a line of text: Fluent Bit's, Fluentd's (Filebeat's, Vector's, Logstash's,
 /// CloudWatch's), and others'.
@@ -69,6 +70,9 @@ pub struct Content<'c> {
 
 pub enum Inside<'c> {
     Text(Cow<'c, [u8]>),
+    /// A JSON string that holds the text.
+    Quoted(&'c RawValue),
+    Base64(&'c [u8]),
     Gzip(&'c [u8]),
     OtherLog,
     Unreadable(Reason),
@@ -198,13 +202,36 @@ fn known_record(fields: Fields<'_>) -> Option<Known<'_>> {
 
 /// A string that holds JSON, or what is packed, or a line of another log.
 fn known_text<'a>(raw: &'a RawValue, wrapper: impl Fn() -> Wrapper<'a>) -> Option<Known<'a>> {
-    let text = text_of(raw)?;
-    let begin = text.trim_start_matches('\u{feff}').trim_start();
+    let head = head_of(raw)?;
+    let begin = head.trim_start_matches('\u{feff}').trim_start();
     if begin.starts_with(['{', '[', '"']) || begin.as_bytes().starts_with(GZIP_BASE64) {
         Some(Known::Wrapper(wrapper()))
     } else {
-        other_logs::is_other_line(begin.as_bytes()).then_some(Known::OtherLog)
+        let is_other =
+            other_logs::is_other_line(begin.as_bytes()) && !raw.get().contains("auditID");
+        is_other.then_some(Known::OtherLog)
     }
+}
+
+/// How a string begins; escapes that don't matter there are not told apart.
+fn head_of(raw: &RawValue) -> Option<String> {
+    let mut chars = raw.get().strip_prefix('"')?.chars().take(HEAD_CHARS_MAX);
+    let mut head = String::new();
+    while let Some(next) = chars.next().filter(|next| *next != '"') {
+        if next != '\\' {
+            head.push(next);
+            continue;
+        }
+        match chars.next() {
+            Some('n' | 'r' | 't') => head.push(' '),
+            Some('u') => {
+                chars.nth(3);
+                head.push(char::REPLACEMENT_CHARACTER);
+            }
+            escaped => head.extend(escaped),
+        }
+    }
+    Some(head)
 }
 
 impl Wrapper<'_> {
@@ -212,12 +239,12 @@ impl Wrapper<'_> {
     pub fn unwrap(&self, take: Take) {
         match self {
             Wrapper::Gzip(packed) => take(Content::of(Inside::Gzip(packed))),
-            Wrapper::Base64(text) => take(base64(text)),
-            Wrapper::Text(text) => take(Content::of(inside_text(text))),
+            Wrapper::Base64(text) => take(Content::of(Inside::Base64(text))),
+            Wrapper::Text(text) => take(Content::of(Inside::Quoted(text))),
             Wrapper::Line(fields, text) => take(Content {
                 cluster: openshift_cluster(fields),
                 time: time(fields),
-                ..Content::of(inside_text(text))
+                ..Content::of(Inside::Quoted(text))
             }),
             Wrapper::Decoded(fields, decoded) => take(Content {
                 cluster: openshift_cluster(fields),
@@ -251,36 +278,16 @@ impl Wrapper<'_> {
     }
 }
 
-fn inside_text(raw: &RawValue) -> Inside<'_> {
-    match text_of(raw) {
-        Some(Cow::Owned(text)) => Inside::Text(text.into_bytes().into()),
-        Some(Cow::Borrowed(text)) => Inside::Text(text.as_bytes().into()),
-        None => Inside::Unreadable(Reason::NotJson),
-    }
-}
-
-/// Base64, in quotes or bare.
-fn base64<'c>(text: &[u8]) -> Content<'c> {
-    let text = text.trim_ascii();
-    let text = text.strip_prefix(b"\"").unwrap_or(text);
-    let text = text.strip_suffix(b"\"").unwrap_or(text);
-    match STANDARD.decode(text) {
-        Ok(bytes) => Content::of(Inside::Text(bytes.into())),
-        Err(_) => Content::of(Inside::Unreadable(Reason::BadPacking)),
-    }
-}
-
 /// `properties` is an object, or one in a string.
-fn azure<'c>(record: &'c Fields<'c>) -> Content<'c> {
-    let log = record
-        .get("properties")
-        .and_then(|properties| match text_of(properties) {
-            None => inside_log(&Fields::of(properties.get())?),
-            Some(text) => match inside_log(&Fields::of(&text)?)? {
-                Inside::Text(log) => Some(Inside::Text(log.into_owned().into())),
-                _ => None,
-            },
-        });
+fn azure<'c>(record: &Fields<'c>) -> Content<'c> {
+    let log = record.get("properties").and_then(|properties| {
+        let Some(text) = text_of(properties) else {
+            return Some(inside(Fields::of(properties.get())?.get("log")?));
+        };
+        let log = Fields::of(&text)?.get("log")?;
+        let log = text_of(log).unwrap_or(Cow::Borrowed(log.get()));
+        Some(Inside::Text(log.into_owned().into_bytes().into()))
+    });
     Content {
         cluster: azure_cluster(record),
         time: time(record),
@@ -288,13 +295,13 @@ fn azure<'c>(record: &'c Fields<'c>) -> Content<'c> {
     }
 }
 
-/// The line in `properties.log`: a string, or what it says.
-fn inside_log<'c>(properties: &Fields<'c>) -> Option<Inside<'c>> {
-    let log = properties.get("log")?;
-    Some(match log.get().starts_with('"') {
-        true => inside_text(log),
-        false => Inside::Text(log.get().as_bytes().into()),
-    })
+/// The text of a string, or the value itself.
+fn inside(value: &RawValue) -> Inside<'_> {
+    if value.get().starts_with('"') {
+        Inside::Quoted(value)
+    } else {
+        Inside::Text(value.get().as_bytes().into())
+    }
 }
 
 fn azure_cluster(record: &Fields) -> Option<String> {
@@ -315,7 +322,7 @@ fn cloud_watch(message: &Fields, take: Take) {
         let text = fields.as_ref().and_then(|fields| fields.get("message"));
         let inside = match text {
             _ if !is_audit => Inside::OtherLog,
-            Some(text) => inside_text(text),
+            Some(text) => Inside::Quoted(text),
             None => Inside::Unreadable(Reason::NotAnEvent),
         };
         take(Content {
@@ -349,7 +356,7 @@ fn otlp_record<'c>(record: &Fields<'c>) -> Content<'c> {
     };
     let text = Fields::of(body.get()).and_then(|body| body.get("stringValue"));
     match text {
-        Some(text) => Content::of(inside_text(text)),
+        Some(text) => Content::of(Inside::Quoted(text)),
         None => Content::owned(otlp::plain(body.get())),
     }
 }

@@ -226,6 +226,16 @@ fn text_in_wrappers_that_is_no_event() {
     );
 }
 
+/// However long the text before it is, and wherever its escapes stand.
+#[test]
+fn a_text_is_known_by_its_head() {
+    for spaces in (0..20).chain(490..520) {
+        let text = format!("{}{}\n", " ".repeat(spaces), event("a"));
+        let told = told(serde_json::json!({ "log": text }).to_string().as_bytes());
+        assert_eq!(told.starts_with("Delete"), spaces < 512, "{spaces}: {told}");
+    }
+}
+
 #[test]
 fn layers_have_an_end() {
     let mut text = event("a");
