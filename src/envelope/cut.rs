@@ -105,7 +105,7 @@ impl<'a> Member<'a> {
 mod tests {
     use super::close;
 
-    const WHOLE: &str = r#"{"auditID":"1","verb":"patch","responseStatus":{"metadata":{},"code":200},"requestObject":{"a":[1,2]},"responseObject":{"kind":"Pod","metadata":{"name":"web","uid":"7"},"spec":{"nodeName":"n"},"status":{"phase":"Running","conditions":[{}],"podIP":"10.0.0.1"}},"stageTimestamp":"t"}"#;
+    const WHOLE: &str = r#"{"auditID":"1","verb":"patch","responseStatus":{"metadata":{},"code":200},"requestObject":{"a":[1,2]},"n":123,"responseObject":{"kind":"Pod","metadata":{"name":"web","uid":"7"},"spec":{"nodeName":"n"},"status":{"phase":"Running","conditions":[{}],"podIP":"10.0.0.1","observedGeneration":17}},"stageTimestamp":"t"}"#;
 
     /// Wherever it is cut, what is kept is JSON, and no member has another value than before.
     #[test]

@@ -208,6 +208,22 @@ fn what_is_salvaged() {
     assert!(found_one);
 }
 
+/// Without a status nobody knows whether the request was refused, without a URL whether it was real.
+#[test]
+fn a_cut_event_that_says_too_little() {
+    let uri = r#""requestURI":"/x","#;
+    let status = r#""responseStatus":{"code":200},"#;
+    for (uri, status, is_told) in [(uri, status, true), (uri, "", false), ("", status, false)] {
+        let cut = format!(
+            r#"{{"auditID":"1","stage":"ResponseComplete","verb":"delete",{uri}"objectRef":{{"resource":"pods"}},{status}"responseObject":{{"kind":"Pod","metadata":{{"name":"a"}},"spec":{{"a"#
+        );
+        let record = serde_json::json!({"log": cut, "time": "2026-11-23T06:15:04Z"}).to_string();
+        let told = told(record.as_bytes());
+        assert_eq!(told.starts_with("Delete  a"), is_told, "{told}");
+        assert_eq!(told.contains(": cut off"), !is_told, "{told}");
+    }
+}
+
 #[test]
 fn text_in_wrappers_that_is_no_event() {
     let of = |text: &str| told(serde_json::json!({ "log": text }).to_string().as_bytes());
