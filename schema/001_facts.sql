@@ -1,14 +1,19 @@
--- What audit events say about pods and container instances.
+-- What audit events say about pods and container instances, as long as it may still change.
 --
 -- Every event becomes one row for each object that it speaks of: the pod (container = '') and each of its container
 -- instances. A row carries only what the event said; its other columns keep their defaults. Rows of the same key merge
 -- by max, min or union, so neither order nor repetition nor the number of receivers can change what they add up to.
 --
--- What may change in the life of a pod merges as a tuple that begins with the resourceVersion of the object it was read
--- from (0 where the object had none) and the time of the event: the newest state wins, whenever it arrives.
+-- The table is a log in slots of ten minutes, by the clock of the server that stores the row: never by the event's or the
+-- receiver's. A settling (see 002_history.sql) moves what has ended out of the slots that have passed, and carries the
+-- rest into the next slot. So the table holds what is open, and the facts of the last minutes.
 --
--- "Never" and "unknown" are the column's default: the epoch, an empty text, zero. Where the smallest value wins it is
--- 2200-01-01, the end of what ClickHouse's calendar holds with room to spare.
+-- What may change in the life of a pod merges as one tuple that begins with as_of: the newest state wins, whenever it
+-- arrives. as_of is the resourceVersion of the object it was read from plus 2^63; where the object had none, the time of
+-- the event in microseconds, which is less than any of these.
+--
+-- "Unknown" is the column's default: the epoch, an empty text, zero. Where the smallest value wins, "never" is 2200-01-01, the
+-- end of what ClickHouse's calendar holds with room to spare.
 
 CREATE TABLE IF NOT EXISTS facts
 (
@@ -21,41 +26,62 @@ CREATE TABLE IF NOT EXISTS facts
     container         LowCardinality(String) COMMENT 'name of the container; empty in rows about the pod itself',
     container_id      FixedString(32) COMMENT 'the 64 hex digits as bytes; an ID of another form as the SHA-256 of its text; zeros in rows about the pod',
 
+    -- How far the row may be believed by itself. Lateness is judged by the server alone: a receiver's clock, or a spool that
+    -- drained hours later, cannot make an old fact look like news.
     event_at          DateTime64(6, 'UTC') EPHEMERAL toDateTime64(0, 6, 'UTC') COMMENT 'time of the event, by the API server''s clock',
+    heard_at          SimpleAggregateFunction(max, DateTime('UTC')) DEFAULT now('UTC') COMMENT 'newest arrival, by the server''s clock',
+    late              SimpleAggregateFunction(max, UInt8) DEFAULT toUnixTimestamp(heard_at) - toUnixTimestamp64Second(event_at) > 300
+                      COMMENT 'some fact arrived over 5 minutes after its event; the next settling joins the life with history',
+    timely            SimpleAggregateFunction(max, UInt8) DEFAULT NOT late
+                      COMMENT 'some fact arrived in time, or a settling has joined the life with history: without an end it lives',
     first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) DEFAULT event_at COMMENT 'oldest event that spoke of it',
     last_seen         SimpleAggregateFunction(max, DateTime64(6, 'UTC')) DEFAULT event_at COMMENT 'newest event that spoke of it',
+
+    -- What settlings write.
+    not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) DEFAULT toDateTime64('2200-01-01 00:00:00', 6, 'UTC')
+                      COMMENT 'it had ended by then, as facts about others prove',
+    settled_from      SimpleAggregateFunction(min, DateTime('UTC')) DEFAULT toDateTime('2106-02-07 06:28:15', 'UTC') COMMENT 'from where history has filed it',
+    settled_until     SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'until where history has filed it',
 
     -- The pod, in rows with container = ''.
     pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',
     node              SimpleAggregateFunction(max, LowCardinality(String)),
     host_network      SimpleAggregateFunction(max, UInt8),
     service_account   SimpleAggregateFunction(max, LowCardinality(String)),
-    owner             SimpleAggregateFunction(max, Tuple(version UInt64, at DateTime64(6, 'UTC'), kind String, name String, workload_kind String, workload String, inferred UInt8))
-                      COMMENT 'the controlling owner, and the workload above it; inferred: the workload was told from the owner''s name',
-    labels            SimpleAggregateFunction(max, Tuple(version UInt64, at DateTime64(6, 'UTC'), pairs Array(Tuple(key String, value String)))),
-    phase             SimpleAggregateFunction(max, Tuple(version UInt64, at DateTime64(6, 'UTC'), phase String)),
+    metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), owner_kind String, owner String, workload_kind String, workload String, inferred UInt8))
+                      COMMENT 'labels, the controlling owner, and the workload above it; inferred: the workload was told from the owner''s name',
+    phase             SimpleAggregateFunction(max, Enum8('' = 0, 'Unknown' = 1, 'Pending' = 2, 'Running' = 3, 'Succeeded' = 4, 'Failed' = 5)) COMMENT 'the furthest that it came',
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, UInt64))
-                      COMMENT 'every address it had, with its first sight: 16 times the resourceVersion, plus the place in status.podIPs',
+                      COMMENT 'every address it had, with its first sight: 16 times the milliseconds of the event, plus the place in status.podIPs',
+    restarts          SimpleAggregateFunction(maxMap, Map(String, UInt32)) COMMENT 'for each container that started, how often it was started again',
     created_at        SimpleAggregateFunction(max, DateTime('UTC')),
     created_by        SimpleAggregateFunction(max, Tuple(user String, acting_as String)) COMMENT 'acting_as: the impersonated account',
-    scheduled_at      SimpleAggregateFunction(max, DateTime64(6, 'UTC')),
+    scheduled_at      SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
     pod_started_at    SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'when a kubelet took the pod up',
-    delete_asked      SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), user String, acting_as String))
-                      DEFAULT (toDateTime64('2200-01-01 00:00:00', 6, 'UTC'), '', '') COMMENT 'the first request to delete it',
-    removed_at        SimpleAggregateFunction(max, DateTime64(6, 'UTC')) COMMENT 'when the API server let go of the object',
+    terminal_at       SimpleAggregateFunction(min, DateTime64(3, 'UTC')) DEFAULT toDateTime64('2200-01-01 00:00:00', 3, 'UTC')
+                      COMMENT 'the first event that told of phase Succeeded or Failed',
+    delete_asked      SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String))
+                      DEFAULT (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') COMMENT 'the first request to delete it',
+    removed_at        SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'when the API server let go of the object',
 
     -- The container instance, in rows with a container.
     kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)),
     runtime           SimpleAggregateFunction(max, LowCardinality(String)),
     container_id_text SimpleAggregateFunction(max, String) COMMENT 'the container ID where it is not 64 hex digits',
-    image             SimpleAggregateFunction(max, Tuple(version UInt64, at DateTime64(6, 'UTC'), image String, image_id String)),
+    image             SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'as the node resolved it',
+    image_id          SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'with the digest',
     restart           SimpleAggregateFunction(max, UInt32),
     started_at        SimpleAggregateFunction(max, DateTime('UTC')),
-    ended             SimpleAggregateFunction(max, Tuple(seen UInt8, finished_at DateTime('UTC'), version UInt64, at DateTime64(6, 'UTC'), exit_code Int32, signal Int32, reason String))
-                      COMMENT 'one report of its end, whole: never the exit code of one and the reason of another'
+    ended             SimpleAggregateFunction(max, Tuple(seen UInt8, finished_at DateTime('UTC'), exit_code Int32, signal Int32, reason String))
+                      COMMENT 'one report of its end, whole: never the exit code of one and the reason of another',
+
+    INDEX by_uid pod_uid                        TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_pod pod                            TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_ip  mapKeys(pod_ips)               TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_id  substring(container_id, 1, 4)  TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY slot
 ORDER BY (cluster, namespace, pod_uid, container, container_id)
 SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000
-COMMENT 'what audit events say about pods and container instances';
+COMMENT 'what audit events say about pods and container instances that may still change';

@@ -15,9 +15,9 @@ mod json;
 mod pod;
 
 pub use event::{
-    Actor, Document, Event, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage, Verb,
+    Actor, Document, Event, Events, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage, Verb,
 };
-pub use json::{Lenient, Text, time};
+pub use json::{Few, Lenient, Text, time};
 pub use pod::{
     Binding, ContainerState, ContainerStatus, DeleteOptions, Metadata, Object, OwnerReference,
     PodSpec, PodStatus, Terminated,

@@ -10,10 +10,12 @@ mod demo;
 mod engine;
 mod get;
 mod output;
+mod process;
 mod running;
 mod schema;
 mod serve;
 mod service;
+mod settle;
 mod spool;
 mod when;
 
@@ -62,6 +64,8 @@ enum Command {
     /// Create, bring up to date, or show the tables in ClickHouse
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// Move what has ended from facts into history, as "bygone serve" does by itself
+    Settle(settle::Settle),
     /// Look at what could not be decoded, and try it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -138,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Get(get) => get.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),
+        Command::Settle(settle) => settle.run(),
         Command::DeadLetters(letters) => letters.run(),
         Command::Spool(spool) => spool.run(),
         Command::Config(config) => config.run(),

@@ -6,7 +6,8 @@
 //! Not here: SQL (that stands in `schema/`, `sink` and `query/sql`), retries, the engine itself.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use ::clickhouse as driver;
@@ -33,7 +34,8 @@ pub struct Config {
     pub url: Option<String>,
     /// The account.
     pub user: String,
-    /// A file that holds the account's password; one line end is cut off.
+    /// A file that holds the account's password; one line end is cut off. It is read again when
+    /// the server refuses the password.
     pub password_file: Option<PathBuf>,
     /// The database that holds bygone's tables.
     pub database: String,
@@ -96,10 +98,19 @@ pub enum Error {
     Answer { url: String, cause: String },
 }
 
+impl Error {
+    /// Whether the server could not be reached or did not answer: it may later.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Error::Unreachable { .. } | Error::Silent { .. })
+    }
+}
+
 /// A database on a server.
-#[derive(Clone)]
 pub struct Store {
-    client: driver::Client,
+    client: RwLock<driver::Client>,
+    /// Where the password came from, and is looked for again when it is refused.
+    password_file: Option<PathBuf>,
     url: String,
     user: String,
     database: String,
@@ -123,28 +134,23 @@ impl Store {
     /// unreadable.
     pub fn open(config: &Config) -> Result<Store, Error> {
         let url = config.url.as_deref().unwrap_or_default();
-        let password = match &config.password_file {
-            None => None,
-            Some(path) => Some(SecretString::from(
-                std::fs::read_to_string(path)
-                    .map_err(|error| Error::PasswordFile {
-                        path: path.clone(),
-                        error,
-                    })?
-                    .trim_end_matches(['\r', '\n']),
-            )),
-        };
+        let password_file = config.password_file.as_deref();
+        let password = password_file.map(read_password).transpose()?;
         let client = match url.starts_with("https://") {
             true => https(&config.tls)?,
             false => driver::Client::default(),
         };
-        Store::with(
+        let store = Store::with(
             client,
             url,
             &config.user,
             password.as_ref(),
             &config.database,
-        )
+        )?;
+        Ok(Store {
+            password_file: config.password_file.clone(),
+            ..store
+        })
     }
 
     /// Opens a store whose parts are known.
@@ -191,7 +197,8 @@ impl Store {
             client = client.with_password(password.expose_secret());
         }
         Ok(Store {
-            client,
+            client: RwLock::new(client),
+            password_file: None,
             url: url.to_owned(),
             user: user.to_owned(),
             database: database.to_owned(),
@@ -208,19 +215,33 @@ impl Store {
 
     /// A statement to bind and read from. Failures go through [`Store::error`].
     pub fn query(&self, sql: &str) -> driver::query::Query {
-        self.client.query(sql)
+        self.client().query(sql)
     }
 
-    /// Runs a statement that answers nothing, without a database selected where `global`.
+    fn client(&self) -> driver::Client {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        client.clone()
+    }
+
+    /// Reads the password again, for the requests to come: rotations change the account and the
+    /// file at different times.
+    fn read_password_again(&self) {
+        if let Some(Ok(password)) = self.password_file.as_deref().map(read_password) {
+            let renewed = self.client().with_password(password.expose_secret());
+            *self.client.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        }
+    }
+
+    /// Runs a statement that answers nothing.
     ///
     /// # Errors
     ///
     /// As [`Error`] says.
     pub async fn execute(&self, sql: &str, scope: Scope) -> Result<(), Error> {
         let client = match scope {
-            Scope::Database => self.client.clone(),
+            Scope::Database => self.client(),
             // "default" is the one database that every server has.
-            Scope::Server => self.client.clone().with_database("default"),
+            Scope::Server => self.client().with_database("default"),
         };
         self.within_limit(client.query_raw(sql).execute()).await
     }
@@ -242,7 +263,7 @@ impl Store {
     /// As [`Error`] says. After `Silent` or `Unreachable` the rows may be there or not.
     pub async fn insert(&self, sql: &str, rows: &[Bytes], token: &str) -> Result<(), Error> {
         let mut insert = self
-            .client
+            .client()
             .insert_formatted_with(sql)
             .with_setting("async_insert", "0")
             .with_setting("insert_deduplication_token", token)
@@ -268,7 +289,12 @@ impl Store {
         self.within(ANSWER_SECONDS_MAX, answer).await
     }
 
-    async fn within<T>(
+    /// The same with another limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn within<T>(
         &self,
         seconds_max: u64,
         answer: impl Future<Output = driver::error::Result<T>>,
@@ -295,10 +321,11 @@ impl Store {
                 seconds_max: ANSWER_SECONDS_MAX,
             },
             driver::error::Error::BadResponse(text) => match code_of(&text) {
-                Some(192 | 193 | 194 | 516) => Error::Password {
-                    url,
-                    user: self.user.clone(),
-                },
+                Some(192 | 193 | 194 | 516) => {
+                    self.read_password_again();
+                    let user = self.user.clone();
+                    Error::Password { url, user }
+                }
                 Some(81) => Error::NoDatabase {
                     url,
                     database: self.database.clone(),
@@ -319,6 +346,14 @@ impl Store {
             },
         }
     }
+}
+
+fn read_password(path: &Path) -> Result<SecretString, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::PasswordFile {
+        path: path.to_owned(),
+        error,
+    })?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// A client that speaks TLS. Idle connections are let go before a server does that.

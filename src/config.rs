@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{access, clickhouse, dead_letters, engine, http, sink, source, spool};
+use crate::{access, clickhouse, dead_letters, engine, http, settle, sink, source, spool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -34,6 +34,7 @@ pub struct Config {
     pub engine: engine::Config,
     pub spool: spool::Config,
     pub sink: sink::Config,
+    pub settle: settle::Config,
     pub dead_letters: dead_letters::Config,
 }
 
@@ -50,6 +51,7 @@ impl Default for Config {
             engine: Default::default(),
             spool: Default::default(),
             sink: Default::default(),
+            settle: Default::default(),
             dead_letters: Default::default(),
         }
     }
@@ -71,7 +73,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 35] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -98,6 +100,12 @@ const KEYS: [&str; 29] = [
     "sink.flush_wait_ms",
     "sink.batch_rows_max",
     "sink.inserts_max",
+    "sink.facts_rows_max",
+    "settle.enabled",
+    "settle.retention_days",
+    "settle.piece_rows_max",
+    "settle.memory_bytes_max",
+    "settle.replica_lag_seconds",
     "dead_letters.keep",
     "dead_letters.size_bytes_max",
     "dead_letters.kept_days",
@@ -207,7 +215,7 @@ fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Erro
     let number = ["_max", "_ms", "_seconds", "_days"]
         .iter()
         .any(|unit| leaf.ends_with(unit));
-    let value = if matches!(leaf, "insecure" | "keep") {
+    let value = if matches!(leaf, "enabled" | "insecure" | "keep") {
         let parsed = text
             .parse()
             .map_err(|_| place_of(format!("{text:?} is not true or false")))?;

@@ -1,9 +1,12 @@
 //! The envelope: what a source delivered, unwrapped into audit events.
 //!
-//! In: the bytes of one delivery. Out: the events in it, and a [`Rejected`] for every part that
-//! could not be read. There is no failure: a body that holds nothing readable yields no event and
+//! In: the bytes of one delivery. Out: the events in it, one by one, and a [`Rejected`] for every part
+//! that could not be read. There is no failure: a body that holds nothing readable yields no event and
 //! one `Rejected`. Known forms: an `EventList` (with or without `kind`), an Event, an array of
 //! Events, and documents of these kinds after one another (JSON Lines).
+//!
+//! No more than one event is in memory at a time: small ones take many times their bytes. So is no
+//! more than one wrapped text of each layer.
 //!
 //! The fast path parses a whole document at once. Where that fails, the slow path finds the
 //! borders of its items by brackets alone and parses each by itself, so that one bad item does not
@@ -12,7 +15,7 @@
 //! What is no event may be a wrapper, known by its members: those of log agents (Fluent Bit,
 //! Fluentd, Filebeat, Vector, Logstash, OpenShift's forwarder), of clouds (AKS, EKS, GKE, Alibaba)
 //! and of OpenTelemetry. Each is turned into the text that it was made of, and that is opened in its
-//! turn: so all of them pass the one parser that reads only what `audit` names. [`Opened::each`]
+//! turn: so all of them pass the one parser that reads only what `audit` names. [`read`]
 //! does it, wrapper by wrapper, within [`Limits`]. Records of other logs that share a topic with
 //! audit events are ignored and counted, where they are plainly such.
 //!
@@ -33,27 +36,13 @@ use std::fmt;
 use std::ops::Range;
 
 pub use limits::Limits;
-pub use walk::{Found, Rest};
+pub use walk::{Found, Rest, Tell, read};
 
-use crate::audit::{Document, Event, NO_TIME, NOT_AN_EVENT};
+use crate::audit::{Document, Event, Events, NO_TIME, NOT_AN_EVENT};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny};
+use walk::{Around, Walk};
 use wrapper::Known;
-
-/// What one delivery held, in its order.
-#[derive(Debug, Default)]
-pub struct Opened<'a> {
-    /// Those that are in no wrapper; [`Opened::each`] finds all.
-    pub events: Vec<Event<'a>>,
-    pub rejected: Vec<Rejected>,
-    /// Records of other logs.
-    pub ignored: usize,
-    body: &'a [u8],
-    /// Where wrappers stand, or what is packed. They are recognised again when they are unwrapped:
-    /// places take less memory than the shortest of them.
-    wrapped: Vec<Range<usize>>,
-    /// Bytes that searches for the end of a value have read in vain.
-    searched: usize,
-}
 
 /// A part of a delivery that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,44 +120,6 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Where an event that was read from `body` stands in it: its item, or everything where that
-/// can't be told any more.
-pub fn item_of(body: &[u8], event: &Event) -> Range<usize> {
-    // The texts of an event lie in the body that it was read from.
-    let text = &*event.object_ref.resource;
-    let place = (text.as_ptr() as usize).checked_sub(body.as_ptr() as usize);
-    let inside = place.filter(|place| *place < body.len());
-    inside
-        .and_then(|place| split::item_around(body, place))
-        .unwrap_or(0..body.len())
-}
-
-/// Unwraps a delivery.
-pub fn open(body: &[u8]) -> Opened<'_> {
-    let mut opened = Opened {
-        body,
-        ..Opened::default()
-    };
-    if body.starts_with(wrapper::GZIP) {
-        opened.wrapped.push(0..body.len());
-        return opened;
-    }
-    let mut at = if body.starts_with(b"\xef\xbb\xbf") {
-        3
-    } else {
-        0
-    };
-    while let Some(start) = split::next_value(body, at) {
-        at = match body[start] {
-            b'{' => opened.read_documents(body, start),
-            b'[' => opened.read_array(body, start),
-            b'"' => opened.read_text(body, start),
-            _ => opened.reject_line(body, start),
-        };
-    }
-    opened
-}
-
 /// How many times a body may be read in vain before the rest of it is given up.
 const SEARCHES_MAX: usize = 8;
 
@@ -183,74 +134,179 @@ fn push_rejected(rejected: &mut Vec<Rejected>, part: Rejected) {
     }
 }
 
-impl<'a> Opened<'a> {
+/// The way through one text: the delivery, or what was in a wrapper.
+struct Reading<'r, 'l, 't> {
+    walk: &'r mut Walk<'l, 't>,
+    around: &'r Around,
+    /// Events and wrappers.
+    found: usize,
+    rejected: Vec<Rejected>,
+    /// Records of other logs.
+    ignored: usize,
+    /// Bytes that searches for the end of a value have read in vain.
+    searched: usize,
+}
+
+/// How far a document was read at once.
+struct Outcome {
+    /// Whether it was a list or an event; an object may be neither.
+    result: serde_json::Result<bool>,
+    /// Behind what was read.
+    end: usize,
+    /// Events that were told.
+    told: usize,
+    /// Those of them that were refused, by their number.
+    refused: Vec<(usize, Reason)>,
+}
+
+impl<'r, 'l, 't> Reading<'r, 'l, 't> {
+    fn new(walk: &'r mut Walk<'l, 't>, around: &'r Around) -> Reading<'r, 'l, 't> {
+        Reading {
+            walk,
+            around,
+            found: 0,
+            rejected: Vec::new(),
+            ignored: 0,
+            searched: 0,
+        }
+    }
+
+    fn read(&mut self, body: &[u8]) {
+        if body.starts_with(wrapper::GZIP) {
+            return self.put(body, 0..body.len(), Reason::BadPacking);
+        }
+        let mut at = if body.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
+        while let Some(start) = split::next_value(body, at) {
+            at = match body[start] {
+                b'{' => self.read_document(body, start),
+                b'[' => self.read_array(body, start),
+                b'"' => self.read_text(body, start),
+                _ => self.reject_line(body, start),
+            };
+        }
+    }
+
     fn reject(&mut self, part: Rejected) {
         push_rejected(&mut self.rejected, part);
     }
 
-    /// Reads documents until the end or the first that fails, which is salvaged.
-    /// Returns where to go on.
-    fn read_documents(&mut self, body: &'a [u8], start: usize) -> usize {
-        let mut documents = serde_json::Deserializer::from_slice(&body[start..]).into_iter();
-        loop {
-            let at = start + documents.byte_offset();
-            match documents.next() {
-                Some(Ok(Document::Event(event))) => self.events.push(*event),
-                Some(Ok(Document::List(events))) => self.events.extend(events),
-                Some(Ok(Document::Other)) => {
-                    let at = split::next_value(body, at).unwrap_or(at);
-                    let end = start + documents.byte_offset();
-                    self.put(body, at..end, Reason::NotAnEvent);
-                }
-                Some(Err(error)) => return self.salvage_document(body, at, &error),
-                None => return body.len(),
-            }
-        }
-    }
-
-    /// Takes what is readable of the document at `start`, which failed with `error`.
-    ///
-    /// Where lines are documents, nothing of this one is looked for behind its line: a text that was
-    /// cut turns inside and outside of quotes round.
-    fn salvage_document(
-        &mut self,
-        body: &'a [u8],
-        start: usize,
-        error: &serde_json::Error,
-    ) -> usize {
-        let Some(start) = split::next_value(body, start) else {
-            return body.len();
-        };
-        if body[start] != b'{' {
-            // Another kind of value follows in a stream of documents.
-            return start;
-        }
-        let line = split::next_line(body, start).filter(|next| body.get(*next) == Some(&b'{'));
-        let whole = line.unwrap_or(body.len());
-        if let Some(items) = split::items_of(&body[..whole], start) {
-            return self.salvage_items(&body[..whole], items);
-        }
-        let end = self.end_of(&body[..whole], start).unwrap_or(whole);
-        self.put(body, start..end, Reason::of(error));
-        end
+    fn tell(&mut self, event: &Event) -> Result<(), Reason> {
+        self.found += 1;
+        self.walk.found(event, self.around)
     }
 
     /// Takes a value that is no audit event, for `reason`: a wrapper, a record of another log, or
     /// a reject.
-    fn put(&mut self, body: &'a [u8], at: Range<usize>, reason: Reason) {
+    fn put(&mut self, body: &[u8], at: Range<usize>, reason: Reason) {
         match wrapper::recognise(&body[at.clone()]) {
-            Some(Known::Wrapper(_)) => self.wrapped.push(at),
+            Some(Known::Wrapper(wrapper)) => {
+                self.found += 1;
+                self.walk.unwrap(&wrapper, body, &at, self.around);
+            }
             Some(Known::OtherLog) => self.ignored += 1,
             None => self.reject(Rejected { at, reason }),
         }
     }
 
     /// A text that holds a delivery, as it seems.
-    fn read_text(&mut self, body: &'a [u8], start: usize) -> usize {
+    fn read_text(&mut self, body: &[u8], start: usize) -> usize {
         let Some(end) = self.end_of(body, start) else {
             return self.reject_line(body, start);
         };
         self.put(body, start..end, Reason::NotJson);
+        end
+    }
+
+    /// Reads a document or an array at `start` at once.
+    fn read_at_once(&mut self, body: &[u8], start: usize) -> Outcome {
+        let mut told = 0;
+        let mut refused = Vec::new();
+        let mut each = |event: Event| {
+            if let Err(reason) = self.tell(&event) {
+                refused.push((told, reason));
+            }
+            told += 1;
+        };
+        let mut json = serde_json::Deserializer::from_slice(&body[start..]);
+        let result = match body[start] {
+            b'[' => Events(&mut each).deserialize(&mut json).map(|()| true),
+            _ => Document(&mut each).deserialize(&mut json),
+        };
+        let end = start + json.into_iter::<IgnoredAny>().byte_offset();
+        Outcome {
+            result,
+            end,
+            told,
+            refused,
+        }
+    }
+
+    /// Finds the places of events that were refused: items from `first` on, which all close.
+    fn place(&mut self, body: &[u8], first: usize, refused: &[(usize, Reason)]) {
+        let (mut at, mut number) = (first, 0);
+        for (wanted, reason) in refused {
+            let place = loop {
+                let Some(start) = split::next_value(body, at) else {
+                    break body.len()..body.len();
+                };
+                at = split::end_of(body, start).unwrap_or(body.len());
+                number += 1;
+                if number > *wanted {
+                    break start..at;
+                }
+            };
+            self.reject(Rejected {
+                at: place,
+                reason: *reason,
+            });
+        }
+    }
+
+    /// Reads the document at `start`; if that fails it is salvaged. Returns where to go on.
+    fn read_document(&mut self, body: &[u8], start: usize) -> usize {
+        let outcome = self.read_at_once(body, start);
+        if !outcome.refused.is_empty() {
+            let items = split::items_of(body, start);
+            self.place(body, items.unwrap_or(start), &outcome.refused);
+        }
+        match outcome.result {
+            Ok(true) => outcome.end,
+            Ok(false) => {
+                self.put(body, start..outcome.end, Reason::NotAnEvent);
+                outcome.end
+            }
+            Err(error) => self.salvage_document(body, start, outcome.told, &error),
+        }
+    }
+
+    /// Takes what is readable of the document at `start`, which failed with `error` behind its first
+    /// `told` items.
+    ///
+    /// Where lines are documents, nothing of this one is looked for behind its line: a text that was
+    /// cut turns inside and outside of quotes round.
+    fn salvage_document(
+        &mut self,
+        body: &[u8],
+        start: usize,
+        told: usize,
+        error: &serde_json::Error,
+    ) -> usize {
+        let line = split::next_line(body, start).filter(|next| body.get(*next) == Some(&b'{'));
+        // Unless a list begins in it that closes further below.
+        let line = line.filter(|line| {
+            split::items_of(&body[..*line], start).is_none()
+                || self.end_of(body, start).is_none_or(|end| end <= *line)
+        });
+        let whole = line.unwrap_or(body.len());
+        if let Some(items) = split::items_of(&body[..whole], start) {
+            return self.salvage_items(&body[..whole], items, told);
+        }
+        let end = self.end_of(&body[..whole], start).unwrap_or(whole);
+        self.put(body, start..end, Reason::of(error));
         end
     }
 
@@ -267,21 +323,18 @@ impl<'a> Opened<'a> {
         end
     }
 
-    fn read_array(&mut self, body: &'a [u8], start: usize) -> usize {
-        let mut values = serde_json::Deserializer::from_slice(&body[start..]).into_iter();
-        match values.next() {
-            Some(Ok(events)) => {
-                let mut events: Vec<Event> = events;
-                self.events.append(&mut events);
-                start + values.byte_offset()
-            }
-            _ => self.salvage_items(body, start + 1),
+    fn read_array(&mut self, body: &[u8], start: usize) -> usize {
+        let outcome = self.read_at_once(body, start);
+        self.place(body, start + 1, &outcome.refused);
+        match outcome.result {
+            Ok(_) => outcome.end,
+            Err(_) => self.salvage_items(body, start + 1, outcome.told),
         }
     }
 
-    /// Reads the items of an array one by one from `at`, which is behind its `[`. Returns where
-    /// the document ends as far as brackets tell.
-    fn salvage_items(&mut self, body: &'a [u8], mut at: usize) -> usize {
+    /// Reads the items of an array one by one from `at`, which is behind its `[`, but for the first
+    /// ones that were told. Returns where the document ends as far as brackets tell.
+    fn salvage_items(&mut self, body: &[u8], mut at: usize, mut told: usize) -> usize {
         let first = split::next_value(body, at);
         while let Some(start) = split::next_value(body, at) {
             if body[start] == b']' {
@@ -301,11 +354,21 @@ impl<'a> Opened<'a> {
                 at = end;
                 continue;
             };
-            match Event::deserialize(&mut serde_json::Deserializer::from_slice(&body[start..end])) {
-                Ok(event) => self.events.push(event),
+            at = end;
+            if told > 0 {
+                told -= 1;
+                continue;
+            }
+            let mut json = serde_json::Deserializer::from_slice(&body[start..end]);
+            match Event::deserialize(&mut json) {
+                Ok(event) => {
+                    if let Err(reason) = self.tell(&event) {
+                        let at = start..end;
+                        self.reject(Rejected { at, reason });
+                    }
+                }
                 Err(error) => self.put(body, start..end, Reason::of(&error)),
             }
-            at = end;
         }
         // The list has no end. What may have followed its last item is not known.
         if self
@@ -322,7 +385,7 @@ impl<'a> Opened<'a> {
     }
 
     /// A line that is no JSON: of another log, or packed, or not to be read.
-    fn reject_line(&mut self, body: &'a [u8], start: usize) -> usize {
+    fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
         let end = split::next_line(body, start).unwrap_or(body.len());
         if other_logs::is_other_line(&body[start..end]) {
             self.ignored += 1;

@@ -17,6 +17,7 @@ pub mod rows;
 // The write wing.
 pub mod dead_letters;
 pub mod pipeline;
+pub mod settle;
 pub mod sink;
 pub mod source;
 pub mod spool;

@@ -100,7 +100,7 @@ fn is_dry_run(event: &Event) -> bool {
         || match event.verb {
             Verb::Delete => event.request_object.is_some_and(|raw| {
                 serde_json::from_str::<DeleteOptions>(raw.get())
-                    .is_ok_and(|options| options.dry_run.is_some_and(|runs| !runs.is_empty()))
+                    .is_ok_and(|options| options.dry_run.iter().flatten().next().is_some())
             }),
             Verb::Create if event.object_ref.subresource.is_empty() => event
                 .response_object

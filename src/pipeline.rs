@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{error, warn};
 
 use crate::dead_letters::{DeadLetters, Letter};
@@ -20,11 +20,16 @@ use crate::rows::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Fact
 use crate::spool::{AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
 
-/// The most lines that one delivery may write to the log about its unreadable parts.
+/// The most lines that one delivery may write to the log about its unreadable parts, and about what
+/// could not be read in them.
 const REJECTED_LOGGED_MAX: usize = 3;
 
-/// A delivery's rows go to the spool in pieces of about so many bytes, well below its largest frame.
-const PIECE_BYTES: usize = 8 << 20;
+/// A delivery's rows go to the spool in pieces of about so many bytes. One is made while one waits and
+/// one is written: no delivery holds more, whatever it makes of its bytes.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Deliveries that are decoded or wait for the spool at a time.
+const DELIVERIES_MAX: usize = 32;
 
 /// Bytes that arrived, already decompressed.
 #[derive(Clone, Debug)]
@@ -62,6 +67,7 @@ pub enum NotTaken {
 pub struct Pipeline {
     spool: Spool,
     dead_letters: Arc<DeadLetters>,
+    places: Arc<Semaphore>,
     unwrapping: Unwrapping,
 }
 
@@ -100,6 +106,7 @@ impl Pipeline {
         Pipeline {
             spool,
             dead_letters,
+            places: Arc::new(Semaphore::new(DELIVERIES_MAX)),
             unwrapping: Unwrapping::new(UNWRAPPED_BYTES_MAX),
         }
     }
@@ -129,24 +136,25 @@ impl Pipeline {
         delivery: Delivery,
         memory: impl Send + 'static,
     ) -> Result<Receipt, NotTaken> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| NotTaken::Failed)?;
+        let (sender, mut pieces) = mpsc::channel(1);
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let dead_letters = self.dead_letters.clone();
         let unwrapping = self.unwrapping.clone();
         let decode = move || {
-            let decoded = decode(&delivery, &unwrapping, &dead_letters);
+            let decoded = decode(&delivery, &unwrapping, &dead_letters, Pieces::new(sender));
             drop((delivery, memory));
             decoded
         };
-        let decoded = tokio::task::spawn_blocking(decode).await;
-        let (pieces, letters, receipt) = decoded.map_err(|_| NotTaken::Failed)??;
-        if !letters.is_empty() {
-            self.spool
-                .append(batch_of_letters(letters))
-                .await
-                .map_err(not_taken)?;
-        }
-        for piece in pieces {
+        let decoding = tokio::task::spawn_blocking(decode);
+        while let Some(piece) = pieces.recv().await {
             self.spool.append(batch(piece)).await.map_err(not_taken)?;
+        }
+        let (letters, receipt) = decoding.await.map_err(|_| NotTaken::Failed)??;
+        if !letters.is_empty() {
+            let letters = batch_of_letters(letters);
+            self.spool.append(letters).await.map_err(not_taken)?;
         }
         Ok(receipt)
     }
@@ -203,11 +211,10 @@ fn decode(
     delivery: &Delivery,
     unwrapping: &Unwrapping,
     dead_letters: &DeadLetters,
-) -> Result<(Vec<Facts>, DeadLetterRows, Receipt), NotTaken> {
+    mut pieces: Pieces,
+) -> Result<(DeadLetterRows, Receipt), NotTaken> {
     let Delivery { cluster, body, .. } = delivery;
-    let mut pieces = vec![Facts::default()];
-    let mut unreadable = Vec::new();
-    let mut events = 0;
+    let (mut events, mut refused) = (0, 0);
     let mut reserved = Vec::new();
     let limits = Limits {
         unpacked_bytes_max: unwrapping.bytes_max.saturating_sub(body.len()),
@@ -219,33 +226,69 @@ fn decode(
             is_there
         },
     };
-    let rest = envelope::open(body).each(limits, &mut |found| {
+    let rest = envelope::read(body, limits, &mut |found| {
         events += 1;
-        let tell = &mut |fact: &Fact| push(&mut pieces, fact);
-        if let Err(reason) = lifecycle::facts(cluster, found.event, tell) {
-            warn!(cluster, "event rejected: {}", reason.0);
-            unreadable.push(Rejected {
-                at: found.at(body),
-                reason: Reason::Unreadable,
-            });
-        }
+        let outcome = lifecycle::facts(cluster, found.event, &mut |fact| pieces.push(fact));
+        outcome.map_err(|reason| {
+            refused += 1;
+            if refused <= REJECTED_LOGGED_MAX {
+                warn!(cluster, "event rejected: {}", reason.0);
+            }
+            Reason::Unreadable
+        })
     });
     if rest.starved {
         return Err(NotTaken::NoMemory);
     }
-    let mut rejected = rest.rejected;
-    rejected.append(&mut unreadable);
-    log_rejected(cluster, body.len(), &rejected);
+    log_rejected(cluster, body.len(), &rest.rejected);
     metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events as u64);
     metrics::counter!(telemetry::PIPELINE_IGNORED).increment(rest.ignored as u64);
-    pieces.retain(|piece| !piece.is_empty());
     let receipt = Receipt {
         events,
-        rejected: rejected.len(),
-        rows: pieces.iter().map(Facts::rows).sum(),
+        rejected: rest.rejected.len(),
+        rows: pieces.finish(),
     };
-    let letters = bury(delivery, &rejected, dead_letters);
-    Ok((pieces, letters, receipt))
+    Ok((bury(delivery, &rest.rejected, dead_letters), receipt))
+}
+
+/// A delivery's rows on their way to whoever appends them.
+struct Pieces {
+    piece: Facts,
+    rows: usize,
+    to: mpsc::Sender<Facts>,
+}
+
+impl Pieces {
+    fn new(to: mpsc::Sender<Facts>) -> Pieces {
+        Pieces {
+            piece: Facts::default(),
+            rows: 0,
+            to,
+        }
+    }
+
+    fn push(&mut self, fact: &Fact) {
+        self.piece.push(fact);
+        if self.piece.bytes().len() >= PIECE_BYTES {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let piece = std::mem::take(&mut self.piece);
+        self.rows += piece.rows();
+        // Nobody takes it when the spool refused a piece before, or the sender is gone: the delivery
+        // is not acknowledged then.
+        _ = self.to.blocking_send(piece);
+    }
+
+    /// Sends the rest, and says how many rows there were.
+    fn finish(mut self) -> usize {
+        if !self.piece.is_empty() {
+            self.send();
+        }
+        self.rows
+    }
 }
 
 /// Keeps what could not be read, and makes the rows that tell of it.
@@ -283,19 +326,6 @@ fn bury(delivery: &Delivery, rejected: &[Rejected], dead_letters: &DeadLetters) 
         });
     }
     rows
-}
-
-fn push(pieces: &mut Vec<Facts>, fact: &Fact) {
-    if pieces
-        .last()
-        .is_none_or(|piece| piece.bytes().len() >= PIECE_BYTES)
-    {
-        pieces.push(Facts::default());
-    }
-    pieces
-        .last_mut()
-        .expect("there is one, or one was pushed")
-        .push(fact);
 }
 
 fn log_rejected(cluster: &str, body_bytes: usize, rejected: &[Rejected]) {

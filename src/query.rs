@@ -14,11 +14,12 @@ mod model;
 mod params;
 mod rows;
 mod sql;
+mod view;
 
 use std::sync::Arc;
 
 pub use filter::{Labels, ParseError, Requirement, Workload};
-pub use model::{Container, Life, Pod, Time};
+pub use model::{Container, Cost, Ending, Life, Pod, Time};
 pub use params::Params;
 pub use sql::Answer;
 
@@ -50,6 +51,8 @@ pub struct Question {
     /// At most [`ROWS_MAX`]; `None` is that.
     pub limit: Option<u64>,
     pub cursor: Option<Cursor>,
+    /// Whether the answer's end tells what ClickHouse read for it.
+    pub explain: bool,
 }
 
 /// Half-open: lives that have an instant of `[since, until)` in common. `None` is unbounded.

@@ -12,7 +12,9 @@ mod rowbinary;
 mod walk;
 
 pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
-pub use fact::{ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, microseconds, seconds};
+pub use fact::{
+    ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, Phase, microseconds, seconds,
+};
 
 pub use walk::ends;
 

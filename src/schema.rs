@@ -3,6 +3,9 @@
 //! In: a [`Store`]. Out: its version, or the migrations applied to it. Migrations run in their
 //! order and are never edited once released. Each may be run again after it broke off half-way.
 //!
+//! ClickHouse has no macros, and the views share one fold. It stands once, in
+//! `schema/fragments/lives.sql`; where a file says `@name@` the fragment of that name is put in.
+//!
 //! Not here: what the tables mean (`schema/`), and when a schema is applied (`cli`).
 
 use serde::Deserialize;
@@ -28,11 +31,38 @@ macro_rules! migrations {
 }
 
 /// All migrations of this build, by version from 1 on.
-pub const MIGRATIONS: [Migration; 3] = migrations! {
+pub const MIGRATIONS: [Migration; 5] = migrations! {
     1 "001_facts",
-    2 "002_views",
+    2 "002_history",
     3 "003_dead_letters",
+    4 "004_views",
+    5 "005_settling",
 };
+
+const FRAGMENTS: &str = include_str!("../schema/fragments/lives.sql");
+
+/// Fragments name others, to so many levels.
+const FRAGMENT_LEVELS_MAX: usize = 6;
+
+/// Puts the fragments in.
+#[must_use]
+pub fn expand(sql: &str) -> String {
+    let mut text = sql.to_owned();
+    for _ in 0..FRAGMENT_LEVELS_MAX {
+        for (name, fragment) in fragments() {
+            text = text.replace(&format!("@{name}@"), fragment);
+        }
+    }
+    text
+}
+
+/// Names and texts: `-- @name` begins one, the next such line ends it.
+fn fragments() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let parts = FRAGMENTS.split("\n-- @").skip(1);
+    parts
+        .filter_map(|part| part.split_once('\n'))
+        .map(|(name, text)| (name, text.trim()))
+}
 
 /// The version that this build reads and writes.
 pub const VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -92,7 +122,7 @@ impl Migration {
     ///
     /// The files name the database `bygone` only where ClickHouse does not fill it in by itself.
     pub fn statements(&self, database: &str) -> impl Iterator<Item = String> {
-        let rendered = self.sql.replace("bygone.", &format!("{database}."));
+        let rendered = self.text(database);
         let statements: Vec<String> = rendered
             .split(";\n")
             .map(|sql| sql.trim().to_owned())
@@ -102,7 +132,7 @@ impl Migration {
 
     /// The file as it would be applied.
     pub fn text(&self, database: &str) -> String {
-        self.sql.replace("bygone.", &format!("{database}."))
+        expand(self.sql).replace("bygone.", &format!("{database}."))
     }
 }
 
@@ -205,6 +235,14 @@ pub async fn apply(store: &Store) -> Result<Vec<&'static str>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_fragment_is_put_in() {
+        for migration in &MIGRATIONS {
+            let text = migration.text("bygone");
+            assert!(!text.contains('@'), "{}", migration.name);
+        }
+    }
 
     #[test]
     fn every_file_of_schema_is_a_migration_in_order() {

@@ -9,12 +9,16 @@
 //! however long: the rows stay in the spool. Rows that it refuses are split until the
 //! poisoned one is alone; that one is set aside in a file, the others are stored.
 //!
+//! Late facts by the million are settled in pieces, which takes its time: when `facts` has
+//! `facts_rows_max` rows, loads wait in the spool, and so do the sources behind it.
+//!
 //! Limits: 60 s for an INSERT, then it goes again under a fresh token, since the first may
 //! still happen; back-off from 100 ms to 10 s. Never here: what the rows mean.
 
 mod aside;
 mod load;
 mod retry;
+mod room;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +37,7 @@ use crate::telemetry;
 use aside::Aside;
 use load::{Load, Rows};
 use retry::{Backoff, Trouble, Verdict};
+use room::Room;
 
 /// How long loads that are under way may take to finish when we stop. What is not finished stays
 /// in the spool.
@@ -48,6 +53,8 @@ pub struct Config {
     pub batch_rows_max: u64,
     /// Loads that are inserted at the same time.
     pub inserts_max: usize,
+    /// When the table `facts` has so many rows, loads wait until a settling has made room. 0: never.
+    pub facts_rows_max: u64,
 }
 
 impl Default for Config {
@@ -56,6 +63,7 @@ impl Default for Config {
             flush_wait_ms: 250,
             batch_rows_max: 100_000,
             inserts_max: 2,
+            facts_rows_max: 20_000_000,
         }
     }
 }
@@ -71,12 +79,14 @@ pub fn start(
     stop: CancellationToken,
 ) -> JoinHandle<()> {
     let (aside, trouble) = (Aside::new(aside), Trouble::default());
+    let room = Room::new(config.facts_rows_max);
     let sink = Arc::new(Sink {
         spool,
         store,
         config,
         aside,
         trouble,
+        room,
     });
     tokio::spawn(run(sink, reader, stop))
 }
@@ -87,6 +97,7 @@ struct Sink {
     config: Config,
     aside: Aside,
     trouble: Trouble,
+    room: Room,
 }
 
 async fn run(sink: Arc<Sink>, mut reader: Reader, stop: CancellationToken) {
@@ -143,6 +154,7 @@ async fn next(reader: &mut Reader) -> Option<SpooledBatch> {
 impl Sink {
     /// Returns when every row of the load is stored or set aside.
     async fn deliver(&self, load: Load) {
+        self.room.wait(&self.store).await;
         for rows in load.tables() {
             self.store(rows).await;
         }

@@ -49,6 +49,15 @@ pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
 /// Questions by `what` and `outcome`.
 pub const API_QUESTIONS: &str = "bygone_api_questions_total";
 
+/// How long a settling took.
+pub const SETTLE_SECONDS: &str = "bygone_settle_seconds";
+/// Rows that settlings judged, by `fate`.
+pub const SETTLE_ROWS: &str = "bygone_settle_rows_total";
+/// Rows of facts, in all slots.
+pub const SETTLE_FACTS_ROWS: &str = "bygone_settle_facts_rows";
+/// How long a settling has been overdue.
+pub const SETTLE_LAG_SECONDS: &str = "bygone_settle_lag_seconds";
+
 /// Upper bounds of the buckets of everything that takes time, in seconds.
 const SECONDS_BUCKETS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
@@ -124,5 +133,9 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     );
     metrics::describe_histogram!(SINK_INSERT_SECONDS, "Seconds that an INSERT took");
     metrics::describe_counter!(API_QUESTIONS, "Questions asked through the API");
+    metrics::describe_histogram!(SETTLE_SECONDS, "Seconds that a settling took");
+    metrics::describe_counter!(SETTLE_ROWS, "Rows that settlings judged");
+    metrics::describe_gauge!(SETTLE_FACTS_ROWS, "Rows of facts");
+    metrics::describe_gauge!(SETTLE_LAG_SECONDS, "Seconds that settling is overdue");
     Ok(handle)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::{Lenient, Text, time};
@@ -15,14 +15,13 @@ pub const NOT_AN_EVENT: &str = "not an audit event: auditID, stage or verb is mi
 /// What the parser says of an event with no time at all.
 pub const NO_TIME: &str = "an audit event without a time";
 
-/// One JSON document of a delivery: an Event, or a list of them, known by its `items`.
-#[derive(Clone, Debug)]
-pub enum Document<'a> {
-    Event(Box<Event<'a>>),
-    List(Vec<Event<'a>>),
-    /// An object that has not the keys of an event.
-    Other,
-}
+/// Reads one JSON document of a delivery, an Event or a list of them (known by its `items`), and tells
+/// each event as soon as it is read: a list may hold far more than would fit in memory at once.
+/// Returns whether it was one; an object without the keys of an event is neither.
+pub struct Document<'t, 'a>(pub &'t mut dyn FnMut(Event<'a>));
+
+/// Reads a list of events in the same way. `null` is an empty one.
+pub struct Events<'t, 'a>(pub &'t mut dyn FnMut(Event<'a>));
 
 /// One audit event. Objects are kept only where `objectRef` names core pods.
 #[derive(Clone, Debug)]
@@ -322,34 +321,66 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(DocumentVisitor)
+impl<'de> DeserializeSeed<'de> for Document<'_, 'de> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct DocumentVisitor;
-
-impl<'de> Visitor<'de> for DocumentVisitor {
-    type Value = Document<'de>;
+impl<'de> Visitor<'de> for Document<'_, 'de> {
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an audit event or a list of them")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let mut parts = Parts::default();
-        let mut items: Option<Option<Vec<Event>>> = None;
+        let mut is_list = false;
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Items => items = Some(map.next_value()?),
+                Key::Items => {
+                    is_list = true;
+                    map.next_value_seed(Events(&mut *self.0))?;
+                }
                 key => parts.read(key, &mut map)?,
             }
         }
-        match items {
-            Some(items) => Ok(Document::List(items.unwrap_or_default())),
-            None if !parts.is_event() => Ok(Document::Other),
-            None => parts.finish().map(|event| Document::Event(Box::new(event))),
+        if !is_list {
+            if !parts.is_event() {
+                return Ok(false);
+            }
+            (self.0)(parts.finish()?);
         }
+        Ok(true)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Events<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Events<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of audit events")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(event) = seq.next_element()? {
+            (self.0)(event);
+        }
+        Ok(())
     }
 }

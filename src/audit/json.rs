@@ -112,6 +112,62 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LenientVisitor<T> {
     }
 }
 
+/// Items of a list, or labels, that one object may have. What is read of an item may take a hundred
+/// times the bytes that it was written with.
+pub const LIST_MAX: usize = 1024;
+
+/// What the parser says of longer ones.
+pub const TOO_MANY: &str = "a list of more than 1024 items";
+
+/// A list of at most [`LIST_MAX`] items; absent and `null` are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Few<T>(pub Option<Vec<T>>);
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Few(None)
+    }
+}
+
+impl<T> Deref for Few<T> {
+    type Target = Option<Vec<T>>;
+
+    fn deref(&self) -> &Option<Vec<T>> {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FewVisitor(PhantomData))
+    }
+}
+
+struct FewVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
+    type Value = Few<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Few<T>, E> {
+        Ok(Few(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            if items.len() == LIST_MAX {
+                return Err(A::Error::custom(TOO_MANY));
+            }
+            items.push(item);
+        }
+        Ok(Few(Some(items)))
+    }
+}
+
 /// Reads `metav1.Time` and `metav1.MicroTime`: RFC 3339 with none to nine digits of a second.
 /// The zero time, which Kubernetes writes as `null` or as the epoch, is absent.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {

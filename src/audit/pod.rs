@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::json::{Lenient, Text, time};
+use super::json::{Few, LIST_MAX, Lenient, TOO_MANY, Text, time};
 
 /// A response object: a Pod, a PartialObjectMetadata, or something that is neither; `kind` tells.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,7 +41,7 @@ pub struct Metadata<'a> {
     pub deletion_timestamp: Option<Timestamp>,
     pub deletion_grace_period_seconds: Option<i64>,
     #[serde(borrow)]
-    pub finalizers: Option<Vec<Text<'a>>>,
+    pub finalizers: Few<Text<'a>>,
     /// Pairs in the order of the input.
     #[serde(borrow, deserialize_with = "pairs")]
     pub labels: Vec<(Text<'a>, Text<'a>)>,
@@ -50,7 +50,7 @@ pub struct Metadata<'a> {
     #[serde(rename = "annotations", deserialize_with = "has_mirror_key")]
     pub is_mirror: bool,
     #[serde(borrow)]
-    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+    pub owner_references: Few<OwnerReference<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -72,7 +72,7 @@ pub struct PodSpec<'a> {
     pub service_account_name: Text<'a>,
     pub host_network: Option<bool>,
     #[serde(borrow)]
-    pub init_containers: Option<Vec<InitContainer<'a>>>,
+    pub init_containers: Few<InitContainer<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -93,15 +93,15 @@ pub struct PodStatus<'a> {
     #[serde(borrow, rename = "podIP")]
     pub pod_ip: Text<'a>,
     #[serde(borrow, rename = "podIPs")]
-    pub pod_ips: Option<Vec<PodIp<'a>>>,
+    pub pod_ips: Few<PodIp<'a>>,
     #[serde(deserialize_with = "time")]
     pub start_time: Option<Timestamp>,
     #[serde(borrow)]
-    pub init_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    pub init_container_statuses: Few<ContainerStatus<'a>>,
     #[serde(borrow)]
-    pub container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    pub container_statuses: Few<ContainerStatus<'a>>,
     #[serde(borrow)]
-    pub ephemeral_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    pub ephemeral_container_statuses: Few<ContainerStatus<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -185,7 +185,7 @@ pub struct BindingTarget<'a> {
 #[serde(rename_all = "camelCase", default)]
 pub struct DeleteOptions<'a> {
     #[serde(borrow)]
-    pub dry_run: Option<Vec<Text<'a>>>,
+    pub dry_run: Few<Text<'a>>,
 }
 
 /// Reads `metadata.labels`.
@@ -207,6 +207,9 @@ fn pairs<'de, D: Deserializer<'de>>(
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut pairs = Vec::new();
             while let Some(pair) = map.next_entry()? {
+                if pairs.len() == LIST_MAX {
+                    return Err(A::Error::custom(TOO_MANY));
+                }
                 pairs.push(pair);
             }
             Ok(pairs)

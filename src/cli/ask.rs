@@ -15,7 +15,7 @@ use super::running;
 use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::http::NDJSON;
-use crate::query::{self, Life, Params};
+use crate::query::{self, Ending, Life, Params};
 use crate::schema;
 use crate::tls::{self, ClientFiles};
 
@@ -122,11 +122,11 @@ impl<L: Life> Rows<L> {
         }
     }
 
-    /// After the end: the cursor to go on with, if the limit cut the answer.
-    pub fn more(&self) -> Option<String> {
+    /// After the last row: how the answer ended.
+    pub async fn ending(&mut self) -> anyhow::Result<Ending> {
         match self {
-            Rows::Store(answer) => answer.more().map(ToString::to_string),
-            Rows::Server(lines) => lines.more.clone(),
+            Rows::Store(answer) => Ok(answer.ending().await?),
+            Rows::Server(lines) => Ok(lines.ending.clone().unwrap_or_default()),
         }
     }
 }
@@ -136,19 +136,13 @@ pub struct Lines {
     base: String,
     response: reqwest::Response,
     buffer: BytesMut,
-    ended: bool,
-    more: Option<String>,
+    ending: Option<Ending>,
 }
 
 /// The last line of an answer.
 #[derive(Deserialize)]
 struct Last {
-    end: End,
-}
-
-#[derive(Deserialize)]
-struct End {
-    cursor: Option<String>,
+    end: Ending,
 }
 
 impl Lines {
@@ -180,8 +174,7 @@ impl Lines {
             base: base.to_owned(),
             response,
             buffer: BytesMut::new(),
-            ended: false,
-            more: None,
+            ending: None,
         };
         if lines.response.status().is_success() {
             Ok(lines)
@@ -210,15 +203,14 @@ impl Lines {
     }
 
     async fn next<L: Life>(&mut self) -> anyhow::Result<Option<L>> {
-        if self.ended {
+        if self.ending.is_some() {
             return Ok(None);
         }
         let Some(line) = self.line().await? else {
             bail!("the answer of {} was cut off: ask again", self.base);
         };
         if let Ok(Last { end }) = serde_json::from_slice(&line) {
-            self.ended = true;
-            self.more = end.cursor;
+            self.ending = Some(end);
             return Ok(None);
         }
         let row = serde_json::from_slice(&line);

@@ -247,6 +247,6 @@ fn print_table(gone: &[&Container]) -> anyhow::Result<()> {
     for container in gone.iter().take(ROWS_SHOWN_MAX) {
         printer.row(*container)?;
     }
-    printer.end(&End { more: None })?;
+    printer.end(&End::default())?;
     Ok(())
 }

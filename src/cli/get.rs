@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::ask::{Oracle, Rows, Server};
 use super::output::{End, Format, Look, Printer, Row};
 use super::{Common, NOTHING, Usage, block_on, when};
-use crate::query::{Container, Life, Params, Pod, ROWS_MAX};
+use crate::query::{Container, Cost, Ending, Life, Params, Pod, ROWS_MAX};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
@@ -129,6 +129,9 @@ struct Shape {
     /// Leave the headers of tables out
     #[arg(long)]
     no_headers: bool,
+    /// Tell what ClickHouse read for the answer; it is asked twice
+    #[arg(long)]
+    explain: bool,
 }
 
 impl Get {
@@ -212,6 +215,7 @@ impl Get {
             uid: uid.clone(),
             limit: Some(self.shape.limit),
             cursor: self.shape.cursor.clone(),
+            explain: self.shape.explain.then_some(true),
             ..Params::default()
         })
     }
@@ -226,36 +230,52 @@ impl Get {
         let mut out = BufWriter::new(io::stdout().lock());
         let printer = Printer::new(self.shape.output, look, &mut out);
         match print_all(&mut rows, printer).await {
-            Ok(Printed { rows: 0, .. }) => {
-                eprintln!("no {} found", L::PLURAL);
-                Ok(ExitCode::from(NOTHING))
-            }
-            Ok(Printed { rows, more }) => {
-                if let Some(cursor) = more {
-                    eprintln!("{rows} shown, more follow: go on with --cursor {cursor}");
-                }
-                Ok(ExitCode::SUCCESS)
+            Ok((rows, ending)) => {
+                tell(L::PLURAL, rows, &ending);
+                Ok(ExitCode::from(if rows == 0 { NOTHING } else { 0 }))
             }
             Err(error) => Err(error),
         }
     }
 }
 
-struct Printed {
-    rows: u64,
-    more: Option<String>,
+/// What is to be known about an answer besides its rows.
+fn tell(what: &str, rows: u64, ending: &Ending) {
+    if rows == 0 {
+        eprintln!("no {what} found");
+    }
+    if let Some(cursor) = &ending.cursor {
+        eprintln!("{rows} shown, more follow: go on with --cursor {cursor}");
+    }
+    match ending.pending {
+        0 => {}
+        pending => eprintln!(
+            "{pending} lives in scope are known from late events alone, and are shown as long as \
+             these tell: ask again in half an hour"
+        ),
+    }
+    if let Some(Cost {
+        rows_read,
+        bytes_read,
+    }) = ending.cost
+    {
+        eprintln!("clickhouse read {rows_read} rows, {bytes_read} bytes");
+    }
 }
 
 async fn print_all<L: Life + Row>(
     rows: &mut Rows<L>,
     mut printer: Printer<'_, L>,
-) -> anyhow::Result<Printed> {
+) -> anyhow::Result<(u64, Ending)> {
     let mut count = 0;
     while let Some(row) = rows.next().await? {
         printer.row(&row)?;
         count += 1;
     }
-    let more = rows.more();
-    printer.end(&End { more: more.clone() })?;
-    Ok(Printed { rows: count, more })
+    let ending = rows.ending().await?;
+    printer.end(&End {
+        more: ending.cursor.clone(),
+        pending: Some(ending.pending),
+    })?;
+    Ok((count, ending))
 }

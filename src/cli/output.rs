@@ -69,6 +69,8 @@ pub struct Look {
 pub struct End {
     /// The cursor to go on with, if more rows follow.
     pub more: Option<String>,
+    /// Lives in scope that the next settling may tell more about; of answers about lives.
+    pub pending: Option<u64>,
 }
 
 /// A row that can be written in every format.

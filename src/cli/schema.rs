@@ -65,7 +65,7 @@ impl Schema {
     }
 }
 
-fn open(config: &Config) -> anyhow::Result<Store> {
+pub(super) fn open(config: &Config) -> anyhow::Result<Store> {
     if config.clickhouse.url.is_none() {
         let hint = "no ClickHouse is named: give --clickhouse-url http://HOST:8123 \
                     (the embedded engine gets its schema by itself)";

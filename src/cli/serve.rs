@@ -7,6 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
+use super::process;
 use super::service::Service;
 use super::{Common, block_on};
 
@@ -43,6 +44,7 @@ impl Serve {
             .filter_map(|(key, value)| Some((key, value?)))
             .collect();
         let config = self.common.load(flags)?;
+        process::prepare();
         block_on(&config, async {
             let service = Service::start(&config).await?;
             info!("ready");

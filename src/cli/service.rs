@@ -23,7 +23,7 @@ use crate::engine::{Engine, Options};
 use crate::http::listener;
 use crate::pipeline::Pipeline;
 use crate::spool::Spool;
-use crate::{access, http, schema, sink, source, telemetry, tls};
+use crate::{access, http, schema, settle, sink, source, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -54,6 +54,7 @@ pub struct Service {
     stop_sink: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
+    settle: JoinHandle<()>,
     _announced: Announced,
 }
 
@@ -87,6 +88,8 @@ impl Service {
             config.data_dir.join("set-aside"),
             stop_sink.clone(),
         );
+        let settling = settle::run(store.clone(), config.settle.clone(), stop_sink.clone());
+        let settle = tokio::spawn(settling);
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         let letters = dead_letters::folder(&config.data_dir);
@@ -119,6 +122,7 @@ impl Service {
             stop_sink,
             listeners,
             sink,
+            settle,
             _announced: announced,
         })
     }
@@ -157,6 +161,7 @@ impl Service {
         }
         self.stop_sink.cancel();
         _ = self.sink.await;
+        _ = self.settle.await;
         self.spool.close().await;
         if let Some(engine) = self.engine {
             engine.stop().await;
@@ -295,12 +300,18 @@ impl Door {
 async fn open_store(config: &Config) -> anyhow::Result<(Arc<Store>, Option<Engine>)> {
     if config.clickhouse.url.is_some() {
         let store = Store::open(&config.clickhouse)?;
-        schema::check(&store).await?;
-        info!(
-            "clickhouse is at {}, database {}",
-            store.url(),
-            store.database()
-        );
+        match schema::check(&store).await {
+            Ok(()) => info!(
+                "clickhouse is at {}, database {}",
+                store.url(),
+                store.database()
+            ),
+            // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
+            Err(schema::Error::Store(away)) if away.is_away() => {
+                warn!("{away}: events are taken and wait in the spool");
+            }
+            Err(error) => bail!(error),
+        }
         return Ok((Arc::new(store), None));
     }
     let engine = Engine::start(Options {

@@ -50,7 +50,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `clickhouse`, `engine`, `spool`, `sink`, `dead_letters`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `clickhouse`, `engine`, `spool`, `sink`, `settle`, `dead_letters`"
         ],
     );
     check(
@@ -98,7 +98,10 @@ fn every_key_is_one_of_the_configuration() {
             .any(|unit| key.ends_with(unit))
         {
             "7"
-        } else if key.ends_with("insecure") || key.ends_with("keep") {
+        } else if ["insecure", "keep", "enabled"]
+            .iter()
+            .any(|flag| key.ends_with(flag))
+        {
             "true"
         } else {
             "seven"

@@ -9,9 +9,6 @@ use super::Reason;
 /// A packed part is unpacked in pieces of this size.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// What a decoded event takes besides its texts.
-const EVENT_BYTES: usize = 1024;
-
 /// What unwrapping one delivery may take.
 pub struct Limits<'l> {
     /// Bytes that the packed parts (gzip) of the delivery may have unpacked, all together.
@@ -92,9 +89,4 @@ impl<'l> Allowance<'l> {
             }
         }
     }
-}
-
-/// What the events in a text may take, beyond the text.
-pub(super) fn event_bytes(text: &[u8]) -> usize {
-    memchr::memmem::find_iter(text, b"\"auditID\"").count() * EVENT_BYTES
 }

@@ -104,35 +104,3 @@ pub fn next_like(body: &[u8], first: usize, at: usize) -> Option<usize> {
     needle.extend(body[first..].iter().take(LIKENESS_BYTES));
     memmem::find(&body[at + 1..], &needle).map(|found| at + 1 + found + 1)
 }
-
-/// The item of a list, or the document by itself, that holds the byte at `place`.
-pub fn item_around(body: &[u8], place: usize) -> Option<std::ops::Range<usize>> {
-    let mut at = 0;
-    while let Some(start) = next_value(body, at).filter(|start| *start <= place) {
-        let list = match body[start] {
-            b'[' => Some(start + 1),
-            b'{' => items_of(body, start),
-            _ => None,
-        };
-        let end = end_of(body, start)?;
-        if place < end {
-            return Some(match list {
-                Some(first) => value_around(body, first, place)?,
-                None => start..end,
-            });
-        }
-        at = end;
-    }
-    None
-}
-
-fn value_around(body: &[u8], mut at: usize, place: usize) -> Option<std::ops::Range<usize>> {
-    while let Some(start) = next_value(body, at).filter(|start| *start <= place) {
-        let end = end_of(body, start)?;
-        if place < end {
-            return Some(start..end);
-        }
-        at = end;
-    }
-    None
-}

@@ -4,13 +4,50 @@
 )]
 
 use super::*;
+use crate::audit::Verb;
 use expect_test::{Expect, expect};
+use jiff::Timestamp;
 
 /// A small event whose name tells it apart.
 fn event(name: &str) -> String {
     format!(
         r#"{{"level":"Metadata","auditID":"1","stage":"ResponseComplete","verb":"delete","objectRef":{{"resource":"pods","name":"{name}"}},"stageTimestamp":"2026-11-23T06:15:04.239741Z"}}"#
     )
+}
+
+/// What is asserted of a delivery, and of an event in it.
+struct Opened {
+    events: Vec<Told>,
+    rejected: Vec<Rejected>,
+}
+
+struct Told {
+    verb: Verb,
+    name: String,
+    at: Timestamp,
+}
+
+fn open(body: &[u8]) -> Opened {
+    let mut events = Vec::new();
+    let rejected = read_bare(body, &mut |found| {
+        events.push(Told {
+            verb: found.event.verb,
+            name: found.event.object_ref.name.to_string(),
+            at: found.event.at,
+        });
+        Ok(())
+    });
+    Opened { events, rejected }
+}
+
+/// Without memory for wrappers.
+fn read_bare(body: &[u8], tell: Tell) -> Vec<Rejected> {
+    let limits = Limits {
+        unpacked_bytes_max: 0,
+        held_bytes_max: 0,
+        reserve: &mut |_| true,
+    };
+    read(body, limits, tell).rejected
 }
 
 fn check(body: &str, expected: Expect) {
@@ -21,7 +58,7 @@ fn check_bytes(body: &[u8], expected: Expect) {
     let opened = open(body);
     let mut text = String::new();
     for event in &opened.events {
-        text += &format!("event {:?} {}\n", event.verb, &*event.object_ref.name);
+        text += &format!("event {:?} {}\n", event.verb, event.name);
     }
     for Rejected { at, reason } in &opened.rejected {
         text += &format!("rejected {} bytes at {}: {reason}\n", at.len(), at.start);
@@ -46,7 +83,7 @@ fn every_form() {
         let names: Vec<String> = open(form.as_bytes())
             .events
             .iter()
-            .map(|event| event.object_ref.name.to_string())
+            .map(|event| event.name.clone())
             .collect();
         assert_eq!(names, ["a", "b"], "{form}");
         assert_eq!(open(form.as_bytes()).rejected, []);
@@ -201,6 +238,71 @@ fn one_bad_item_among_good_ones() {
         rejected 91 bytes at 197: cut off
     "#]],
     );
+}
+
+/// A list may be written over several lines; each of its items is still an item.
+#[test]
+fn a_list_over_several_lines() {
+    let (a, b) = (event("a"), event("b"));
+    check(
+        &format!("{{\"items\":[\n{a},\n{{}},\n{b}\n]}}\n{a}"),
+        expect![[r#"
+            event Delete a
+            event Delete b
+            event Delete a
+            rejected 2 bytes at 180: not an audit event
+        "#]],
+    );
+}
+
+/// What `tell` refuses is rejected where it stands, whatever form the delivery has.
+#[test]
+fn refused_events_have_their_places() {
+    let (a, b) = (event("a"), event("b"));
+    for body in [
+        format!(r#"{{"items":[{a}, {b} ,{a}],"kind":"EventList"}}"#),
+        format!("[{a},{b}, {a}]"),
+        format!("{a}\n{b}\n{a}"),
+        format!(r#"{{"items":[{a},{b},{a},null]}}"#),
+        format!("[{a},{b},{a},{{"),
+    ] {
+        let rejected = read_bare(
+            body.as_bytes(),
+            &mut |found| match &*found.event.object_ref.name {
+                "b" => Err(Reason::Unreadable),
+                _ => Ok(()),
+            },
+        );
+        assert_eq!(&body[rejected[0].at.clone()], b, "{body}");
+        assert_eq!(rejected[0].reason, Reason::Unreadable, "{body}");
+    }
+}
+
+/// What takes many times its bytes in memory has a maximum.
+#[test]
+fn lists_have_a_maximum() {
+    let pod = |status: &str| {
+        event("a").replace(
+            "\"stageTimestamp\"",
+            &format!(
+                r#""responseObject":{{"kind":"Pod","metadata":{{"uid":"1"}},"status":{status}}},"stageTimestamp""#
+            ),
+        )
+    };
+    let statuses = |count: usize| {
+        let items = vec!["{}"; count].join(",");
+        pod(&format!(r#"{{"containerStatuses":[{items}]}}"#))
+    };
+    assert_eq!(open(statuses(1024).as_bytes()).events.len(), 1);
+    let rejected = open(statuses(1025).as_bytes()).rejected;
+    assert_eq!(rejected[0].reason, Reason::Mistyped);
+    let labels = |count: usize| {
+        let labels = vec![r#""a":"b""#; count].join(",");
+        pod("null").replace("\"uid\"", &format!("\"labels\":{{{labels}}},\"uid\""))
+    };
+    assert_eq!(open(labels(1024).as_bytes()).events.len(), 1);
+    let rejected = open(labels(1025).as_bytes()).rejected;
+    assert_eq!(rejected[0].reason, Reason::Mistyped);
 }
 
 #[test]

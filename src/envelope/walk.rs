@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::fields::text_of;
-use super::limits::{Allowance, event_bytes};
-use super::wrapper::{Content, Inside, Known, Wrapper, cluster_name, recognise};
-use super::{Limits, Opened, Reason, Rejected, cut, item_of, open, push_rejected};
+use super::limits::Allowance;
+use super::wrapper::{Content, Inside, Wrapper, cluster_name};
+use super::{Limits, Reading, Reason, Rejected, cut, push_rejected};
 use crate::audit::{Event, Verb};
 
 /// Texts inside of each other. A Firehose list of CloudWatch's messages has the most that are known:
@@ -24,18 +24,11 @@ pub struct Found<'f> {
     /// The cluster, where the event or its wrapper says so: OpenShift's cluster ID, Azure's resource
     /// ID, the log group of CloudWatch, Google's `project/location/cluster`, OpenTelemetry's attribute.
     pub cluster: Option<&'f str>,
-    /// Where its wrapper stands in the delivery: the smallest part that stands by itself.
-    wrapper: Option<Range<usize>>,
 }
 
-impl Found<'_> {
-    /// Where the event stands in the delivery, or what it was wrapped in.
-    pub fn at(&self, body: &[u8]) -> Range<usize> {
-        self.wrapper
-            .clone()
-            .unwrap_or_else(|| item_of(body, self.event))
-    }
-}
+/// Whoever takes the events of a delivery, in its order. An event may be refused, and is then one of
+/// the parts that were rejected.
+pub type Tell<'t> = &'t mut dyn FnMut(&Found) -> Result<(), Reason>;
 
 /// What a delivery held besides events.
 #[derive(Debug, Default)]
@@ -47,31 +40,33 @@ pub struct Rest {
     pub starved: bool,
 }
 
-impl Opened<'_> {
-    /// Hands every event to `take`, also those in wrappers, and returns what else there was.
-    pub fn each(self, limits: Limits, take: &mut dyn FnMut(&Found)) -> Rest {
-        let mut walk = Walk {
-            allowance: Allowance::new(limits),
-            take,
-            rest: Rest::default(),
-        };
-        walk.opened(self, &Around::default());
-        Rest {
-            starved: walk.allowance.starved,
-            ..walk.rest
-        }
+/// Unwraps a delivery, and tells each event when it is read. Returns what else there was.
+pub fn read(body: &[u8], limits: Limits, tell: Tell) -> Rest {
+    let mut walk = Walk {
+        allowance: Allowance::new(limits),
+        tell,
+        rest: Rest::default(),
+    };
+    let around = Around::default();
+    let mut reading = Reading::new(&mut walk, &around);
+    reading.read(body);
+    let (rejected, ignored) = (reading.rejected, reading.ignored);
+    walk.leave(rejected, ignored, &around);
+    Rest {
+        starved: walk.allowance.starved,
+        ..walk.rest
     }
 }
 
-struct Walk<'l, 't> {
+pub(super) struct Walk<'l, 't> {
     allowance: Allowance<'l>,
-    take: &'t mut dyn FnMut(&Found),
+    tell: Tell<'t>,
     rest: Rest,
 }
 
 /// What is around a text.
 #[derive(Clone, Debug, Default)]
-struct Around {
+pub(super) struct Around {
     layers: usize,
     /// Nothing around the delivery itself.
     at: Option<Range<usize>>,
@@ -80,35 +75,27 @@ struct Around {
 }
 
 impl Walk<'_, '_> {
-    fn opened(&mut self, opened: Opened, around: &Around) {
-        for event in &opened.events {
-            self.found(event, around);
-        }
-        self.rest.ignored += opened.ignored;
-        for Rejected { at, reason } in opened.rejected {
-            self.reject(around.at.clone().unwrap_or(at), reason);
-        }
-        for at in &opened.wrapped {
-            if let Some(Known::Wrapper(wrapper)) = recognise(&opened.body[at.clone()]) {
-                self.unwrap(&wrapper, opened.body, at, around);
-            }
-        }
-    }
-
-    fn found(&mut self, event: &Event, around: &Around) {
+    pub fn found(&mut self, event: &Event, around: &Around) -> Result<(), Reason> {
         let own = cluster_name(event.cluster.to_string());
-        (self.take)(&Found {
+        (self.tell)(&Found {
             event,
             cluster: own.as_deref().or(around.cluster.as_deref()),
-            wrapper: around.at.clone(),
-        });
+        })
+    }
+
+    /// Keeps what a text held besides events and wrappers.
+    fn leave(&mut self, rejected: Vec<Rejected>, ignored: usize, around: &Around) {
+        self.rest.ignored += ignored;
+        for Rejected { at, reason } in rejected {
+            self.reject(around.at.clone().unwrap_or(at), reason);
+        }
     }
 
     fn reject(&mut self, at: Range<usize>, reason: Reason) {
         push_rejected(&mut self.rest.rejected, Rejected { at, reason });
     }
 
-    fn unwrap(&mut self, wrapper: &Wrapper, body: &[u8], at: &Range<usize>, around: &Around) {
+    pub fn unwrap(&mut self, wrapper: &Wrapper, body: &[u8], at: &Range<usize>, around: &Around) {
         wrapper.unwrap(&mut |content| {
             if self.allowance.starved {
                 return;
@@ -146,10 +133,9 @@ impl Walk<'_, '_> {
                 Ok(Cow::Owned(unpacked.map_err(|_| Reason::BadPacking)?))
             }),
             Inside::Gzip(packed) => {
-                let opened = self.allowance.unpack(packed).and_then(|text| {
-                    let opened = self.text(&text, around);
+                let opened = self.allowance.unpack(packed).map(|text| {
+                    self.text(&text, around);
                     self.allowance.release(text.len());
-                    opened
                 });
                 self.reject_if(opened, around);
             }
@@ -170,37 +156,37 @@ impl Walk<'_, '_> {
         make: impl FnOnce() -> Result<Cow<'m, [u8]>, Reason>,
     ) {
         let opened = self.allowance.hold(bytes).and_then(|()| {
-            let opened = make().and_then(|text| self.text(&text, around));
+            let opened = make().map(|text| self.text(&text, around));
             self.allowance.release(bytes);
             opened
         });
         self.reject_if(opened, around);
     }
 
-    fn text(&mut self, text: &[u8], around: &Around) -> Result<(), Reason> {
-        let events = event_bytes(text);
-        self.allowance.hold(events)?;
-        self.open(text, around);
-        self.allowance.release(events);
-        Ok(())
+    /// Reads what was wrapped; where nothing is readable, it may be an event that was cut.
+    fn text(&mut self, text: &[u8], around: &Around) {
+        let mut reading = Reading::new(self, around);
+        reading.read(text);
+        let is_broken = reading.found == 0 && !reading.rejected.is_empty();
+        let (rejected, ignored) = (reading.rejected, reading.ignored);
+        if !(is_broken && self.cut(text, around)) {
+            self.leave(rejected, ignored, around);
+        }
     }
 
-    fn open(&mut self, text: &[u8], around: &Around) {
-        let opened = open(text);
-        let is_broken =
-            opened.events.is_empty() && opened.wrapped.is_empty() && !opened.rejected.is_empty();
-        let closed = is_broken
-            .then(|| cut::close(text, around.time.as_deref()))
-            .flatten();
-        let event = closed.as_deref().and_then(|closed| {
-            let event =
-                Event::deserialize(&mut serde_json::Deserializer::from_slice(closed)).ok()?;
-            tells_enough(&event).then_some(event)
-        });
-        match event {
-            Some(event) => self.found(&event, around),
-            None => self.opened(opened, around),
+    /// Tells the event whose end was cut off, if what is left of it says enough.
+    fn cut(&mut self, text: &[u8], around: &Around) -> bool {
+        let Some(closed) = cut::close(text, around.time.as_deref()) else {
+            return false;
+        };
+        let event = Event::deserialize(&mut serde_json::Deserializer::from_slice(&closed));
+        let Some(event) = event.ok().filter(tells_enough) else {
+            return false;
+        };
+        if let Err(reason) = self.found(&event, around) {
+            self.reject(around.at.clone().unwrap_or_default(), reason);
         }
+        true
     }
 }
 

@@ -1,8 +1,9 @@
 //! `GET /api/v1/...`: a question's answer, streamed.
 //!
-//! As `application/json`: `{"items": [...], "more": false, "cursor": null}`. As
+//! As `application/json`: `{"items": [...], "more": false, "cursor": null, "pending": 0}`. As
 //! `application/x-ndjson`, where the client accepts that: one row a line, then a last line
-//! `{"end": {"more": false, "cursor": null}}`. A stream without that end was cut off on the way.
+//! `{"end": {"more": false, "cursor": null, "pending": 0}}`. A stream without that end was cut off on
+//! the way. The fields are those of [`crate::query::Ending`].
 
 use axum::Extension;
 use axum::body::Body;
@@ -124,7 +125,7 @@ fn stream<L: Life>(
         if row.is_some() {
             return Ok(Some((chunk.into(), Some((writer, row)))));
         }
-        writer.end(&mut chunk);
+        writer.end(&mut chunk).await?;
         Ok(Some((chunk.into(), None)))
     })
 }
@@ -144,18 +145,19 @@ impl<L: Life> Writer<L> {
         self.first = false;
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
-        let cursor = self.answer.more().map(ToString::to_string);
-        let more = cursor.is_some();
+    async fn end(&mut self, out: &mut Vec<u8>) -> Result<(), query::Error> {
+        let ending = json!(self.answer.ending().await?);
         if self.lines {
-            let end = json!({ "end": { "more": more, "cursor": cursor } });
-            out.extend_from_slice(format!("{end}\n").as_bytes());
-            return;
+            out.extend_from_slice(format!("{}\n", json!({ "end": ending })).as_bytes());
+            return Ok(());
         }
         if self.first {
             out.extend_from_slice(b"{\"items\":[");
         }
-        let (more, cursor) = (json!(more), json!(cursor));
-        out.extend_from_slice(format!("\n],\"more\":{more},\"cursor\":{cursor}}}\n").as_bytes());
+        // The ending's fields stand beside the items.
+        let text = ending.to_string();
+        let fields = text.strip_prefix('{').unwrap_or(&text);
+        out.extend_from_slice(format!("\n],{fields}\n").as_bytes());
+        Ok(())
     }
 }

@@ -9,6 +9,34 @@ use crate::rows::{ContainerKind, Ended, Fact, Image, seconds};
 /// Tells a fact for each instance that the statuses speak of. Containers without an ID never
 /// started and are no instances.
 pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus, tell: Tell) {
+    for (container, kind) in all(status) {
+        let kind = match kind {
+            ContainerKind::Init if is_sidecar(spec, &container.name) => ContainerKind::Sidecar,
+            kind => kind,
+        };
+        let base = Fact {
+            container: &container.name,
+            kind,
+            ..identity.clone()
+        };
+        current(&base, container, tell);
+        previous(&base, container, tell);
+    }
+}
+
+/// For each container that started, how often it was started again. That is also the number of the
+/// instance that `containerID` names.
+pub(super) fn restarts<'a>(status: &'a PodStatus) -> Vec<(&'a str, u32)> {
+    let started = all(status).filter(|(container, _)| !container.container_id.is_empty());
+    started
+        .map(|(container, _)| (&*container.name, container.restart_count.unwrap_or(0)))
+        .collect()
+}
+
+/// The statuses of all containers, with what their list says of their kind.
+fn all<'s, 'a>(
+    status: &'s PodStatus<'a>,
+) -> impl Iterator<Item = (&'s ContainerStatus<'a>, ContainerKind)> {
     let lists = [
         (&status.init_container_statuses, ContainerKind::Init),
         (&status.container_statuses, ContainerKind::App),
@@ -17,21 +45,12 @@ pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus,
             ContainerKind::Ephemeral,
         ),
     ];
-    for (list, kind) in lists {
-        for container in list.iter().flatten() {
-            let kind = match kind {
-                ContainerKind::Init if is_sidecar(spec, &container.name) => ContainerKind::Sidecar,
-                kind => kind,
-            };
-            let base = Fact {
-                container: &container.name,
-                kind,
-                ..identity.clone()
-            };
-            current(&base, container, tell);
-            previous(&base, container, tell);
-        }
-    }
+    let kinds = lists.into_iter();
+    kinds.flat_map(|(list, kind)| {
+        list.iter()
+            .flatten()
+            .map(move |container| (container, kind))
+    })
 }
 
 /// A restartable init container (`restartPolicy: Always`) is a sidecar.

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Occasion, Tell, Unreadable, container, parse_uid, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
-use crate::rows::{Fact, microseconds, seconds};
+use crate::rows::{Fact, Phase, microseconds, seconds};
+
+/// A namespace is a DNS label, of 63 bytes at most; it stands in the row of each container.
+const NAMESPACE_BYTES_MAX: usize = 253;
 
 /// Tells the facts about the pod and its container instances.
 pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(), Unreadable> {
@@ -15,12 +18,18 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
         return Err(Unreadable("a pod without a uid"));
     }
     let event = occasion.event;
+    let namespace = first_of(&metadata.namespace, &event.object_ref.namespace);
+    if namespace.len() > NAMESPACE_BYTES_MAX {
+        return Err(Unreadable("the namespace of a pod is too long"));
+    }
     let labels = sorted(metadata);
     let ips = object.status.0.as_ref().map(pod_ips).unwrap_or_default();
     let spec = object.spec.0.as_ref();
     let status = object.status.0.as_ref();
+    let phase = status.map_or(Phase::None, |status| Phase::parse(&status.phase));
+    let restarts = status.map(container::restarts).unwrap_or_default();
     let identity = Fact {
-        namespace: first_of(&metadata.namespace, &event.object_ref.namespace),
+        namespace,
         version: metadata.resource_version.parse().unwrap_or(0),
         ..occasion.fact(parse_uid(&metadata.uid)?)
     };
@@ -31,11 +40,13 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
         service_account: spec.map_or("", |spec| &spec.service_account_name),
         owner: workload::of(metadata),
         labels: Some(&labels),
-        phase: status.map_or("", |status| &status.phase),
+        phase,
         pod_ips: &ips,
+        restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
         created_by: created(occasion).then(|| occasion.accounts()),
         pod_started_at: seconds(status.and_then(|status| status.start_time)),
+        terminal_at: if phase.is_terminal() { occasion.at } else { 0 },
         delete_asked: asked(occasion, metadata),
         removed_at: if removed(occasion, metadata) {
             occasion.at

@@ -2,6 +2,7 @@
 //! `tests/it/truth.rs`.
 
 use super::*;
+use crate::rows::Phase;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -16,6 +17,13 @@ fn check(event: &Value, expected: Expect) {
         lines += &format!("unreadable: {reason}\n");
     }
     expected.assert_eq(&lines);
+}
+
+fn pairs(restarts: &[(&str, u32)]) -> String {
+    let pairs = restarts
+        .iter()
+        .map(|(name, times)| format!("{name}:{times}"));
+    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// What a fact says, without what every fact of its event says.
@@ -48,15 +56,12 @@ fn line(fact: &Fact) -> String {
         fact.labels
             .map_or(String::new(), |labels| format!("{labels:?}")),
     );
-    say("phase", fact.phase.to_owned());
-    say(
-        "ips",
-        fact.pod_ips
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(","),
-    );
+    if fact.phase != Phase::None {
+        say("phase", format!("{:?}", fact.phase));
+    }
+    let ips: Vec<String> = fact.pod_ips.iter().map(ToString::to_string).collect();
+    say("ips", ips.join(","));
+    say("restarts", pairs(fact.restarts));
     say("created", fact.created_at.to_string());
     say(
         "by",
@@ -64,6 +69,7 @@ fn line(fact: &Fact) -> String {
             .map_or(String::new(), |by| format!("{by:?}")),
     );
     say("scheduled", fact.scheduled_at.to_string());
+    say("terminal", fact.terminal_at.to_string());
     say(
         "asked",
         fact.delete_asked
@@ -139,8 +145,8 @@ fn a_create_tells_who_made_it() {
     check(
         &create,
         expect![[r#"
-        n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "")
-    "#]],
+            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "")
+        "#]],
     );
     // generateName: neither name nor uid in objectRef.
     check(
@@ -154,8 +160,8 @@ fn a_create_tells_who_made_it() {
     check(
         &impersonated,
         expect![[r#"
-        n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "bob")
-    "#]],
+            n/web version=7 node=node-1 labels=[("a", "1"), ("b", "2")] phase=Pending created=60 by=("alice", "bob")
+        "#]],
     );
     // Server-side apply.
     let applied = changed(create, "/verb", json!("patch"));
@@ -341,7 +347,7 @@ fn a_restart() {
     check(
         &status(json!({"waiting": {}}), terminated(&a), &a, 1),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[]
+            n/web version=7 node=node-1 labels=[] restarts=main:1
             App main aa00 #1 version=7 runtime=containerd image=i
             App main aa00 #1 version=7 runtime=containerd started=10 ended=20 137 9 OOMKilled
         "#]],
@@ -354,7 +360,7 @@ fn a_restart() {
             2,
         ),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[]
+            n/web version=7 node=node-1 labels=[] restarts=main:2
             App main bb00 #2 version=7 runtime=containerd image=i started=30
             App main aa00 #1 version=7 runtime=containerd started=10 ended=20 137 9 OOMKilled
         "#]],
@@ -369,9 +375,9 @@ fn a_restart() {
     check(
         &status(terminated(&a), json!({}), &a, 0),
         expect![[r#"
-        n/web version=7 node=node-1 labels=[]
-        App main aa00 #0 version=7 runtime=containerd image=i started=10 ended=20 137 9 OOMKilled
-    "#]],
+            n/web version=7 node=node-1 labels=[] restarts=main:0
+            App main aa00 #0 version=7 runtime=containerd image=i started=10 ended=20 137 9 OOMKilled
+        "#]],
     );
     // The kubelet knows no more of it.
     let unknown = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": null, "finishedAt": null}});
@@ -384,9 +390,9 @@ fn a_restart() {
     check(
         &status(unknown, json!({}), &a, 0),
         expect![[r#"
-        n/web version=7 node=node-1 labels=[]
-        App main aa00 #0 version=7 runtime=containerd image=i
-    "#]],
+            n/web version=7 node=node-1 labels=[] restarts=main:0
+            App main aa00 #0 version=7 runtime=containerd image=i
+        "#]],
     );
     check(
         &status(
@@ -421,12 +427,12 @@ fn kinds_of_containers_and_of_ids() {
     check(
         &event,
         expect![[r#"
-        n/web version=7 node=node-1 labels=[]
-        Init init a100 #0 version=7 runtime=containerd started=10
-        Sidecar side a200 #0 version=7 runtime=containerd started=10
-        App main a300 #0 version=7 runtime=containerd started=10
-        Ephemeral debug 9534not-hex #0 version=7 runtime=odd started=10
-    "#]],
+            n/web version=7 node=node-1 labels=[] restarts=init:0,side:0,main:0,debug:0
+            Init init a100 #0 version=7 runtime=containerd started=10
+            Sidecar side a200 #0 version=7 runtime=containerd started=10
+            App main a300 #0 version=7 runtime=containerd started=10
+            Ephemeral debug 9534not-hex #0 version=7 runtime=odd started=10
+        "#]],
     );
 }
 
@@ -509,6 +515,16 @@ fn what_can_not_be_told_is_named() {
         &event("patch", "", pod(json!({"uid": null}), json!({}))),
         expect![[r#"
             unreadable: a pod without a uid
+        "#]],
+    );
+    check(
+        &event(
+            "patch",
+            "",
+            pod(json!({"namespace": "n".repeat(254)}), json!({})),
+        ),
+        expect![[r#"
+            unreadable: the namespace of a pod is too long
         "#]],
     );
 }

@@ -16,6 +16,29 @@ pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
     type Row: sql::Row<Self>;
 }
 
+/// How an answer ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ending {
+    /// Whether the limit cut the answer.
+    pub more: bool,
+    /// Then: where to go on.
+    pub cursor: Option<String>,
+    /// Lives in the question's scope that are known from late events alone and not yet joined with
+    /// history: what is told of them is true and may not be all.
+    pub pending: u64,
+    /// Where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+}
+
+/// What a question costs ClickHouse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    pub rows_read: u64,
+    pub bytes_read: u64,
+}
+
 /// One container instance; a restart is another one. Absent is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,7 +124,7 @@ impl Life for Pod {
 }
 
 /// An instant with the precision that is known: whole seconds from inside of Kubernetes objects,
-/// microseconds from audit events. Its text is RFC 3339 in UTC.
+/// milliseconds from audit events. Its text is RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time {
     pub instant: Timestamp,
@@ -113,7 +136,7 @@ impl fmt::Display for Time {
         if self.whole_seconds {
             write!(f, "{:.0}", self.instant)
         } else {
-            write!(f, "{:.6}", self.instant)
+            write!(f, "{:.3}", self.instant)
         }
     }
 }

@@ -52,6 +52,9 @@ pub struct Params {
     pub limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// Whether the end of the answer tells what it cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<bool>,
 }
 
 impl Params {
@@ -85,6 +88,7 @@ impl Params {
                 .as_deref()
                 .map(str::parse::<Cursor>)
                 .transpose()?,
+            explain: self.explain.unwrap_or(false),
         })
     }
 

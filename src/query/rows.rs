@@ -47,23 +47,25 @@ pub struct ContainerRow {
     ended_why: Option<String>,
     ended_cause: Option<String>,
     unknown: Vec<String>,
-    first_seen: i64,
+    began_at: i64,
 }
 
 impl Row<Container> for ContainerRow {
     const SELECT: &'static str = "cluster, namespace, workload_kind, workload, pod, pod_uid, \
         container, kind, container_id, runtime, image, image_id, node, pod_ips, restart, \
         started_at, ended_at, end_seen, exit_code, signal, reason, pod_created_at, \
-        pod_removed_at, ended_by, ended_why, ended_cause, unknown, first_seen";
-    const START: &'static str = "coalesce(started_at, first_seen)";
-    // An end in whole seconds may have been anywhere in its second.
-    const END: &'static str = "(ended_at + toIntervalSecond(end_seen))";
+        pod_removed_at, ended_by, ended_why, ended_cause, unknown, began_at";
+    const VIEW: &'static str = "containers";
+    const BY_UID: &'static str = "containers_of_pod";
+    const BY_ID: Option<()> = Some(());
+    const BY_IP: Option<&'static str> = None;
+    const BY_NODE: Option<&'static str> = Some("containers_on_node");
     const CONTAINER: (&'static str, &'static str) = ("container", "container_id");
     const OF_CONTAINER: &'static str = "?";
 
     fn cursor(&self) -> Cursor {
         Cursor {
-            start: self.started_at.unwrap_or(self.first_seen),
+            start: self.began_at,
             pod_uid: self.pod_uid,
             container: self.container.clone(),
             container_id: self.container_id.clone(),
@@ -131,22 +133,25 @@ pub struct PodRow {
     containers: u64,
     restarts: u64,
     unknown: Vec<String>,
-    first_seen: i64,
+    began_at: i64,
 }
 
 impl Row<Pod> for PodRow {
     const SELECT: &'static str = "cluster, namespace, workload_kind, workload, pod, pod_uid, node, \
         pod_ips, labels, service_account, created_at, created_by, scheduled_at, started_at, \
         delete_asked_at, delete_asked_by, removed_at, phase, ended_by, ended_why, ended_cause, \
-        containers, restarts, unknown, first_seen";
-    const START: &'static str = "coalesce(created_at, first_seen)";
-    const END: &'static str = "removed_at";
+        containers, restarts, unknown, began_at";
+    const VIEW: &'static str = "pods";
+    const BY_UID: &'static str = "pod_by_uid";
+    const BY_ID: Option<()> = None;
+    const BY_IP: Option<&'static str> = Some("pods_with_ip");
+    const BY_NODE: Option<&'static str> = None;
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
     const OF_CONTAINER: &'static str = "pod_uid IN (SELECT pod_uid FROM containers WHERE ?)";
 
     fn cursor(&self) -> Cursor {
         Cursor {
-            start: self.created_at.unwrap_or(self.first_seen),
+            start: self.began_at,
             pod_uid: self.pod_uid,
             container: String::new(),
             container_id: String::new(),

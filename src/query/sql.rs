@@ -6,8 +6,8 @@ use ::clickhouse as driver;
 use driver::query::{Query, RowCursor};
 use jiff::Timestamp;
 
-use super::model::Life;
-use super::{Cursor, Error, Question, ROWS_MAX, Requirement};
+use super::model::{Cost, Ending, Life};
+use super::{Cursor, Error, Question, ROWS_MAX, Requirement, view};
 use crate::clickhouse::Store;
 
 /// How long ClickHouse may work on a question.
@@ -18,10 +18,15 @@ pub trait Row<L>:
     driver::RowOwned + driver::RowRead + for<'a> driver::Row<Value<'a> = Self> + Send
 {
     const SELECT: &'static str;
-    /// The order of answers. All of it together is unique.
-    const START: &'static str;
-    /// When the life ends, exclusive.
-    const END: &'static str;
+    /// The view of everything; with `_between`, of what lived between two instants.
+    const VIEW: &'static str;
+    /// The view of one pod, by its uid.
+    const BY_UID: &'static str;
+    /// Whether `containers_by_id` has these rows.
+    const BY_ID: Option<()>;
+    /// The views by address and by node, where these rows have one.
+    const BY_IP: Option<&'static str>;
+    const BY_NODE: Option<&'static str>;
     /// The two last parts of the order, which pods do not have.
     const CONTAINER: (&'static str, &'static str);
 
@@ -35,6 +40,9 @@ pub trait Row<L>:
 /// Rows that come in as they are read.
 pub struct Answer<L: Life> {
     store: Arc<Store>,
+    pending: Statement,
+    /// The question's own, where its cost is asked for.
+    explained: Option<Statement>,
     rows: RowCursor<L::Row>,
     limit: u64,
     given: u64,
@@ -63,9 +71,24 @@ impl<L: Life> Answer<L> {
         Ok(Some(row.life()))
     }
 
-    /// After the end: where to go on, if the limit cut the answer.
-    pub fn more(&self) -> Option<&Cursor> {
-        self.last.as_ref().filter(|_| self.more)
+    /// After the last row: how the answer ended.
+    ///
+    /// # Errors
+    ///
+    /// When ClickHouse does not tell.
+    pub async fn ending(&mut self) -> Result<Ending, Error> {
+        let cursor = self.last.as_ref().filter(|_| self.more);
+        let pending = self.pending.clone().bind(&self.store);
+        let cost = match &self.explained {
+            Some(statement) => Some(cost(&self.store, statement.clone()).await?),
+            None => None,
+        };
+        Ok(Ending {
+            more: self.more,
+            cursor: cursor.map(ToString::to_string),
+            pending: self.store.within_limit(pending.fetch_one::<u64>()).await?,
+            cost,
+        })
     }
 }
 
@@ -74,24 +97,14 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     if limit > ROWS_MAX {
         return Err(Error::Limit(limit));
     }
-    let mut statement = Statement::default();
-    conditions::<L>(question, &mut statement);
-    let (container, container_id) = L::Row::CONTAINER;
-    let sql = format!(
-        "SELECT {} FROM {}{} ORDER BY {}, pod_uid, {container}, {container_id} LIMIT {}",
-        L::Row::SELECT,
-        L::PLURAL,
-        statement.filter(),
-        L::Row::START,
-        // One more than asked for tells whether more follow.
-        limit + 1
-    );
-    let query = statement
-        .bind(store.query(&sql))
-        .with_setting("max_execution_time", QUESTION_SECONDS_MAX);
+    let statement = statement::<L>(question, limit);
+    let explained = question.explain.then(|| statement.clone());
+    let query = statement.bind(store);
     let rows = query.fetch().map_err(|error| store.error(error))?;
     Ok(Answer {
         store: store.clone(),
+        pending: pending(question),
+        explained,
         rows,
         limit,
         given: 0,
@@ -100,25 +113,76 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     })
 }
 
+/// What ClickHouse reads for a question, found by asking it once more.
+async fn cost(store: &Store, statement: Statement) -> Result<Cost, Error> {
+    // The totals come with the head of an answer only if that waits for its end.
+    let query = statement.bind(store).with_setting("wait_end_of_query", "1");
+    let mut nothing = query
+        .fetch_bytes("Null")
+        .map_err(|error| store.error(error))?;
+    while store.within_limit(nothing.next()).await?.is_some() {}
+    let summary = nothing.summary();
+    Ok(Cost {
+        rows_read: summary.and_then(|summary| summary.read_rows()).unwrap_or(0),
+        bytes_read: summary
+            .and_then(|summary| summary.read_bytes())
+            .unwrap_or(0),
+    })
+}
+
+fn statement<L: Life>(question: &Question, limit: u64) -> Statement {
+    let mut statement = Statement::default();
+    let view = view::of::<L>(question, &mut statement);
+    conditions::<L>(question, &mut statement);
+    let (container, container_id) = L::Row::CONTAINER;
+    statement.sql = format!(
+        "SELECT {} FROM {view}{} ORDER BY began_at, pod_uid, {container}, {container_id} LIMIT {}",
+        L::Row::SELECT,
+        statement.filter(),
+        // One more than asked for tells whether more follow.
+        limit + 1
+    );
+    statement
+}
+
+/// Counts the lives in the question's scope that the next settling may tell more about.
+fn pending(question: &Question) -> Statement {
+    let mut statement = Statement::default();
+    scope(question, &mut statement);
+    if let Some(until) = question.time.until {
+        instant(&mut statement, "began_at < ?", until);
+    }
+    statement.sql = format!("SELECT count() FROM pending_lives{}", statement.filter());
+    statement
+}
+
 /// Conditions, and the values of their parameters: what people give never becomes SQL.
-#[derive(Default)]
-struct Statement {
+#[derive(Clone, Default)]
+pub(super) struct Statement {
+    sql: String,
     conditions: Vec<String>,
     values: Vec<(String, Value)>,
 }
 
-enum Value {
+#[derive(Clone)]
+pub(super) enum Value {
     Text(String),
     Texts(Vec<String>),
 }
 
 impl Statement {
+    /// Takes up a value. Returns what stands for it in the SQL; `kind` is its ClickHouse type.
+    pub(super) fn value(&mut self, kind: &str, value: Value) -> String {
+        let name = format!("p{}", self.values.len());
+        let place = format!("{{{name}:{kind}}}");
+        self.values.push((name, value));
+        place
+    }
+
     /// Adds a condition whose `?` stands for the value, of the ClickHouse type `kind`.
     fn and(&mut self, condition: &str, kind: &str, value: Value) {
-        let name = format!("p{}", self.values.len());
-        self.conditions
-            .push(condition.replace('?', &format!("{{{name}:{kind}}}")));
-        self.values.push((name, value));
+        let place = self.value(kind, value);
+        self.conditions.push(condition.replace('?', &place));
     }
 
     fn text(&mut self, condition: &str, value: &str) {
@@ -133,7 +197,10 @@ impl Statement {
         }
     }
 
-    fn bind(self, query: Query) -> Query {
+    fn bind(self, store: &Store) -> Query {
+        let query = store
+            .query(&self.sql)
+            .with_setting("max_execution_time", QUESTION_SECONDS_MAX);
         self.values
             .into_iter()
             .fold(query, |query, (name, value)| match value {
@@ -143,30 +210,27 @@ impl Statement {
     }
 }
 
+fn scope(question: &Question, sql: &mut Statement) {
+    let lists = [
+        ("cluster", &question.clusters),
+        ("namespace", &question.namespaces),
+    ];
+    for (column, names) in lists {
+        // A plain comparison reaches the key of the tables; a list of names is no less.
+        if !names.is_empty() {
+            let names = Value::Texts(names.clone());
+            sql.and(&format!("{column} IN (?)"), "Array(String)", names);
+        }
+    }
+}
+
 fn conditions<L: Life>(question: &Question, sql: &mut Statement) {
-    if !question.clusters.is_empty() {
-        sql.and(
-            "has(?, cluster)",
-            "Array(String)",
-            Value::Texts(question.clusters.clone()),
-        );
-    }
-    if !question.namespaces.is_empty() {
-        sql.and(
-            "has(?, namespace)",
-            "Array(String)",
-            Value::Texts(question.namespaces.clone()),
-        );
-    }
+    scope(question, sql);
     if let Some(since) = question.time.since {
-        instant(
-            sql,
-            &format!("({0} IS NULL OR {0} > ?)", L::Row::END),
-            since,
-        );
+        instant(sql, "(over_at IS NULL OR over_at > ?)", since);
     }
     if let Some(until) = question.time.until {
-        instant(sql, &format!("{} < ?", L::Row::START), until);
+        instant(sql, "began_at < ?", until);
     }
     names(question, sql);
     labels(question, sql);
@@ -192,7 +256,7 @@ fn instant(sql: &mut Statement, condition: &str, at: Timestamp) {
 }
 
 /// As ClickHouse reads a `DateTime64(6, 'UTC')`, whose calendar ends with the year 2299.
-fn datetime64(at: Timestamp) -> String {
+pub(super) fn datetime64(at: Timestamp) -> String {
     const LAST: i64 = 10_413_791_999;
     let at = Timestamp::from_second(at.as_second().clamp(0, LAST)).map_or(at, |second| {
         if second.as_second() == at.as_second() {
@@ -262,16 +326,23 @@ fn objects<L: Life>(question: &Question, sql: &mut Statement) {
         sql.text(&L::Row::OF_CONTAINER.replace('?', part), image);
     }
     if let Some(ip) = question.ip {
-        sql.text("has(pod_ips, ?)", &ip.to_canonical().to_string());
+        // A pod on its node's network has the node's address and does not own it.
+        let owned = "has(pod_ips, ?) AND NOT host_network";
+        sql.text(owned, &ip.to_canonical().to_string());
     }
     if let Some(id) = &question.container_id {
-        let id = id.split_once("://").map_or(&**id, |(_, id)| id);
         let head = L::Row::OF_CONTAINER.replace('?', "startsWith(lower(container_id), ?)");
-        sql.text(&head, &id.to_lowercase());
+        sql.text(&head, &bare_id(id));
     }
     if let Some(uid) = question.uid {
         sql.and("pod_uid = ?", "UUID", Value::Text(uid.to_string()));
     }
+}
+
+/// As it stands in the tables: lower case, without `runtime://`.
+pub(super) fn bare_id(id: &str) -> String {
+    let id = id.split_once("://").map_or(id, |(_, id)| id);
+    id.to_lowercase()
 }
 
 /// What comes behind the cursor in the order of answers.
@@ -281,13 +352,9 @@ fn after<L: Life>(cursor: &Cursor, sql: &mut Statement) {
     let place = sql.values.len();
     let names: Vec<String> = (place..place + 4).map(|n| format!("p{n}")).collect();
     sql.conditions.push(format!(
-        "({}, pod_uid, {container}, {container_id}) > \
+        "(began_at, pod_uid, {container}, {container_id}) > \
          ({{{}:DateTime64(6, 'UTC')}}, {{{}:UUID}}, {{{}:String}}, {{{}:String}})",
-        L::Row::START,
-        names[0],
-        names[1],
-        names[2],
-        names[3]
+        names[0], names[1], names[2], names[3]
     ));
     let values = [
         datetime64(start),

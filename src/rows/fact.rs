@@ -22,20 +22,22 @@ pub const FACTS: Table = Table {
         "node",
         "host_network",
         "service_account",
-        "owner",
-        "labels",
+        "metadata",
         "phase",
         "pod_ips",
+        "restarts",
         "created_at",
         "created_by",
         "scheduled_at",
         "pod_started_at",
+        "terminal_at",
         "delete_asked",
         "removed_at",
         "kind",
         "runtime",
         "container_id_text",
         "image",
+        "image_id",
         "restart",
         "started_at",
         "ended",
@@ -69,15 +71,19 @@ pub struct Fact<'a> {
     pub owner: Option<Owner<'a>>,
     /// Sorted by key. `None` says nothing; an empty list says that there are none.
     pub labels: Option<&'a [(&'a str, &'a str)]>,
-    pub phase: &'a str,
+    pub phase: Phase,
     /// IPv4 as `::ffff:a.b.c.d`, in the order of `status.podIPs`.
     pub pod_ips: &'a [Ipv6Addr],
+    /// For each container that started, how often it was started again.
+    pub restarts: &'a [(&'a str, u32)],
     /// Seconds since the epoch; 0 is unknown, here and below.
     pub created_at: u32,
     pub created_by: Option<(&'a str, &'a str)>,
     /// Microseconds since the epoch; 0 is unknown, here and below.
     pub scheduled_at: i64,
     pub pod_started_at: u32,
+    /// The time of an event that tells of phase Succeeded or Failed.
+    pub terminal_at: i64,
     /// When, the account, and the account that it impersonated.
     pub delete_asked: Option<(i64, &'a str, &'a str)>,
     pub removed_at: i64,
@@ -131,6 +137,37 @@ pub enum ContainerKind {
     Ephemeral = 4,
 }
 
+/// The numbers of the column `phase`: the furthest that a pod came. What was known before is better
+/// than `Unknown`, which the control plane says of nodes it can't reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    #[default]
+    None = 0,
+    Unknown = 1,
+    Pending = 2,
+    Running = 3,
+    Succeeded = 4,
+    Failed = 5,
+}
+
+impl Phase {
+    /// Reads `status.phase`; what no Kubernetes has said yet says nothing.
+    pub fn parse(text: &str) -> Phase {
+        match text {
+            "Unknown" => Phase::Unknown,
+            "Pending" => Phase::Pending,
+            "Running" => Phase::Running,
+            "Succeeded" => Phase::Succeeded,
+            "Failed" => Phase::Failed,
+            _ => Phase::None,
+        }
+    }
+
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Phase::Succeeded | Phase::Failed)
+    }
+}
+
 /// Encoded rows of `facts`.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -175,73 +212,84 @@ fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
     put::string(out, fact.node);
     put::u8(out, fact.host_network.into());
     put::string(out, fact.service_account);
-    newest(out, fact, fact.labels.is_some());
-    let owner = fact.owner.as_ref();
-    put::string(out, owner.map_or("", |owner| owner.kind));
-    put::string(out, owner.map_or("", |owner| owner.name));
-    put::string(out, owner.map_or("", |owner| owner.workload_kind));
-    put::string(out, owner.map_or("", |owner| owner.workload));
-    put::u8(out, owner.is_some_and(|owner| owner.inferred).into());
-    newest(out, fact, fact.labels.is_some());
+    metadata(out, fact);
+    put::u8(out, fact.phase as u8);
+    put::varint(out, fact.pod_ips.len());
+    for (place, ip) in fact.pod_ips.iter().enumerate() {
+        out.extend_from_slice(&ip.octets());
+        put::u64(
+            out,
+            fact.event_at.unsigned_abs() * 16 + place.min(15) as u64,
+        );
+    }
+    put::varint(out, fact.restarts.len());
+    for (container, restarts) in fact.restarts {
+        put::string(out, container);
+        put::u32(out, *restarts);
+    }
+    put::u32(out, fact.created_at);
+    let (user, acting_as) = fact.created_by.unwrap_or_default();
+    put::string(out, user);
+    put::string(out, acting_as);
+    put::i64(out, millis(fact.scheduled_at));
+    put::u32(out, fact.pod_started_at);
+    put::i64(
+        out,
+        millis(match fact.terminal_at {
+            0 => NEVER,
+            at => at,
+        }),
+    );
+    let (at, user, acting_as) = fact.delete_asked.unwrap_or((NEVER, "", ""));
+    put::i64(out, millis(at));
+    put::string(out, user);
+    put::string(out, acting_as);
+    put::i64(out, millis(fact.removed_at));
+}
+
+/// Labels, owner and workload, which are always told together.
+fn metadata(out: &mut Vec<u8>, fact: &Fact) {
+    // See `as_of` in the DDL.
+    put::u64(
+        out,
+        match (fact.labels.is_some(), fact.version) {
+            (false, _) => 0,
+            (true, 0) => fact.event_at.unsigned_abs(),
+            (true, version) => version | 1 << 63,
+        },
+    );
     let labels = fact.labels.unwrap_or_default();
     put::varint(out, labels.len());
     for (key, value) in labels {
         put::string(out, key);
         put::string(out, value);
     }
-    newest(out, fact, !fact.phase.is_empty());
-    put::string(out, fact.phase);
-    put::varint(out, fact.pod_ips.len());
-    for (place, ip) in fact.pod_ips.iter().enumerate() {
-        out.extend_from_slice(&ip.octets());
-        // resourceVersions are etcd revisions and far below 2^60. An address from an object
-        // without one comes last: when it was first seen is not known.
-        let version = if fact.version == 0 {
-            u64::MAX / 16
-        } else {
-            fact.version
-        };
-        put::u64(
-            out,
-            version
-                .saturating_mul(16)
-                .saturating_add(place.min(15) as u64),
-        );
-    }
-    put::u32(out, fact.created_at);
-    let (user, acting_as) = fact.created_by.unwrap_or_default();
-    put::string(out, user);
-    put::string(out, acting_as);
-    put::i64(out, fact.scheduled_at);
-    put::u32(out, fact.pod_started_at);
-    let (at, user, acting_as) = fact.delete_asked.unwrap_or((NEVER, "", ""));
-    put::i64(out, at);
-    put::string(out, user);
-    put::string(out, acting_as);
-    put::i64(out, fact.removed_at);
+    let owner = fact.owner.as_ref();
+    put::string(out, owner.map_or("", |owner| owner.kind));
+    put::string(out, owner.map_or("", |owner| owner.name));
+    put::string(out, owner.map_or("", |owner| owner.workload_kind));
+    put::string(out, owner.map_or("", |owner| owner.workload));
+    put::u8(out, owner.is_some_and(|owner| owner.inferred).into());
+}
+
+/// Microseconds as a `DateTime64(3)` column holds them.
+fn millis(micros: i64) -> i64 {
+    micros.div_euclid(1000)
 }
 
 fn container_columns(out: &mut Vec<u8>, fact: &Fact) {
     put::u8(out, fact.kind as u8);
     put::string(out, fact.runtime);
     put::string(out, fact.container_id_text);
-    newest(out, fact, fact.image.is_some());
     put::string(out, fact.image.map_or("", |image| image.image));
     put::string(out, fact.image.map_or("", |image| image.image_id));
     put::u32(out, fact.restart);
     put::u32(out, fact.started_at);
     put::u8(out, fact.ended.is_some().into());
     put::u32(out, fact.ended.map_or(0, |ended| ended.finished_at));
-    newest(out, fact, fact.ended.is_some());
     put::i32(out, fact.ended.map_or(0, |ended| ended.exit_code));
     put::i32(out, fact.ended.map_or(0, |ended| ended.signal));
     put::string(out, fact.ended.map_or("", |ended| ended.reason));
-}
-
-/// The first two elements of a tuple that merges by its newest state.
-fn newest(out: &mut Vec<u8>, fact: &Fact, said: bool) {
-    put::u64(out, if said { fact.version } else { 0 });
-    put::i64(out, if said { fact.event_at } else { 0 });
 }
 
 /// A time as a `DateTime` column holds it: seconds since the epoch, to 2106. Outside of that it is

@@ -18,22 +18,27 @@ use Layout::{Array, Fixed, Text, Tuple};
 fn layout(column: &str) -> Option<Layout> {
     Some(match column {
         "cluster" | "namespace" | "container" | "pod" | "node" | "service_account" | "runtime"
-        | "container_id_text" | "origin" | "reason" => Text,
+        | "container_id_text" | "image" | "image_id" | "origin" | "reason" => Text,
         "pod_uid" | "id" => Fixed(16),
         "container_id" | "sha256" => Fixed(32),
-        "event_at" | "scheduled_at" | "removed_at" | "received_at" | "position_from" | "bytes" => {
-            Fixed(8)
-        }
-        "host_network" | "kind" | "raw_kept" => Fixed(1),
+        "event_at" | "scheduled_at" | "terminal_at" | "removed_at" | "received_at"
+        | "position_from" | "bytes" => Fixed(8),
+        "host_network" | "phase" | "kind" | "raw_kept" => Fixed(1),
         "created_at" | "pod_started_at" | "started_at" | "restart" => Fixed(4),
-        "owner" => Tuple(&[Fixed(16), Text, Text, Text, Text, Fixed(1)]),
-        "labels" => Tuple(&[Fixed(16), Array(&[Text, Text])]),
-        "phase" => Tuple(&[Fixed(16), Text]),
+        "metadata" => Tuple(&[
+            Fixed(8),
+            Array(&[Text, Text]),
+            Text,
+            Text,
+            Text,
+            Text,
+            Fixed(1),
+        ]),
         "pod_ips" => Array(&[Fixed(16), Fixed(8)]),
+        "restarts" => Array(&[Text, Fixed(4)]),
         "created_by" => Tuple(&[Text, Text]),
         "delete_asked" => Tuple(&[Fixed(8), Text, Text]),
-        "image" => Tuple(&[Fixed(16), Text, Text]),
-        "ended" => Tuple(&[Fixed(1 + 4 + 16 + 4 + 4), Text]),
+        "ended" => Tuple(&[Fixed(1 + 4 + 4 + 4), Text]),
         _ => return None,
     })
 }
@@ -106,6 +111,7 @@ mod tests {
             }),
             labels: Some(&[("a", "1"), ("b", "2")]),
             pod_ips: &["::1".parse().unwrap(), "::2".parse().unwrap()],
+            restarts: &[("a", 1), ("b", 0)],
             created_by: Some(("a", "b")),
             delete_asked: Some((1, "a", "b")),
             image: Some(Image {

@@ -9,7 +9,7 @@
 //! | 200 | everything readable is on disk; the rest is counted | forgets the batch |
 //! | 503, `Retry-After` | the memory budget or the spool is used up | sends it again soon |
 //! | 400 | the cluster's name is none, or the body is not what its encoding says | gives up after five tries |
-//! | 408 | the body did not come in time | sends it again |
+//! | 408, `Connection: close` | the body came too slowly, or not within 25 s | sends it again |
 //! | 413 | the body is over `body_bytes_max`, packed or unpacked | gives up after five tries |
 //! | 415 | an encoding that is not known | gives up after five tries |
 //!
@@ -35,13 +35,13 @@ use crate::pipeline::{Delivery, Pipeline};
 use crate::telemetry;
 
 /// An API server gives up on a request after 30 s; one that takes longer is lost work.
-const BODY_SECONDS_MA: u64 = 25;
+const BODY_SECONDS_MAX: u64 = 25;
 
 /// Clusters that are told apart in metrics.
 const CLUSTERS_MAX: usize = 100;
 
 /// The longest name of a cluster.
-const CLUSTER_BYTES_MA: usize = 253;
+const CLUSTER_BYTES_MAX: usize = 253;
 
 /// The header of a 200 that says how many parts of the delivery could not be read.
 pub const REJECTED: &str = "bygone-rejected";
@@ -120,7 +120,7 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         return (StatusCode::BAD_REQUEST, hint).into_response();
     }
     let begun = Instant::now();
-    let limit = Duration::from_secs(BODY_SECONDS_MA);
+    let limit = Duration::from_secs(BODY_SECONDS_MAX);
     if !webhook.pipeline.has_room() {
         return retry_after(2);
     }
@@ -128,7 +128,7 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
     let body = match tokio::time::timeout(limit, read).await {
         Ok(Ok(body)) => body,
         Ok(Err(refusal)) => return refuse(cluster, refusal),
-        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(_) => return refuse(cluster, body::Refusal::Slow),
     };
     let delivery = Delivery {
         cluster: cluster.to_owned(),
@@ -152,6 +152,10 @@ fn refuse(cluster: &str, refusal: body::Refusal) -> Response {
         body::Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         body::Refusal::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
         body::Refusal::Broken => StatusCode::BAD_REQUEST.into_response(),
+        // The rest of the body may still come: nothing else can follow on this connection.
+        body::Refusal::Slow => {
+            (StatusCode::REQUEST_TIMEOUT, [(header::CONNECTION, "close")]).into_response()
+        }
     }
 }
 
@@ -166,5 +170,5 @@ fn retry_after(seconds: u8) -> Response {
 
 fn is_cluster_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    !name.is_empty() && name.len() <= CLUSTER_BYTES_MA && name.chars().all(fits)
+    !name.is_empty() && name.len() <= CLUSTER_BYTES_MAX && name.chars().all(fits)
 }

@@ -1,22 +1,22 @@
 //! Decode + lifecycle + row encoding over a recording's bodies on one core, beside
 //! `serde_json::Value` of the same bytes in the same run.
 //!
-//!     cargo bench                                  the recording in fixtures/
-//!     BYGONE_CORPUS=path/to/corpus cargo bench     every recording there
+//!     cargo bench --bench decode                              the recording in fixtures/
+//!     BYGONE_CORPUS=path/to/corpus cargo bench --bench decode every recording there
 //!
 //! Prints MB/s and events/s of both, and their ratio in each of the rounds, which alternate.
+
+mod recording;
 
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bygone::{envelope, lifecycle, rows};
-
 const ROUNDS: usize = 7;
 
 fn main() {
     for folder in recordings() {
-        let Some(bodies) = bodies(&folder) else {
+        let Some(bodies) = recording::bodies(&folder) else {
             continue;
         };
         compare(
@@ -43,33 +43,16 @@ fn recordings() -> Vec<PathBuf> {
     folders
 }
 
-fn bodies(folder: &std::path::Path) -> Option<Vec<Vec<u8>>> {
-    let packed = std::fs::read(folder.join("bodies.jsonl.zst")).ok()?;
-    let mut decoder = zstd::Decoder::new(&packed[..]).expect("a zstd file");
-    decoder
-        .window_log_max(27)
-        .expect("the window of the corpus");
-    let mut unpacked = Vec::new();
-    std::io::copy(&mut decoder, &mut unpacked).expect("a whole zstd file");
-    let lines = unpacked
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
-    Some(lines.map(<[u8]>::to_vec).collect())
-}
-
 fn compare(name: &str, bodies: &[Vec<u8>]) {
     let bytes: usize = bodies.iter().map(Vec::len).sum();
-    let events: usize = bodies
-        .iter()
-        .map(|body| envelope::open(body).events.len())
-        .sum();
+    let events = recording::events(bodies);
     let mut ours = Vec::new();
     let mut values = Vec::new();
     for _ in 0..ROUNDS {
         ours.push(timed(|| {
             bodies
                 .iter()
-                .for_each(|body| _ = black_box(facts(black_box(body))))
+                .for_each(|body| _ = black_box(recording::facts(black_box(body))))
         }));
         values.push(timed(|| {
             bodies
@@ -96,15 +79,6 @@ fn compare(name: &str, bodies: &[Vec<u8>]) {
         ratios[0],
         ratios[ROUNDS - 1]
     );
-}
-
-fn facts(body: &[u8]) -> rows::Facts {
-    let mut facts = rows::Facts::default();
-    for event in &envelope::open(body).events {
-        lifecycle::facts("bench", event, &mut |fact| facts.push(fact))
-            .expect("a recording is readable");
-    }
-    facts
 }
 
 fn value(body: &[u8]) -> serde_json::Value {

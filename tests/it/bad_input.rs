@@ -184,13 +184,6 @@ fn stores() {
         2,
         expect![[r#"bygone: data folder /dev/null/bygone: Not a directory (os error 20)"#]],
     );
-    check(
-        &["serve", "--clickhouse-url", "http://127.0.0.1:1"],
-        2,
-        expect![[
-            r#"bygone: clickhouse at http://127.0.0.1:1 cannot be reached: Connection refused (os error 111): check clickhouse.url, and that it runs"#
-        ]],
-    );
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! No secret of the recording is in any byte that bygone wrote or said.
+//! No secret, of the recording or made up, is in any byte that bygone wrote or said.
+
+mod made_up;
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +9,11 @@ use crate::support::{self, Bygone, json_lines};
 #[test]
 fn no_secret_is_written() {
     let folder = support::recording_a();
-    let canaries: Vec<String> = support::read(&folder, "canaries.txt")
+    let mut canaries: Vec<String> = support::read(&folder, "canaries.txt")
         .lines()
         .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
         .collect();
+    let recorded = canaries.len();
     let bodies = support::read(&folder, "bodies.jsonl");
     // Those in a Secret and a ConfigMap were kept out by the audit policy.
     let sent = canaries
@@ -32,6 +35,12 @@ fn no_secret_is_written() {
     let cut = bodies.find(secret).expect("it is there") + secret.len();
     let line = bodies[..cut].rfind('\n').map_or(0, |end| end + 1);
     bygone.post_all([bodies[line..cut].to_owned(), canaries.join(" ")]);
+    // What the policy of the recording keeps out, and what a server says when it refuses.
+    let events = made_up::events();
+    canaries.extend(made_up::canaries(&events));
+    assert_eq!(canaries.len() - recorded, made_up::CANARIES);
+    bygone.post_all([made_up::list(&events), made_up::unreadable(&events)]);
+    bygone.drained();
     let mut said = Vec::new();
     for what in ["containers", "pods"] {
         for format in ["wide", "json", "yaml", "csv"] {
@@ -51,6 +60,11 @@ fn no_secret_is_written() {
     let mut files = Vec::new();
     files_below(bygone.folder.path(), &mut files);
     assert!(files.len() > 50, "the data folder holds ClickHouse's files");
+    let letters: Vec<u8> = files
+        .iter()
+        .filter(|file| is_dead_letter(file))
+        .flat_map(|file| std::fs::read(file).expect("a file"))
+        .collect();
     for canary in &canaries {
         assert!(!contains(&said, canary), "{canary} was said");
         for file in files.iter().filter(|file| !is_dead_letter(file)) {
@@ -62,9 +76,50 @@ fn no_secret_is_written() {
             );
         }
     }
+    // What could not be read is kept raw, and nothing else is.
+    for canary in &canaries[recorded..] {
+        let unreadable = canary.starts_with(made_up::UNREADABLE);
+        assert_eq!(contains(&letters, canary), unreadable, "{canary}");
+    }
     // The search finds what is there: the name of a pod is in the same answers.
     let pod = &json_lines(&folder, "truth-pods.jsonl")[0]["name"];
     assert!(contains(&said, pod.as_str().expect("a name")));
+}
+
+/// With `dead_letters.keep = false` not even what could not be read is kept.
+#[test]
+fn nothing_is_kept_where_nothing_may_be() {
+    let set = [
+        ("BYGONE_DEAD_LETTERS_KEEP", "false"),
+        ("BYGONE_LOG", "trace"),
+    ];
+    let mut bygone = Bygone::start_set(&set);
+    let events = made_up::events();
+    bygone.post_all([made_up::list(&events), made_up::unreadable(&events)]);
+    bygone.drained();
+    let mut said = bygone.metrics().into_bytes();
+    for table in ["facts", "dead_letters"] {
+        let rows = format!("SELECT * FROM {table} FORMAT RowBinary");
+        said.extend(support::bytes(&bygone.database, &rows));
+    }
+    let letters = support::sql(&bygone.database, "SELECT count() FROM dead_letters");
+    assert_eq!(letters.trim(), events.len().to_string());
+    assert!(
+        contains(&said, made_up::POD),
+        "the search finds what is there"
+    );
+    assert!(bygone.stop().success(), "{}", bygone.log());
+    let mut files = Vec::new();
+    files_below(bygone.folder.path(), &mut files);
+    let mut written = Vec::new();
+    for file in &files {
+        written.extend(std::fs::read(file).expect("a file"));
+    }
+    assert!(contains(&written, made_up::POD), "the spool is there");
+    for canary in made_up::canaries(&events) {
+        assert!(!contains(&said, &canary), "{canary} was said");
+        assert!(!contains(&written, &canary), "{canary} was written");
+    }
 }
 
 /// The one place where raw bytes are kept: what could not be read, for its owner alone.
@@ -89,15 +144,16 @@ pub fn contains(bytes: &[u8], text: &str) -> bool {
 fn dump(embedded: &Bygone) -> Vec<u8> {
     let bygone = Bygone::start();
     let folder = support::recording_a();
-    bygone.post_all(
-        support::read(&folder, "bodies.jsonl")
-            .lines()
-            .map(str::to_owned),
-    );
-    let text = support::sql(
-        &bygone.database,
-        "SELECT * REPLACE (hex(container_id) AS container_id) FROM facts FORMAT JSONEachRow",
-    );
+    let events = made_up::events();
+    let recorded = support::read(&folder, "bodies.jsonl");
+    let recorded = recorded.lines().map(str::to_owned);
+    bygone.post_all(recorded.chain([made_up::list(&events), made_up::unreadable(&events)]));
+    bygone.drained();
+    let mut dumped = Vec::new();
+    for table in ["facts", "dead_letters"] {
+        let rows = format!("SELECT * FROM {table} FORMAT RowBinary");
+        dumped.extend(support::bytes(&bygone.database, &rows));
+    }
     for what in ["containers", "pods"] {
         assert_eq!(
             bygone.rows(&[what]),
@@ -105,7 +161,7 @@ fn dump(embedded: &Bygone) -> Vec<u8> {
             "embedded or not"
         );
     }
-    text.into_bytes()
+    dumped
 }
 
 pub fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {

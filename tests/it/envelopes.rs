@@ -74,7 +74,7 @@ fn the_answers_are_those_of_the_bare_events() {
         let mut expected = bare.clone();
         if name.starts_with("gke-") {
             // It tells when a request was answered, not when it was received.
-            let answered = "2026-11-23T06:15:20.727440Z";
+            let answered = "2026-11-23T06:15:20.727Z";
             expected[0]["delete_asked_at"] = answered.into();
         }
         if !PARTIAL.iter().any(|partial| name.starts_with(partial)) {

@@ -3,6 +3,7 @@
 //! [`arguments`] start a bygone that has TLS and a token on its ingest listener; [`sender`] speaks to
 //! it.
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const CONFIG: &str = r#"
 [ingest]
 tls_certificate_file = "{dir}/server.crt"
 tls_key_file = "{dir}/server.key"
+client_ca_file = "{dir}/ca.crt"
 [[access.ingest]]
 token_file = "{dir}/token"
 clusters = ["demo"]
@@ -29,6 +31,7 @@ clusters = ["demo"]
 struct Guard {
     config_file: String,
     trusts: ClientConfig,
+    ca_file: PathBuf,
     _folder: TempDir,
 }
 
@@ -42,12 +45,13 @@ static GUARD: LazyLock<Guard> = LazyLock::new(|| {
     let dir = dir.to_str().expect("UTF-8");
     std::fs::write(&config_file, CONFIG.replace("{dir}", dir)).expect("written");
     let files = ClientFiles {
-        ca_file: Some(authority.file),
+        ca_file: Some(authority.file.clone()),
         ..ClientFiles::default()
     };
     Guard {
         config_file: config_file.to_str().expect("UTF-8").to_owned(),
         trusts: Client::load(&files).expect("TLS").config(),
+        ca_file: authority.file,
         _folder: folder,
     }
 });
@@ -55,6 +59,24 @@ static GUARD: LazyLock<Guard> = LazyLock::new(|| {
 /// The arguments of a bygone that is guarded so.
 pub fn arguments() -> [&'static str; 2] {
     ["--config", &GUARD.config_file]
+}
+
+/// TLS that trusts the guarded bygone, for clients that are no reqwest.
+pub fn trusts() -> ClientConfig {
+    GUARD.trusts.clone()
+}
+
+/// TLS with a certificate that nobody vouches for.
+pub fn stranger() -> ClientConfig {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = Authority::new(folder.path(), "other");
+    let pair = other.issue(folder.path(), "stranger", None);
+    let files = ClientFiles {
+        ca_file: Some(GUARD.ca_file.clone()),
+        certificate_file: Some(pair.certificate),
+        key_file: Some(pair.key),
+    };
+    Client::load(&files).expect("TLS").config()
 }
 
 /// A client with connections of its own, as each API server has. Like those it speaks HTTP/2 and

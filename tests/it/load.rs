@@ -135,10 +135,14 @@ impl Load {
             let ledger = self.shared.ledger();
             (pods_of(&ledger.posted), pods_of(&ledger.acknowledged))
         };
-        // What is acknowledged need not be in ClickHouse yet.
+        // What is acknowledged need not be in ClickHouse yet, and a killed ClickHouse may still be
+        // starting.
         let mut missing = 0;
         let rows = wait_for(&format!("{kind} of every acknowledged batch"), || {
-            let rows = bygone.rows(&[kind, "-A"]);
+            let rows = bygone
+                .try_rows(&[kind, "-A"])
+                .inspect_err(|error| eprintln!("no answer yet: {error}"))
+                .ok()?;
             let there: BTreeSet<u64> = rows.iter().map(number_of).collect();
             let now = acknowledged.difference(&there).count();
             if now != missing {

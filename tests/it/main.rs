@@ -23,6 +23,8 @@ mod envelopes;
 mod get;
 /// How senders under load reach the webhook: TLS and a token.
 mod guard;
+/// Everything hostile at once, beside good senders.
+mod hostile;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.
 mod identity;
 /// bygone and its engine are killed at random instants.
@@ -31,6 +33,8 @@ mod kill;
 mod listener;
 /// Senders as an API server is one, with a ledger of what was acknowledged.
 mod load;
+/// What the fuzz targets check, over mutations of their seeds.
+mod mutated;
 /// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
 mod outage;
 /// A proxy before ClickHouse that cuts connections.

@@ -12,15 +12,6 @@ use crate::load::{Load, Plan, Tally, percentile};
 use crate::proxy::Proxy;
 use crate::support::{Bygone, alone, setting, shared, sql, wait_for};
 
-/// With the spool 200 does not wait for ClickHouse. Before it an outage was answered 503.
-const ACKNOWLEDGED_WITHOUT_CLICKHOUSE: bool = true;
-
-/// bygone starts and takes events while ClickHouse is away. Until then it does not start.
-const STARTS_WITHOUT_CLICKHOUSE: bool = false;
-
-/// A changed password file is read again without a restart.
-const PASSWORD_FILE_RELOADED: bool = false;
-
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -137,10 +128,8 @@ fn clickhouse_is_away_for_a_while_under_load() {
         before_rss >> 20,
         most >> 20
     );
-    if ACKNOWLEDGED_WITHOUT_CLICKHOUSE {
-        let answers: Vec<&String> = away_answers.keys().collect();
-        assert_eq!(answers, ["200"], "{away_answers:?}");
-    }
+    let answers: Vec<&String> = away_answers.keys().collect();
+    assert_eq!(answers, ["200"], "{away_answers:?}");
 }
 
 #[test]
@@ -156,23 +145,12 @@ fn killed_while_clickhouse_is_away() {
     pass(&bygone, Duration::from_millis(500));
     bygone.kill();
     bygone.spawn_again();
-    if STARTS_WITHOUT_CLICKHOUSE {
-        wait_for("bygone to serve", || bygone.serves().then_some(()));
-        let acknowledged = load.tally().acknowledged;
-        wait_for("acknowledged batches without ClickHouse", || {
-            (load.tally().acknowledged >= acknowledged + 5).then_some(())
-        });
-    } else {
-        let status = wait_for("its end", || bygone.ended());
-        println!("without ClickHouse it ends with {status}");
-    }
-    proxy.open();
-    wait_for("bygone to serve", || {
-        if bygone.ended().is_some() {
-            bygone.spawn_again();
-        }
-        bygone.serves().then_some(())
+    wait_for("bygone to serve", || bygone.serves().then_some(()));
+    let acknowledged = load.tally().acknowledged;
+    wait_for("acknowledged batches without ClickHouse", || {
+        (load.tally().acknowledged >= acknowledged + 5).then_some(())
     });
+    proxy.open();
     load.finish();
     load.check(&bygone);
 }
@@ -288,17 +266,13 @@ fn clickhouse_refuses_for_a_while() {
         }
         let ended = Instant::now();
         acknowledged(5);
-        if ACKNOWLEDGED_WITHOUT_CLICKHOUSE {
-            bygone.drained();
-        }
+        bygone.drained();
         let recovered = ended.elapsed();
         println!("{name}: {during:?}; all stored after {recovered:?}");
-        if ACKNOWLEDGED_WITHOUT_CLICKHOUSE {
-            assert!(during.keys().all(|answer| answer == "200"), "{during:?}");
-            // Once; twice where an INSERT that was under way still went through after another failed.
-            let count = bygone.log().matches(told).count();
-            assert!((1..=2).contains(&count), "told {count} times");
-        }
+        assert!(during.keys().all(|answer| answer == "200"), "{during:?}");
+        // Once; twice where an INSERT that was under way still went through after another failed.
+        let count = bygone.log().matches(told).count();
+        assert!((1..=2).contains(&count), "told {count} times");
     }
     load.finish();
     load.check(&bygone);
@@ -321,7 +295,7 @@ fn the_password_is_rotated() {
             file.to_str().expect("UTF-8"),
         ),
     ];
-    let mut bygone = Bygone::start_args(&set, &guard::arguments());
+    let bygone = Bygone::start_args(&set, &guard::arguments());
     let mut load = Load::start(&bygone, GENTLE_LOAD);
     wait_for("some acknowledged batches", || {
         (load.tally().acknowledged >= 5).then_some(())
@@ -335,11 +309,6 @@ fn the_password_is_rotated() {
         bygone.log().contains(told).then_some(())
     });
     std::fs::write(&file, "second").expect("a password file");
-    if !PASSWORD_FILE_RELOADED {
-        assert!(bygone.stop().success(), "{}", bygone.log());
-        bygone.spawn_again();
-        wait_for("bygone to serve", || bygone.serves().then_some(()));
-    }
     let acknowledged = load.tally().acknowledged;
     wait_for("more acknowledged batches", || {
         (load.tally().acknowledged >= acknowledged + 5).then_some(())

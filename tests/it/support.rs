@@ -320,16 +320,19 @@ impl Bygone {
 
     /// All rows of a `get ... -o ndjson`.
     pub fn rows(&self, args: &[&str]) -> Vec<Value> {
+        self.try_rows(args)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or what the program said instead.
+    pub fn try_rows(&self, args: &[&str]) -> Result<Vec<Value>, String> {
         let output = self.get(&[args, &["-o", "ndjson"]].concat());
-        assert!(
-            matches!(output.status.code(), Some(0 | 1)),
-            "{}",
-            stderr(&output)
-        );
-        stdout(&output)
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"))
-            .collect()
+        if !matches!(output.status.code(), Some(0 | 1)) {
+            return Err(stderr(&output));
+        }
+        let lines = stdout(&output);
+        let rows = lines.lines().map(serde_json::from_str);
+        Ok(rows.map(|row| row.expect("JSON")).collect())
     }
 
     /// Waits until ClickHouse has confirmed everything that was acknowledged.
@@ -341,6 +344,17 @@ impl Bygone {
                 .find_map(|line| line.strip_prefix("bygone_spool_waiting_frames "));
             (waiting? == "0").then_some(())
         });
+    }
+
+    /// Settles all that was heard until now, as if it were an hour later.
+    pub fn settle(&self) {
+        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        let mut command = plain(BYGONE);
+        command
+            .args(["settle", "--until", &until.to_string()])
+            .envs(self.environment.iter().map(|(key, value)| (key, value)));
+        let output = run(&mut command);
+        assert!(output.status.success(), "{}", stderr(&output));
     }
 
     /// What `/metrics` says now.
@@ -505,6 +519,11 @@ pub fn on_shared(database: &str, args: &[&str]) -> Command {
 
 /// Asks the shared engine for text.
 pub fn sql(database: &str, statement: &str) -> String {
+    String::from_utf8(bytes(database, statement)).expect("text")
+}
+
+/// Asks the shared engine for anything.
+pub fn bytes(database: &str, statement: &str) -> Vec<u8> {
     let shared = shared();
     let password = std::fs::read_to_string(&shared.password_file).expect("a password");
     block_on(post_sql(
@@ -522,7 +541,7 @@ async fn post_sql(
     user: &str,
     password: &str,
     statement: &str,
-) -> String {
+) -> Vec<u8> {
     let request = client()
         .post(url)
         .query(&[("database", database), ("async_insert", "0")])
@@ -535,8 +554,8 @@ async fn post_sql(
     while let Some(chunk) = response.chunk().await.expect("a body") {
         text.extend_from_slice(&chunk);
     }
-    let text = String::from_utf8(text).expect("text");
-    assert!(status.is_success(), "{statement}: {text}");
+    let said = String::from_utf8_lossy(&text);
+    assert!(status.is_success(), "{statement}: {said}");
     text
 }
 

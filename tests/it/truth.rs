@@ -73,28 +73,39 @@ fn named() {
     }
 }
 
-/// Posts a recording and compares all answers with its truth.
+/// Posts a recording and compares all answers with its truth, before and after it is settled.
 fn hold(folder: &Path, order: Order, removals_missed_max: usize) {
     let bygone = Bygone::start();
     bygone.post_all(bodies(folder, order));
+    compare(folder, &format!("{order:?}"), &bygone, removals_missed_max);
+    bygone.settle();
+    compare(
+        folder,
+        &format!("{order:?}, settled"),
+        &bygone,
+        removals_missed_max,
+    );
+}
+
+fn compare(folder: &Path, order: &str, bygone: &Bygone, removals_missed_max: usize) {
     let mut differences = Vec::new();
-    let pods = Pods::read(&bygone);
-    let instances = compare_containers(folder, &bygone, &pods, &mut differences);
+    let pods = Pods::read(bygone);
+    let instances = compare_containers(folder, bygone, &pods, &mut differences);
     let missed = compare_pods(folder, &pods, &mut differences);
     println!(
-        "{} {order:?}: {instances} instances, {} pods, {missed} removals missed, {} differences",
+        "{} {order}: {instances} instances, {} pods, {missed} removals missed, {} differences",
         folder.file_name().unwrap_or_default().to_string_lossy(),
         pods.0.len(),
         differences.len()
     );
     assert!(
         differences.is_empty(),
-        "{order:?}:\n{}",
+        "{order}:\n{}",
         differences.join("\n")
     );
     assert!(
         missed <= removals_missed_max,
-        "{order:?}: {missed} removals missed"
+        "{order}: {missed} removals missed"
     );
 }
 
@@ -205,14 +216,22 @@ fn compare_containers(
         );
         match ours.remove(&key) {
             None => differences.push(format!("{key:?} is missing")),
-            Some(row) => compare_instance(&row, instance, pods, differences),
+            Some(row) => {
+                let next = next_start(instance, &truth);
+                compare_instance(&row, (instance, next), pods, differences);
+            }
         }
     }
     differences.extend(ours.keys().map(|key| format!("{key:?} is invented")));
     truth.len()
 }
 
-fn compare_instance(row: &Value, truth: &Value, pods: &Pods, differences: &mut Vec<String>) {
+fn compare_instance(
+    row: &Value,
+    (truth, next): (&Value, Option<Value>),
+    pods: &Pods,
+    differences: &mut Vec<String>,
+) {
     let at = format!(
         "{}/{}/{}",
         text(&truth["namespace"]),
@@ -249,13 +268,32 @@ fn compare_instance(row: &Value, truth: &Value, pods: &Pods, differences: &mut V
     }
     let seen = !truth["finished_at"].is_null();
     expect(&at, "end_seen", &row["end_seen"], &seen.into(), differences);
-    let pod = &pods.0[&text(&truth["pod_uid"])];
     let end = if seen {
-        &truth["finished_at"]
+        micros(&truth["finished_at"])
     } else {
-        &pod["removed_at"]
+        // It had ended when its pod was gone, or when the next instance of the container began.
+        let pod = &pods.0[&text(&truth["pod_uid"])];
+        let later = next.as_ref().and_then(micros);
+        [micros(&pod["removed_at"]), later]
+            .into_iter()
+            .flatten()
+            .min()
     };
-    expect(&at, "ended_at", &row["ended_at"], end, differences);
+    let ours = micros(&row["ended_at"]);
+    expect(&at, "ended_at", &ours.into(), &end.into(), differences);
+}
+
+/// When the next instance of the same container began.
+fn next_start(instance: &Value, all: &[Value]) -> Option<Value> {
+    let later = all.iter().filter(|other| {
+        ["pod_uid", "container"]
+            .iter()
+            .all(|key| other[key] == instance[key])
+            && other["restart"].as_u64() > instance["restart"].as_u64()
+    });
+    later
+        .min_by_key(|other| other["restart"].as_u64())
+        .map(|other| other["started_at"].clone())
 }
 
 /// Returns how many removals are missing from our answers.

@@ -1,6 +1,7 @@
 //! `POST /v1/audit/{cluster}`: forms, encodings, refusals.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -302,4 +303,83 @@ fn an_unreadable_object_is_a_letter_of_its_own() {
         sql(&bygone.database, kept),
         format!("unreadable object\t{bytes}\t0\n")
     );
+}
+
+/// A body that comes too slowly is not wrong: its sender is told to try again, on a new connection.
+#[test]
+fn a_slow_body_may_be_sent_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bygone = Bygone::start_configured("[ingest]\nbody_grace_seconds = 1\n", folder);
+    let address = bygone.ingest.strip_prefix("http://").expect("a URL");
+    let mut stream = std::net::TcpStream::connect(address).expect("connected");
+    let wait = Some(Duration::from_secs(20));
+    stream.set_read_timeout(wait).expect("a limit");
+    let head = "POST /v1/audit/demo HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n{}";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("an answer, then the end");
+    let answer = answer.to_lowercase();
+    assert!(answer.starts_with("http/1.1 408 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    // One that breaks off is.
+    let mut stream = std::net::TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(wait).expect("a limit");
+    let chunked =
+        "POST /v1/audit/demo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n";
+    stream.write_all(chunked.as_bytes()).expect("sent");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
+/// The good items are stored, the bad one is a dead letter, the answer is 200. What is skipped is not
+/// judged: an event with trouble there is the event that it is.
+#[test]
+fn one_bad_item_of_every_kind_among_good_ones() {
+    let bygone = Bygone::start();
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let event = created("bad", 255).to_string();
+    let at = |place: &str, value: &str| event.replacen(place, value, 1);
+    let bad = [
+        ("null", "null".to_owned(), "mistyped field"),
+        ("a scalar", "17".to_owned(), "mistyped field"),
+        ("a text", "\"text\"".to_owned(), "mistyped field"),
+        ("no event", "{}".to_owned(), "not an audit event"),
+        ("cut off", event[..90].to_owned(), "cut off"),
+        ("deep", at("\"alice\"", &deep), "mistyped field"),
+        ("a lone surrogate", at("alice", "\\ud800"), "not json"),
+        ("out of range", at(":201", ":1e999"), "not json"),
+        ("of another range", at(":201", ":70000"), "mistyped field"),
+    ];
+    let mut expected = Vec::new();
+    for (number, (kind, bad, _)) in bad.iter().enumerate() {
+        let good =
+            [0, 1].map(|side| created(&format!("good-{number}-{side}"), 2 * number as u8 + side));
+        expected.extend([0, 1].map(|side| format!("good-{number}-{side}")));
+        let list = format!("{{\"items\":[{},{bad},{}]}}", good[0], good[1]);
+        let response = post(&bygone).send("/v1/audit/demo", list);
+        assert_eq!(response.status(), 200, "{kind}");
+        assert_eq!(response.headers()["bygone-rejected"], "1", "{kind}");
+    }
+    assert_eq!(names(&bygone), expected);
+    let mut reasons: Vec<&str> = bad.iter().map(|(_, _, reason)| *reason).collect();
+    reasons.sort_unstable();
+    let told = sql(
+        &bygone.database,
+        "SELECT reason FROM dead_letters ORDER BY reason",
+    );
+    assert_eq!(told.lines().collect::<Vec<_>>(), reasons);
+
+    let skipped = [deep.as_str(), "\"\\ud800\"", "1e999"];
+    for (number, trouble) in skipped.iter().enumerate() {
+        let name = format!("skipped-{number}");
+        let event = created(&name, 100 + number as u8).to_string();
+        let event = event.replacen("{", &format!("{{\"annotations\":{{\"x\":{trouble}}},"), 1);
+        let response = post(&bygone).send("/v1/audit/demo", event);
+        assert_eq!(response.headers()["bygone-rejected"], "0", "{name}");
+        expected.push(name);
+    }
+    assert_eq!(names(&bygone), expected);
 }

@@ -61,7 +61,7 @@ fn killed() -> Container {
         exit_code: Some(137),
         signal: None,
         reason: some("Error"),
-        pod_created_at: time("2026-11-23T06:15:00.123456Z"),
+        pod_created_at: time("2026-11-23T06:15:00.123Z"),
         pod_removed_at: None,
         ended_by: some("user \"alice\", the second"),
         ended_why: None,
@@ -108,7 +108,7 @@ fn pods() -> [Pod; 2] {
         pod_ips: vec!["10.0.0.7".to_owned()],
         labels: labels.into_iter().collect(),
         service_account: some("default"),
-        created_at: time("2026-11-23T06:15:00.123456Z"),
+        created_at: time("2026-11-23T06:15:00.123Z"),
         created_by: some("system:serviceaccount:kube-system:replicaset-controller"),
         scheduled_at: time("2026-11-23T06:15:00Z"),
         started_at: time("2026-11-23T06:15:05Z"),
@@ -163,6 +163,7 @@ fn print<R: Row>(format: Format, look: Look, rows: &[R], end: &End) -> String {
 fn check<R: Row>(format: Format, rows: &[R], more: Option<&str>, expected: Expect) {
     let end = End {
         more: more.map(str::to_owned),
+        pending: Some(2),
     };
     expected.assert_eq(&print(format, look("UTC"), rows, &end));
 }
@@ -332,7 +333,7 @@ fn one_json_document() {
                   "exit_code": 137,
                   "signal": null,
                   "reason": "Error",
-                  "pod_created_at": "2026-11-23T06:15:00.123456Z",
+                  "pod_created_at": "2026-11-23T06:15:00.123Z",
                   "pod_removed_at": null,
                   "ended_by": "user \"alice\", the second",
                   "ended_why": null,
@@ -373,7 +374,8 @@ fn one_json_document() {
                 }
               ],
               "more": true,
-              "cursor": "1.\"2\""
+              "cursor": "1.\"2\"",
+              "pending": 2
             }
         "#]],
     );
@@ -410,7 +412,7 @@ fn one_yaml_document() {
               exit_code: 137
               signal: null
               reason: Error
-              pod_created_at: "2026-11-23T06:15:00.123456Z"
+              pod_created_at: "2026-11-23T06:15:00.123Z"
               pod_removed_at: null
               ended_by: user "alice", the second
               ended_why: null
@@ -447,6 +449,7 @@ fn one_yaml_document() {
               unknown: []
             more: true
             cursor: "1:2:3"
+            pending: 2
         "#]],
     );
     check(
@@ -454,37 +457,38 @@ fn one_yaml_document() {
         &pods()[..1],
         None,
         expect![[r#"
-        items:
-        - cluster: prod
-          namespace: shop
-          workload_kind: Deployment
-          workload: web
-          pod: web-5d9c7b8f4-x2x7p
-          pod_uid: 00000000-0000-0000-0000-000000001234
-          node: node-a
-          pod_ips:
-          - "10.0.0.7"
-          labels:
-            app: web
-            tier: ""
-          service_account: default
-          created_at: "2026-11-23T06:15:00.123456Z"
-          created_by: system:serviceaccount:kube-system:replicaset-controller
-          scheduled_at: "2026-11-23T06:15:00Z"
-          started_at: "2026-11-23T06:15:05Z"
-          delete_asked_at: "2026-11-23T08:00:00.500000Z"
-          delete_asked_by: alice
-          removed_at: "2026-11-23T08:28:30.750000Z"
-          phase: Running
-          ended_by: null
-          ended_why: null
-          ended_cause: null
-          containers: 3
-          restarts: 2
-          unknown: []
-        more: false
-        cursor: null
-    "#]],
+            items:
+            - cluster: prod
+              namespace: shop
+              workload_kind: Deployment
+              workload: web
+              pod: web-5d9c7b8f4-x2x7p
+              pod_uid: 00000000-0000-0000-0000-000000001234
+              node: node-a
+              pod_ips:
+              - "10.0.0.7"
+              labels:
+                app: web
+                tier: ""
+              service_account: default
+              created_at: "2026-11-23T06:15:00.123Z"
+              created_by: system:serviceaccount:kube-system:replicaset-controller
+              scheduled_at: "2026-11-23T06:15:00Z"
+              started_at: "2026-11-23T06:15:05Z"
+              delete_asked_at: "2026-11-23T08:00:00.500Z"
+              delete_asked_by: alice
+              removed_at: "2026-11-23T08:28:30.750Z"
+              phase: Running
+              ended_by: null
+              ended_why: null
+              ended_cause: null
+              containers: 3
+              restarts: 2
+              unknown: []
+            more: false
+            cursor: null
+            pending: 2
+        "#]],
     );
 }
 
@@ -502,18 +506,18 @@ fn csv() {
     check_csv(
         &[killed(), bare()],
         expect![[r#"
-        cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,unknown
-        prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123456Z,,"user ""alice"", the second",,,image;signal
-        prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,
-    "#]],
+            cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,unknown
+            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123Z,,"user ""alice"", the second",,,image;signal
+            prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,
+        "#]],
     );
     check_csv(
         &pods(),
         expect![[r#"
-        cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
-        prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,node-a,10.0.0.7,app=web;tier=,default,2026-11-23T06:15:00.123456Z,system:serviceaccount:kube-system:replicaset-controller,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500000Z,alice,2026-11-23T08:28:30.750000Z,Running,,,,3,2,
-        prod,shop,,,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,,,,,,,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500000Z,,,,,,,3,2,
-    "#]],
+            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
+            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,node-a,10.0.0.7,app=web;tier=,default,2026-11-23T06:15:00.123Z,system:serviceaccount:kube-system:replicaset-controller,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,alice,2026-11-23T08:28:30.750Z,Running,,,,3,2,
+            prod,shop,,,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,,,,,,,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,,,,,,,3,2,
+        "#]],
     );
     check_csv::<Pod>(
         &[],
@@ -567,22 +571,24 @@ fn empty_answers() {
         &[],
         None,
         expect![[r#"
-        {
-          "items": [],
-          "more": false,
-          "cursor": null
-        }
-    "#]],
+            {
+              "items": [],
+              "more": false,
+              "cursor": null,
+              "pending": 2
+            }
+        "#]],
     );
     check::<Pod>(
         Format::Yaml,
         &[],
         None,
         expect![[r#"
-        items: []
-        more: false
-        cursor: null
-    "#]],
+            items: []
+            more: false
+            cursor: null
+            pending: 2
+        "#]],
     );
 }
 
@@ -592,6 +598,7 @@ fn documents_come_back() {
     let rows = vec![killed(), bare()];
     let end = End {
         more: some("1.\"2\": 3"),
+        pending: Some(2),
     };
     let json = print(Format::Json, look("UTC"), &rows, &end);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

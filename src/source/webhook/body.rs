@@ -1,6 +1,7 @@
 //! Reading a request's body within its maximum and the memory budget of all.
 
-use std::io::Read;
+use std::error::Error;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use crate::telemetry;
 /// The unit in which memory is reserved, and in which a packed body is unpacked.
 const UNIT_BYTES: usize = 64 << 10;
 
-/// zstd may look back so far (2^27 bytes, what `zstd --long` makes); it is paid for like a body.
+/// zstd may look back so far (2^27 bytes, what `zstd --long` makes). For that its decoder keeps what it
+/// unpacked a second time, which is paid for like a body.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// How much of a refused body is read on, and for how long.
@@ -27,7 +29,6 @@ const DISCARD_WAIT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Limits {
     body_bytes_max: usize,
-    memory_bytes_max: usize,
     /// One permit for each unit of memory.
     budget: Arc<Semaphore>,
 }
@@ -37,7 +38,6 @@ impl Limits {
         let units = units(memory_bytes_max).min(Semaphore::MAX_PERMITS);
         Limits {
             body_bytes_max,
-            memory_bytes_max,
             budget: Arc::new(Semaphore::new(units)),
         }
     }
@@ -86,38 +86,19 @@ pub struct Unpacked {
     pub reserved: OwnedSemaphorePermit,
 }
 
-/// What a decoded event takes, besides its texts, which stay in the body.
-const EVENT_BYTES: usize = 1024;
-
-impl Unpacked {
-    /// Reserves memory for the events in it, too: small ones take more than their bytes.
-    fn with_events(mut self, limits: &Limits) -> Result<Unpacked, Refusal> {
-        let events = memchr::memmem::find_iter(&self.bytes, b"\"auditID\"").count();
-        let bytes = self.bytes.len() + events * EVENT_BYTES;
-        if units(bytes) > units(limits.memory_bytes_max) {
-            return Err(Refusal::TooLarge {
-                bytes_max: limits.memory_bytes_max,
-            });
-        }
-        let missing = units(bytes).saturating_sub(self.reserved.num_permits());
-        if missing > 0 {
-            self.reserved.merge(limits.reserve(missing * UNIT_BYTES)?);
-        }
-        Ok(self)
-    }
-}
-
 /// Why a body was not taken.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("the memory budget of all bodies is used up")]
     NoMemory,
-    #[error("the body, or what is in it, is over a maximum of {bytes_max} bytes")]
+    #[error("the body is over the maximum of {bytes_max} bytes")]
     TooLarge { bytes_max: usize },
     #[error("the content encoding is neither gzip nor zstd")]
     Encoding,
     #[error("the body broke off, or is not what its content encoding says")]
     Broken,
+    #[error("the body came too slowly")]
+    Slow,
 }
 
 #[derive(Clone, Copy)]
@@ -154,7 +135,9 @@ pub async fn read(request: Request<Body>, limits: &Limits) -> Result<Unpacked, R
     let (head, body) = request.into_parts();
     let mut stream = body.into_data_stream();
     match take(&head.headers, &mut stream, limits).await {
-        Ok(body) => body.with_events(limits),
+        Ok(body) => Ok(body),
+        // What else would come, comes as slowly.
+        Err(Refusal::Slow) => Err(Refusal::Slow),
         Err(refusal) => {
             discard(&mut stream).await;
             Err(refusal)
@@ -177,6 +160,19 @@ async fn discard(stream: &mut BodyDataStream) {
     _ = tokio::time::timeout(DISCARD_WAIT, read).await;
 }
 
+/// Why a body ended early. The listener tells a slow one by an error of kind `TimedOut`.
+fn cut(error: &(dyn Error + 'static)) -> Refusal {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return Refusal::Slow;
+        }
+        next = error.source();
+    }
+    Refusal::Broken
+}
+
 async fn take(
     headers: &HeaderMap,
     stream: &mut BodyDataStream,
@@ -192,7 +188,7 @@ async fn take(
     limits.check(announced)?;
     let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Refusal::Broken)?;
+        let chunk = chunk.map_err(|error| cut(&error))?;
         limits.cover(&mut reserved, body.len() + chunk.len())?;
         body.extend_from_slice(&chunk);
     }
@@ -203,13 +199,13 @@ async fn take(
             bytes: body.into(),
             reserved,
         }),
-        Encoding::Gzip => unpack(flate2::read::MultiGzDecoder::new(&body[..]), &limits),
+        Encoding::Gzip => unpack(flate2::read::MultiGzDecoder::new(&body[..]), 0, &limits),
         Encoding::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(&body[..]).map_err(|_| Refusal::Broken)?;
             decoder
                 .window_log_max(ZSTD_WINDOW_LOG_MAX)
                 .map_err(|_| Refusal::Broken)?;
-            unpack(decoder, &limits)
+            unpack(decoder, 1 << ZSTD_WINDOW_LOG_MAX, &limits)
         }
     };
     match encoding {
@@ -221,9 +217,11 @@ async fn take(
     }
 }
 
-/// Unpacks unit by unit, so that no more is ever there than was reserved.
-fn unpack(mut packed: impl Read, limits: &Limits) -> Result<Unpacked, Refusal> {
+/// Unpacks unit by unit, so that no more is ever there than was reserved. The decoder keeps the last
+/// `window` bytes, too.
+fn unpack(mut packed: impl Read, window: usize, limits: &Limits) -> Result<Unpacked, Refusal> {
     let mut reserved = limits.reserve(0)?;
+    let mut kept = limits.reserve(0)?;
     let mut body = Vec::new();
     loop {
         let filled = body.len();
@@ -237,6 +235,7 @@ fn unpack(mut packed: impl Read, limits: &Limits) -> Result<Unpacked, Refusal> {
             .read_to_end(&mut body)
             .map_err(|_| Refusal::Broken)?;
         limits.cover(&mut reserved, filled + read)?;
+        limits.cover(&mut kept, (filled + read).min(window))?;
         if read == 0 {
             return Ok(Unpacked {
                 bytes: body.into(),
@@ -284,6 +283,14 @@ mod tests {
             Err(Refusal::Broken)
         );
         assert_eq!(check(vec![], "br", &limits).await, Err(Refusal::Encoding));
+    }
+
+    #[tokio::test]
+    async fn what_a_decoder_keeps_is_reserved() {
+        let limits = Limits::new(MIB, MIB + MIB / 2);
+        assert_eq!(check(gzip(MIB), "gzip", &limits).await, Ok(MIB));
+        let zstd = zstd::encode_all(&vec![b' '; MIB][..], 1).unwrap();
+        assert_eq!(check(zstd, "zstd", &limits).await, Err(Refusal::NoMemory));
     }
 
     #[tokio::test]

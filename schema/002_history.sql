@@ -1,0 +1,130 @@
+-- The lives that have ended, filed so that "which of them lived between t1 and t2" costs what the answer costs.
+--
+-- A life is filed under its class, the number of these bounds (seconds, powers of four) that it exceeds, and then by its start:
+-- whatever of class c overlaps [t1, t2) begins after t1 - bound(c) and before t2. That is one short range for each
+-- class, about half of which is answer, whatever the age of the data and however much of it there is. Lives of 12 days and
+-- more (class 8 and up) lie in partitions by year, the rest by month: otherwise a question about an old hour would have to
+-- look into every month for the few long lives.
+--
+-- The rows merge as facts do, and have the same columns: what a later settling knows is added, nothing that was known is
+-- replaced. A life that turns out to be longer is filed anew, and so that the new row is found wherever the old one is:
+-- it never begins later, and its class never ends sooner (settled_from, settled_until of facts).
+--
+-- filed_from is a whole second, and so are the starts and ends that Kubernetes keeps; a life that ended in a second has
+-- lived until that second was over.
+
+CREATE TABLE IF NOT EXISTS pod_history
+(
+    cluster           LowCardinality(String),
+    namespace         LowCardinality(String),
+    class             UInt8 COMMENT 'how many of the bounds its length exceeds',
+    filed_from        DateTime('UTC') COMMENT 'its start, rounded down; never later than in an older row' CODEC(Delta, ZSTD(9)),
+    pod_uid           UUID,
+
+    first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'oldest event that spoke of it, where its creation is not known; else 2200-01-01',
+    not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'it had ended by then, where its removal is not known; else 2200-01-01',
+    pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',
+    node              SimpleAggregateFunction(max, LowCardinality(String)),
+    host_network      SimpleAggregateFunction(max, UInt8),
+    service_account   SimpleAggregateFunction(max, LowCardinality(String)),
+    metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), workload_kind String, workload String, inferred UInt8)) COMMENT 'as in facts',
+    phase             SimpleAggregateFunction(max, Enum8('' = 0, 'Unknown' = 1, 'Pending' = 2, 'Running' = 3, 'Succeeded' = 4, 'Failed' = 5)) COMMENT 'as in facts',
+    restarts          SimpleAggregateFunction(maxMap, Map(String, UInt32)) COMMENT 'as in facts',
+    created_by        SimpleAggregateFunction(max, Tuple(user String, acting_as String)) COMMENT 'as in facts',
+
+    -- Times by their distance from filed_from, which takes half of the space: seconds, or milliseconds where so named.
+    created           SimpleAggregateFunction(max, Int32) COMMENT 'to created_at; -2147483648 where that is not known, here and below',
+    started           SimpleAggregateFunction(max, Int32) COMMENT 'to when a kubelet took it up',
+    scheduled_ms      SimpleAggregateFunction(max, Int64),
+    removed_ms        SimpleAggregateFunction(max, Int64),
+    terminal_ms       SimpleAggregateFunction(min, Int64) COMMENT 'to the first event that told of phase Succeeded or Failed; 9223372036854775807 where none did',
+    pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in facts, but for the time: 16 times the milliseconds to the first sight, plus the place',
+    delete_asked      SimpleAggregateFunction(min, Tuple(ms Int64, user String, acting_as String)) COMMENT 'to the first request to delete it; 9223372036854775807 where there was none',
+
+    uid_head          UInt32 MATERIALIZED toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) COMMENT 'the first 8 hex digits of the uid',
+    first_ip          IPv6 MATERIALIZED arraySort((ip, sight) -> sight, mapKeys(pod_ips), mapValues(pod_ips))[1] COMMENT 'the first of its addresses',
+
+    INDEX by_more_ips if(length(pod_ips) > 1, mapKeys(pod_ips), []) TYPE bloom_filter(0.001) GRANULARITY 1,
+    PROJECTION by_uid (SELECT _part_offset ORDER BY uid_head),
+    PROJECTION by_ip  (SELECT _part_offset ORDER BY first_ip, class, filed_from)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY if(class < 8, toYYYYMM(filed_from), toYear(filed_from))
+PRIMARY KEY (cluster, namespace, class, filed_from)
+ORDER BY (cluster, namespace, class, filed_from, pod_uid)
+SETTINGS
+    index_granularity = 256,
+    default_compression_codec = 'ZSTD(9)',
+    deduplicate_merge_projection_mode = 'rebuild',
+    non_replicated_deduplication_window = 10000
+COMMENT 'pods that have ended';
+
+CREATE TABLE IF NOT EXISTS container_history
+(
+    cluster           LowCardinality(String),
+    namespace         LowCardinality(String),
+    class             UInt8 COMMENT 'how many of the bounds its length exceeds',
+    filed_from        DateTime('UTC') COMMENT 'its start, rounded down; never later than in an older row' CODEC(Delta, ZSTD(9)),
+    pod_uid           UUID,
+    container         LowCardinality(String) COMMENT 'name of the container',
+    container_id      FixedString(32) COMMENT 'as in facts' CODEC(NONE),
+
+    first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'oldest event that spoke of it, where its start is not known; else 2200-01-01',
+    not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'it had ended by then, where its end was not reported; else 2200-01-01',
+    kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)),
+    runtime           SimpleAggregateFunction(max, LowCardinality(String)),
+    container_id_text SimpleAggregateFunction(max, String) COMMENT 'the container ID where it is not 64 hex digits',
+    image             SimpleAggregateFunction(max, LowCardinality(String)),
+    image_id          SimpleAggregateFunction(max, LowCardinality(String)),
+    restart           SimpleAggregateFunction(max, UInt32),
+    started           SimpleAggregateFunction(max, Int32) COMMENT 'seconds from filed_from to its start; -2147483648 where that is not known, here and below',
+    ended             SimpleAggregateFunction(max, Tuple(seen UInt8, finished Int32, exit_code Int32, signal Int32, reason String)) COMMENT 'as in facts, but for the time: seconds from filed_from',
+
+    -- What its pod was when this row was written: no join is needed, and a row that is written when the pod has ended tells it all.
+    pod               SimpleAggregateFunction(max, String),
+    node              SimpleAggregateFunction(max, LowCardinality(String)),
+    host_network      SimpleAggregateFunction(max, UInt8),
+    metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), workload_kind String, workload String, inferred UInt8)) COMMENT 'as_of: the settling that wrote it',
+    pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, UInt64)),
+    pod_created       SimpleAggregateFunction(max, Int32) COMMENT 'seconds from filed_from',
+    pod_removed_ms    SimpleAggregateFunction(max, Int64) COMMENT 'milliseconds from filed_from',
+
+    id_head           UInt32 MATERIALIZED byteSwap(reinterpretAsUInt32(substring(container_id, 1, 4))) COMMENT 'the first 8 hex digits of the container ID',
+    uid_head          UInt32 MATERIALIZED toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) COMMENT 'the first 8 hex digits of the uid',
+
+    INDEX by_image    image_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_workload metadata.workload TYPE bloom_filter(0.01) GRANULARITY 1,
+    PROJECTION by_id   (SELECT _part_offset ORDER BY id_head),
+    PROJECTION by_uid  (SELECT _part_offset ORDER BY uid_head),
+    PROJECTION by_node (SELECT _part_offset ORDER BY node, class, filed_from)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY if(class < 8, toYYYYMM(filed_from), toYear(filed_from))
+PRIMARY KEY (cluster, namespace, class, filed_from)
+ORDER BY (cluster, namespace, class, filed_from, pod_uid, container, container_id)
+SETTINGS
+    index_granularity = 256,
+    default_compression_codec = 'ZSTD(9)',
+    deduplicate_merge_projection_mode = 'rebuild',
+    non_replicated_deduplication_window = 10000
+COMMENT 'container instances that have ended; every restart is one of its own';
+
+-- One row for each finished settling, and for each process that finished it.
+CREATE TABLE IF NOT EXISTS checkpoints
+(
+    slot        DateTime('UTC') COMMENT 'what was heard before this slot is settled, or carried into it',
+    read        Map(DateTime('UTC'), UInt64) COMMENT 'for each slot that was read, its highest block number just before',
+    ready_at    DateTime('UTC') DEFAULT now('UTC') COMMENT 'when readers may start from here',
+    settled     UInt64 COMMENT 'rows that were moved into history',
+    carried     UInt64 COMMENT 'rows that were carried into the slot',
+    forgotten   UInt64 COMMENT 'rows of lives that nobody spoke of for the whole retention',
+    written_at  DateTime('UTC') DEFAULT now('UTC')
+)
+ENGINE = MergeTree
+ORDER BY slot
+SETTINGS non_replicated_deduplication_window = 100
+COMMENT 'finished settlings';
+
+-- The slot of facts that readers start from.
+CREATE VIEW IF NOT EXISTS checkpoint AS
+SELECT max(slot) AS slot FROM checkpoints WHERE ready_at <= now('UTC')

@@ -1,0 +1,190 @@
+-- The one fold that settlings and all views share. `schema.rs` puts these parts in where a migration names them between
+-- two @: a view is always
+--
+--     SELECT .. FROM (@lives_from@
+--         <rows of facts and history, each by one of the @.._rows@ below, with its own WHERE>
+--     @lives_end@)
+--
+-- Rows of one key merge by the same max, min and union as in the tables: it never matters which rows of a life are read in
+-- which version, as long as all that could be newest are.
+
+-- @never
+toDateTime64('2200-01-01 00:00:00', 6, 'UTC')
+
+-- @none
+toDateTime64(0, 6, 'UTC')
+
+-- @bounds
+[64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
+
+-- @fact_rows
+SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
+    heard_at, timely, late, first_seen, last_seen, not_after, settled_from, settled_until,
+    pod, toString(node) AS node, host_network, toString(service_account) AS service_account, metadata, toInt8(phase) AS phase, pod_ips, restarts,
+    created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at,
+    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart, started_at, ended
+FROM facts
+
+-- @pod_rows
+SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS container_id,
+    toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
+    filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until,
+    pod, toString(node) AS node, host_network, toString(service_account) AS service_account,
+    (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(phase) AS phase,
+    CAST(mapApply((ip, sight) -> (ip, toUInt64(greatest(0, sight + toInt64(toUnixTimestamp(filed_from)) * 16000))), pod_ips), 'Map(IPv6, UInt64)') AS pod_ips, restarts,
+    if(created = -2147483648, toDateTime(0, 'UTC'), filed_from + created) AS created_at, created_by, if(scheduled_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(scheduled_ms)) AS scheduled_at,
+    if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS pod_started_at, if(terminal_ms = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(terminal_ms)) AS terminal_at,
+    (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
+    toInt8(0) AS kind, '' AS runtime, '' AS container_id_text, '' AS image, '' AS image_id, 0 AS restart, toDateTime(0, 'UTC') AS started_at,
+    (0, toDateTime(0, 'UTC'), toInt32(0), toInt32(0), '') AS ended
+FROM pod_history AS h
+
+-- @container_rows
+SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
+    toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
+    filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until,
+    pod, toString(node) AS node, host_network, '' AS service_account,
+    (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(0) AS phase, pod_ips, CAST(map(), 'Map(String, UInt32)') AS restarts,
+    if(pod_created = -2147483648, toDateTime(0, 'UTC'), filed_from + pod_created) AS created_at, ('', '') AS created_by, toDateTime64(0, 3, 'UTC') AS scheduled_at, toDateTime(0, 'UTC') AS pod_started_at,
+    toDateTime64('2200-01-01 00:00:00', 3, 'UTC') AS terminal_at, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') AS delete_asked, if(pod_removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(pod_removed_ms)) AS removed_at,
+    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart,
+    if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS started_at, (ended.1, if(ended.2 = -2147483648, toDateTime(0, 'UTC'), filed_from + ended.2), ended.3, ended.4, ended.5) AS ended
+FROM container_history
+
+-- @lives_from
+SELECT
+    *,
+    -- Of the pod: what its removal says; where that is not known, what others prove.
+    if(life_removed_at != @none@, toDateTime64(life_removed_at, 6, 'UTC'), least(life_not_after, replaced_at)) AS pod_end,
+    -- Kubernetes keeps ends of containers in whole seconds: it may have lived until that second was over.
+    multiIf(container = '', pod_end,
+            ended.2 != toDateTime(0, 'UTC'), toDateTime64(ended.2, 6, 'UTC') + toIntervalSecond(1),
+            least(pod_end, not_after, superseded_at)) AS known_end,
+    known_end = @never@ AND NOT timely AS pending,
+    if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at
+FROM
+(
+    SELECT
+        *,
+        -- A name belongs to one pod at a time: the creation of another one proves that this one was gone.
+        min(if(container = '' AND life_pod != '' AND created_at != toDateTime(0, 'UTC'), toDateTime64(created_at, 6, 'UTC') + toIntervalSecond(1), @never@))
+            OVER (PARTITION BY cluster, namespace, life_pod ORDER BY life_second ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_at_,
+        if(replaced_at_ = @none@, @never@, replaced_at_) AS replaced_at
+    FROM
+    (
+        SELECT
+            *,
+            if(if(container = '', created_at, started_at) != toDateTime(0, 'UTC'), toDateTime64(if(container = '', created_at, started_at), 6, 'UTC'), first_seen) AS began_at,
+            max(pod) OVER life AS life_pod,
+            max(node) OVER life AS life_node,
+            max(host_network) OVER life AS life_host_network,
+            -- Late facts alone, not yet joined with history, give way to what history says.
+            max(if(timely, metadata, (toUInt64(0), metadata.2, metadata.3, metadata.4, metadata.5, metadata.6, metadata.7))) OVER life AS life_metadata,
+            minMap(pod_ips) OVER life AS life_ips,
+            max(created_at) OVER life AS life_created_at,
+            max(removed_at) OVER life AS life_removed_at,
+            min(if(container = '', not_after, @never@)) OVER life AS life_not_after,
+            max(heard_at) OVER life AS life_heard_at,
+            max(last_seen) OVER life AS life_last_seen,
+            toUnixTimestamp(if(life_created_at != toDateTime(0, 'UTC'), life_created_at, toDateTime(min(first_seen) OVER life))) AS life_second,
+            -- A container runs once at a time: the start of a later instance proves that this one had ended.
+            min(if(container = '', @never@, if(started_at != toDateTime(0, 'UTC'), toDateTime64(started_at, 6, 'UTC'), first_seen)))
+                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_at_,
+            if(superseded_at_ = @none@, @never@, superseded_at_) AS superseded_at
+        FROM
+        (
+            SELECT
+                r.cluster AS cluster, r.namespace AS namespace, r.pod_uid AS pod_uid, r.container AS container, r.container_id AS container_id,
+                max(r.heard_at) AS heard_at, max(r.timely) AS timely, max(r.late) AS late, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen,
+                min(r.not_after) AS not_after, min(r.settled_from) AS settled_from, max(r.settled_until) AS settled_until,
+                max(r.pod) AS pod, max(r.node) AS node, max(r.host_network) AS host_network, max(r.service_account) AS service_account,
+                max(r.metadata) AS metadata, max(r.phase) AS phase, minMap(r.pod_ips) AS pod_ips, maxMap(r.restarts) AS restarts,
+                max(r.created_at) AS created_at, max(r.created_by) AS created_by, max(r.scheduled_at) AS scheduled_at,
+                max(r.pod_started_at) AS pod_started_at, min(r.terminal_at) AS terminal_at, min(r.delete_asked) AS delete_asked, max(r.removed_at) AS removed_at,
+                max(r.kind) AS kind, max(r.runtime) AS runtime, max(r.container_id_text) AS container_id_text, max(r.image) AS image, max(r.image_id) AS image_id, max(r.restart) AS restart,
+                max(r.started_at) AS started_at, max(r.ended) AS ended
+            FROM
+            (
+
+-- @lives_end
+            ) AS r
+            GROUP BY r.cluster, r.namespace, r.pod_uid, r.container, r.container_id
+        )
+        WINDOW life AS (PARTITION BY cluster, namespace, pod_uid)
+    )
+)
+
+-- @containers
+SELECT
+    l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_metadata.5, '') AS workload_kind, nullIf(l.life_metadata.6, '') AS workload,
+    l.life_pod AS pod, l.pod_uid AS pod_uid, l.container AS container, ['', 'app', 'init', 'sidecar', 'ephemeral'][l.kind + 1] AS kind,
+    if(l.container_id_text = '', lower(hex(l.container_id)), l.container_id_text) AS container_id, nullIf(l.runtime, '') AS runtime,
+    nullIf(l.image, '') AS image, nullIf(l.image_id, '') AS image_id, nullIf(l.life_node, '') AS node,
+    arrayMap(ip -> if(startsWith(toString(ip), '::ffff:'), substring(toString(ip), 8), toString(ip)), arraySort((ip, sight) -> sight, mapKeys(l.life_ips), mapValues(l.life_ips))) AS pod_ips,
+    l.restart AS restart,
+    nullIf(toDateTime64(l.started_at, 6, 'UTC'), @none@) AS started_at,
+    multiIf(l.ended.2 != toDateTime(0, 'UTC'), toDateTime64(l.ended.2, 6, 'UTC'), l.known_end != @never@, l.known_end, NULL) AS ended_at,
+    toBool(l.ended.2 != toDateTime(0, 'UTC')) AS end_seen,
+    if(l.ended.1, l.ended.3, NULL) AS exit_code, if(l.ended.4 != 0, l.ended.4, NULL) AS signal, nullIf(l.ended.5, '') AS reason,
+    nullIf(toDateTime64(l.life_created_at, 6, 'UTC'), @none@) AS pod_created_at, nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS pod_removed_at,
+    CAST(NULL, 'Nullable(String)') AS ended_by, CAST(NULL, 'Nullable(String)') AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
+    arrayConcat(
+        if(l.life_metadata.7, ['workload inferred'], []),
+        if(l.ended.2 = toDateTime(0, 'UTC') AND (l.ended.1 OR l.known_end != @never@ OR l.pending), ['end not confirmed'], [])) AS unknown,
+    CAST(l.life_metadata.2, 'Map(String, String)') AS labels, toBool(l.life_host_network) AS host_network,
+    l.began_at AS began_at, nullIf(l.over_at, @never@) AS over_at, toBool(l.pending) AS pending
+FROM
+
+-- @pods
+SELECT
+    l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_metadata.5, '') AS workload_kind, nullIf(l.life_metadata.6, '') AS workload,
+    l.pod AS pod, l.pod_uid AS pod_uid, nullIf(l.node, '') AS node,
+    arrayMap(ip -> if(startsWith(toString(ip), '::ffff:'), substring(toString(ip), 8), toString(ip)), arraySort((ip, sight) -> sight, mapKeys(l.life_ips), mapValues(l.life_ips))) AS pod_ips,
+    CAST(l.life_metadata.2, 'Map(String, String)') AS labels, nullIf(l.service_account, '') AS service_account,
+    nullIf(toDateTime64(l.created_at, 6, 'UTC'), @none@) AS created_at,
+    nullIf(if(l.created_by.2 = '', l.created_by.1, concat(l.created_by.1, ' as ', l.created_by.2)), '') AS created_by,
+    nullIf(toDateTime64(l.scheduled_at, 6, 'UTC'), @none@) AS scheduled_at, nullIf(toDateTime64(l.pod_started_at, 6, 'UTC'), @none@) AS started_at,
+    nullIf(toDateTime64(l.delete_asked.1, 6, 'UTC'), @never@) AS delete_asked_at,
+    nullIf(if(l.delete_asked.3 = '', l.delete_asked.2, concat(l.delete_asked.2, ' as ', l.delete_asked.3)), '') AS delete_asked_by,
+    nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS removed_at, nullIf(['', 'Unknown', 'Pending', 'Running', 'Succeeded', 'Failed'][l.phase + 1], '') AS phase,
+    CAST(NULL, 'Nullable(String)') AS ended_by, CAST(NULL, 'Nullable(String)') AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
+    toUInt64(arraySum(mapValues(l.restarts)) + length(l.restarts)) AS containers, toUInt64(arraySum(mapValues(l.restarts))) AS restarts,
+    arrayConcat(
+        if(l.life_metadata.7, ['workload inferred'], []),
+        if(l.life_removed_at = @none@ AND l.known_end != @never@, ['removal unseen'], []),
+        if(l.pending, ['end not confirmed'], [])) AS unknown,
+    toBool(l.host_network) AS host_network,
+    l.began_at AS began_at, nullIf(l.over_at, @never@) AS over_at, toBool(l.pending) AS pending
+FROM
+
+-- @history_between
+filed_from < {until:DateTime64(6, 'UTC')} AND (
+    class = 0 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(64, 6, 'UTC')), 'UTC') - 64 OR
+    class = 1 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(256, 6, 'UTC')), 'UTC') - 256 OR
+    class = 2 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(1024, 6, 'UTC')), 'UTC') - 1024 OR
+    class = 3 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(4096, 6, 'UTC')), 'UTC') - 4096 OR
+    class = 4 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(16384, 6, 'UTC')), 'UTC') - 16384 OR
+    class = 5 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(65536, 6, 'UTC')), 'UTC') - 65536 OR
+    class = 6 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(262144, 6, 'UTC')), 'UTC') - 262144 OR
+    class = 7 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(1048576, 6, 'UTC')), 'UTC') - 1048576 OR
+    class = 8 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(4194304, 6, 'UTC')), 'UTC') - 4194304 OR
+    class = 9 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(16777216, 6, 'UTC')), 'UTC') - 16777216 OR
+    class = 10 AND filed_from >= toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(67108864, 6, 'UTC')), 'UTC') - 67108864 OR
+    class = 11)
+
+-- @facts_since
+slot >= (SELECT slot FROM checkpoint)
+
+-- @between
+l.began_at < {until:DateTime64(6, 'UTC')} AND l.over_at > {since:DateTime64(6, 'UTC')}
+
+-- @slots_read
+slot >= (SELECT max(slot) FROM checkpoints WHERE slot < {until:DateTime('UTC')}) AND slot < {until:DateTime('UTC')}
+
+-- @late_rows
+FROM facts
+        WHERE @slots_read@ AND pod_uid >= {first:UUID} AND (pod_uid < {next:UUID} OR {next:UUID} = toUUID('ffffffff-ffff-ffff-ffff-ffffffffffff')) AND late
+
+-- @of_late_pods
+uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) @late_rows@)
+        AND pod_uid IN (SELECT pod_uid @late_rows@)

@@ -1,0 +1,6 @@
+-- The newest settlings, and for each slot the lowest block number that one of them read it up to.
+SELECT slot, min(ready_at) AS ready_at, minMap(read) AS read
+FROM checkpoints
+GROUP BY slot
+ORDER BY slot DESC
+LIMIT 3

@@ -1,0 +1,1 @@
+ALTER TABLE {history:Identifier} DROP PARTITION ID {partition:String}

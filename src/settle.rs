@@ -1,0 +1,262 @@
+//! Settling: lives that have ended move from `facts` into the history tables.
+//!
+//! In: a [`Store`]. Out: what was settled, carried on and forgotten. What it does is SQL that stands in
+//! `schema/settle/` and in the view `settling`; this room runs it in order, in pieces of bounded
+//! memory, and clears away what is no longer needed.
+//!
+//! Nothing elects a leader. Every step may be repeated, by several processes at once, and any of them
+//! may die at any point: what a step reads was fixed when its slot had passed, and equal rows merge.
+//! Readers change over when the row in `checkpoints` stands, which is written last.
+//!
+//! What goes wrong is ClickHouse's: the next round tries again. Limits: `piece_rows_max` rows of facts
+//! at a time, `memory_bytes_max` and 10 minutes for a statement.
+//!
+//! Never here: what a life is, and when it has ended: that stands in `schema/`.
+
+mod clear;
+mod statement;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::clickhouse::{Error, Store};
+use crate::telemetry;
+use statement::{Slot, Statements};
+
+/// Facts are kept in slots of so many seconds (`schema/001_facts.sql`).
+const SLOT_SECONDS: i64 = 600;
+
+/// A slot is read so long after it has passed: an INSERT that began in it has ended by then.
+const SLOT_WAIT_SECONDS: i64 = 120;
+
+/// How often it is looked whether a settling is due.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How settling is done.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Whether this process settles. Any number of processes may.
+    pub enabled: bool,
+    /// Days that lives are kept after they ended. Whole partitions are removed: months, and for lives
+    /// of 12 days and more years. 0 keeps all.
+    pub retention_days: u32,
+    /// Rows of facts that are settled at a time.
+    pub piece_rows_max: u64,
+    /// What ClickHouse may allocate for one statement, in bytes.
+    pub memory_bytes_max: u64,
+    /// Seconds between the end of a settling and the moment from which readers rely on it: for
+    /// replicated tables longer than a replica may lag.
+    pub replica_lag_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            enabled: true,
+            retention_days: 400,
+            piece_rows_max: 200_000,
+            memory_bytes_max: 768 << 20,
+            replica_lag_seconds: 0,
+        }
+    }
+}
+
+/// What a settling did, in rows: one for each pod and container instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Moved into history.
+    pub settled: u64,
+    /// Still open, or heard of just now.
+    pub carried: u64,
+    /// Without a known end, and not spoken of for the whole retention.
+    pub forgotten: u64,
+}
+
+/// How far a settling goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// To the last slot that has surely come to rest.
+    Due,
+    /// To the last slot that has passed, though an INSERT into it may be under way. Its rows are then
+    /// found later.
+    Now,
+    /// To this instant, which begins a slot. For tests.
+    At(Timestamp),
+}
+
+/// Settles, if there is something to settle. `None` where there is not.
+///
+/// # Errors
+///
+/// When ClickHouse can't be reached or refuses. What was done until then does no harm, and the next
+/// call begins anew.
+pub async fn once(store: &Store, config: &Config, until: Until) -> Result<Option<Outcome>, Error> {
+    let statements = Statements { store, config };
+    let now = statements.now().await?;
+    let until = match until {
+        Until::Due => slot_of(now - SLOT_WAIT_SECONDS),
+        Until::Now => slot_of(now),
+        Until::At(at) => slot_of(at.as_second()),
+    };
+    let checkpoints = statements.checkpoints().await?;
+    let newest = checkpoints.first().map_or(0, |newest| newest.slot);
+    let slots = statements.slots().await?;
+    let read: Vec<&Slot> = slots
+        .iter()
+        .filter(|slot| slot.slot >= newest && slot.slot < until)
+        .collect();
+    let outcome = if newest >= until || read.is_empty() {
+        None
+    } else {
+        Some(settle(&statements, until, now, &read).await?)
+    };
+    clear::slots(&statements, now).await?;
+    clear::history(&statements, now).await?;
+    clear::scratch(&statements).await?;
+    Ok(outcome)
+}
+
+async fn settle(
+    statements: &Statements<'_>,
+    until: i64,
+    now: i64,
+    read: &[&Slot],
+) -> Result<Outcome, Error> {
+    let begun = Instant::now();
+    statements.closings(until).await?;
+    let rows = read.iter().map(|slot| slot.rows).sum();
+    let pieces = statements.pieces(until, rows).await?;
+    let forget = match statements.config.retention_days {
+        0 => 0,
+        days => now - i64::from(days) * 86_400,
+    };
+    let mut outcome = Outcome::default();
+    for (place, first) in pieces.iter().enumerate() {
+        let next = pieces.get(place + 1).copied().unwrap_or(uuid::Uuid::max());
+        let piece = statement::Piece {
+            until,
+            first: *first,
+            next,
+            forget,
+        };
+        let done = statements.piece(&piece).await?;
+        outcome.settled += done.settled;
+        outcome.carried += done.carried;
+        outcome.forgotten += done.forgotten;
+        if pieces.len() > 1 {
+            let (done, all) = (place + 1, pieces.len());
+            info!(
+                "settled {done} of {all} pieces: {} rows into history",
+                outcome.settled
+            );
+        }
+    }
+    statements.checkpoint(until, read, &outcome).await?;
+    told(&outcome, begun.elapsed());
+    Ok(outcome)
+}
+
+fn told(outcome: &Outcome, took: Duration) {
+    metrics::histogram!(telemetry::SETTLE_SECONDS).record(took);
+    for (fate, rows) in [
+        ("settled", outcome.settled),
+        ("carried", outcome.carried),
+        ("forgotten", outcome.forgotten),
+    ] {
+        metrics::counter!(telemetry::SETTLE_ROWS, "fate" => fate).increment(rows);
+    }
+    let Outcome {
+        settled,
+        carried,
+        forgotten,
+    } = outcome;
+    let duration_ms = took.as_millis() as u64;
+    info!(
+        duration_ms,
+        "settled {settled} rows into history, {carried} go on, {forgotten} are forgotten"
+    );
+}
+
+/// Settles whenever it is due, until `stop`.
+pub async fn run(store: Arc<Store>, config: Config, stop: CancellationToken) {
+    let mut trouble = false;
+    while stop
+        .run_until_cancelled(tokio::time::sleep(LOOK_INTERVAL))
+        .await
+        .is_some()
+    {
+        let round = async {
+            measure(&store, &config).await?;
+            if config.enabled {
+                once(&store, &config, Until::Due).await?;
+            }
+            Ok::<(), Error>(())
+        };
+        match stop.run_until_cancelled(round).await {
+            None => break,
+            Some(Ok(())) => trouble = false,
+            // Once for each outage: the sink tells the same of the same server.
+            Some(Err(error)) if !trouble => {
+                trouble = true;
+                warn!(
+                    "settling: {error}: it is tried again every {} s",
+                    LOOK_INTERVAL.as_secs()
+                );
+            }
+            Some(Err(_)) => {}
+        }
+    }
+}
+
+/// Sets the gauges: how much is in facts, and how far behind settling is.
+async fn measure(store: &Store, config: &Config) -> Result<(), Error> {
+    let statements = Statements { store, config };
+    let slots = statements.slots().await?;
+    let rows: u64 = slots.iter().map(|slot| slot.rows).sum();
+    metrics::gauge!(telemetry::SETTLE_FACTS_ROWS).set(rows as f64);
+    let newest = statements
+        .checkpoints()
+        .await?
+        .first()
+        .map_or(0, |newest| newest.slot);
+    let open = slots
+        .iter()
+        .map(|slot| slot.slot)
+        .find(|slot| *slot >= newest);
+    let now = statements.now().await?;
+    // The oldest slot that readers fold is as old as this in an ordinary round, and no older.
+    let due = SLOT_SECONDS + SLOT_WAIT_SECONDS;
+    let lag = open.map_or(0, |slot| (now - slot - SLOT_SECONDS - due).max(0));
+    metrics::gauge!(telemetry::SETTLE_LAG_SECONDS).set(lag as f64);
+    Ok(())
+}
+
+/// The beginning of the slot that holds this second.
+fn slot_of(second: i64) -> i64 {
+    second.div_euclid(SLOT_SECONDS) * SLOT_SECONDS
+}
+
+/// A second as ClickHouse reads a `DateTime('UTC')`.
+fn datetime(second: i64) -> String {
+    let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second.max(0));
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_ten_minutes() {
+        let second = |text: &str| text.parse::<Timestamp>().unwrap().as_second();
+        let slot = slot_of(second("2026-11-23T06:19:59Z"));
+        assert_eq!(datetime(slot), "2026-11-23 06:10:00");
+        assert_eq!(slot_of(slot), slot);
+    }
+}

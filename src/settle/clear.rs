@@ -1,0 +1,62 @@
+//! What is no longer needed is removed, by whole partitions.
+
+use tracing::{info, warn};
+
+use super::statement::{Checkpoint, Statements};
+use crate::clickhouse::Error;
+
+/// Drops slots that no reader can be at any more: those before the checkpoint before the newest. A slot
+/// that grew after it was read is put back first, as late facts.
+pub(super) async fn slots(statements: &Statements<'_>, now: i64) -> Result<(), Error> {
+    let checkpoints = statements.checkpoints().await?;
+    let [newest, before, ..] = &*checkpoints else {
+        return Ok(());
+    };
+    if newest.ready_at > now {
+        return Ok(());
+    }
+    for slot in statements.slots().await? {
+        if slot.slot >= before.slot {
+            continue;
+        }
+        if slot.block > block_read(&checkpoints, slot.slot) {
+            warn!("a slot of facts has grown after it was settled: its rows are settled again");
+            statements.put_back(slot.slot).await?;
+        }
+        statements.drop_slot(slot.slot).await?;
+    }
+    Ok(())
+}
+
+/// Up to which block a slot was read. Nothing of a slot that no settling has seen was read.
+fn block_read(checkpoints: &[Checkpoint], slot: i64) -> u64 {
+    let read = checkpoints.iter().flat_map(|checkpoint| &checkpoint.read);
+    read.filter(|(read, _)| i64::from(*read) == slot)
+        .map(|(_, block)| *block)
+        .min()
+        .unwrap_or(0)
+}
+
+/// Drops partitions of history that are older than the retention.
+pub(super) async fn history(statements: &Statements<'_>, now: i64) -> Result<(), Error> {
+    let days = statements.config.retention_days;
+    if days == 0 {
+        return Ok(());
+    }
+    for partition in statements.retired(now - i64::from(days) * 86_400).await? {
+        statements.drop_partition(&partition).await?;
+        info!(
+            "removed partition {} of {}: it ended over {days} days ago",
+            partition.partition, partition.history
+        );
+    }
+    Ok(())
+}
+
+/// Drops scratch tables of settlings that died.
+pub(super) async fn scratch(statements: &Statements<'_>) -> Result<(), Error> {
+    for name in statements.abandoned().await? {
+        statements.drop_scratch(name).await?;
+    }
+    Ok(())
+}

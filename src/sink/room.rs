@@ -1,0 +1,70 @@
+//! Whether the table `facts` has room for more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use crate::clickhouse::Store;
+
+/// How long a count holds. A load has at most some 100,000 rows, so little can come meanwhile.
+const COUNT_HOLDS: Duration = Duration::from_secs(5);
+
+const COUNT: &str = "SELECT toUInt64(sum(rows)) FROM system.parts \
+                     WHERE database = currentDatabase() AND table = 'facts' AND active";
+
+/// The last count, and when it was made.
+pub(super) struct Room {
+    rows_max: u64,
+    counted: Mutex<Option<(Instant, u64)>>,
+    told: AtomicBool,
+}
+
+impl Room {
+    pub fn new(rows_max: u64) -> Room {
+        Room {
+            rows_max,
+            counted: Mutex::new(None),
+            told: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns when there is room. A ClickHouse that can't count has room: the INSERT will tell what is
+    /// wrong with it.
+    pub async fn wait(&self, store: &Store) {
+        if self.rows_max == 0 {
+            return;
+        }
+        loop {
+            let rows = self.rows(store).await;
+            if rows < self.rows_max {
+                break;
+            }
+            if !self.told.swap(true, Ordering::Relaxed) {
+                let max = self.rows_max;
+                warn!(
+                    "facts has {rows} rows, and at most {max} are wanted: rows wait in the spool \
+                     until settling has made room"
+                );
+            }
+            tokio::time::sleep(COUNT_HOLDS).await;
+        }
+        if self.told.swap(false, Ordering::Relaxed) {
+            info!("facts has room again");
+        }
+    }
+
+    async fn rows(&self, store: &Store) -> u64 {
+        let mut counted = self.counted.lock().await;
+        if let Some((at, rows)) = *counted
+            && at.elapsed() < COUNT_HOLDS
+        {
+            return rows;
+        }
+        let count = store.query(COUNT).fetch_one::<u64>();
+        let rows = store.within_limit(count).await.unwrap_or(0);
+        *counted = Some((Instant::now(), rows));
+        rows
+    }
+}
