@@ -11,11 +11,11 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{error, warn};
 
 use crate::dead_letters::{DeadLetters, Letter};
-use crate::envelope::{self, Reason, Rejected};
+use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
 use crate::rows::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, Table};
 use crate::spool::{self, AppendError, Batch, Format, Part, Shape, Spool};
@@ -38,8 +38,10 @@ const LETTERS_MAX: usize = 10_000;
 /// Bytes that arrived, already decompressed.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The cluster that its events are of. Where nobody tells it, nothing of it can be taken.
+    /// The cluster that its events are of. Where the source knows none, their wrapper may name it.
     pub cluster: Option<String>,
+    /// The cluster where neither names one. Where this is missing too, an event can't be taken.
+    pub cluster_else: Option<String>,
     /// The source, and its position there.
     pub origin: String,
     pub received_at: Timestamp,
@@ -86,17 +88,50 @@ impl Stored {
 pub enum NotTaken {
     #[error("the spool is full")]
     Full,
+    #[error("the memory for unwrapping is used up")]
+    NoMemory,
     /// Told in the log where it happened.
     #[error("the spool could not write")]
     Failed,
 }
 
-/// Takes deliveries; clones share the spool.
+/// Takes deliveries; clones share the spool and the memory for unwrapping.
 #[derive(Clone)]
 pub struct Pipeline {
     spool: Spool,
     dead_letters: Arc<DeadLetters>,
     places: Arc<Semaphore>,
+    unwrapping: Unwrapping,
+}
+
+/// What unwrapping may take: one delivery unpacks to as much at most, and all deliveries hold as much
+/// at the same time.
+#[derive(Clone)]
+struct Unwrapping {
+    bytes_max: usize,
+    /// One permit for each unit.
+    budget: Arc<Semaphore>,
+}
+
+/// The unit in which memory for unwrapping is reserved.
+const UNIT_BYTES: usize = 64 << 10;
+
+/// As a body's maximum by default.
+const UNWRAPPED_BYTES_MAX: usize = 256 << 20;
+
+impl Unwrapping {
+    fn new(bytes_max: usize) -> Unwrapping {
+        let units = bytes_max.div_ceil(UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Unwrapping {
+            bytes_max,
+            budget: Arc::new(Semaphore::new(units)),
+        }
+    }
+
+    fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
+        self.budget.clone().try_acquire_many_owned(units).ok()
+    }
 }
 
 impl Pipeline {
@@ -105,6 +140,16 @@ impl Pipeline {
             spool,
             dead_letters,
             places: Arc::new(Semaphore::new(DELIVERIES_MAX)),
+            unwrapping: Unwrapping::new(UNWRAPPED_BYTES_MAX),
+        }
+    }
+
+    /// Sets the most bytes that a delivery may have when everything packed inside of it is unpacked.
+    #[must_use]
+    pub fn with_unwrapped_bytes_max(self, bytes_max: usize) -> Pipeline {
+        Pipeline {
+            unwrapping: Unwrapping::new(bytes_max),
+            ..self
         }
     }
 
@@ -143,15 +188,19 @@ impl Pipeline {
         let (sender, mut pieces) = mpsc::channel(1);
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let dead_letters = self.dead_letters.clone();
+        let unwrapping = self.unwrapping.clone();
         let decode = move || {
-            let mut decoded = Decoded::new(sender);
+            let mut decoded = Decoded::new(sender, unwrapping);
             for delivery in &*deliveries {
                 decoded.add(delivery);
             }
-            let (receipts, rejected) = decoded.end();
-            let letters = bury(&deliveries, &rejected, &dead_letters);
+            let ended = decoded.end();
+            let told = ended.map(|(receipts, rejected)| {
+                let letters = bury(&deliveries, &rejected, &dead_letters);
+                (receipts, letters)
+            });
             drop((deliveries, memory));
-            (receipts, letters)
+            told
         };
         let decoding = tokio::task::spawn_blocking(decode);
         let mut stored = Vec::new();
@@ -159,7 +208,7 @@ impl Pipeline {
             let receipt = self.spool.append(batch(piece)).await.map_err(not_taken)?;
             stored.push(receipt.stored);
         }
-        let (receipts, letters) = decoding.await.map_err(|_| NotTaken::Failed)?;
+        let (receipts, letters) = decoding.await.map_err(|_| NotTaken::Failed)??;
         for piece in letters {
             let letters = batch_of_letters(piece);
             let receipt = self.spool.append(letters).await.map_err(not_taken)?;
@@ -263,61 +312,77 @@ struct Decoded {
     rejected: Vec<(usize, Rejected)>,
     /// Events that could be read and not understood.
     refused: usize,
+    unwrapping: Unwrapping,
+    /// Memory for what was unwrapped was refused: nothing of this can be taken now.
+    starved: bool,
 }
 
 impl Decoded {
-    fn new(to: mpsc::Sender<Facts>) -> Decoded {
+    fn new(to: mpsc::Sender<Facts>, unwrapping: Unwrapping) -> Decoded {
         Decoded {
             pieces: Pieces::new(to),
             receipts: Vec::new(),
             rejected: Vec::new(),
             refused: 0,
+            unwrapping,
+            starved: false,
         }
     }
 
     fn add(&mut self, delivery: &Delivery) {
-        let Delivery { cluster, body, .. } = delivery;
+        let body = &delivery.body;
         let (mut events, mut rows) = (0, 0);
-        let rejected = match cluster {
-            None => vec![without_cluster(body)],
-            Some(cluster) => envelope::read(body, &mut |event| {
-                events += 1;
-                let outcome = lifecycle::facts(cluster, &event, &mut |fact| {
-                    rows += 1;
-                    self.pieces.push(fact);
-                });
-                outcome.map_err(|reason| {
-                    self.refused += 1;
-                    if self.refused <= REJECTED_LOGGED_MAX {
-                        warn!(cluster, "event rejected: {}", reason.0);
-                    }
-                    Reason::Unreadable
-                })
-            }),
+        let mut reserved = Vec::new();
+        let unwrapping = self.unwrapping.clone();
+        let limits = Limits {
+            unpacked_bytes_max: unwrapping.bytes_max.saturating_sub(body.len()),
+            held_bytes_max: unwrapping.bytes_max,
+            reserve: &mut |bytes| {
+                let permit = unwrapping.reserve(bytes);
+                let is_there = permit.is_some();
+                reserved.extend(permit);
+                is_there
+            },
         };
+        let rest = envelope::read(body, limits, &mut |found| {
+            events += 1;
+            let told = delivery.cluster.as_deref().or(found.cluster);
+            let Some(cluster) = told.or(delivery.cluster_else.as_deref()) else {
+                return Err(Reason::NoCluster);
+            };
+            let outcome = lifecycle::facts(cluster, found.event, &mut |fact| {
+                rows += 1;
+                self.pieces.push(fact);
+            });
+            outcome.map_err(|reason| {
+                self.refused += 1;
+                if self.refused <= REJECTED_LOGGED_MAX {
+                    warn!(cluster, "event rejected: {}", reason.0);
+                }
+                Reason::Unreadable
+            })
+        });
+        self.starved |= rest.starved;
         metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events as u64);
+        metrics::counter!(telemetry::PIPELINE_IGNORED).increment(rest.ignored as u64);
         let place = self.receipts.len();
         self.receipts.push(Receipt {
             events,
-            rejected: rejected.len(),
+            rejected: rest.rejected.len(),
             rows,
-            reason: rejected.first().map(|part| part.reason.as_str()),
+            reason: rest.rejected.first().map(|part| part.reason.as_str()),
         });
-        let rejected = rejected.into_iter();
+        let rejected = rest.rejected.into_iter();
         self.rejected.extend(rejected.map(|part| (place, part)));
     }
 
     /// Sends the rest of the rows.
-    fn end(self) -> (Vec<Receipt>, Vec<(usize, Rejected)>) {
+    fn end(self) -> Result<(Vec<Receipt>, Vec<(usize, Rejected)>), NotTaken> {
         self.pieces.finish();
-        (self.receipts, self.rejected)
-    }
-}
-
-fn without_cluster(body: &Bytes) -> Rejected {
-    Rejected {
-        at: 0..body.len(),
-        reason: Reason::NoCluster,
+        if self.starved {
+            return Err(NotTaken::NoMemory);
+        }
+        Ok((self.receipts, self.rejected))
     }
 }
 

@@ -14,6 +14,8 @@ pub const INGEST_BODY_BYTES: &str = "bygone_ingest_body_bytes_total";
 pub const PIPELINE_EVENTS: &str = "bygone_pipeline_events_total";
 /// Parts of deliveries that could not be read, by `reason`.
 pub const PIPELINE_REJECTED: &str = "bygone_pipeline_rejected_total";
+/// Records of other logs among audit events.
+pub const PIPELINE_IGNORED: &str = "bygone_pipeline_ignored_total";
 /// Parts of deliveries that could not be read, by what became of their bytes: `raw`.
 pub const DEAD_LETTERS: &str = "bygone_dead_letters_letters_total";
 /// Dead letters that were removed to make room for others.
@@ -118,6 +120,7 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
         PIPELINE_REJECTED,
         "Parts of deliveries that could not be read"
     );
+    metrics::describe_counter!(PIPELINE_IGNORED, "Records of other logs among audit events");
     metrics::describe_counter!(
         DEAD_LETTERS,
         "Unreadable parts, by whether they are kept raw"

@@ -19,6 +19,8 @@ mod decode;
 mod deploy;
 /// The embedded ClickHouse: start, stop, kill, lock, password.
 mod engine;
+/// Every wrapper of `fixtures/envelopes` through the webhook: the answers of the bare events.
+mod envelopes;
 /// `bygone get`: filters, times, limits, formats.
 mod get;
 /// How senders under load reach the webhook: TLS and a token.

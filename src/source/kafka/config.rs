@@ -50,7 +50,7 @@ pub struct Config {
     pub group_instance_id: Option<String>,
     /// Where a partition begins that the group has no committed offset for.
     pub start: Start,
-    /// The cluster of records of which nothing in `cluster_from` tells it.
+    /// The cluster of events of which neither `cluster_from` nor their wrapper tells it.
     pub cluster: Option<String>,
     /// What tells the cluster of a record: the first that does.
     pub cluster_from: Vec<Teller>,

@@ -144,6 +144,7 @@ impl Member {
             let cluster = names::cluster(&self.config, &labels);
             state.gathered.push(Delivery {
                 cluster: cluster.map(str::to_owned),
+                cluster_else: self.config.cluster.clone(),
                 origin: format!("kafka {place} offset {offset}"),
                 received_at: Timestamp::now(),
                 body: Bytes::copy_from_slice(body),
@@ -215,7 +216,7 @@ impl Member {
                 match self.pipeline.take(deliveries.clone(), ()).await {
                     Ok(taken) => return Some(taken),
                     // Told where it happened.
-                    Err(NotTaken::Full | NotTaken::Failed) => {}
+                    Err(NotTaken::Full | NotTaken::NoMemory | NotTaken::Failed) => {}
                 }
             }
             if !self.state().ledger.is_wanted(id) {

@@ -10,10 +10,9 @@ pub trait Told {
     fn header(&self, name: &str) -> Option<&[u8]>;
 }
 
-/// The name that the first of `cluster_from` tells, else `cluster`, else none. What is no name of a
-/// cluster is not told.
+/// The name that the first of `cluster_from` tells, if any. What is no name of a cluster is not told.
 pub fn cluster<'a>(config: &'a Config, record: &'a impl Told) -> Option<&'a str> {
-    let told = config.cluster_from.iter().find_map(|teller| {
+    config.cluster_from.iter().find_map(|teller| {
         let name = match teller {
             Teller::Topic => config
                 .cluster_by_topic
@@ -23,8 +22,7 @@ pub fn cluster<'a>(config: &'a Config, record: &'a impl Told) -> Option<&'a str>
             Teller::Key => text(record.key()),
         };
         name.filter(|name| is_cluster_name(name))
-    });
-    told.or(config.cluster.as_deref())
+    })
 }
 
 fn text(bytes: Option<&[u8]>) -> Option<&str> {
