@@ -618,15 +618,25 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// Waits for a condition, with a deadline.
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_longer_for(what, Duration::ZERO, condition)
+}
+
+/// The same with so much more patience: for what grows with the size of a run.
+pub fn wait_longer_for<T>(
+    what: &str,
+    more: Duration,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
+    let patience = PATIENCE + more;
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(value) = condition() {
             return value;
         }
         assert!(
             Instant::now() < deadline,
-            "{what} did not come within {PATIENCE:?}"
+            "{what} did not come within {patience:?}"
         );
         std::thread::park_timeout(Duration::from_millis(10));
     }
