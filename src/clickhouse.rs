@@ -266,6 +266,9 @@ impl Store {
             .client()
             .insert_formatted_with(sql)
             .with_setting("async_insert", "0")
+            // Else the rows of a key are merged after the indexes' expressions were made of them, and
+            // an address that only the second one has is in no index.
+            .with_setting("optimize_on_insert", "0")
             .with_setting("insert_deduplication_token", token)
             .with_setting("max_execution_time", INSERT_SECONDS_MAX.to_string());
         let send = async move {
