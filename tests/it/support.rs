@@ -191,7 +191,8 @@ impl Bygone {
         Bygone::start_with("bygone".to_owned(), &environment, args)
     }
 
-    fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
+    /// Starts one on a ClickHouse that the environment names.
+    pub fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
         Bygone::start_in(
             tempfile::tempdir().expect("a folder"),
             database,
@@ -534,6 +535,12 @@ pub fn bytes(database: &str, statement: &str) -> Vec<u8> {
         &password,
         statement,
     ))
+}
+
+/// Asks any ClickHouse for text.
+pub fn sql_at(url: &str, (user, password): (&str, &str), statement: &str) -> String {
+    let answer = block_on(post_sql(url, "default", user, password, statement));
+    String::from_utf8(answer).expect("text").trim().to_owned()
 }
 
 async fn post_sql(

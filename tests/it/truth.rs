@@ -39,7 +39,7 @@ const ORDERS: [Order; 7] = [
 ];
 
 /// In this recording two pods went by a deletecollection, which leaves no event of their own.
-const RECORDING_A_REMOVALS_MISSED: usize = 2;
+pub const RECORDING_A_REMOVALS_MISSED: usize = 2;
 
 #[test]
 fn recording_a_in_every_order() {
@@ -87,7 +87,8 @@ fn hold(folder: &Path, order: Order, removals_missed_max: usize) {
     );
 }
 
-fn compare(folder: &Path, order: &str, bygone: &Bygone, removals_missed_max: usize) {
+/// Compares all answers of a bygone that was sent a recording.
+pub fn compare(folder: &Path, order: &str, bygone: &Bygone, removals_missed_max: usize) {
     let mut differences = Vec::new();
     let pods = Pods::read(bygone);
     let instances = compare_containers(folder, bygone, &pods, &mut differences);
