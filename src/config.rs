@@ -75,7 +75,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 44] = [
+const KEYS: [&str; 46] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -101,6 +101,8 @@ const KEYS: [&str; 44] = [
     "clickhouse.user",
     "clickhouse.password_file",
     "clickhouse.database",
+    "clickhouse.cluster",
+    "clickhouse.shard_urls",
     "engine.library",
     "engine.memory_bytes_max",
     "spool.size_bytes_max",
@@ -236,6 +238,9 @@ fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Erro
             .parse()
             .map_err(|_| place_of(format!("{text:?} is not a number")))?;
         Value::Integer(parsed)
+    } else if leaf.ends_with("_urls") {
+        let urls = text.split(',').map(|url| url.trim().to_owned());
+        Value::Array(urls.map(Value::String).collect())
     } else {
         Value::String(text.to_owned())
     };

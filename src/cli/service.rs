@@ -16,12 +16,13 @@ use tracing::{info, warn};
 
 use super::running::{self, Announced, Running};
 use crate::access::{Api, Exposure, Ingest};
-use crate::clickhouse::Store;
+use crate::clickhouse::{Store, Stores};
 use crate::config::Config;
 use crate::dead_letters::{self, DeadLetters};
 use crate::engine::{Engine, Options};
 use crate::http::listener;
 use crate::pipeline::Pipeline;
+use crate::schema::Engines;
 use crate::source::kafka::{Kafka, Statuses};
 use crate::source::{self, Status};
 use crate::spool::Spool;
@@ -76,7 +77,7 @@ impl Service {
         api_door.check(readers.has_identity(), config.access.insecure)?;
         source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
-        let (store, engine) = open_store(config).await?;
+        let (stores, engine) = open_stores(config).await?;
         let (spool, reader) = Spool::open(
             &config.data_dir.join("spool"),
             config.spool.clone(),
@@ -87,12 +88,12 @@ impl Service {
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
         let sink = sink::start(
             (spool.clone(), reader),
-            store.clone(),
+            stores.clone(),
             config.sink.clone(),
             config.data_dir.join("set-aside"),
             stop_sink.clone(),
         );
-        let settling = settle::run(store.clone(), config.settle.clone(), stop_sink.clone());
+        let settling = settle::run(stores.clone(), config.settle.clone(), stop_sink.clone());
         let settle = tokio::spawn(settling);
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
@@ -105,7 +106,7 @@ impl Service {
         let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let statuses = kafka.as_ref().map(Kafka::statuses);
-        let app = app(store, spool.clone(), statuses, metrics);
+        let app = app(stores.whole, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
@@ -337,22 +338,16 @@ impl Door {
 }
 
 /// The configured ClickHouse, which must have our schema, or the embedded one, which gets it.
-async fn open_store(config: &Config) -> anyhow::Result<(Arc<Store>, Option<Engine>)> {
+async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Option<Engine>)> {
     if config.clickhouse.url.is_some() {
-        let store = Store::open(&config.clickhouse)?;
-        match schema::check(&store).await {
-            Ok(()) => info!(
-                "clickhouse is at {}, database {}",
-                store.url(),
-                store.database()
-            ),
-            // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
-            Err(schema::Error::Store(away)) if away.is_away() => {
-                warn!("{away}: events are taken and wait in the spool");
+        let stores = Stores::open(&config.clickhouse)?;
+        check(&stores.whole).await?;
+        if stores.whole.cluster().is_some() {
+            for shard in &stores.shards {
+                check(shard).await?;
             }
-            Err(error) => bail!(error),
         }
-        return Ok((Arc::new(store), None));
+        return Ok((stores, None));
     }
     let engine = Engine::start(Options {
         config: config.engine.clone(),
@@ -364,10 +359,27 @@ async fn open_store(config: &Config) -> anyhow::Result<(Arc<Store>, Option<Engin
     let password = SecretString::from(engine.password());
     let database = &config.clickhouse.database;
     let store = Store::at(engine.url(), engine.user(), Some(&password), database)?;
-    if let Err(error) = schema::apply(&store).await {
+    if let Err(error) = schema::apply(&store, Engines::Plain).await {
         engine.stop().await;
         bail!(error);
     }
     info!("embedded clickhouse runs in {}", config.data_dir.display());
-    Ok((Arc::new(store), Some(engine)))
+    Ok((Stores::single(Arc::new(store)), Some(engine)))
+}
+
+/// That a configured ClickHouse has our schema, unless it is away.
+async fn check(store: &Store) -> anyhow::Result<()> {
+    match schema::check(store).await {
+        Ok(()) => info!(
+            "clickhouse is at {}, database {}",
+            store.url(),
+            store.database()
+        ),
+        // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
+        Err(schema::Error::Store(away)) if away.is_away() => {
+            warn!("{away}: events are taken and wait in the spool");
+        }
+        Err(error) => bail!(error),
+    }
+    Ok(())
 }

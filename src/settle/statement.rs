@@ -84,6 +84,8 @@ pub(super) struct Piece {
 
 pub(super) struct Statements<'s> {
     pub store: &'s Store,
+    /// The database that is asked as one: it knows the names of pods on all shards.
+    pub whole: &'s str,
     pub config: &'s Config,
 }
 
@@ -105,8 +107,8 @@ impl Statements<'_> {
     }
 
     pub async fn closings(&self, until: i64) -> Result<(), Error> {
-        self.run(&text!("closings"), &[("until", datetime(until))])
-            .await
+        let closings = text!("closings").replace("bygone.", &format!("{}.", self.whole));
+        self.run(&closings, &[("until", datetime(until))]).await
     }
 
     /// Where the pieces begin. The first begins with the smallest uid that there can be.
@@ -164,7 +166,7 @@ impl Statements<'_> {
     pub async fn checkpoint(
         &self,
         until: i64,
-        read: &[&Slot],
+        read: &[Slot],
         outcome: &Outcome,
     ) -> Result<(), Error> {
         let list = |numbers: Vec<String>| format!("[{}]", numbers.join(","));

@@ -60,6 +60,7 @@ fn every_commented_key_is_one() {
     let printed = print(path.to_str());
     for key in [
         "url",
+        "cluster",
         "password_file",
         "library",
         "tls_certificate_file",

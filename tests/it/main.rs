@@ -51,6 +51,8 @@ mod proxy;
 mod rooms;
 /// Migrations, and databases of other versions.
 mod schema;
+/// Two engines as the shards of a cluster.
+mod shards;
 mod support;
 /// The answers equal what a watch of the real API saw.
 mod truth;

@@ -202,7 +202,8 @@ impl Bygone {
         Bygone::start_with("bygone".to_owned(), &environment, args)
     }
 
-    fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
+    /// Starts one on a ClickHouse that the environment names.
+    pub fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
         Bygone::start_in(
             tempfile::tempdir().expect("a folder"),
             database,
@@ -573,6 +574,12 @@ pub fn insert(database: &str, statement: &str, rows: Vec<u8>) {
         .header("X-ClickHouse-Key", password)
         .body(rows);
     block_on(answer(request, statement));
+}
+
+/// Asks any ClickHouse for text.
+pub fn sql_at(url: &str, (user, password): (&str, &str), statement: &str) -> String {
+    let answer = block_on(post_sql(url, "default", user, password, statement));
+    String::from_utf8(answer).expect("text").trim().to_owned()
 }
 
 async fn post_sql(
