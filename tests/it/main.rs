@@ -33,6 +33,8 @@ mod identity;
 mod kafka;
 /// bygone and its engine are killed at random instants.
 mod kill;
+/// The truth through slots, a day late, and with a spool that is behind.
+mod late;
 /// The listener by itself: TLS, limits, slow and hostile clients, stopping.
 mod listener;
 /// Pods' lives, made up from a seed, and the facts about them.

@@ -34,7 +34,6 @@ impl Made {
             made.month(month, pods / MONTHS as u64);
         }
         support::wait_for("old slots to be gone", || {
-            made.settle(MONTHS - 1);
             let oldest = sql(
                 &made.database,
                 "SELECT toUnixTimestamp(min(slot)) FROM facts",
@@ -70,14 +69,16 @@ impl Made {
             sql(&self.database, &insert_instances(&of, heard));
         }
         println!("month {month}: {}", self.settle(month));
+        // There is nothing more to settle, but old slots are cleared away.
+        self.settle(month);
     }
 
-    /// What a settling says. One more with nothing to settle clears old slots away.
+    /// What a settling says.
     fn settle(&self, month: i64) -> String {
         let until = jiff::Timestamp::from_second(BEGIN + (month + 1) * 30 * DAY).expect("a time");
         let mut command: Command =
             on_shared(&self.database, &["settle", "--until", &until.to_string()]);
-        let settings = [("RETENTION_DAYS", "0"), ("REPLICA_LAG_SECONDS", "0")];
+        let settings = [("RETENTION_DAYS", "0"), ("CHANGEOVER_SECONDS", "0")];
         command.envs(settings.map(|(name, value)| (format!("BYGONE_SETTLE_{name}"), value)));
         let output = support::run(&mut command);
         let fine = matches!(output.status.code(), Some(0 | 1));
