@@ -60,5 +60,7 @@ mod shards;
 mod support;
 /// The answers equal what a watch of the real API saw.
 mod truth;
+/// How soon after its acknowledgement an event is in the answers.
+mod visible;
 /// `POST /v1/audit/{cluster}`: forms, encodings, refusals.
 mod webhook;
