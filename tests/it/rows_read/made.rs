@@ -78,7 +78,12 @@ impl Made {
         let until = jiff::Timestamp::from_second(BEGIN + (month + 1) * 30 * DAY).expect("a time");
         let mut command: Command =
             on_shared(&self.database, &["settle", "--until", &until.to_string()]);
-        let settings = [("RETENTION_DAYS", "0"), ("CHANGEOVER_SECONDS", "0")];
+        // A month is far more than a slot holds else: the default pieces need more memory than they may.
+        let settings = [
+            ("RETENTION_DAYS", "0"),
+            ("CHANGEOVER_SECONDS", "0"),
+            ("PIECE_ROWS_MAX", "50000"),
+        ];
         command.envs(settings.map(|(name, value)| (format!("BYGONE_SETTLE_{name}"), value)));
         let output = support::run(&mut command);
         let fine = matches!(output.status.code(), Some(0 | 1));
