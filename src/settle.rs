@@ -130,6 +130,7 @@ async fn settle(
     read: &[&Slot],
 ) -> Result<Outcome, Error> {
     let begun = Instant::now();
+    statements.named(until).await?;
     statements.closings(until).await?;
     let rows = read.iter().map(|slot| slot.rows).sum();
     let pieces = statements.pieces(until, rows).await?;

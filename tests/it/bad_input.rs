@@ -175,7 +175,9 @@ fn stores() {
     check(
         &["settle", "--retention", "a year"],
         64,
-        expect![[r#"bygone: invalid value 'a year' for '--retention <DAYS>': write it in days, like 400d: see "bygone help""#]],
+        expect![[
+            r#"bygone: invalid value 'a year' for '--retention <DAYS>': write it in days, like 400d: see "bygone help""#
+        ]],
     );
     check(
         &["schema", "apply"],
