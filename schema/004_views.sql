@@ -27,8 +27,8 @@ CREATE VIEW IF NOT EXISTS pods
     delete_asked_by  Nullable(String)              COMMENT 'the account that asked first; "a as b" where a impersonated b',
     removed_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'when the API server let go of it',
     phase            Nullable(String)              COMMENT 'the last that is known',
-    ended_by         Nullable(String)              COMMENT 'the account that asked for its end; "a as b" where a impersonated b',
-    ended_why        Nullable(String)              COMMENT 'why it ended: one of the words in schema/README.md',
+    ended_by         Nullable(String)              COMMENT 'not told yet',
+    ended_why        Nullable(String)              COMMENT 'not told yet',
     ended_cause      Nullable(String)              COMMENT 'not told yet',
     containers       UInt64                        COMMENT 'container instances that its restart numbers tell of',
     restarts         UInt64                        COMMENT 'sum over the containers of their highest restart number',
@@ -71,8 +71,8 @@ CREATE VIEW IF NOT EXISTS containers
     reason           Nullable(String)              COMMENT 'Completed, Error, OOMKilled, ...',
     pod_created_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'creation of its pod; whole seconds',
     pod_removed_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'removal of its pod',
-    ended_by         Nullable(String)              COMMENT 'the account that asked for its end; "a as b" where a impersonated b',
-    ended_why        Nullable(String)              COMMENT 'why it ended: one of the words in schema/README.md',
+    ended_by         Nullable(String)              COMMENT 'not told yet',
+    ended_why        Nullable(String)              COMMENT 'not told yet',
     ended_cause      Nullable(String)              COMMENT 'not told yet',
     unknown          Array(String)                 COMMENT 'what is not known for certain',
     labels           Map(String, String)           COMMENT 'of the pod, the last that are known',
@@ -179,7 +179,7 @@ FROM
     SELECT cluster, namespace, pod_uid, container, container_id, min(f.first_seen) AS began_at, max(f.timely) AS timely,
         max(f.ended).2 AS finished_at, min(f.not_after) AS not_after, max(max(f.removed_at)) OVER (PARTITION BY cluster, namespace, pod_uid) AS removed_at
     FROM facts AS f
-    WHERE @facts_since@ AND empty(f.named)
+    WHERE @facts_since@
     GROUP BY cluster, namespace, pod_uid, container, container_id
 )
 WHERE NOT timely AND finished_at = toDateTime(0, 'UTC') AND not_after = @never@ AND removed_at = @none@

@@ -32,7 +32,7 @@ SELECT cluster, namespace, pod_uid, max(f.pod) AS pod, max(f.created_at) AS crea
     max(f.removed_at) = @none@ AND min(f.not_after) = @never@ AS open,
     toUnixTimestamp(if(created_at != toDateTime(0, 'UTC'), created_at, toDateTime(min(f.first_seen)))) AS second
 FROM facts AS f
-WHERE @slots_read@ AND container = '' AND empty(f.named)
+WHERE @slots_read@ AND container = ''
 GROUP BY cluster, namespace, pod_uid
 HAVING pod != '';
 

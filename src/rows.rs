@@ -13,7 +13,7 @@ mod walk;
 
 pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use fact::{
-    ContainerKind, Ended, FACTS, Fact, Facts, Image, Named, Owner, Phase, microseconds, seconds,
+    ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, Phase, microseconds, seconds,
 };
 
 pub use walk::ends;

@@ -177,7 +177,6 @@ async fn settle(statements: &Statements<'_>, round: &Round) -> Result<Outcome, E
     let begun = Instant::now();
     let Round { now, until, slots } = round;
     let until = *until;
-    statements.named(until).await?;
     let rows = slots.iter().map(|slot| slot.rows).sum();
     let pieces = statements.pieces(until, rows).await?;
     let forget = match statements.config.retention_days {

@@ -40,8 +40,6 @@ pub struct Event<'a> {
     pub request_object: Option<&'a RawValue>,
     pub response_object: Option<Object<'a>>,
     pub request_received: Option<Timestamp>,
-    /// Whether the API server cut both objects off, because the event was too large.
-    pub is_truncated: bool,
     /// When this stage was reached, by the API server's clock, to the microsecond.
     pub at: Timestamp,
     /// The cluster, where a relay wrote it into the event: OpenShift's `openshift.cluster_id`.
@@ -104,14 +102,6 @@ impl ObjectRef<'_> {
 #[serde(default)]
 pub struct ResponseStatus {
     pub code: Option<u16>,
-    /// Whether the client went away before it was answered: then a code of 200 proves nothing.
-    #[serde(rename = "message", deserialize_with = "is_closed_early")]
-    pub is_closed_early: bool,
-}
-
-/// Compares the message and forgets it.
-fn is_closed_early<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Text::deserialize(deserializer).map(|message| &*message == "Connection closed early")
 }
 
 /// `authenticationv1.UserInfo`.
@@ -155,7 +145,6 @@ fn has_nodes_group<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
 enum Key {
     #[serde(rename = "auditID")]
     AuditId,
-    Annotations,
     Stage,
     Verb,
     #[serde(rename = "requestURI")]
@@ -176,24 +165,6 @@ enum Key {
     Other,
 }
 
-/// Whether the annotation `audit.k8s.io/truncated` is there and "true". Others are not read.
-struct Annotations(bool);
-
-impl<'de> Deserialize<'de> for Annotations {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Read<'a> {
-            #[serde(borrow, rename = "audit.k8s.io/truncated")]
-            truncated: Text<'a>,
-        }
-        let read = Lenient::<Read>::deserialize(deserializer)?.0;
-        Ok(Annotations(
-            read.is_some_and(|read| &*read.truncated == "true"),
-        ))
-    }
-}
-
 /// `Option<Timestamp>` by [`time`].
 #[derive(Deserialize)]
 struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
@@ -210,7 +181,6 @@ struct Openshift<'a> {
 #[derive(Default)]
 struct Parts<'a> {
     audit_id: bool,
-    is_truncated: bool,
     stage: Option<Stage>,
     verb: Option<Verb>,
     request_uri: Text<'a>,
@@ -243,7 +213,6 @@ impl<'a> Parts<'a> {
         let of_pod = self.object_ref.as_ref().map(ObjectRef::is_pod);
         match key {
             Key::AuditId => self.audit_id = !map.next_value::<Text>()?.is_empty(),
-            Key::Annotations => self.is_truncated = map.next_value::<Annotations>()?.0,
             Key::Stage => self.stage = Some(map.next_value()?),
             Key::Verb => self.verb = Some(map.next_value()?),
             Key::RequestUri => self.request_uri = map.next_value()?,
@@ -312,7 +281,6 @@ impl<'a> Parts<'a> {
                 .0;
         }
         Ok(Event {
-            is_truncated: self.is_truncated,
             stage,
             verb,
             request_uri: self.request_uri,

@@ -111,13 +111,6 @@ impl Statements<'_> {
         self.run(&closings, &[("until", datetime(until))]).await
     }
 
-    /// Which pods the events meant that name one.
-    pub async fn named(&self, until: i64) -> Result<(), Error> {
-        let until = [("until", datetime(until))];
-        self.run(&text!("named"), &until).await?;
-        self.run(&text!("carry_named"), &until).await
-    }
-
     /// Where the pieces begin. The first begins with the smallest uid that there can be.
     pub async fn pieces(&self, until: i64, rows: u64) -> Result<Vec<uuid::Uuid>, Error> {
         let parameters = [

@@ -17,8 +17,6 @@ mod dead_letters;
 mod decode;
 /// The samples in `deploy/` are what the program reads.
 mod deploy;
-/// Why pods ended, and who asked for it.
-mod ended;
 /// The embedded ClickHouse: start, stop, kill, lock, password.
 mod engine;
 /// Every wrapper of `fixtures/envelopes` through the webhook: the answers of the bare events.
