@@ -13,8 +13,11 @@ use rdkafka::metadata::Metadata;
 use super::config::{Config, Mechanism};
 use super::{Error, context};
 
-/// How long brokers may take to answer for the first time. Others wait for it.
-const CONTACT_WAIT: Duration = Duration::from_secs(5);
+/// How long brokers may take to let us connect for the first time. Others wait for it.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// How long they may take to answer where nothing says that they are away.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// How long one try of it may take.
 const TRY_WAIT: Duration = Duration::from_secs(1);
@@ -52,14 +55,14 @@ pub fn check(config: &Config) -> Result<(), Error> {
     // Without a group: nothing is joined yet.
     let consumer = BaseConsumer::from_config_and_context(&client, Errors::default());
     let consumer = consumer.map_err(|error| Error(format!("kafka: {}", named(&error))))?;
-    let deadline = Instant::now() + CONTACT_WAIT;
+    let begun = Instant::now();
     let mut pattern = false;
     for topic in &config.topics {
         if topic.starts_with('^') {
             pattern = true;
             continue;
         }
-        let Some(metadata) = ask(&consumer, Some(topic), deadline, config)? else {
+        let Some(metadata) = ask(&consumer, Some(topic), begun, config)? else {
             return Ok(());
         };
         let found = metadata.topics().iter().find(|it| it.name() == topic);
@@ -81,7 +84,7 @@ pub fn check(config: &Config) -> Result<(), Error> {
         }
     }
     if pattern {
-        ask(&consumer, None, deadline, config)?;
+        ask(&consumer, None, begun, config)?;
     }
     Ok(())
 }
@@ -90,7 +93,7 @@ pub fn check(config: &Config) -> Result<(), Error> {
 fn ask(
     consumer: &BaseConsumer<Errors>,
     topic: Option<&str>,
-    deadline: Instant,
+    begun: Instant,
     config: &Config,
 ) -> Result<Option<Metadata>, Error> {
     loop {
@@ -109,7 +112,12 @@ fn ask(
         if let Some(refusal) = errors.find(&refused) {
             return Err(refusal_of(&refusal, config));
         }
-        if Instant::now() >= deadline {
+        let transport = [
+            RDKafkaErrorCode::BrokerTransportFailure,
+            RDKafkaErrorCode::Resolve,
+        ];
+        let away = begun.elapsed() >= CONNECT_WAIT && errors.find(&transport).is_some();
+        if away || begun.elapsed() >= ANSWER_WAIT {
             return Ok(None);
         }
     }
