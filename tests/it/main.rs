@@ -49,6 +49,8 @@ mod oracle;
 mod outage;
 /// A proxy before ClickHouse that cuts connections.
 mod proxy;
+/// What was settled is sent again, all at once.
+mod replay;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
 /// How many rows questions read over a long history.
