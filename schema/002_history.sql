@@ -50,11 +50,11 @@ CREATE TABLE IF NOT EXISTS pod_history
     truncated         SimpleAggregateFunction(max, UInt8) COMMENT 'as in facts',
 
     uid_head          UInt32 MATERIALIZED toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) COMMENT 'the first 8 hex digits of the uid',
-    first_ip          IPv6 MATERIALIZED arraySort((ip, sight) -> sight, mapKeys(pod_ips), mapValues(pod_ips))[1] COMMENT 'the first of its addresses',
+    any_ip            SimpleAggregateFunction(max, IPv6) DEFAULT arrayMax(mapKeys(pod_ips)) COMMENT 'one of its addresses, as most pods have one: for the look-up by it',
 
     INDEX by_more_ips if(length(pod_ips) > 1, mapKeys(pod_ips), []) TYPE bloom_filter(0.001) GRANULARITY 1,
     PROJECTION by_uid (SELECT _part_offset ORDER BY uid_head),
-    PROJECTION by_ip  (SELECT _part_offset ORDER BY first_ip, class, filed_from)
+    PROJECTION by_ip  (SELECT _part_offset ORDER BY any_ip, class, filed_from)
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY if(class < 8, toYYYYMM(filed_from), toYear(filed_from))

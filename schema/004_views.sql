@@ -120,7 +120,7 @@ SETTINGS min_table_rows_to_use_projection_index = 0;
 -- own the address of their node.
 CREATE VIEW IF NOT EXISTS pods_with_ip AS
 @pods@ (@lives_from@
-    @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND first_ip = toIPv6({ip:String})
+    @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND any_ip = toIPv6({ip:String})
     UNION ALL
     @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(if(length(h.pod_ips) > 1, mapKeys(h.pod_ips), []), toIPv6({ip:String}))
     UNION ALL

@@ -16,6 +16,7 @@ mod schema;
 mod serve;
 mod service;
 mod settle;
+mod sources;
 mod spool;
 mod when;
 
@@ -72,6 +73,9 @@ enum Command {
     /// Look after what is acknowledged and not yet in ClickHouse
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
+    /// Show where events come from and how far each source is
+    #[command(subcommand)]
+    Sources(sources::Sources),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -145,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Settle(settle) => settle.run(),
         Command::DeadLetters(letters) => letters.run(),
         Command::Spool(spool) => spool.run(),
+        Command::Sources(sources) => sources.run(),
         Command::Config(config) => config.run(),
         Command::Engine(engine) => engine.run(),
     };

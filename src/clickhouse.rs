@@ -3,7 +3,11 @@
 //! In: statements and rows. Out: what the server answered, and failures sorted by what the caller
 //! must do about them. Every request has a time limit.
 //!
+//! In a cluster of ClickHouse there are several of them (`Stores`).
+//!
 //! Not here: SQL (that stands in `schema/`, `sink` and `query/sql`), retries, the engine itself.
+
+mod cluster;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,6 +22,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::tls;
+
+pub use cluster::Stores;
 
 /// How long ClickHouse may take to answer, or to send the next part of an answer; a little longer
 /// than it may work on a question.
@@ -39,6 +45,11 @@ pub struct Config {
     pub password_file: Option<PathBuf>,
     /// The database that holds bygone's tables.
     pub database: String,
+    /// The name of a cluster in the server's `remote_servers`. Its shards keep the tables, in the
+    /// database of this name with `_local` behind it. Without it one database keeps them.
+    pub cluster: Option<String>,
+    /// The HTTP address of one replica of each shard of the cluster.
+    pub shard_urls: Vec<String>,
     /// For `https://`: whom to trust, and our own certificate.
     pub tls: tls::ClientFiles,
 }
@@ -50,6 +61,8 @@ impl Default for Config {
             user: "default".to_owned(),
             password_file: None,
             database: "bygone".to_owned(),
+            cluster: None,
+            shard_urls: Vec::new(),
             tls: tls::ClientFiles::default(),
         }
     }
@@ -69,6 +82,16 @@ pub enum Error {
     Userinfo,
     #[error("database name {0:?} is not one: letters, digits and _ are allowed")]
     Database(String),
+    #[error("cluster name {0:?} is not one: letters, digits, _, - and . are allowed")]
+    Cluster(String),
+    #[error(
+        "clickhouse.shard_urls names shards: set clickhouse.cluster to the name of their cluster"
+    )]
+    NoCluster,
+    #[error(
+        "clickhouse.cluster is set: set clickhouse.shard_urls to one HTTP address of each shard"
+    )]
+    NoShards,
     #[error("password file {}: {error}", path.display())]
     PasswordFile {
         path: PathBuf,
@@ -114,6 +137,7 @@ pub struct Store {
     url: String,
     user: String,
     database: String,
+    cluster: Option<String>,
 }
 
 impl fmt::Debug for Store {
@@ -149,6 +173,7 @@ impl Store {
         )?;
         Ok(Store {
             password_file: config.password_file.clone(),
+            cluster: config.cluster.clone(),
             ..store
         })
     }
@@ -202,6 +227,7 @@ impl Store {
             url: url.to_owned(),
             user: user.to_owned(),
             database: database.to_owned(),
+            cluster: None,
         })
     }
 
@@ -213,9 +239,27 @@ impl Store {
         &self.database
     }
 
+    /// The cluster that the database is spread over.
+    pub fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
+
     /// A statement to bind and read from. Failures go through [`Store::error`].
     pub fn query(&self, sql: &str) -> driver::query::Query {
         self.client().query(sql)
+    }
+
+    /// The same, of what this speaks of.
+    pub fn query_in(&self, scope: Scope, sql: &str) -> driver::query::Query {
+        self.client_for(scope).query(sql)
+    }
+
+    fn client_for(&self, scope: Scope) -> driver::Client {
+        match scope {
+            Scope::Database => self.client(),
+            // "default" is the one database that every server has.
+            Scope::Server => self.client().with_database("default"),
+        }
     }
 
     fn client(&self) -> driver::Client {
@@ -238,11 +282,7 @@ impl Store {
     ///
     /// As [`Error`] says.
     pub async fn execute(&self, sql: &str, scope: Scope) -> Result<(), Error> {
-        let client = match scope {
-            Scope::Database => self.client(),
-            // "default" is the one database that every server has.
-            Scope::Server => self.client().with_database("default"),
-        };
+        let client = self.client_for(scope);
         self.within_limit(client.query_raw(sql).execute()).await
     }
 
@@ -266,6 +306,11 @@ impl Store {
             .client()
             .insert_formatted_with(sql)
             .with_setting("async_insert", "0")
+            // Else the rows of a key are merged after the indexes' expressions were made of them, and
+            // an address that only the second one has is in no index.
+            .with_setting("optimize_on_insert", "0")
+            // In a cluster: confirmed is what the shards have.
+            .with_setting("distributed_foreground_insert", "1")
             .with_setting("insert_deduplication_token", token)
             .with_setting("max_execution_time", INSERT_SECONDS_MAX.to_string());
         let send = async move {

@@ -30,6 +30,7 @@ pub struct Config {
     pub api: http::listener::Config,
     pub access: access::Config,
     pub webhook: source::webhook::Config,
+    pub kafka: source::kafka::Config,
     pub clickhouse: clickhouse::Config,
     pub engine: engine::Config,
     pub spool: spool::Config,
@@ -47,6 +48,7 @@ impl Default for Config {
             api: http::listener::Config::default(),
             access: access::Config::default(),
             webhook: source::webhook::Config::default(),
+            kafka: source::kafka::Config::default(),
             clickhouse: Default::default(),
             engine: Default::default(),
             spool: Default::default(),
@@ -73,7 +75,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 35] = [
+const KEYS: [&str; 46] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -86,10 +88,21 @@ const KEYS: [&str; 35] = [
     "access.insecure",
     "webhook.body_bytes_max",
     "webhook.memory_bytes_max",
+    "kafka.brokers",
+    "kafka.group_id",
+    "kafka.group_instance_id",
+    "kafka.cluster",
+    "kafka.tls",
+    "kafka.tls_ca_file",
+    "kafka.sasl_user",
+    "kafka.sasl_password_file",
+    "kafka.unstored_bytes_max",
     "clickhouse.url",
     "clickhouse.user",
     "clickhouse.password_file",
     "clickhouse.database",
+    "clickhouse.cluster",
+    "clickhouse.shard_urls",
     "engine.library",
     "engine.memory_bytes_max",
     "spool.size_bytes_max",
@@ -215,7 +228,7 @@ fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Erro
     let number = ["_max", "_ms", "_seconds", "_days"]
         .iter()
         .any(|unit| leaf.ends_with(unit));
-    let value = if matches!(leaf, "enabled" | "insecure" | "keep") {
+    let value = if matches!(leaf, "enabled" | "insecure" | "keep" | "tls") {
         let parsed = text
             .parse()
             .map_err(|_| place_of(format!("{text:?} is not true or false")))?;
@@ -225,6 +238,9 @@ fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Erro
             .parse()
             .map_err(|_| place_of(format!("{text:?} is not a number")))?;
         Value::Integer(parsed)
+    } else if leaf.ends_with("_urls") {
+        let urls = text.split(',').map(|url| url.trim().to_owned());
+        Value::Array(urls.map(Value::String).collect())
     } else {
         Value::String(text.to_owned())
     };

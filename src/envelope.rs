@@ -5,29 +5,44 @@
 //! one `Rejected`. Known forms: an `EventList` (with or without `kind`), an Event, an array of
 //! Events, and documents of these kinds after one another (JSON Lines).
 //!
-//! No more than one event is in memory at a time: small ones take many times their bytes.
+//! No more than one event is in memory at a time: small ones take many times their bytes. So is no
+//! more than one wrapped text of each layer.
 //!
 //! The fast path parses a whole document at once. Where that fails, the slow path finds the
 //! borders of its items by brackets alone and parses each by itself, so that one bad item does not
 //! take the good ones with it.
 //!
+//! What is no event may be a wrapper, known by its members: those of log agents (Fluent Bit,
+//! Fluentd, Filebeat, Vector, Logstash, OpenShift's forwarder), of clouds (AKS, EKS, GKE, Alibaba)
+//! and of OpenTelemetry. Each is turned into the text that it was made of, and that is opened in its
+//! turn: so all of them pass the one parser that reads only what `audit` names. [`read`]
+//! does it, wrapper by wrapper, within [`Limits`]. Records of other logs that share a topic with
+//! audit events are ignored and counted, where they are plainly such.
+//!
 //! Never here: I/O, a clock, and the content of what was rejected: a reason names kind and place.
 
+mod cut;
+mod fields;
+mod flat;
+mod gke;
+mod limits;
+mod other_logs;
+mod otlp;
 mod split;
+mod walk;
+mod wrapper;
 
 use std::fmt;
 use std::ops::Range;
 
+pub use limits::Limits;
+pub use walk::{Found, Rest, Tell, read};
+
 use crate::audit::{Document, Event, Events, NO_TIME, NOT_AN_EVENT};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
-
-/// What one delivery held, in its order.
-#[derive(Debug, Default)]
-pub struct Opened<'a> {
-    pub events: Vec<Event<'a>>,
-    pub rejected: Vec<Rejected>,
-}
+use walk::{Around, Walk};
+use wrapper::Known;
 
 /// A part of a delivery that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +68,16 @@ pub enum Reason {
     Mistyped,
     /// An audit event that changed a pod and does not say which (found by `lifecycle`).
     Unreadable,
+    /// Nobody says which cluster it is of (found by `pipeline`).
+    NoCluster,
+    /// Base64 or gzip that can't be unpacked.
+    BadPacking,
+    /// Unpacks to more than the limit.
+    TooLarge,
+    /// Wrapped over and over.
+    WrappedTooDeep,
+    /// An audit event without the metadata of its objects, which a relay (Elastic Agent) removed.
+    Stripped,
 }
 
 impl Reason {
@@ -65,6 +90,11 @@ impl Reason {
             Reason::NoTime => "without a time",
             Reason::Mistyped => "mistyped field",
             Reason::Unreadable => "unreadable object",
+            Reason::NoCluster => "without a cluster",
+            Reason::BadPacking => "broken base64 or gzip",
+            Reason::TooLarge => "unpacks to too much",
+            Reason::WrappedTooDeep => "wrapped too deep",
+            Reason::Stripped => "stripped of metadata",
         }
     }
 
@@ -93,58 +123,37 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Whoever takes the events of a delivery, in its order. An event may be refused, and is then one of
-/// the parts that were rejected.
-pub type Tell<'t, 'a> = &'t mut dyn FnMut(Event<'a>) -> Result<(), Reason>;
-
-/// Unwraps a delivery, and tells each event when it is read. Returns what could not be read.
-pub fn read<'a>(body: &'a [u8], tell: Tell<'_, 'a>) -> Vec<Rejected> {
-    let mut reading = Reading {
-        tell,
-        rejected: Vec::new(),
-        searched: 0,
-    };
-    let mut at = if body.starts_with(b"\xef\xbb\xbf") {
-        3
-    } else {
-        0
-    };
-    while let Some(start) = split::next_value(body, at) {
-        at = match body[start] {
-            b'{' => reading.read_document(body, start),
-            b'[' => reading.read_array(body, start),
-            _ => reading.reject_line(body, start),
-        };
-    }
-    reading.rejected
-}
-
-/// Unwraps a delivery, all at once: for bodies that are known to be small.
-pub fn open(body: &[u8]) -> Opened<'_> {
-    let mut events = Vec::new();
-    let rejected = read(body, &mut |event| {
-        events.push(event);
-        Ok(())
-    });
-    Opened { events, rejected }
-}
-
 /// How many times a body may be read in vain before the rest of it is given up.
 const SEARCHES_MAX: usize = 8;
 
 /// Parts of one delivery that are told apart; beyond, neighbours become one.
 const REJECTED_MAX: usize = 10_000;
 
-struct Reading<'a, 't> {
-    tell: Tell<'t, 'a>,
+fn push_rejected(rejected: &mut Vec<Rejected>, part: Rejected) {
+    if rejected.len() < REJECTED_MAX {
+        rejected.push(part);
+    } else if let Some(last) = rejected.last_mut() {
+        last.at.end = last.at.end.max(part.at.end);
+    }
+}
+
+/// The way through one text: the delivery, or what was in a wrapper.
+struct Reading<'r, 'l, 't> {
+    walk: &'r mut Walk<'l, 't>,
+    around: &'r Around,
+    /// Events and wrappers.
+    found: usize,
     rejected: Vec<Rejected>,
+    /// Records of other logs.
+    ignored: usize,
     /// Bytes that searches for the end of a value have read in vain.
     searched: usize,
 }
 
 /// How far a document was read at once.
 struct Outcome {
-    result: serde_json::Result<()>,
+    /// Whether it was a list or an event; an object may be neither.
+    result: serde_json::Result<bool>,
     /// Behind what was read.
     end: usize,
     /// Events that were told.
@@ -153,28 +162,81 @@ struct Outcome {
     refused: Vec<(usize, Reason)>,
 }
 
-impl<'a> Reading<'a, '_> {
-    fn reject(&mut self, part: Rejected) {
-        if self.rejected.len() < REJECTED_MAX {
-            self.rejected.push(part);
-        } else if let Some(last) = self.rejected.last_mut() {
-            last.at.end = part.at.end;
+impl<'r, 'l, 't> Reading<'r, 'l, 't> {
+    fn new(walk: &'r mut Walk<'l, 't>, around: &'r Around) -> Reading<'r, 'l, 't> {
+        Reading {
+            walk,
+            around,
+            found: 0,
+            rejected: Vec::new(),
+            ignored: 0,
+            searched: 0,
         }
     }
 
+    fn read(&mut self, body: &[u8]) {
+        if body.starts_with(wrapper::GZIP) {
+            return self.put(body, 0..body.len(), Reason::BadPacking);
+        }
+        let mut at = if body.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
+        while let Some(start) = split::next_value(body, at) {
+            at = match body[start] {
+                b'{' => self.read_document(body, start),
+                b'[' => self.read_array(body, start),
+                b'"' => self.read_text(body, start),
+                _ => self.reject_line(body, start),
+            };
+        }
+    }
+
+    fn reject(&mut self, part: Rejected) {
+        push_rejected(&mut self.rejected, part);
+    }
+
+    fn tell(&mut self, event: &Event) -> Result<(), Reason> {
+        self.found += 1;
+        self.walk.found(event, self.around)
+    }
+
+    /// Takes a value that is no audit event, for `reason`: a wrapper, a record of another log, or
+    /// a reject.
+    fn put(&mut self, body: &[u8], at: Range<usize>, reason: Reason) {
+        match wrapper::recognise(&body[at.clone()]) {
+            Some(Known::Wrapper(wrapper)) => {
+                self.found += 1;
+                self.walk.unwrap(&wrapper, body, &at, self.around);
+            }
+            Some(Known::OtherLog) => self.ignored += 1,
+            None => self.reject(Rejected { at, reason }),
+        }
+    }
+
+    /// A text that holds a delivery, as it seems.
+    fn read_text(&mut self, body: &[u8], start: usize) -> usize {
+        let Some(end) = self.end_of(body, start) else {
+            return self.reject_line(body, start);
+        };
+        self.put(body, start..end, Reason::NotJson);
+        end
+    }
+
     /// Reads a document or an array at `start` at once.
-    fn read_at_once(&mut self, body: &'a [u8], start: usize) -> Outcome {
+    fn read_at_once(&mut self, body: &[u8], start: usize) -> Outcome {
         let mut told = 0;
         let mut refused = Vec::new();
-        let mut each = |event| {
-            if let Err(reason) = (self.tell)(event) {
+        let mut each = |event: Event| {
+            if let Err(reason) = self.tell(&event) {
                 refused.push((told, reason));
             }
             told += 1;
         };
         let mut json = serde_json::Deserializer::from_slice(&body[start..]);
         let result = match body[start] {
-            b'[' => Events(&mut each).deserialize(&mut json),
+            b'[' => Events(&mut each).deserialize(&mut json).map(|()| true),
             _ => Document(&mut each).deserialize(&mut json),
         };
         let end = start + json.into_iter::<IgnoredAny>().byte_offset();
@@ -208,14 +270,18 @@ impl<'a> Reading<'a, '_> {
     }
 
     /// Reads the document at `start`; if that fails it is salvaged. Returns where to go on.
-    fn read_document(&mut self, body: &'a [u8], start: usize) -> usize {
+    fn read_document(&mut self, body: &[u8], start: usize) -> usize {
         let outcome = self.read_at_once(body, start);
         if !outcome.refused.is_empty() {
             let items = split::items_of(body, start);
             self.place(body, items.unwrap_or(start), &outcome.refused);
         }
         match outcome.result {
-            Ok(()) => outcome.end,
+            Ok(true) => outcome.end,
+            Ok(false) => {
+                self.put(body, start..outcome.end, Reason::NotAnEvent);
+                outcome.end
+            }
             Err(error) => self.salvage_document(body, start, outcome.told, &error),
         }
     }
@@ -227,7 +293,7 @@ impl<'a> Reading<'a, '_> {
     /// cut turns inside and outside of quotes round.
     fn salvage_document(
         &mut self,
-        body: &'a [u8],
+        body: &[u8],
         start: usize,
         told: usize,
         error: &serde_json::Error,
@@ -243,10 +309,7 @@ impl<'a> Reading<'a, '_> {
             return self.salvage_items(&body[..whole], items, told);
         }
         let end = self.end_of(&body[..whole], start).unwrap_or(whole);
-        self.reject(Rejected {
-            at: start..end,
-            reason: Reason::of(error),
-        });
+        self.put(body, start..end, Reason::of(error));
         end
     }
 
@@ -263,18 +326,18 @@ impl<'a> Reading<'a, '_> {
         end
     }
 
-    fn read_array(&mut self, body: &'a [u8], start: usize) -> usize {
+    fn read_array(&mut self, body: &[u8], start: usize) -> usize {
         let outcome = self.read_at_once(body, start);
         self.place(body, start + 1, &outcome.refused);
         match outcome.result {
-            Ok(()) => outcome.end,
+            Ok(_) => outcome.end,
             Err(_) => self.salvage_items(body, start + 1, outcome.told),
         }
     }
 
     /// Reads the items of an array one by one from `at`, which is behind its `[`, but for the first
     /// ones that were told. Returns where the document ends as far as brackets tell.
-    fn salvage_items(&mut self, body: &'a [u8], mut at: usize, mut told: usize) -> usize {
+    fn salvage_items(&mut self, body: &[u8], mut at: usize, mut told: usize) -> usize {
         let first = split::next_value(body, at);
         while let Some(start) = split::next_value(body, at) {
             if body[start] == b']' {
@@ -300,12 +363,14 @@ impl<'a> Reading<'a, '_> {
                 continue;
             }
             let mut json = serde_json::Deserializer::from_slice(&body[start..end]);
-            let read = Event::deserialize(&mut json).map_err(|error| Reason::of(&error));
-            if let Err(reason) = read.and_then(|event| (self.tell)(event)) {
-                self.reject(Rejected {
-                    at: start..end,
-                    reason,
-                });
+            match Event::deserialize(&mut json) {
+                Ok(event) => {
+                    if let Err(reason) = self.tell(&event) {
+                        let at = start..end;
+                        self.reject(Rejected { at, reason });
+                    }
+                }
+                Err(error) => self.put(body, start..end, Reason::of(&error)),
             }
         }
         // The list has no end. What may have followed its last item is not known.
@@ -322,12 +387,14 @@ impl<'a> Reading<'a, '_> {
         body.len()
     }
 
+    /// A line that is no JSON: of another log, or packed, or not to be read.
     fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
         let end = split::next_line(body, start).unwrap_or(body.len());
-        self.reject(Rejected {
-            at: start..end,
-            reason: Reason::NotJson,
-        });
+        if other_logs::is_other_line(&body[start..end]) {
+            self.ignored += 1;
+        } else {
+            self.put(body, start..end, Reason::NotJson);
+        }
         end
     }
 }

@@ -7,6 +7,7 @@
 //! | `GET /livez` | 200 while the process serves |
 //! | `GET /readyz` | 200 when events are taken, with a word if ClickHouse is away; else 503 and why not |
 //! | `GET /metrics` | metrics in Prometheus' text format |
+//! | `GET /api/v1/sources` | how each source is, in the same forms |
 //! | `GET /api/v1/containers`, `GET /api/v1/pods` | an answer; parameters: [`crate::query::Params`] |
 //!
 //! Questions are answered for who may ask them (`access`); the listener itself is in `listener`.
@@ -15,6 +16,7 @@
 
 mod api;
 pub mod listener;
+mod sources;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::access::Api;
@@ -39,6 +43,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// The metrics of this moment, in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// How each source is.
+    pub sources: Arc<dyn Fn() -> BoxFuture<'static, Vec<Value>> + Send + Sync>,
     /// Whether this process takes events now, and if not, why.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
@@ -49,6 +55,7 @@ pub fn routes(app: App, access: Arc<Api>) -> Router {
     let questions = Router::new()
         .route("/api/v1/containers", get(api::answer::<Container>))
         .route("/api/v1/pods", get(api::answer::<Pod>))
+        .route("/api/v1/sources", get(sources::show))
         .with_state(app.clone());
     let process = Router::new()
         .route("/livez", get(async || "ok\n"))

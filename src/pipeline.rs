@@ -1,8 +1,9 @@
 //! The pipeline: a delivery's way through envelope and lifecycle into the spool.
 //!
-//! In: a [`Delivery`] of any source. Out: a [`Receipt`], after its facts are on disk, synced. What
-//! could not be read becomes a dead letter, is counted, and logged by kind and place, never by
-//! content; it does not hold up the rest.
+//! In: a [`Delivery`] of any source, or several together. Out: a [`Receipt`] for each, after their
+//! facts are on disk, synced, and [`Stored`] for who must know when ClickHouse has them. What could
+//! not be read becomes a dead letter, is counted, and logged by kind and place, never by content; it
+//! does not hold up the rest.
 //!
 //! Never here: which source it is.
 
@@ -10,18 +11,18 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{error, warn};
 
 use crate::dead_letters::{DeadLetters, Letter};
-use crate::envelope::{self, Reason, Rejected};
+use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
 use crate::rows::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, Table};
-use crate::spool::{AppendError, Batch, Format, Part, Shape, Spool};
+use crate::spool::{self, AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
 
-/// The most lines that one delivery may write to the log about its unreadable parts, and about what
-/// could not be read in them.
+/// The most lines that deliveries that were taken together may write to the log about their
+/// unreadable parts.
 const REJECTED_LOGGED_MAX: usize = 3;
 
 /// A delivery's rows go to the spool in pieces of about so many bytes. One is made while one waits and
@@ -31,11 +32,16 @@ const PIECE_BYTES: usize = 1 << 20;
 /// Deliveries that are decoded or wait for the spool at a time.
 const DELIVERIES_MAX: usize = 32;
 
+/// Unreadable parts that become dead letters together.
+const LETTERS_MAX: usize = 10_000;
+
 /// Bytes that arrived, already decompressed.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The cluster that its events are of.
-    pub cluster: String,
+    /// The cluster that its events are of. Where the source knows none, their wrapper may name it.
+    pub cluster: Option<String>,
+    /// The cluster where neither names one. Where this is missing too, an event can't be taken.
+    pub cluster_else: Option<String>,
     /// The source, and its position there.
     pub origin: String,
     pub received_at: Timestamp,
@@ -48,6 +54,33 @@ pub struct Receipt {
     pub events: usize,
     pub rejected: usize,
     pub rows: usize,
+    /// Why the first of the rejected parts was.
+    pub reason: Option<&'static str>,
+}
+
+/// Deliveries that are on disk, synced.
+#[derive(Debug)]
+pub struct Taken {
+    /// One for each delivery.
+    pub receipts: Vec<Receipt>,
+    pub stored: Stored,
+}
+
+/// Waits for ClickHouse's confirm of what was taken together.
+#[derive(Debug)]
+pub struct Stored(Vec<spool::Stored>);
+
+impl Stored {
+    /// Returns whether ClickHouse has all of it. If not, some of it was damaged in the spool, or the
+    /// spool was closed before.
+    pub async fn wait(self) -> bool {
+        for stored in self.0 {
+            if stored.wait().await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
 }
 
 /// Why a delivery was not taken; it may be sent again.
@@ -55,17 +88,50 @@ pub struct Receipt {
 pub enum NotTaken {
     #[error("the spool is full")]
     Full,
+    #[error("the memory for unwrapping is used up")]
+    NoMemory,
     /// Told in the log where it happened.
     #[error("the spool could not write")]
     Failed,
 }
 
-/// Takes deliveries; clones share the spool.
+/// Takes deliveries; clones share the spool and the memory for unwrapping.
 #[derive(Clone)]
 pub struct Pipeline {
     spool: Spool,
     dead_letters: Arc<DeadLetters>,
     places: Arc<Semaphore>,
+    unwrapping: Unwrapping,
+}
+
+/// What unwrapping may take: one delivery unpacks to as much at most, and all deliveries hold as much
+/// at the same time.
+#[derive(Clone)]
+struct Unwrapping {
+    bytes_max: usize,
+    /// One permit for each unit.
+    budget: Arc<Semaphore>,
+}
+
+/// The unit in which memory for unwrapping is reserved.
+const UNIT_BYTES: usize = 64 << 10;
+
+/// As a body's maximum by default.
+const UNWRAPPED_BYTES_MAX: usize = 256 << 20;
+
+impl Unwrapping {
+    fn new(bytes_max: usize) -> Unwrapping {
+        let units = bytes_max.div_ceil(UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Unwrapping {
+            bytes_max,
+            budget: Arc::new(Semaphore::new(units)),
+        }
+    }
+
+    fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
+        self.budget.clone().try_acquire_many_owned(units).ok()
+    }
 }
 
 impl Pipeline {
@@ -74,6 +140,16 @@ impl Pipeline {
             spool,
             dead_letters,
             places: Arc::new(Semaphore::new(DELIVERIES_MAX)),
+            unwrapping: Unwrapping::new(UNWRAPPED_BYTES_MAX),
+        }
+    }
+
+    /// Sets the most bytes that a delivery may have when everything packed inside of it is unpacked.
+    #[must_use]
+    pub fn with_unwrapped_bytes_max(self, bytes_max: usize) -> Pipeline {
+        Pipeline {
+            unwrapping: Unwrapping::new(bytes_max),
+            ..self
         }
     }
 
@@ -93,26 +169,55 @@ impl Pipeline {
         delivery: Delivery,
         memory: impl Send + 'static,
     ) -> Result<Receipt, NotTaken> {
+        let taken = self.take(Arc::new([delivery]), memory).await?;
+        Ok(taken.receipts[0])
+    }
+
+    /// The same for several at once, which then share the way to the disk.
+    ///
+    /// # Errors
+    ///
+    /// When not all are on disk; some may be. All of them may be sent again.
+    pub async fn take(
+        &self,
+        deliveries: Arc<[Delivery]>,
+        memory: impl Send + 'static,
+    ) -> Result<Taken, NotTaken> {
         let place = self.places.acquire().await;
         let _place = place.map_err(|_| NotTaken::Failed)?;
         let (sender, mut pieces) = mpsc::channel(1);
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let dead_letters = self.dead_letters.clone();
+        let unwrapping = self.unwrapping.clone();
         let decode = move || {
-            let decoded = decode(&delivery, &dead_letters, Pieces::new(sender));
-            drop((delivery, memory));
-            decoded
+            let mut decoded = Decoded::new(sender, unwrapping);
+            for delivery in &*deliveries {
+                decoded.add(delivery);
+            }
+            let ended = decoded.end();
+            let told = ended.map(|(receipts, rejected)| {
+                let letters = bury(&deliveries, &rejected, &dead_letters);
+                (receipts, letters)
+            });
+            drop((deliveries, memory));
+            told
         };
         let decoding = tokio::task::spawn_blocking(decode);
+        let mut stored = Vec::new();
         while let Some(piece) = pieces.recv().await {
-            self.spool.append(batch(piece)).await.map_err(not_taken)?;
+            let receipt = self.spool.append(batch(piece)).await.map_err(not_taken)?;
+            stored.push(receipt.stored);
         }
-        let (letters, receipt) = decoding.await.map_err(|_| NotTaken::Failed)?;
-        if !letters.is_empty() {
-            let letters = batch_of_letters(letters);
-            self.spool.append(letters).await.map_err(not_taken)?;
+        let (receipts, letters) = decoding.await.map_err(|_| NotTaken::Failed)??;
+        for piece in letters {
+            let letters = batch_of_letters(piece);
+            let receipt = self.spool.append(letters).await.map_err(not_taken)?;
+            stored.push(receipt.stored);
         }
-        Ok(receipt)
+        Ok(Taken {
+            receipts,
+            stored: Stored(stored),
+        })
     }
 }
 
@@ -163,38 +268,9 @@ fn not_taken(failure: AppendError) -> NotTaken {
     }
 }
 
-fn decode(
-    delivery: &Delivery,
-    dead_letters: &DeadLetters,
-    mut pieces: Pieces,
-) -> (DeadLetterRows, Receipt) {
-    let Delivery { cluster, body, .. } = delivery;
-    let (mut events, mut refused) = (0, 0);
-    let rejected = envelope::read(body, &mut |event| {
-        events += 1;
-        let outcome = lifecycle::facts(cluster, &event, &mut |fact| pieces.push(fact));
-        outcome.map_err(|reason| {
-            refused += 1;
-            if refused <= REJECTED_LOGGED_MAX {
-                warn!(cluster, "event rejected: {}", reason.0);
-            }
-            Reason::Unreadable
-        })
-    });
-    log_rejected(cluster, body.len(), &rejected);
-    metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events as u64);
-    let receipt = Receipt {
-        events,
-        rejected: rejected.len(),
-        rows: pieces.finish(),
-    };
-    (bury(delivery, &rejected, dead_letters), receipt)
-}
-
-/// A delivery's rows on their way to whoever appends them.
+/// Rows on their way to whoever appends them.
 struct Pieces {
     piece: Facts,
-    rows: usize,
     to: mpsc::Sender<Facts>,
 }
 
@@ -202,7 +278,6 @@ impl Pieces {
     fn new(to: mpsc::Sender<Facts>) -> Pieces {
         Pieces {
             piece: Facts::default(),
-            rows: 0,
             to,
         }
     }
@@ -216,49 +291,144 @@ impl Pieces {
 
     fn send(&mut self) {
         let piece = std::mem::take(&mut self.piece);
-        self.rows += piece.rows();
         // Nobody takes it when the spool refused a piece before, or the sender is gone: the delivery
         // is not acknowledged then.
         _ = self.to.blocking_send(piece);
     }
 
-    /// Sends the rest, and says how many rows there were.
-    fn finish(mut self) -> usize {
+    /// Sends the rest.
+    fn finish(mut self) {
         if !self.piece.is_empty() {
             self.send();
         }
-        self.rows
+    }
+}
+
+/// What is in deliveries that are taken together.
+struct Decoded {
+    pieces: Pieces,
+    receipts: Vec<Receipt>,
+    /// Which delivery of them, and what of it.
+    rejected: Vec<(usize, Rejected)>,
+    /// Events that could be read and not understood.
+    refused: usize,
+    unwrapping: Unwrapping,
+    /// Memory for what was unwrapped was refused: nothing of this can be taken now.
+    starved: bool,
+}
+
+impl Decoded {
+    fn new(to: mpsc::Sender<Facts>, unwrapping: Unwrapping) -> Decoded {
+        Decoded {
+            pieces: Pieces::new(to),
+            receipts: Vec::new(),
+            rejected: Vec::new(),
+            refused: 0,
+            unwrapping,
+            starved: false,
+        }
+    }
+
+    fn add(&mut self, delivery: &Delivery) {
+        let body = &delivery.body;
+        let (mut events, mut rows) = (0, 0);
+        let mut reserved = Vec::new();
+        let unwrapping = self.unwrapping.clone();
+        let limits = Limits {
+            unpacked_bytes_max: unwrapping.bytes_max.saturating_sub(body.len()),
+            held_bytes_max: unwrapping.bytes_max,
+            reserve: &mut |bytes| {
+                let permit = unwrapping.reserve(bytes);
+                let is_there = permit.is_some();
+                reserved.extend(permit);
+                is_there
+            },
+        };
+        let rest = envelope::read(body, limits, &mut |found| {
+            events += 1;
+            let told = delivery.cluster.as_deref().or(found.cluster);
+            let Some(cluster) = told.or(delivery.cluster_else.as_deref()) else {
+                return Err(Reason::NoCluster);
+            };
+            let outcome = lifecycle::facts(cluster, found.event, &mut |fact| {
+                rows += 1;
+                self.pieces.push(fact);
+            });
+            outcome.map_err(|reason| {
+                self.refused += 1;
+                if self.refused <= REJECTED_LOGGED_MAX {
+                    warn!(cluster, "event rejected: {}", reason.0);
+                }
+                Reason::Unreadable
+            })
+        });
+        self.starved |= rest.starved;
+        metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events as u64);
+        metrics::counter!(telemetry::PIPELINE_IGNORED).increment(rest.ignored as u64);
+        let place = self.receipts.len();
+        self.receipts.push(Receipt {
+            events,
+            rejected: rest.rejected.len(),
+            rows,
+            reason: rest.rejected.first().map(|part| part.reason.as_str()),
+        });
+        let rejected = rest.rejected.into_iter();
+        self.rejected.extend(rejected.map(|part| (place, part)));
+    }
+
+    /// Sends the rest of the rows.
+    fn end(self) -> Result<(Vec<Receipt>, Vec<(usize, Rejected)>), NotTaken> {
+        self.pieces.finish();
+        if self.starved {
+            return Err(NotTaken::NoMemory);
+        }
+        Ok((self.receipts, self.rejected))
     }
 }
 
 /// Keeps what could not be read, and makes the rows that tell of it.
-fn bury(delivery: &Delivery, rejected: &[Rejected], dead_letters: &DeadLetters) -> DeadLetterRows {
-    let Delivery {
-        cluster,
-        origin,
-        received_at,
-        body,
-    } = delivery;
-    let letter = |Rejected { at, reason }: &Rejected| Letter {
-        cluster,
-        origin,
-        position: at.clone(),
-        reason: reason.as_str(),
-        received_at: *received_at,
-        bytes: &body[at.clone()],
+fn bury(
+    deliveries: &[Delivery],
+    rejected: &[(usize, Rejected)],
+    dead_letters: &DeadLetters,
+) -> Vec<DeadLetterRows> {
+    log_rejected(deliveries, rejected);
+    let pieces = rejected.chunks(LETTERS_MAX);
+    pieces
+        .map(|piece| bury_piece(deliveries, piece, dead_letters))
+        .collect()
+}
+
+fn bury_piece(
+    deliveries: &[Delivery],
+    rejected: &[(usize, Rejected)],
+    dead_letters: &DeadLetters,
+) -> DeadLetterRows {
+    let of = |place: usize| {
+        let delivery = &deliveries[place];
+        (delivery, delivery.cluster.as_deref().unwrap_or_default())
+    };
+    let letter = |(place, part): &(usize, Rejected)| {
+        let (delivery, cluster) = of(*place);
+        Letter {
+            cluster,
+            origin: &delivery.origin,
+            position: part.at.clone(),
+            reason: part.reason.as_str(),
+            received_at: delivery.received_at,
+            bytes: &delivery.body[part.at.clone()],
+        }
     };
     let letters: Vec<Letter> = rejected.iter().map(letter).collect();
     let mut rows = DeadLetterRows::default();
-    if letters.is_empty() {
-        return rows;
-    }
-    for kept in dead_letters.put(&letters) {
+    for ((place, _), kept) in rejected.iter().zip(dead_letters.put(&letters)) {
+        let (delivery, cluster) = of(*place);
         rows.push(&DeadLetterRow {
             cluster,
             id: kept.id.as_u128(),
-            origin,
+            origin: &delivery.origin,
             reason: kept.reason,
-            received_at: received_at.as_microsecond(),
+            received_at: delivery.received_at.as_microsecond(),
             position_from: kept.position.start,
             bytes: kept.bytes,
             sha256: kept.sha256.0,
@@ -268,26 +438,22 @@ fn bury(delivery: &Delivery, rejected: &[Rejected], dead_letters: &DeadLetters) 
     rows
 }
 
-fn log_rejected(cluster: &str, body_bytes: usize, rejected: &[Rejected]) {
-    for Rejected { at, reason } in rejected.iter().take(REJECTED_LOGGED_MAX) {
+fn log_rejected(deliveries: &[Delivery], rejected: &[(usize, Rejected)]) {
+    for (place, Rejected { at, reason }) in rejected.iter().take(REJECTED_LOGGED_MAX) {
+        let delivery = &deliveries[*place];
+        let cluster = delivery.cluster.as_deref().unwrap_or_default();
+        let (origin, body_bytes) = (&*delivery.origin, delivery.body.len());
         let (from, bytes) = (at.start, at.len());
         warn!(
             cluster,
-            body_bytes, "rejected {bytes} bytes at {from}: {reason}"
+            origin, body_bytes, "rejected {bytes} bytes at {from}: {reason}"
         );
     }
     let silent = rejected.len().saturating_sub(REJECTED_LOGGED_MAX);
     if silent > 0 {
-        warn!(
-            cluster,
-            body_bytes, "rejected {silent} more parts of this delivery"
-        );
+        warn!("rejected {silent} more parts of what came with them");
     }
-    for Rejected { reason, .. } in rejected {
-        count_rejected(reason.as_str());
+    for (_, Rejected { reason, .. }) in rejected {
+        metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason.as_str()).increment(1);
     }
-}
-
-fn count_rejected(reason: &'static str) {
-    metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason).increment(1);
 }

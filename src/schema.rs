@@ -6,11 +6,20 @@
 //! ClickHouse has no macros, and the views share one fold. It stands once, in
 //! `schema/fragments/lives.sql`; where a file says `@name@` the fragment of that name is put in.
 //!
+//! In a cluster every shard has the migrations' tables, and the database that is asked spans them
+//! (`cluster`).
+//!
 //! Not here: what the tables mean (`schema/`), and when a schema is applied (`cli`).
 
+mod cluster;
+mod replicated;
+
+use ::clickhouse as driver;
 use serde::Deserialize;
 
 use crate::clickhouse::{Error as StoreError, Scope, Store};
+
+pub use cluster::{apply as apply_over, servers};
 
 /// One file of `schema/`.
 #[derive(Debug)]
@@ -67,7 +76,7 @@ fn fragments() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The version that this build reads and writes.
 pub const VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
-const VERSIONS: &str = "\
+const MIGRATIONS_TABLE: &str = "\
 CREATE TABLE IF NOT EXISTS schema_versions
 (
     version    UInt32,
@@ -101,6 +110,20 @@ pub enum Error {
         database: String,
         found: u32,
     },
+    #[error(
+        "database {database} at {url} spans the shards of a cluster: \
+         set clickhouse.cluster and clickhouse.shard_urls"
+    )]
+    Divided { url: String, database: String },
+    #[error(
+        "database {database} at {url} has tables of its own and does not span a cluster: \
+         set clickhouse.database to another name"
+    )]
+    Undivided { url: String, database: String },
+    #[error(
+        "clickhouse at {url} knows no cluster {cluster}: see remote_servers of its configuration"
+    )]
+    UnknownCluster { url: String, cluster: String },
     #[error("migration {name} failed: {cause}")]
     Migration {
         name: &'static str,
@@ -110,29 +133,52 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
-#[derive(Deserialize, driver::Row)]
-struct Version {
+/// What a database has.
+#[derive(Default, Deserialize, driver::Row)]
+struct Found {
     version: u32,
+    /// The engine of the table `facts`; empty where it is not there.
+    facts: String,
 }
 
-use ::clickhouse as driver;
+impl Found {
+    fn spans_shards(&self) -> bool {
+        self.facts == "Distributed"
+    }
+
+    fn has_tables(&self) -> bool {
+        !self.facts.is_empty() && !self.spans_shards()
+    }
+}
+
+/// Which engines the tables get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engines {
+    #[default]
+    Plain,
+    /// Of replicas: the server's macros name the shard and the replica.
+    Replicated,
+}
 
 impl Migration {
     /// The statements of this migration for a database.
     ///
     /// The files name the database `bygone` only where ClickHouse does not fill it in by itself.
-    pub fn statements(&self, database: &str) -> impl Iterator<Item = String> {
-        let rendered = self.text(database);
-        let statements: Vec<String> = rendered
-            .split(";\n")
-            .map(|sql| sql.trim().to_owned())
-            .collect();
-        statements.into_iter().filter(|sql| !sql.is_empty())
+    pub fn statements(&self, database: &str, engines: Engines) -> Vec<String> {
+        let rendered = expand(self.sql).replace("bygone.", &format!("{database}."));
+        let statements = rendered.split(";\n").map(str::trim);
+        let statements = statements.filter(|sql| !sql.is_empty());
+        match engines {
+            Engines::Plain => statements.map(str::to_owned).collect(),
+            Engines::Replicated => statements
+                .map(|sql| replicated::statement(sql, database))
+                .collect(),
+        }
     }
 
-    /// The file as it would be applied.
-    pub fn text(&self, database: &str) -> String {
-        expand(self.sql).replace("bygone.", &format!("{database}."))
+    /// All of them, as they would be applied.
+    pub fn text(&self, database: &str, engines: Engines) -> String {
+        self.statements(database, engines).join(";\n\n") + ";\n"
     }
 }
 
@@ -142,20 +188,25 @@ impl Migration {
 ///
 /// When ClickHouse can't be asked.
 pub async fn version(store: &Store) -> Result<u32, StoreError> {
-    let newest = "SELECT max(version) AS version FROM schema_versions";
+    Ok(found(store).await?.version)
+}
+
+async fn found(store: &Store) -> Result<Found, StoreError> {
+    let newest = "SELECT max(version) AS version, ifNull((SELECT any(engine) FROM system.tables \
+                  WHERE database = currentDatabase() AND name = 'facts'), '') AS facts \
+                  FROM schema_versions";
     match store
-        .within_limit(store.query(newest).fetch_one::<Version>())
+        .within_limit(store.query(newest).fetch_one::<Found>())
         .await
     {
-        Ok(row) => Ok(row.version),
         Err(
             StoreError::NoDatabase { .. }
             | StoreError::Refused {
                 code: UNKNOWN_TABLE,
                 ..
             },
-        ) => Ok(0),
-        Err(error) => Err(error),
+        ) => Ok(Found::default()),
+        found => found,
     }
 }
 
@@ -169,7 +220,14 @@ const UNKNOWN_TABLE: u32 = 60;
 /// When it has another one, or ClickHouse can't be asked.
 pub async fn check(store: &Store) -> Result<(), Error> {
     let (url, database) = (store.url().to_owned(), store.database().to_owned());
-    match version(store).await? {
+    let found = found(store).await?;
+    match found.version {
+        VERSION if found.spans_shards() && store.cluster().is_none() => {
+            Err(Error::Divided { url, database })
+        }
+        VERSION if found.has_tables() && store.cluster().is_some() => {
+            Err(Error::Undivided { url, database })
+        }
         VERSION => Ok(()),
         0 => Err(Error::Absent { url, database }),
         found if found < VERSION => Err(Error::Older {
@@ -191,7 +249,7 @@ pub async fn check(store: &Store) -> Result<(), Error> {
 ///
 /// When the database is newer than this build, or a statement fails; what was applied before that
 /// stays, and the next call goes on there.
-pub async fn apply(store: &Store) -> Result<Vec<&'static str>, Error> {
+pub async fn apply(store: &Store, engines: Engines) -> Result<Vec<&'static str>, Error> {
     let database = store.database();
     store
         .execute(
@@ -199,13 +257,20 @@ pub async fn apply(store: &Store) -> Result<Vec<&'static str>, Error> {
             Scope::Server,
         )
         .await?;
-    store.execute(VERSIONS, Scope::Database).await?;
-    let found = version(store).await?;
+    store.execute(MIGRATIONS_TABLE, Scope::Database).await?;
+    let found = found(store).await?;
+    let (url, name) = (store.url().to_owned(), database.to_owned());
+    if found.spans_shards() {
+        return Err(Error::Divided {
+            url,
+            database: name,
+        });
+    }
+    let found = found.version;
     if found > VERSION {
-        let url = store.url().to_owned();
         return Err(Error::Newer {
             url,
-            database: database.to_owned(),
+            database: name,
             found,
         });
     }
@@ -214,7 +279,7 @@ pub async fn apply(store: &Store) -> Result<Vec<&'static str>, Error> {
         .iter()
         .filter(|migration| migration.version > found)
     {
-        for sql in migration.statements(database) {
+        for sql in migration.statements(database, engines) {
             store
                 .execute(&sql, Scope::Database)
                 .await
@@ -239,7 +304,7 @@ mod tests {
     #[test]
     fn every_fragment_is_put_in() {
         for migration in &MIGRATIONS {
-            let text = migration.text("bygone");
+            let text = migration.text("bygone", Engines::Plain);
             assert!(!text.contains('@'), "{}", migration.name);
         }
     }

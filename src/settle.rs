@@ -1,12 +1,15 @@
 //! Settling: lives that have ended move from `facts` into the history tables.
 //!
-//! In: a [`Store`]. Out: what was settled, carried on and forgotten. What it does is SQL that stands in
+//! In: the [`Stores`]. Out: what was settled, carried on and forgotten. What it does is SQL that stands in
 //! `schema/settle/` and in the view `settling`; this room runs it in order, in pieces of bounded
 //! memory, and clears away what is no longer needed.
 //!
 //! Nothing elects a leader. Every step may be repeated, by several processes at once, and any of them
 //! may die at any point: what a step reads was fixed when its slot had passed, and equal rows merge.
 //! Readers change over when the row in `checkpoints` stands, which is written last.
+//!
+//! In a cluster each shard is settled by itself. Only the name of a pod may be used again on another one:
+//! what that proves is told to every shard before any is settled.
 //!
 //! What goes wrong is ClickHouse's: the next round tries again. Limits: `piece_rows_max` rows of facts
 //! at a time, `memory_bytes_max` and 10 minutes for a statement.
@@ -16,7 +19,6 @@
 mod clear;
 mod statement;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::clickhouse::{Error, Store};
+use crate::clickhouse::{Error, Stores};
 use crate::telemetry;
 use statement::{Slot, Statements};
 
@@ -79,6 +81,14 @@ pub struct Outcome {
     pub forgotten: u64,
 }
 
+impl Outcome {
+    fn add(&mut self, other: Outcome) {
+        self.settled += other.settled;
+        self.carried += other.carried;
+        self.forgotten += other.forgotten;
+    }
+}
+
 /// How far a settling goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
@@ -97,8 +107,59 @@ pub enum Until {
 ///
 /// When ClickHouse can't be reached or refuses. What was done until then does no harm, and the next
 /// call begins anew.
-pub async fn once(store: &Store, config: &Config, until: Until) -> Result<Option<Outcome>, Error> {
-    let statements = Statements { store, config };
+pub async fn once(
+    stores: &Stores,
+    config: &Config,
+    until: Until,
+) -> Result<Option<Outcome>, Error> {
+    let shards: Vec<Statements> = statements(stores, config).collect();
+    let mut due = Vec::new();
+    for shard in &shards {
+        if let Some(round) = due_of(shard, until).await? {
+            due.push((shard, round));
+        }
+    }
+    // Every shard, also one with nothing due: a pod of it may have lost its name to another one's.
+    if let Some(until) = due.iter().map(|(_, round)| round.until).max() {
+        for shard in &shards {
+            shard.named(until).await?;
+            shard.closings(until).await?;
+        }
+    }
+    let mut outcome: Option<Outcome> = None;
+    for (shard, round) in &due {
+        outcome
+            .get_or_insert_default()
+            .add(settle(shard, round).await?);
+    }
+    for shard in &shards {
+        let now = shard.now().await?;
+        clear::slots(shard, now).await?;
+        clear::history(shard, now).await?;
+        clear::scratch(shard).await?;
+    }
+    Ok(outcome)
+}
+
+fn statements<'s>(stores: &'s Stores, config: &'s Config) -> impl Iterator<Item = Statements<'s>> {
+    let whole = stores.whole.database();
+    let shards = stores.shards.iter();
+    shards.map(move |store| Statements {
+        store,
+        whole,
+        config,
+    })
+}
+
+/// What one settling of a shard reads.
+struct Round {
+    now: i64,
+    until: i64,
+    slots: Vec<Slot>,
+}
+
+/// What is to be settled on a shard, if anything is.
+async fn due_of(statements: &Statements<'_>, until: Until) -> Result<Option<Round>, Error> {
     let now = statements.now().await?;
     let until = match until {
         Until::Due => slot_of(now - SLOT_WAIT_SECONDS),
@@ -107,32 +168,18 @@ pub async fn once(store: &Store, config: &Config, until: Until) -> Result<Option
     };
     let checkpoints = statements.checkpoints().await?;
     let newest = checkpoints.first().map_or(0, |newest| newest.slot);
-    let slots = statements.slots().await?;
-    let read: Vec<&Slot> = slots
-        .iter()
-        .filter(|slot| slot.slot >= newest && slot.slot < until)
-        .collect();
-    let outcome = if newest >= until || read.is_empty() {
-        None
-    } else {
-        Some(settle(&statements, until, now, &read).await?)
-    };
-    clear::slots(&statements, now).await?;
-    clear::history(&statements, now).await?;
-    clear::scratch(&statements).await?;
-    Ok(outcome)
+    let mut slots = statements.slots().await?;
+    slots.retain(|slot| slot.slot >= newest && slot.slot < until);
+    let due = newest < until && !slots.is_empty();
+    Ok(due.then_some(Round { now, until, slots }))
 }
 
-async fn settle(
-    statements: &Statements<'_>,
-    until: i64,
-    now: i64,
-    read: &[&Slot],
-) -> Result<Outcome, Error> {
+async fn settle(statements: &Statements<'_>, round: &Round) -> Result<Outcome, Error> {
     let begun = Instant::now();
-    statements.named(until).await?;
-    statements.closings(until).await?;
-    let rows = read.iter().map(|slot| slot.rows).sum();
+    let Round { now, until, slots } = round;
+    let until = *until;
+    statements.carry_named(until).await?;
+    let rows = slots.iter().map(|slot| slot.rows).sum();
     let pieces = statements.pieces(until, rows).await?;
     let forget = match statements.config.retention_days {
         0 => 0,
@@ -148,9 +195,7 @@ async fn settle(
             forget,
         };
         let done = statements.piece(&piece).await?;
-        outcome.settled += done.settled;
-        outcome.carried += done.carried;
-        outcome.forgotten += done.forgotten;
+        outcome.add(done);
         if pieces.len() > 1 {
             let (done, all) = (place + 1, pieces.len());
             info!(
@@ -159,7 +204,7 @@ async fn settle(
             );
         }
     }
-    statements.checkpoint(until, read, &outcome).await?;
+    statements.checkpoint(until, slots, &outcome).await?;
     told(&outcome, begun.elapsed());
     Ok(outcome)
 }
@@ -186,7 +231,7 @@ fn told(outcome: &Outcome, took: Duration) {
 }
 
 /// Settles whenever it is due, until `stop`.
-pub async fn run(store: Arc<Store>, config: Config, stop: CancellationToken) {
+pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
     let mut trouble = false;
     while stop
         .run_until_cancelled(tokio::time::sleep(LOOK_INTERVAL))
@@ -194,9 +239,9 @@ pub async fn run(store: Arc<Store>, config: Config, stop: CancellationToken) {
         .is_some()
     {
         let round = async {
-            measure(&store, &config).await?;
+            measure(&stores, &config).await?;
             if config.enabled {
-                once(&store, &config, Until::Due).await?;
+                once(&stores, &config, Until::Due).await?;
             }
             Ok::<(), Error>(())
         };
@@ -216,26 +261,24 @@ pub async fn run(store: Arc<Store>, config: Config, stop: CancellationToken) {
     }
 }
 
-/// Sets the gauges: how much is in facts, and how far behind settling is.
-async fn measure(store: &Store, config: &Config) -> Result<(), Error> {
-    let statements = Statements { store, config };
-    let slots = statements.slots().await?;
-    let rows: u64 = slots.iter().map(|slot| slot.rows).sum();
-    metrics::gauge!(telemetry::SETTLE_FACTS_ROWS).set(rows as f64);
-    let newest = statements
-        .checkpoints()
-        .await?
-        .first()
-        .map_or(0, |newest| newest.slot);
-    let open = slots
-        .iter()
-        .map(|slot| slot.slot)
-        .find(|slot| *slot >= newest);
-    let now = statements.now().await?;
-    // The oldest slot that readers fold is as old as this in an ordinary round, and no older.
-    let due = SLOT_SECONDS + SLOT_WAIT_SECONDS;
-    let lag = open.map_or(0, |slot| (now - slot - SLOT_SECONDS - due).max(0));
-    metrics::gauge!(telemetry::SETTLE_LAG_SECONDS).set(lag as f64);
+/// Sets the gauges: how much is in facts, and how far behind settling is; of several shards, where it is
+/// the most.
+async fn measure(stores: &Stores, config: &Config) -> Result<(), Error> {
+    let (mut rows_most, mut lag_most) = (0, 0);
+    for shard in statements(stores, config) {
+        let slots = shard.slots().await?;
+        let rows: u64 = slots.iter().map(|slot| slot.rows).sum();
+        let checkpoints = shard.checkpoints().await?;
+        let newest = checkpoints.first().map_or(0, |newest| newest.slot);
+        let open = slots.iter().find(|slot| slot.slot >= newest);
+        let now = shard.now().await?;
+        // The oldest slot that readers fold is as old as this in an ordinary round, and no older.
+        let due = SLOT_SECONDS + SLOT_WAIT_SECONDS;
+        let lag = open.map_or(0, |open| now - open.slot - SLOT_SECONDS - due);
+        (rows_most, lag_most) = (rows.max(rows_most), lag.max(lag_most));
+    }
+    metrics::gauge!(telemetry::SETTLE_FACTS_ROWS).set(rows_most as f64);
+    metrics::gauge!(telemetry::SETTLE_LAG_SECONDS).set(lag_most as f64);
     Ok(())
 }
 

@@ -31,7 +31,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::clickhouse::Store;
+use crate::clickhouse::Stores;
 use crate::spool::{Reader, Spool, SpooledBatch};
 use crate::telemetry;
 use aside::Aside;
@@ -73,7 +73,7 @@ impl Default for Config {
 /// Rows that ClickHouse refuses for themselves are kept in `aside`.
 pub fn start(
     (spool, reader): (Spool, Reader),
-    store: Arc<Store>,
+    stores: Stores,
     config: Config,
     aside: PathBuf,
     stop: CancellationToken,
@@ -82,7 +82,7 @@ pub fn start(
     let room = Room::new(config.facts_rows_max);
     let sink = Arc::new(Sink {
         spool,
-        store,
+        stores,
         config,
         aside,
         trouble,
@@ -93,7 +93,7 @@ pub fn start(
 
 struct Sink {
     spool: Spool,
-    store: Arc<Store>,
+    stores: Stores,
     config: Config,
     aside: Aside,
     trouble: Trouble,
@@ -154,7 +154,7 @@ async fn next(reader: &mut Reader) -> Option<SpooledBatch> {
 impl Sink {
     /// Returns when every row of the load is stored or set aside.
     async fn deliver(&self, load: Load) {
-        self.room.wait(&self.store).await;
+        self.room.wait(&self.stores).await;
         for rows in load.tables() {
             self.store(rows).await;
         }
@@ -207,7 +207,8 @@ impl Sink {
             let begun = Instant::now();
             let token = rows.token(unanswered);
             let outcome = self
-                .store
+                .stores
+                .whole
                 .insert(&rows.statement(), rows.pieces(), &token)
                 .await;
             let Err(failure) = outcome else {

@@ -14,6 +14,8 @@ pub const INGEST_BODY_BYTES: &str = "bygone_ingest_body_bytes_total";
 pub const PIPELINE_EVENTS: &str = "bygone_pipeline_events_total";
 /// Parts of deliveries that could not be read, by `reason`.
 pub const PIPELINE_REJECTED: &str = "bygone_pipeline_rejected_total";
+/// Records of other logs among audit events.
+pub const PIPELINE_IGNORED: &str = "bygone_pipeline_ignored_total";
 /// Parts of deliveries that could not be read, by what became of their bytes: `raw`.
 pub const DEAD_LETTERS: &str = "bygone_dead_letters_letters_total";
 /// Dead letters that were removed to make room for others.
@@ -42,6 +44,28 @@ pub const SPOOL_SEGMENTS: &str = "bygone_spool_segments";
 pub const SPOOL_DAMAGED: &str = "bygone_spool_damaged";
 /// How long a sync took.
 pub const SPOOL_SYNC_SECONDS: &str = "bygone_spool_sync_seconds";
+/// Records of Kafka that were taken.
+pub const KAFKA_RECORDS: &str = "bygone_kafka_records_total";
+/// Bytes of their bodies.
+pub const KAFKA_BYTES: &str = "bygone_kafka_record_bytes_total";
+/// From the first record that ClickHouse has not confirmed to the end, by `topic` and `partition`.
+pub const KAFKA_LAG: &str = "bygone_kafka_lag_records";
+/// Age of that record, by `topic` and `partition`.
+pub const KAFKA_OLDEST_SECONDS: &str = "bygone_kafka_oldest_unstored_seconds";
+/// Bytes that are taken and not confirmed by ClickHouse.
+pub const KAFKA_UNSTORED_BYTES: &str = "bygone_kafka_unstored_bytes";
+/// 1 while partitions are paused for want of room.
+pub const KAFKA_PAUSED: &str = "bygone_kafka_paused";
+/// 1 while no broker answers.
+pub const KAFKA_DOWN: &str = "bygone_kafka_down";
+/// Commits of offsets by `outcome`.
+pub const KAFKA_COMMITS: &str = "bygone_kafka_commits_total";
+/// Times that partitions were `assigned`, `revoked` or `lost`, by `kind`.
+pub const KAFKA_REBALANCES: &str = "bygone_kafka_rebalances_total";
+/// Records that retention removed before they were read.
+pub const KAFKA_RECORDS_GONE: &str = "bygone_kafka_gone_records_total";
+/// Copies to the dead-letter topic by `outcome`.
+pub const KAFKA_DEAD_LETTERS: &str = "bygone_kafka_dead_letters_total";
 /// From the first byte of a request to its 200.
 pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
 /// Questions by `what` and `outcome`.
@@ -96,6 +120,7 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
         PIPELINE_REJECTED,
         "Parts of deliveries that could not be read"
     );
+    metrics::describe_counter!(PIPELINE_IGNORED, "Records of other logs among audit events");
     metrics::describe_counter!(
         DEAD_LETTERS,
         "Unreadable parts, by whether they are kept raw"
@@ -134,5 +159,23 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!(SETTLE_ROWS, "Rows that settlings judged");
     metrics::describe_gauge!(SETTLE_FACTS_ROWS, "Rows of facts");
     metrics::describe_gauge!(SETTLE_LAG_SECONDS, "Seconds that settling is overdue");
+    describe_kafka();
     Ok(handle)
+}
+
+fn describe_kafka() {
+    metrics::describe_counter!(KAFKA_RECORDS, "Records taken");
+    metrics::describe_counter!(KAFKA_BYTES, "Bytes of records taken");
+    metrics::describe_gauge!(KAFKA_LAG, "Records that are not in ClickHouse yet");
+    metrics::describe_gauge!(KAFKA_OLDEST_SECONDS, "Age of the oldest of them");
+    metrics::describe_gauge!(
+        KAFKA_UNSTORED_BYTES,
+        "Bytes taken and not in ClickHouse yet"
+    );
+    metrics::describe_gauge!(KAFKA_PAUSED, "1 while partitions are paused");
+    metrics::describe_gauge!(KAFKA_DOWN, "1 while no broker answers");
+    metrics::describe_counter!(KAFKA_COMMITS, "Commits of offsets");
+    metrics::describe_counter!(KAFKA_REBALANCES, "Times that partitions came or went");
+    metrics::describe_counter!(KAFKA_RECORDS_GONE, "Records removed by retention unread");
+    metrics::describe_counter!(KAFKA_DEAD_LETTERS, "Copies to the dead-letter topic");
 }

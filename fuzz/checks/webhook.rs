@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use bygone::audit::{Event, Stage, Verb};
-use bygone::envelope::Reason;
+use bygone::envelope::{Limits, Reason, Rest, Tell};
 use bygone::{envelope, lifecycle, rows};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -54,48 +54,90 @@ pub fn seeds(repository: &Path) -> Vec<Vec<u8>> {
     seeds.into_iter().map(String::into_bytes).collect()
 }
 
+/// What packed and wrapped parts may take.
+const UNWRAPPED_BYTES_MAX: usize = 1 << 20;
+
 pub fn check(body: &[u8]) {
-    let opened = envelope::open(body);
-    for part in &opened.rejected {
+    let mut facts = rows::Facts::default();
+    let rest = read(body, UNWRAPPED_BYTES_MAX, &mut |found| {
+        // What it refuses becomes a dead letter.
+        _ = lifecycle::facts("fuzz", found.event, &mut |fact| facts.push(fact));
+        Ok(())
+    });
+    for part in &rest.rejected {
         assert!(
             part.at.start <= part.at.end && part.at.end <= body.len(),
             "{part:?} of {} bytes",
             body.len()
         );
     }
-    let mut facts = rows::Facts::default();
-    for event in &opened.events {
-        // What it refuses becomes a dead letter.
-        _ = lifecycle::facts("fuzz", event, &mut |fact| facts.push(fact));
-    }
-    let refused = envelope::read(body, &mut |_| Err(Reason::Unreadable));
     let Some(items) = items(body) else { return };
-    if items.len() > ITEMS_MAX {
+    if items.len() <= ITEMS_MAX {
+        check_items(body, &items);
+    }
+}
+
+fn read(body: &[u8], bytes_max: usize, tell: Tell) -> Rest {
+    let limits = Limits {
+        unpacked_bytes_max: bytes_max,
+        held_bytes_max: bytes_max,
+        reserve: &mut |_| true,
+    };
+    envelope::read(body, limits, tell)
+}
+
+/// Nothing is unwrapped here: each wrapper is rejected.
+fn check_items(body: &[u8], items: &[&str]) {
+    let refused = read(body, 0, &mut |_| Err(Reason::Unreadable));
+    let is_wrapper = |reason| {
+        !matches!(
+            reason,
+            Reason::NotJson
+                | Reason::CutOff
+                | Reason::NotAnEvent
+                | Reason::NoTime
+                | Reason::Mistyped
+                | Reason::Unreadable
+        )
+    };
+    if refused.ignored > 0 || refused.rejected.iter().any(|part| is_wrapper(part.reason)) {
         return;
     }
-    let found = opened.events.len() + opened.rejected.len();
-    assert_eq!(found, items.len(), "events and rejected items, and items");
+    let refused = refused.rejected;
     assert_eq!(
         refused.len(),
         items.len(),
         "each is rejected if all are refused"
     );
-    let mut events = opened.events.iter();
+    let mut alone = Vec::new();
     for item in items {
         let at = place(body, item);
-        let rejected = opened.rejected.iter().any(|part| overlap(&part.at, &at));
-        let alone = serde_json::from_str::<Event>(item).is_ok();
-        assert_eq!(
-            alone, !rejected,
-            "the item at {at:?} by itself and in its list"
-        );
-        let refused = refused.iter().find(|part| part.at.start == at.start);
-        let place = refused.map(|part| part.at.clone());
-        assert!(place.is_some(), "the place of the refused item at {at:?}");
-        if !rejected {
-            assert_eq!(place, Some(at));
-            compare(events.next().expect("counted"), item);
+        let part = refused.iter().find(|part| part.at.start == at.start);
+        let part = part.unwrap_or_else(|| panic!("no place of the refused item at {at:?}"));
+        if serde_json::from_str::<Event>(item).is_ok() {
+            assert_eq!(part.at, at);
+            alone.push(*item);
         }
+    }
+    let mut told = alone.iter();
+    let rest = read(body, 0, &mut |found| {
+        let item = told.next().expect("an event by itself is one in its list");
+        compare(found.event, item);
+        Ok(())
+    });
+    assert!(
+        told.next().is_none(),
+        "an event by itself is one in its list"
+    );
+    assert_eq!(
+        alone.len() + rest.rejected.len(),
+        items.len(),
+        "events and rejected items, and items"
+    );
+    for item in alone {
+        let at = place(body, item);
+        let is_rejected = rest.rejected.iter().any(|part| overlap(&part.at, &at));
+        assert!(!is_rejected, "the item at {at:?} by itself and in its list");
     }
 }
 

@@ -41,12 +41,14 @@ FROM
 SELECT *,
     if(life_created_at != toDateTime(0, 'UTC'), name_from + toIntervalMicrosecond(999999), name_from) AS pivot
 FROM (@lives_from@
-    @fact_rows@ WHERE @slots_read@ AND container = '' AND (cluster, namespace, pod_uid) IN (
-        SELECT cluster, namespace, pod_uid FROM facts WHERE @slots_read@ AND container = '' AND (cluster, namespace, pod) IN (
-            SELECT cluster, namespace, pod FROM facts WHERE @slots_read@ AND notEmpty(named) AND pod != ''))
+    SELECT * FROM bygone.said_names(until = {until:DateTime('UTC')})
     UNION ALL
-    @pod_rows@ WHERE (cluster, namespace) IN (SELECT cluster, namespace FROM facts WHERE @slots_read@ AND notEmpty(named) AND late)
-        AND pod IN (SELECT pod FROM facts WHERE @slots_read@ AND notEmpty(named) AND late AND pod != '')
+    @fact_rows@ WHERE @slots_read@ AND container = '' AND empty(named) AND (cluster, namespace, pod_uid) IN (
+        SELECT cluster, namespace, pod_uid FROM facts WHERE @slots_read@ AND container = '' AND empty(named) AND (cluster, namespace, pod) GLOBAL IN (
+            SELECT cluster, namespace, pod FROM bygone.said_names(until = {until:DateTime('UTC')})))
+    UNION ALL
+    @pod_rows@ WHERE (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE late)
+        AND pod GLOBAL IN (SELECT pod FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE late)
 @lives_end@)
 WHERE notEmpty(name_says) AND pod != ''
 )

@@ -17,6 +17,7 @@ pub const NO_TIME: &str = "an audit event without a time";
 
 /// Reads one JSON document of a delivery, an Event or a list of them (known by its `items`), and tells
 /// each event as soon as it is read: a list may hold far more than would fit in memory at once.
+/// Returns whether it was one; an object without the keys of an event is neither.
 pub struct Document<'t, 'a>(pub &'t mut dyn FnMut(Event<'a>));
 
 /// Reads a list of events in the same way. `null` is an empty one.
@@ -43,6 +44,8 @@ pub struct Event<'a> {
     pub is_truncated: bool,
     /// When this stage was reached, by the API server's clock, to the microsecond.
     pub at: Timestamp,
+    /// The cluster, where a relay wrote it into the event: OpenShift's `openshift.cluster_id`.
+    pub cluster: Text<'a>,
 }
 
 /// A request's verb. `Other` is every verb that changes no pod (`get`, `list`, `watch`, ...).
@@ -168,6 +171,7 @@ enum Key {
     Metadata,
     Timestamp,
     Items,
+    Openshift,
     #[serde(other)]
     Other,
 }
@@ -194,6 +198,14 @@ impl<'de> Deserialize<'de> for Annotations {
 #[derive(Deserialize)]
 struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
 
+/// What OpenShift's log forwarder adds to each record.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Openshift<'a> {
+    #[serde(borrow)]
+    cluster_id: Text<'a>,
+}
+
 /// The event while its keys come in, in any order.
 #[derive(Default)]
 struct Parts<'a> {
@@ -215,6 +227,7 @@ struct Parts<'a> {
     /// Before Kubernetes 1.9: the time of the stage, and that of the receipt, in whole seconds.
     creation: Option<Timestamp>,
     timestamp: Option<Timestamp>,
+    cluster: Text<'a>,
 }
 
 /// The `ObjectMeta` that events had before Kubernetes 1.9.
@@ -257,12 +270,26 @@ impl<'a> Parts<'a> {
                 let metadata = map.next_value::<Lenient<OldMetadata>>()?.0;
                 self.creation = metadata.and_then(|metadata| metadata.creation_timestamp);
             }
-            Key::Timestamp => self.timestamp = map.next_value::<Time>()?.0,
+            Key::Timestamp => {
+                // Relays use the name too, for a time in a form of their own.
+                let raw = map.next_value::<&RawValue>()?.get();
+                self.timestamp = serde_json::from_str::<Time>(raw)
+                    .ok()
+                    .and_then(|time| time.0);
+            }
+            Key::Openshift => {
+                let openshift = map.next_value::<Lenient<Openshift>>()?.0;
+                self.cluster = openshift.unwrap_or_default().cluster_id;
+            }
             Key::RequestObject | Key::ResponseObject | Key::Items | Key::Other => {
                 map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())
+    }
+
+    fn is_event(&self) -> bool {
+        self.audit_id && self.stage.is_some() && self.verb.is_some()
     }
 
     fn finish<E: Error>(mut self) -> Result<Event<'a>, E> {
@@ -297,6 +324,7 @@ impl<'a> Parts<'a> {
             response_object: self.response_object,
             request_received: self.request_received,
             at,
+            cluster: self.cluster,
         })
     }
 }
@@ -326,21 +354,21 @@ impl<'de> Visitor<'de> for EventVisitor {
 }
 
 impl<'de> DeserializeSeed<'de> for Document<'_, 'de> {
-    type Value = ();
+    type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for Document<'_, 'de> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an audit event or a list of them")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let mut parts = Parts::default();
         let mut is_list = false;
         while let Some(key) = map.next_key()? {
@@ -353,9 +381,12 @@ impl<'de> Visitor<'de> for Document<'_, 'de> {
             }
         }
         if !is_list {
+            if !parts.is_event() {
+                return Ok(false);
+            }
             (self.0)(parts.finish()?);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

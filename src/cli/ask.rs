@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use reqwest::header::ACCEPT;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::running;
 use crate::clickhouse::Store;
@@ -103,7 +104,9 @@ impl Oracle {
                 let question = params.question(Timestamp::now())?;
                 Ok(Rows::Store(query::answer(store, &question)?))
             }
-            Oracle::Server(server) => Ok(Rows::Server(Lines::open::<L>(server, params).await?)),
+            Oracle::Server(server) => {
+                Ok(Rows::Server(Lines::open(server, L::PLURAL, params).await?))
+            }
         }
     }
 }
@@ -146,7 +149,8 @@ struct Last {
 }
 
 impl Lines {
-    async fn open<L: Life>(server: &Server, params: &Params) -> anyhow::Result<Lines> {
+    /// Asks for `what` of `/api/v1`.
+    pub async fn open(server: &Server, what: &str, params: &Params) -> anyhow::Result<Lines> {
         let base = &server.base;
         let client = server
             .client()?
@@ -154,7 +158,7 @@ impl Lines {
             .read_timeout(Duration::from_secs(SILENCE_SECONDS_MAX))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        let url = format!("{}/api/v1/{}", base.trim_end_matches('/'), L::PLURAL);
+        let url = format!("{}/api/v1/{}", base.trim_end_matches('/'), what);
         let mut request = client.get(&url).query(params).header(ACCEPT, NDJSON);
         if let Some(token) = server.token()? {
             request = request.bearer_auth(token.expose_secret());
@@ -202,7 +206,7 @@ impl Lines {
         }
     }
 
-    async fn next<L: Life>(&mut self) -> anyhow::Result<Option<L>> {
+    pub async fn next<R: DeserializeOwned>(&mut self) -> anyhow::Result<Option<R>> {
         if self.ending.is_some() {
             return Ok(None);
         }

@@ -6,12 +6,10 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::output::{End, Format, Look, Printer};
+use super::output::{End, ListFormat, Look, Printer};
 use super::{Common, NOTHING, TROUBLE};
 use crate::dead_letters::{self, Error, Summary};
 
@@ -30,8 +28,8 @@ pub enum DeadLetters {
 #[derive(Args)]
 pub struct List {
     /// Form of the answer
-    #[arg(short, long, value_enum, default_value_t = Form::Table)]
-    output: Form,
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
+    output: ListFormat,
     #[command(flatten)]
     common: Common,
 }
@@ -45,17 +43,6 @@ pub struct Show {
     raw: bool,
     #[command(flatten)]
     common: Common,
-}
-
-/// The forms that fit letters.
-#[derive(ValueEnum, Clone, Copy)]
-enum Form {
-    /// For eyes
-    Table,
-    /// One JSON document: items, more, cursor
-    Json,
-    /// One JSON object a line
-    Ndjson,
 }
 
 impl DeadLetters {
@@ -80,20 +67,9 @@ fn folder(common: &Common) -> anyhow::Result<PathBuf> {
 
 impl List {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let look = Look {
-            zone: TimeZone::UTC,
-            now: Timestamp::now(),
-            namespace_column: false,
-            cluster_column: true,
-            headers: true,
-        };
-        let format = match self.output {
-            Form::Table => Format::Table,
-            Form::Json => Format::Json,
-            Form::Ndjson => Format::Ndjson,
-        };
+        let look = Look::plain();
         let mut out = BufWriter::new(io::stdout().lock());
-        let mut printer = Printer::<Summary>::new(format, look, &mut out);
+        let mut printer = Printer::<Summary>::new(self.output.into(), look, &mut out);
         let (mut shown, mut damaged) = (0_u64, 0_u64);
         for letter in dead_letters::list(&folder(&self.common)?)? {
             match letter {

@@ -62,6 +62,7 @@ impl Demo {
         config.data_dir = config.data_dir.join("demo");
         // Its own ports are plain ones on loopback, whatever is configured for real use.
         config.access = Default::default();
+        config.kafka = Default::default();
         config.ingest = Config {
             listen: config.ingest.listen,
             ..Config::default()

@@ -19,6 +19,7 @@ mod json;
 mod name;
 mod ndjson;
 mod pods;
+mod sources;
 mod span;
 mod table;
 mod yaml;
@@ -52,6 +53,27 @@ pub enum Format {
     Name,
 }
 
+/// The formats that fit short lists that are no answers about pods.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+pub enum ListFormat {
+    /// For eyes
+    Table,
+    /// One JSON document: items, more, cursor
+    Json,
+    /// One JSON object a line
+    Ndjson,
+}
+
+impl From<ListFormat> for Format {
+    fn from(form: ListFormat) -> Format {
+        match form {
+            ListFormat::Table => Format::Table,
+            ListFormat::Json => Format::Json,
+            ListFormat::Ndjson => Format::Ndjson,
+        }
+    }
+}
+
 /// How rows look to a person. The forms for programs take only `headers` from it, and only csv does.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -62,6 +84,19 @@ pub struct Look {
     pub namespace_column: bool,
     pub cluster_column: bool,
     pub headers: bool,
+}
+
+impl Look {
+    /// For lists that are no answers about pods.
+    pub fn plain() -> Look {
+        Look {
+            zone: TimeZone::UTC,
+            now: Timestamp::now(),
+            namespace_column: false,
+            cluster_column: true,
+            headers: true,
+        }
+    }
 }
 
 /// How an answer ended. Only json and yaml have a place for it; the others leave it to the caller.

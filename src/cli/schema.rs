@@ -6,9 +6,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::{Common, NOTHING, Usage, block_on, say};
-use crate::clickhouse::Store;
-use crate::config::Config;
-use crate::schema;
+use crate::clickhouse::{Config as ClickHouse, Store, Stores};
+use crate::config::{Config, Flags};
+use crate::schema::{self, Engines};
 
 /// The embedded engine gets its schema by itself; these are for a ClickHouse of your own.
 #[derive(Subcommand)]
@@ -24,17 +24,49 @@ pub enum Schema {
 #[derive(Args)]
 pub struct Apply {
     #[command(flatten)]
+    cluster: Cluster,
+    /// Tables with Replicated engines; then name every replica of every shard
+    #[arg(long)]
+    replicated: bool,
+    #[command(flatten)]
     common: Common,
+}
+
+/// Which servers make up a cluster.
+#[derive(Args)]
+struct Cluster {
+    /// Spread the tables over the shards of a cluster that ClickHouse's remote_servers name
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// ClickHouse's HTTP address on one replica of a shard; repeat it for each shard
+    #[arg(long = "shard-url", value_name = "URL")]
+    shard_urls: Vec<String>,
+}
+
+impl Cluster {
+    fn flags(self) -> Flags {
+        let mut flags = Flags::new();
+        flags.extend(self.cluster.map(|name| ("clickhouse.cluster", name)));
+        if !self.shard_urls.is_empty() {
+            flags.push(("clickhouse.shard_urls", self.shard_urls.join(",")));
+        }
+        flags
+    }
 }
 
 #[derive(Args)]
 pub struct Status {
+    #[command(flatten)]
+    cluster: Cluster,
     #[command(flatten)]
     common: Common,
 }
 
 #[derive(Args)]
 pub struct Print {
+    /// With Replicated engines
+    #[arg(long)]
+    replicated: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -42,22 +74,19 @@ pub struct Print {
 impl Schema {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Schema::Apply(Apply { common }) => {
-                let config = common.load(Vec::new())?;
-                block_on(&config, apply(&config))
+            Schema::Apply(apply) => {
+                let config = apply.common.load(apply.cluster.flags())?;
+                block_on(&config, bring(&config, engines(apply.replicated)))
             }
-            Schema::Status(Status { common }) => {
-                let config = common.load(Vec::new())?;
+            Schema::Status(Status { cluster, common }) => {
+                let config = common.load(cluster.flags())?;
                 block_on(&config, status(&config))
             }
-            Schema::Print(Print { common }) => {
+            Schema::Print(Print { replicated, common }) => {
                 let database = common.load(Vec::new())?.clickhouse.database;
                 for migration in &schema::MIGRATIONS {
-                    say(&format!(
-                        "-- {}.sql\n\n{}",
-                        migration.name,
-                        migration.text(&database)
-                    ))?;
+                    let text = migration.text(&database, engines(replicated));
+                    say(&format!("-- {}.sql\n\n{text}", migration.name))?;
                 }
                 Ok(ExitCode::SUCCESS)
             }
@@ -65,39 +94,101 @@ impl Schema {
     }
 }
 
-pub(super) fn open(config: &Config) -> anyhow::Result<Store> {
+fn engines(replicated: bool) -> Engines {
+    if replicated {
+        Engines::Replicated
+    } else {
+        Engines::Plain
+    }
+}
+
+pub(super) fn open(config: &Config) -> anyhow::Result<Stores> {
     if config.clickhouse.url.is_none() {
         let hint = "no ClickHouse is named: give --clickhouse-url http://HOST:8123 \
                     (the embedded engine gets its schema by itself)";
         return Err(Usage(hint.to_owned()).into());
     }
-    Ok(Store::open(&config.clickhouse)?)
+    Ok(Stores::open(&config.clickhouse)?)
 }
 
-async fn apply(config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open(config)?;
-    let applied = schema::apply(&store).await.context("schema apply")?;
-    for name in &applied {
-        say(&format!("applied {name}"))?;
+async fn bring(config: &Config, engines: Engines) -> anyhow::Result<ExitCode> {
+    let stores = open(config)?;
+    if let Some(cluster) = stores.whole.cluster() {
+        for shard in &stores.shards {
+            complete(&stores, shard, cluster, engines).await?;
+        }
     }
-    say(&format!(
-        "database {} is at version {}",
-        store.database(),
-        schema::VERSION
-    ))?;
+    for shard in &stores.shards {
+        apply(shard, engines).await?;
+    }
+    if let Some(cluster) = stores.whole.cluster() {
+        for shard in &stores.shards {
+            // The database that is asked, on this very server.
+            let whole = Store::open(&ClickHouse {
+                url: Some(shard.url().to_owned()),
+                ..config.clickhouse.clone()
+            })?;
+            schema::apply_over(&whole, shard, cluster)
+                .await
+                .context("schema apply")?;
+            let (url, database) = (whole.url(), whole.database());
+            say(&format!(
+                "database {database} at {url} spans the shards of {cluster}"
+            ))?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn status(config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open(config)?;
-    let found = schema::version(&store).await?;
-    let (database, needed) = (store.database(), schema::VERSION);
+/// That no server of the cluster was forgotten: it would have no tables.
+async fn complete(
+    stores: &Stores,
+    shard: &Store,
+    cluster: &str,
+    engines: Engines,
+) -> anyhow::Result<()> {
+    let replicas = engines == Engines::Replicated;
+    let servers = schema::servers(shard, cluster, replicas).await?;
+    let named = stores.shards.len();
+    if servers != named as u64 {
+        let what = if replicas { "replicas" } else { "shards" };
+        let hint = format!(
+            "cluster {cluster} has {servers} {what} and {named} are named: give --shard-url for each"
+        );
+        return Err(Usage(hint).into());
+    }
+    Ok(())
+}
+
+async fn apply(store: &Store, engines: Engines) -> anyhow::Result<()> {
+    let applied = schema::apply(store, engines)
+        .await
+        .context("schema apply")?;
+    for name in &applied {
+        say(&format!("applied {name}"))?;
+    }
+    let (url, database, version) = (store.url(), store.database(), schema::VERSION);
     say(&format!(
-        "database {database} is at version {found}, this build needs {needed}"
-    ))?;
-    Ok(if found == needed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NOTHING)
-    })
+        "database {database} at {url} is at version {version}"
+    ))
+}
+
+async fn status(config: &Config) -> anyhow::Result<ExitCode> {
+    let stores = open(config)?;
+    let mut all = vec![&stores.whole];
+    if stores.whole.cluster().is_some() {
+        all.extend(&stores.shards);
+    }
+    let mut code = ExitCode::SUCCESS;
+    for store in all {
+        let found = schema::version(store).await?;
+        let (url, database, needed) = (store.url(), store.database(), schema::VERSION);
+        say(&format!(
+            "database {database} at {url} is at version {found}, this build needs {needed}"
+        ))?;
+        if found != needed {
+            code = ExitCode::from(NOTHING);
+        }
+    }
+    Ok(code)
 }

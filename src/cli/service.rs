@@ -16,14 +16,17 @@ use tracing::{info, warn};
 
 use super::running::{self, Announced, Running};
 use crate::access::{Api, Exposure, Ingest};
-use crate::clickhouse::Store;
+use crate::clickhouse::{Store, Stores};
 use crate::config::Config;
 use crate::dead_letters::{self, DeadLetters};
 use crate::engine::{Engine, Options};
 use crate::http::listener;
 use crate::pipeline::Pipeline;
+use crate::schema::Engines;
+use crate::source::kafka::{Kafka, Statuses};
+use crate::source::{self, Status};
 use crate::spool::Spool;
-use crate::{access, http, schema, settle, sink, source, telemetry, tls};
+use crate::{access, http, schema, settle, sink, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -54,6 +57,7 @@ pub struct Service {
     stop_sink: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
+    kafka: Option<Kafka>,
     settle: JoinHandle<()>,
     _announced: Announced,
 }
@@ -71,8 +75,9 @@ impl Service {
         let readers = Arc::new(Api::load(&config.access.api)?);
         ingest_door.check(writers.has_identity(), config.access.insecure)?;
         api_door.check(readers.has_identity(), config.access.insecure)?;
+        source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
-        let (store, engine) = open_store(config).await?;
+        let (stores, engine) = open_stores(config).await?;
         let (spool, reader) = Spool::open(
             &config.data_dir.join("spool"),
             config.spool.clone(),
@@ -83,22 +88,25 @@ impl Service {
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
         let sink = sink::start(
             (spool.clone(), reader),
-            store.clone(),
+            stores.clone(),
             config.sink.clone(),
             config.data_dir.join("set-aside"),
             stop_sink.clone(),
         );
-        let settling = settle::run(store.clone(), config.settle.clone(), stop_sink.clone());
+        let settling = settle::run(stores.clone(), config.settle.clone(), stop_sink.clone());
         let settle = tokio::spawn(settling);
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         let letters = dead_letters::folder(&config.data_dir);
         let letters = Arc::new(DeadLetters::open(&letters, config.dead_letters.clone())?);
         tokio::spawn(prune(letters.clone(), stop.clone()));
-        let pipeline = Pipeline::new(spool.clone(), letters);
-        let webhook = source::webhook::routes(&config.webhook, pipeline);
+        let pipeline = Pipeline::new(spool.clone(), letters)
+            .with_unwrapped_bytes_max(config.webhook.body_bytes_max);
+        let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
+        let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let app = app(store, spool.clone(), metrics);
+        let statuses = kafka.as_ref().map(Kafka::statuses);
+        let app = app(stores.whole, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
@@ -121,6 +129,7 @@ impl Service {
             stop_sink,
             listeners,
             sink,
+            kafka,
             settle,
             _announced: announced,
         })
@@ -145,6 +154,13 @@ impl Service {
     /// Takes no more requests, finishes those under way, and ends the engine.
     pub async fn stop(self) {
         self.stop.cancel();
+        // It needs the sink for what it has taken.
+        let leave = async {
+            if let Some(kafka) = self.kafka {
+                kafka.stop().await;
+            }
+        };
+        let leave = tokio::spawn(leave);
         let finish = async {
             for listener in self.listeners {
                 if let Ok(Err(error)) = listener.await {
@@ -158,6 +174,7 @@ impl Service {
         {
             warn!("requests were still under way after {STOP_SECONDS_MAX} s: they were cut off");
         }
+        _ = leave.await;
         self.stop_sink.cancel();
         _ = self.sink.await;
         _ = self.settle.await;
@@ -178,6 +195,21 @@ fn readiness(spool: &Spool) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// How every source is.
+async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<serde_json::Value> {
+    let condition = match spool.stats().full {
+        true => "the spool is full",
+        false => "running",
+    };
+    let mut statuses = vec![Status::of("webhook", condition)];
+    if let Some(kafka) = kafka {
+        statuses.extend(kafka.now().await);
+    }
+    let json = statuses.into_iter().map(serde_json::to_value);
+    json.collect::<Result<_, _>>()
+        .expect("a status is plain data")
 }
 
 /// Sets the gauges of the spool.
@@ -222,14 +254,24 @@ async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
 }
 
 /// What the API's routes need.
-fn app(store: Arc<Store>, spool: Spool, metrics: PrometheusHandle) -> http::App {
-    let measured = spool.clone();
+fn app(
+    store: Arc<Store>,
+    spool: Spool,
+    kafka: Option<Statuses>,
+    metrics: PrometheusHandle,
+) -> http::App {
+    let (measured, measured_kafka) = (spool.clone(), kafka.clone());
+    let full = spool.clone();
     http::App {
         store,
         metrics: Arc::new(move || {
             measure(&measured);
+            if let Some(kafka) = &measured_kafka {
+                kafka.measure();
+            }
             metrics.render()
         }),
+        sources: Arc::new(move || Box::pin(sources(full.clone(), kafka.clone()))),
         ready: Arc::new(move || readiness(&spool)),
     }
 }
@@ -296,22 +338,16 @@ impl Door {
 }
 
 /// The configured ClickHouse, which must have our schema, or the embedded one, which gets it.
-async fn open_store(config: &Config) -> anyhow::Result<(Arc<Store>, Option<Engine>)> {
+async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Option<Engine>)> {
     if config.clickhouse.url.is_some() {
-        let store = Store::open(&config.clickhouse)?;
-        match schema::check(&store).await {
-            Ok(()) => info!(
-                "clickhouse is at {}, database {}",
-                store.url(),
-                store.database()
-            ),
-            // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
-            Err(schema::Error::Store(away)) if away.is_away() => {
-                warn!("{away}: events are taken and wait in the spool");
+        let stores = Stores::open(&config.clickhouse)?;
+        check(&stores.whole).await?;
+        if stores.whole.cluster().is_some() {
+            for shard in &stores.shards {
+                check(shard).await?;
             }
-            Err(error) => bail!(error),
         }
-        return Ok((Arc::new(store), None));
+        return Ok((stores, None));
     }
     let engine = Engine::start(Options {
         config: config.engine.clone(),
@@ -323,10 +359,27 @@ async fn open_store(config: &Config) -> anyhow::Result<(Arc<Store>, Option<Engin
     let password = SecretString::from(engine.password());
     let database = &config.clickhouse.database;
     let store = Store::at(engine.url(), engine.user(), Some(&password), database)?;
-    if let Err(error) = schema::apply(&store).await {
+    if let Err(error) = schema::apply(&store, Engines::Plain).await {
         engine.stop().await;
         bail!(error);
     }
     info!("embedded clickhouse runs in {}", config.data_dir.display());
-    Ok((Arc::new(store), Some(engine)))
+    Ok((Stores::single(Arc::new(store)), Some(engine)))
+}
+
+/// That a configured ClickHouse has our schema, unless it is away.
+async fn check(store: &Store) -> anyhow::Result<()> {
+    match schema::check(store).await {
+        Ok(()) => info!(
+            "clickhouse is at {}, database {}",
+            store.url(),
+            store.database()
+        ),
+        // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
+        Err(schema::Error::Store(away)) if away.is_away() => {
+            warn!("{away}: events are taken and wait in the spool");
+        }
+        Err(error) => bail!(error),
+    }
+    Ok(())
 }

@@ -46,13 +46,13 @@ impl Settle {
             (None, false) => Until::Due,
         };
         block_on(&config, async {
-            let store = schema::open(&config)?;
-            crate::schema::check(&store).await?;
+            let stores = schema::open(&config)?;
+            crate::schema::check(&stores.whole).await?;
             let Some(Outcome {
                 settled,
                 carried,
                 forgotten,
-            }) = settle::once(&store, &config.settle, until).await?
+            }) = settle::once(&stores, &config.settle, until).await?
             else {
                 eprintln!("nothing to settle");
                 return Ok(ExitCode::from(NOTHING));

@@ -50,7 +50,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `clickhouse`, `engine`, `spool`, `sink`, `settle`, `dead_letters`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `clickhouse`, `engine`, `spool`, `sink`, `settle`, `dead_letters`"
         ],
     );
     check(
@@ -98,9 +98,9 @@ fn every_key_is_one_of_the_configuration() {
             .any(|unit| key.ends_with(unit))
         {
             "7"
-        } else if ["insecure", "keep", "enabled"]
+        } else if [".insecure", ".keep", ".enabled", ".tls"]
             .iter()
-            .any(|flag| key.ends_with(flag))
+            .any(|it| key.ends_with(it))
         {
             "true"
         } else {

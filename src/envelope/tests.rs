@@ -4,13 +4,50 @@
 )]
 
 use super::*;
+use crate::audit::Verb;
 use expect_test::{Expect, expect};
+use jiff::Timestamp;
 
 /// A small event whose name tells it apart.
 fn event(name: &str) -> String {
     format!(
         r#"{{"level":"Metadata","auditID":"1","stage":"ResponseComplete","verb":"delete","objectRef":{{"resource":"pods","name":"{name}"}},"stageTimestamp":"2026-11-23T06:15:04.239741Z"}}"#
     )
+}
+
+/// What is asserted of a delivery, and of an event in it.
+struct Opened {
+    events: Vec<Told>,
+    rejected: Vec<Rejected>,
+}
+
+struct Told {
+    verb: Verb,
+    name: String,
+    at: Timestamp,
+}
+
+fn open(body: &[u8]) -> Opened {
+    let mut events = Vec::new();
+    let rejected = read_bare(body, &mut |found| {
+        events.push(Told {
+            verb: found.event.verb,
+            name: found.event.object_ref.name.to_string(),
+            at: found.event.at,
+        });
+        Ok(())
+    });
+    Opened { events, rejected }
+}
+
+/// Without memory for wrappers.
+fn read_bare(body: &[u8], tell: Tell) -> Vec<Rejected> {
+    let limits = Limits {
+        unpacked_bytes_max: 0,
+        held_bytes_max: 0,
+        reserve: &mut |_| true,
+    };
+    read(body, limits, tell).rejected
 }
 
 fn check(body: &str, expected: Expect) {
@@ -21,7 +58,7 @@ fn check_bytes(body: &[u8], expected: Expect) {
     let opened = open(body);
     let mut text = String::new();
     for event in &opened.events {
-        text += &format!("event {:?} {}\n", event.verb, &*event.object_ref.name);
+        text += &format!("event {:?} {}\n", event.verb, event.name);
     }
     for Rejected { at, reason } in &opened.rejected {
         text += &format!("rejected {} bytes at {}: {reason}\n", at.len(), at.start);
@@ -46,7 +83,7 @@ fn every_form() {
         let names: Vec<String> = open(form.as_bytes())
             .events
             .iter()
-            .map(|event| event.object_ref.name.to_string())
+            .map(|event| event.name.clone())
             .collect();
         assert_eq!(names, ["a", "b"], "{form}");
         assert_eq!(open(form.as_bytes()).rejected, []);
@@ -229,9 +266,9 @@ fn refused_events_have_their_places() {
         format!(r#"{{"items":[{a},{b},{a},null]}}"#),
         format!("[{a},{b},{a},{{"),
     ] {
-        let rejected = read(
+        let rejected = read_bare(
             body.as_bytes(),
-            &mut |event| match &*event.object_ref.name {
+            &mut |found| match &*found.event.object_ref.name {
                 "b" => Err(Reason::Unreadable),
                 _ => Ok(()),
             },
@@ -383,3 +420,5 @@ fn an_event_of_an_old_server() {
     let opened = open(old.as_bytes());
     assert_eq!(opened.events[0].at.to_string(), "2017-11-23T06:15:04Z");
 }
+
+mod wrapped;

@@ -257,7 +257,7 @@ fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
         out.extend_from_slice(&ip.octets());
         put::u64(
             out,
-            fact.event_at.unsigned_abs() * 16 + place.min(15) as u64,
+            millis(fact.event_at).unsigned_abs() * 16 + place.min(15) as u64,
         );
     }
     put::varint(out, fact.restarts.len());

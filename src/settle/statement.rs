@@ -84,6 +84,8 @@ pub(super) struct Piece {
 
 pub(super) struct Statements<'s> {
     pub store: &'s Store,
+    /// The database that is asked as one: it knows the names of pods on all shards.
+    pub whole: &'s str,
     pub config: &'s Config,
 }
 
@@ -105,15 +107,20 @@ impl Statements<'_> {
     }
 
     pub async fn closings(&self, until: i64) -> Result<(), Error> {
-        self.run(&text!("closings"), &[("until", datetime(until))])
-            .await
+        let closings = text!("closings").replace("bygone.", &format!("{}.", self.whole));
+        self.run(&closings, &[("until", datetime(until))]).await
     }
 
     /// Which pods the events meant that name one.
     pub async fn named(&self, until: i64) -> Result<(), Error> {
-        let until = [("until", datetime(until))];
-        self.run(&text!("named"), &until).await?;
-        self.run(&text!("carry_named"), &until).await
+        let named = text!("named").replace("bygone.", &format!("{}.", self.whole));
+        self.run(&named, &[("until", datetime(until))]).await
+    }
+
+    /// Takes what events said of names along.
+    pub async fn carry_named(&self, until: i64) -> Result<(), Error> {
+        self.run(&text!("carry_named"), &[("until", datetime(until))])
+            .await
     }
 
     /// Where the pieces begin. The first begins with the smallest uid that there can be.
@@ -171,7 +178,7 @@ impl Statements<'_> {
     pub async fn checkpoint(
         &self,
         until: i64,
-        read: &[&Slot],
+        read: &[Slot],
         outcome: &Outcome,
     ) -> Result<(), Error> {
         let list = |numbers: Vec<String>| format!("[{}]", numbers.join(","));

@@ -1,4 +1,4 @@
-//! Whether the table `facts` has room for more.
+//! Whether the table `facts` has room for more: on every shard, where there are several.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use crate::clickhouse::Store;
+use crate::clickhouse::Stores;
 
 /// How long a count holds. A load has at most some 100,000 rows, so little can come meanwhile.
 const COUNT_HOLDS: Duration = Duration::from_secs(5);
@@ -32,12 +32,12 @@ impl Room {
 
     /// Returns when there is room. A ClickHouse that can't count has room: the INSERT will tell what is
     /// wrong with it.
-    pub async fn wait(&self, store: &Store) {
+    pub async fn wait(&self, stores: &Stores) {
         if self.rows_max == 0 {
             return;
         }
         loop {
-            let rows = self.rows(store).await;
+            let rows = self.rows(stores).await;
             if rows < self.rows_max {
                 break;
             }
@@ -55,15 +55,18 @@ impl Room {
         }
     }
 
-    async fn rows(&self, store: &Store) -> u64 {
+    async fn rows(&self, stores: &Stores) -> u64 {
         let mut counted = self.counted.lock().await;
         if let Some((at, rows)) = *counted
             && at.elapsed() < COUNT_HOLDS
         {
             return rows;
         }
-        let count = store.query(COUNT).fetch_one::<u64>();
-        let rows = store.within_limit(count).await.unwrap_or(0);
+        let mut rows = 0;
+        for shard in &stores.shards {
+            let count = shard.query(COUNT).fetch_one::<u64>();
+            rows = rows.max(shard.within_limit(count).await.unwrap_or(0));
+        }
         *counted = Some((Instant::now(), rows));
         rows
     }

@@ -31,6 +31,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::is_cluster_name;
 use crate::pipeline::{Delivery, Pipeline};
 use crate::telemetry;
 
@@ -39,9 +40,6 @@ const BODY_SECONDS_MAX: u64 = 25;
 
 /// Clusters that are told apart in metrics.
 const CLUSTERS_MAX: usize = 100;
-
-/// The longest name of a cluster.
-const CLUSTER_BYTES_MAX: usize = 253;
 
 /// The header of a 200 that says how many parts of the delivery could not be read.
 pub const REJECTED: &str = "bygone-rejected";
@@ -131,7 +129,8 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         Err(_) => return refuse(cluster, body::Refusal::Slow),
     };
     let delivery = Delivery {
-        cluster: cluster.to_owned(),
+        cluster: Some(cluster.to_owned()),
+        cluster_else: None,
         origin: "webhook".to_owned(),
         received_at: Timestamp::now(),
         body: body.bytes,
@@ -166,9 +165,4 @@ fn retry_after(seconds: u8) -> Response {
         [(header::RETRY_AFTER, seconds.to_string())],
     )
         .into_response()
-}
-
-fn is_cluster_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    !name.is_empty() && name.len() <= CLUSTER_BYTES_MAX && name.chars().all(fits)
 }

@@ -123,7 +123,7 @@ fn nothing_is_kept_where_nothing_may_be() {
 }
 
 /// The one place where raw bytes are kept: what could not be read, for its owner alone.
-fn is_dead_letter(file: &Path) -> bool {
+pub fn is_dead_letter(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     let inside = file
         .components()
@@ -135,7 +135,7 @@ fn is_dead_letter(file: &Path) -> bool {
     inside
 }
 
-fn contains(bytes: &[u8], text: &str) -> bool {
+pub fn contains(bytes: &[u8], text: &str) -> bool {
     memchr::memmem::find(bytes, text.as_bytes()).is_some()
 }
 
@@ -164,7 +164,7 @@ fn dump(embedded: &Bygone) -> Vec<u8> {
     dumped
 }
 
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+pub fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         let kind = path.symlink_metadata().expect("metadata");

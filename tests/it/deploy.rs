@@ -29,6 +29,21 @@ fn the_sample_says_the_defaults() {
     assert_eq!(without_folder(&sample), without_folder(&defaults));
 }
 
+#[test]
+fn the_kafka_sample_is_read() {
+    let printed = print(Some(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/kafka.toml"
+    )));
+    for line in [
+        "cluster_from = [\"topic\"]",
+        "sasl_mechanism = \"SCRAM-SHA-512\"",
+        "k8s-audit-prod = \"prod\"",
+    ] {
+        assert!(printed.contains(line), "{line}: {printed}");
+    }
+}
+
 /// Keys that are commented out, because their default is "not there", are keys all the same.
 #[test]
 fn every_commented_key_is_one() {
@@ -45,6 +60,7 @@ fn every_commented_key_is_one() {
     let printed = print(path.to_str());
     for key in [
         "url",
+        "cluster",
         "password_file",
         "library",
         "tls_certificate_file",

@@ -93,6 +93,11 @@ fn filters() {
             .any(|other| other == ip)
     });
     // The same of pods, by what their containers are.
+    let with_ip = rows(&["pods", "--ip", ip]);
+    assert!(
+        with_ip.iter().any(|pod| pod["pod_uid"] == uid),
+        "{with_ip:?}"
+    );
     let pod = |args: &[&str]| rows(&[&["pods"], args].concat());
     assert_eq!(pod(&["--container-id", &id[..12]])[0]["pod_uid"], uid);
     assert_eq!(pod(&["--container-id", &id[..12]]).len(), 1);

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::guard;
-use crate::support::{self, Bygone, Random, block_on, wait_for};
+use crate::support::{self, Bygone, Random, block_on, wait_longer_for};
 
 /// Pods in a batch; each makes two events.
 const PODS_PER_BATCH: u64 = 10;
@@ -27,6 +27,9 @@ const RETRY_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// How long senders may take to bring in what is left when nothing is in their way any more.
 const FINISH_WAIT: Duration = Duration::from_secs(90);
+
+/// An answer about all pods is read as a whole, and over and over until none is missing.
+const PATIENCE_PER_POD: Duration = Duration::from_millis(3);
 
 /// What is sent, and what became of it. Batches stand for their pods.
 #[derive(Default)]
@@ -123,22 +126,29 @@ impl Load {
         );
     }
 
-    /// Holds the answers against the ledger: every acknowledged pod and its container are there
-    /// once, no pod is there that was not posted, and each is told as it was sent.
+    /// Holds the answers against the ledger.
     pub fn check(&self, bygone: &Bygone) {
-        self.check_kind(bygone, "pods", expected_pod);
-        self.check_kind(bygone, "containers", expected_container);
-    }
-
-    fn check_kind(&self, bygone: &Bygone, kind: &str, expected: fn(u64) -> Value) {
         let (posted, acknowledged) = {
             let ledger = self.shared.ledger();
-            (pods_of(&ledger.posted), pods_of(&ledger.acknowledged))
+            (ledger.posted.clone(), ledger.acknowledged.clone())
         };
+        check(bygone, &posted, &acknowledged);
+    }
+}
+
+/// Holds the answers against a ledger of batches: every acknowledged pod and its container are there
+/// once, no pod is there that was not posted, and each is told as it was sent.
+pub fn check(bygone: &Bygone, posted: &BTreeSet<u64>, acknowledged: &BTreeSet<u64>) {
+    let (posted, acknowledged) = (pods_of(posted), pods_of(acknowledged));
+    for (kind, expected) in [
+        ("pods", expected_pod as fn(u64) -> Value),
+        ("containers", expected_container),
+    ] {
         // What is acknowledged need not be in ClickHouse yet, and a killed ClickHouse may still be
         // starting.
         let mut missing = 0;
-        let rows = wait_for(&format!("{kind} of every acknowledged batch"), || {
+        let more = PATIENCE_PER_POD * acknowledged.len() as u32;
+        let rows = wait_longer_for(&format!("{kind} of every acknowledged batch"), more, || {
             let rows = bygone
                 .try_rows(&[kind, "-A"])
                 .inspect_err(|error| eprintln!("no answer yet: {error}"))

@@ -9,6 +9,8 @@
 mod bad_input;
 /// No secret of the recordings is in any byte that was written.
 mod canaries;
+/// Every order, lateness and settling ends in the oracle's answers.
+mod confluence;
 /// `bygone dead-letters`: list, show, replay; and their table.
 mod dead_letters;
 /// The borrowed structs agree with k8s-openapi's `Pod`.
@@ -19,6 +21,8 @@ mod deploy;
 mod ended;
 /// The embedded ClickHouse: start, stop, kill, lock, password.
 mod engine;
+/// Every wrapper of `fixtures/envelopes` through the webhook: the answers of the bare events.
+mod envelopes;
 /// `bygone get`: filters, times, limits, formats.
 mod get;
 /// How senders under load reach the webhook: TLS and a token.
@@ -27,14 +31,20 @@ mod guard;
 mod hostile;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.
 mod identity;
+/// Records of a real Kafka: answers, offsets, rebalances, outages, poison.
+mod kafka;
 /// bygone and its engine are killed at random instants.
 mod kill;
 /// The listener by itself: TLS, limits, slow and hostile clients, stopping.
 mod listener;
+/// Pods' lives, made up from a seed, and the facts about them.
+mod lives;
 /// Senders as an API server is one, with a ledger of what was acknowledged.
 mod load;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
+/// The answers by brute force.
+mod oracle;
 /// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
 mod outage;
 /// A proxy before ClickHouse that cuts connections.
@@ -43,6 +53,8 @@ mod proxy;
 mod rooms;
 /// Migrations, and databases of other versions.
 mod schema;
+/// Two engines as the shards of a cluster.
+mod shards;
 mod support;
 /// The answers equal what a watch of the real API saw.
 mod truth;

@@ -176,11 +176,22 @@ impl Bygone {
         let database = new_database();
         let output = run(&mut on_shared(&database, &["schema", "apply"]));
         assert!(output.status.success(), "schema apply: {}", stderr(&output));
+        Bygone::start_beside(database, config, folder, &[])
+    }
+
+    /// The same on a database that another one has made.
+    pub fn start_beside(
+        database: String,
+        config: &str,
+        folder: TempDir,
+        set: &[(&'static str, &str)],
+    ) -> Bygone {
         let file = folder.path().join("bygone.toml");
         let text = config.replace("{dir}", folder.path().to_str().expect("UTF-8"));
         std::fs::write(&file, text).expect("written");
         let args = ["--config", file.to_str().expect("UTF-8")];
-        let environment = environment(&database);
+        let mut environment = environment(&database);
+        environment.extend(set.iter().map(|(key, value)| (*key, (*value).to_owned())));
         Bygone::start_in(folder, database, &environment, &args)
     }
 
@@ -191,7 +202,8 @@ impl Bygone {
         Bygone::start_with("bygone".to_owned(), &environment, args)
     }
 
-    fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
+    /// Starts one on a ClickHouse that the environment names.
+    pub fn start_with(database: String, environment: &[(&str, String)], args: &[&str]) -> Bygone {
         Bygone::start_in(
             tempfile::tempdir().expect("a folder"),
             database,
@@ -423,6 +435,17 @@ fn address_of(base: &str) -> &str {
     address
 }
 
+/// The processor time that a process has used.
+pub fn cpu_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    // "1234 (bygone) S ...": the name may hold anything but ends at the last ")".
+    let (_, fields) = stat.rsplit_once(") ").expect("a name");
+    let ticks = fields.split(' ').skip(11).take(2);
+    let ticks = ticks.map(|ticks| ticks.parse::<u64>().expect("ticks"));
+    // A tick is 10 ms on every Linux.
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}
+
 /// Tests that load the machine run one after the other, as long as they hold this.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
@@ -536,6 +559,29 @@ pub fn bytes(database: &str, statement: &str) -> Vec<u8> {
     ))
 }
 
+/// Inserts rows by a statement that names their format.
+pub fn insert(database: &str, statement: &str, rows: Vec<u8>) {
+    let shared = shared();
+    let password = std::fs::read_to_string(&shared.password_file).expect("a password");
+    let request = client()
+        .post(&shared.url)
+        .query(&[
+            ("database", database),
+            ("async_insert", "0"),
+            ("query", statement),
+        ])
+        .header("X-ClickHouse-User", &shared.user)
+        .header("X-ClickHouse-Key", password)
+        .body(rows);
+    block_on(answer(request, statement));
+}
+
+/// Asks any ClickHouse for text.
+pub fn sql_at(url: &str, (user, password): (&str, &str), statement: &str) -> String {
+    let answer = block_on(post_sql(url, "default", user, password, statement));
+    String::from_utf8(answer).expect("text").trim().to_owned()
+}
+
 async fn post_sql(
     url: &str,
     database: &str,
@@ -549,6 +595,10 @@ async fn post_sql(
         .header("X-ClickHouse-User", user)
         .header("X-ClickHouse-Key", password)
         .body(statement.to_owned());
+    answer(request, statement).await
+}
+
+async fn answer(request: reqwest::RequestBuilder, statement: &str) -> Vec<u8> {
     let mut response = request.send().await.expect("an answer");
     let status = response.status();
     let mut text = Vec::new();
@@ -575,15 +625,25 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// Waits for a condition, with a deadline.
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_longer_for(what, Duration::ZERO, condition)
+}
+
+/// The same with so much more patience: for what grows with the size of a run.
+pub fn wait_longer_for<T>(
+    what: &str,
+    more: Duration,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
+    let patience = PATIENCE + more;
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(value) = condition() {
             return value;
         }
         assert!(
             Instant::now() < deadline,
-            "{what} did not come within {PATIENCE:?}"
+            "{what} did not come within {patience:?}"
         );
         std::thread::park_timeout(Duration::from_millis(10));
     }

@@ -41,7 +41,7 @@ const ORDERS: [Order; 7] = [
 ];
 
 /// Two pods of it went by a deletecollection, which leaves no event of their own.
-const RECORDING_A_REMOVALS_MISSED: usize = 0;
+pub const RECORDING_A_REMOVALS_MISSED: usize = 0;
 
 #[test]
 fn recording_a_in_every_order() {
@@ -115,35 +115,32 @@ fn named() {
 fn hold(folder: &Path, order: Order, removals_missed_max: usize) {
     let bygone = Bygone::start();
     bygone.post_all(bodies(folder, order));
-    compare(folder, &format!("{order:?}"), &bygone, removals_missed_max);
+    answers_equal(folder, &bygone, &format!("{order:?}"), removals_missed_max);
     bygone.settle();
-    compare(
+    answers_equal(
         folder,
-        &format!("{order:?}, settled"),
         &bygone,
+        &format!("{order:?}, settled"),
         removals_missed_max,
     );
 }
 
-fn compare(folder: &Path, order: &str, bygone: &Bygone, removals_missed_max: usize) {
+/// Compares all answers of a bygone with the truth of a recording that it was given.
+pub fn answers_equal(folder: &Path, bygone: &Bygone, how: &str, removals_missed_max: usize) {
     let mut differences = Vec::new();
     let pods = Pods::read(bygone);
     let instances = compare_containers(folder, bygone, &pods, &mut differences);
     let missed = compare_pods(folder, &pods, &mut differences);
     println!(
-        "{} {order}: {instances} instances, {} pods, {missed} removals missed, {} differences",
+        "{} {how}: {instances} instances, {} pods, {missed} removals missed, {} differences",
         folder.file_name().unwrap_or_default().to_string_lossy(),
         pods.0.len(),
         differences.len()
     );
-    assert!(
-        differences.is_empty(),
-        "{order}:\n{}",
-        differences.join("\n")
-    );
+    assert!(differences.is_empty(), "{how}:\n{}", differences.join("\n"));
     assert!(
         missed <= removals_missed_max,
-        "{order}: {missed} removals missed"
+        "{how}: {missed} removals missed"
     );
 }
 

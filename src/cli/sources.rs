@@ -1,0 +1,79 @@
+//! `bygone sources`.
+
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+
+use super::ask::{Lines, Server};
+use super::output::{End, ListFormat, Look, Printer};
+use super::{Common, block_on, running};
+use crate::query::Params;
+use crate::source::Status;
+
+/// Where events come from.
+#[derive(Subcommand)]
+pub enum Sources {
+    /// Show state, position, lag and last error of each source of a running bygone
+    Status(StatusCommand),
+}
+
+/// Of Kafka only the partitions are shown that this bygone has; other members of the group have
+/// the others.
+#[derive(Args)]
+pub struct StatusCommand {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
+    output: ListFormat,
+    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
+    #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
+    server: Option<String>,
+    /// File with the bearer token that the server wants
+    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// File with the CA certificates that the server is trusted by [default: the machine's own]
+    #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
+    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Sources {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let Sources::Status(status) = self;
+        status.run()
+    }
+}
+
+impl StatusCommand {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self
+            .common
+            .load(vec![("log", self.common.log_or("warn"))])?;
+        let base = match (&self.server, running::find(&config.data_dir)) {
+            (Some(server), _) => server.clone(),
+            (None, Some(running)) => running.api,
+            (None, None) => bail!(
+                "no bygone runs in {}: start one with \"bygone serve\", or name one with --server URL",
+                config.data_dir.display()
+            ),
+        };
+        let server = Server {
+            base,
+            token_file: self.token_file.clone(),
+            ca_file: self.ca_file.clone(),
+        };
+        block_on(&config, async {
+            let mut lines = Lines::open(&server, "sources", &Params::default()).await?;
+            let mut out = BufWriter::new(io::stdout().lock());
+            let mut printer = Printer::new(self.output.into(), Look::plain(), &mut out);
+            while let Some(status) = lines.next::<Status>().await? {
+                printer.row(&status)?;
+            }
+            printer.end(&End::default())?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! The form for a cluster: every shard keeps the tables of the migrations, unchanged, in a database of
+//! its own, and the database that is asked spans them.
+//!
+//! A pod lies on the shard that its uid says, so no life spans shards, and what is asked of all of them
+//! is the answers of each, one after the other. The database that is asked holds no rows and is made anew
+//! by each `apply`, from what the shard's database has.
+
+use serde::Deserialize;
+
+use super::{Engines, Error, MIGRATIONS, MIGRATIONS_TABLE, VERSION, driver, found};
+use crate::clickhouse::{Scope, Store};
+use crate::rows::{DEAD_LETTERS, FACTS, Table};
+
+/// Views that speak of a shard's own settlings.
+const INNER: [&str; 2] = ["checkpoint", "settling"];
+
+const CREATE_VIEW: &str = "CREATE VIEW IF NOT EXISTS ";
+
+/// What decides on which shard a row lies.
+fn shard_key(table: &Table) -> &'static str {
+    match table.name {
+        "dead_letters" => "sipHash64(id)",
+        _ => "sipHash64(pod_uid)",
+    }
+}
+
+#[derive(Deserialize, driver::Row)]
+struct Column {
+    name: String,
+    kind: String,
+    default: String,
+}
+
+#[derive(Deserialize, driver::Row)]
+struct Servers {
+    shards: u64,
+    replicas: u64,
+}
+
+/// How many servers the cluster has, as this one knows it: one of each shard, or with all replicas.
+///
+/// # Errors
+///
+/// When it knows no such cluster, or can't be asked.
+pub async fn servers(store: &Store, cluster: &str, replicas: bool) -> Result<u64, Error> {
+    let known = "SELECT uniqExact(shard_num) AS shards, count() AS replicas \
+                 FROM system.clusters WHERE cluster = {cluster:String}";
+    let query = store
+        .query_in(Scope::Server, known)
+        .param("cluster", cluster);
+    match store.within_limit(query.fetch_one::<Servers>()).await? {
+        Servers { shards: 0, .. } => Err(Error::UnknownCluster {
+            url: store.url().to_owned(),
+            cluster: cluster.to_owned(),
+        }),
+        servers if replicas => Ok(servers.replicas),
+        servers => Ok(servers.shards),
+    }
+}
+
+/// Makes the database `whole`, on the server where `shard` has its tables, span the shards.
+///
+/// # Errors
+///
+/// When `whole` has tables of its own, which would be lost, or a statement fails.
+pub async fn apply(whole: &Store, shard: &Store, cluster: &str) -> Result<(), Error> {
+    let database = whole.database();
+    whole
+        .execute(
+            &format!("CREATE DATABASE IF NOT EXISTS {database}"),
+            Scope::Server,
+        )
+        .await?;
+    whole.execute(MIGRATIONS_TABLE, Scope::Database).await?;
+    let found = found(whole).await?;
+    if found.has_tables() {
+        return Err(Error::Undivided {
+            url: whole.url().to_owned(),
+            database: database.to_owned(),
+        });
+    }
+    for table in [&FACTS, &DEAD_LETTERS] {
+        let sql = distributed(table, &columns(shard, table).await?, shard, cluster);
+        whole.execute(&sql, Scope::Database).await?;
+    }
+    for sql in views(shard.database(), cluster) {
+        whole.execute(&sql, Scope::Database).await?;
+    }
+    let done = format!("INSERT INTO schema_versions (version, name) VALUES ({VERSION}, 'cluster')");
+    whole.execute(&done, Scope::Database).await?;
+    Ok(())
+}
+
+/// The columns that are inserted, with their types and defaults. All others are the shard's to fill
+/// in: its clock says when a fact was heard, and whether that was late.
+async fn columns(shard: &Store, table: &Table) -> Result<Vec<Column>, Error> {
+    let query = shard
+        .query(
+            "SELECT name, type AS kind, if(default_kind = 'DEFAULT', default_expression, '') AS default \
+             FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
+        )
+        .param("table", table.name);
+    let mut columns: Vec<Column> = shard.within_limit(query.fetch_all()).await?;
+    columns.retain(|column| table.columns.contains(&&*column.name));
+    Ok(columns)
+}
+
+fn distributed(table: &Table, columns: &[Column], shard: &Store, cluster: &str) -> String {
+    let columns: Vec<String> = columns
+        .iter()
+        .map(
+            |Column {
+                 name,
+                 kind,
+                 default,
+             }| match &**default {
+                "" => format!("    {name} {kind}"),
+                default => format!("    {name} {kind} DEFAULT {default}"),
+            },
+        )
+        .collect();
+    let (name, key, columns) = (table.name, shard_key(table), columns.join(",\n"));
+    let database = shard.database();
+    format!(
+        "CREATE OR REPLACE TABLE {name}\n(\n{columns}\n)\n\
+         ENGINE = Distributed('{cluster}', '{database}', '{name}', {key})"
+    )
+}
+
+/// Every view of the migrations over all shards.
+fn views(shard_database: &str, cluster: &str) -> Vec<String> {
+    let statements = MIGRATIONS
+        .iter()
+        .flat_map(|migration| migration.statements(shard_database, Engines::Plain));
+    let views = statements.filter_map(|sql| {
+        let begin = sql.find(CREATE_VIEW)? + CREATE_VIEW.len();
+        let sql = &sql[begin..];
+        let name = sql.split([' ', '\n', '(']).next()?;
+        let from = match &*parameters(sql) {
+            [] => format!("{shard_database}.{name}"),
+            parameters => {
+                // As text: between servers a time would go as its seconds, which not all are read again.
+                let passed = parameters
+                    .iter()
+                    .map(|name| format!("{name} = {{{name}:String}}"));
+                let passed: Vec<String> = passed.collect();
+                format!("{shard_database}.{name}({})", passed.join(", "))
+            }
+        };
+        let view = format!(
+            "CREATE OR REPLACE VIEW {name} AS\n\
+             SELECT * FROM cluster('{cluster}', view(SELECT * FROM {from}))"
+        );
+        (!INNER.contains(&name)).then_some(view)
+    });
+    views.collect()
+}
+
+/// The name of each `{name:Type}`, once.
+fn parameters(sql: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for part in sql.split('{').skip(1) {
+        let name = part
+            .split('}')
+            .next()
+            .and_then(|inside| inside.split_once(':'));
+        if let Some((name, _)) = name
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn a_view_over_all_shards_passes_its_parameters_on() {
+        let views = views("b_local", "c");
+        let with = |name: &str| {
+            let begin = format!("CREATE OR REPLACE VIEW {name} ");
+            views.iter().find(|view| view.starts_with(&begin)).unwrap()
+        };
+        expect![[r#"
+            CREATE OR REPLACE VIEW pods AS
+            SELECT * FROM cluster('c', view(SELECT * FROM b_local.pods))"#]]
+        .assert_eq(with("pods"));
+        expect![[r#"
+            CREATE OR REPLACE VIEW containers_of_pod AS
+            SELECT * FROM cluster('c', view(SELECT * FROM b_local.containers_of_pod(uid = {uid:String})))"#]]
+        .assert_eq(with("containers_of_pod"));
+    }
+}

@@ -1,0 +1,138 @@
+//! The Kafka source: a member of a consumer group.
+//!
+//! In: records, each with one or many audit events. Out: their facts in ClickHouse, and only then
+//! the offset, committed. What the group has committed alone decides where a partition goes on: an
+//! operator's reset is the way to read again.
+//!
+//! ```text
+//! librdkafka's queue -> gathered -> flight: pipeline -> spool ... ClickHouse -> ledger -> commit
+//!       one thread polls            tasks
+//! ```
+//!
+//! At a revoke nothing more is taken, what is gathered goes off, ClickHouse has
+//! `flush_seconds_max` for it, what it has is committed, and the partition is let go. A lost
+//! assignment is let go as it is. What was taken and not committed is read again by the next
+//! owner; facts bear that.
+//!
+//! A record that can't be read becomes a dead letter and holds up nothing.
+//!
+//! Limits: librdkafka's queue `queue_bytes_max`, what is taken and not yet in ClickHouse
+//! `unstored_bytes_max` and 1,024 flights. At these, and when the spool is full, all partitions are
+//! paused until there is room: Kafka keeps the records better than a spool that others need.
+//!
+//! Never here: what a record says, in a log, an error or a metric.
+
+mod config;
+mod connect;
+mod context;
+mod dead;
+mod ledger;
+mod member;
+mod names;
+mod run;
+mod trouble;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::Status;
+use crate::pipeline::Pipeline;
+pub use config::{Config, Mechanism, Options, Start, Teller};
+use dead::DeadTopic;
+use member::Member;
+
+/// Why there is no Kafka source: one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(String);
+
+/// Asks the brokers once, if there is a Kafka source, whether they know us and the topics. Waits for
+/// them some seconds.
+///
+/// # Errors
+///
+/// When the configuration makes no sense, no broker answers or lets us in, or a topic is missing.
+pub async fn check(config: &Config) -> Result<(), Error> {
+    if !config.is_on() {
+        return Ok(());
+    }
+    let config = config.clone();
+    let asked = tokio::task::spawn_blocking(move || connect::check(&config)).await;
+    asked.unwrap_or_else(|_| Err(Error("kafka: the check has panicked".to_owned())))
+}
+
+/// A running member of the group.
+pub struct Kafka {
+    member: Arc<Member>,
+    stop: CancellationToken,
+    thread: JoinHandle<()>,
+}
+
+impl Kafka {
+    /// Joins the group, if there is a Kafka source.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration makes no sense.
+    pub fn start(config: &Config, pipeline: Pipeline) -> Result<Option<Kafka>, Error> {
+        if !config.is_on() {
+            return Ok(None);
+        }
+        let client = config.member()?;
+        let dead = match &config.dead_letter_topic {
+            None => None,
+            Some(topic) => Some(DeadTopic::open(topic, &config.client()?)?),
+        };
+        let member = Arc::new(Member::new(config.clone(), pipeline, dead));
+        let stop = CancellationToken::new();
+        let thread = tokio::task::spawn_blocking({
+            let (member, stop) = (member.clone(), stop.clone());
+            move || run::run(&client, &member, &stop)
+        });
+        tokio::spawn(watch::keep(member.clone(), stop.clone()));
+        Ok(Some(Kafka {
+            member,
+            stop,
+            thread,
+        }))
+    }
+
+    /// The handle for who wants to know how it is.
+    pub fn statuses(&self) -> Statuses {
+        Statuses(self.member.clone())
+    }
+
+    /// Leaves the group, with everything committed that ClickHouse has within `flush_seconds_max`.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // A little longer than what is waited for inside.
+        let patience = self.member.flush_wait() * 2 + Duration::from_secs(10);
+        match tokio::time::timeout(patience, self.thread).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => error!("kafka: the member's thread has panicked"),
+            Err(_) => error!("kafka: the member has not left its group within {patience:?}"),
+        }
+    }
+}
+
+/// Tells how the source is.
+#[derive(Clone)]
+pub struct Statuses(Arc<Member>);
+
+impl Statuses {
+    /// Asks the brokers for the ends of the partitions, and tells of each that is ours.
+    pub async fn now(&self) -> Vec<Status> {
+        watch::look(self.0.clone()).await;
+        watch::statuses(&self.0)
+    }
+
+    /// Sets the gauges, from what is known.
+    pub fn measure(&self) {
+        watch::measure(&self.0);
+    }
+}

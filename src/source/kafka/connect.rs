@@ -1,0 +1,149 @@
+//! The first contact: what is wrong is told in one line before anything is started.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+
+use super::config::{Config, Mechanism};
+use super::{Error, context};
+
+/// How long brokers may take to answer for the first time.
+const CONTACT_WAIT: Duration = Duration::from_secs(10);
+
+/// How long one try of it may take.
+const TRY_WAIT: Duration = Duration::from_secs(1);
+
+/// Keeps the errors that librdkafka meets.
+#[derive(Default)]
+struct Errors(Mutex<Vec<(RDKafkaErrorCode, String)>>);
+
+impl ClientContext for Errors {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        context::log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(code) = error.rdkafka_error_code() {
+            let mut errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            errors.push((code, reason.to_owned()));
+        }
+    }
+}
+
+impl ConsumerContext for Errors {}
+
+impl Errors {
+    fn find(&self, codes: &[RDKafkaErrorCode]) -> Option<(RDKafkaErrorCode, String)> {
+        let errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = errors.iter().rev();
+        newest.find(|(code, _)| codes.contains(code)).cloned()
+    }
+}
+
+/// Asks the brokers for the topics.
+pub fn check(config: &Config) -> Result<(), Error> {
+    let client = config.client()?;
+    // Without a group: nothing is joined yet.
+    let consumer = BaseConsumer::from_config_and_context(&client, Errors::default());
+    let consumer = consumer.map_err(|error| Error(format!("kafka: {}", named(&error))))?;
+    let deadline = Instant::now() + CONTACT_WAIT;
+    let mut pattern = false;
+    for topic in &config.topics {
+        if topic.starts_with('^') {
+            pattern = true;
+            continue;
+        }
+        let metadata = ask(&consumer, Some(topic), deadline, config)?;
+        let found = metadata.topics().iter().find(|it| it.name() == topic);
+        let error = found.and_then(|topic| topic.error());
+        match error.map(RDKafkaErrorCode::from) {
+            None if found.is_some_and(|topic| !topic.partitions().is_empty()) => {}
+            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                return Err(Error(format!(
+                    "kafka: the brokers know no topic {topic:?}: create it, or see kafka.topics"
+                )));
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                return Err(Error(format!(
+                    "kafka: we may not read topic {topic:?}: give {} that right",
+                    config.sasl_user.as_deref().unwrap_or("this client")
+                )));
+            }
+            Some(other) => return Err(Error(format!("kafka: topic {topic:?}: {other}"))),
+        }
+    }
+    if pattern {
+        ask(&consumer, None, deadline, config)?;
+    }
+    Ok(())
+}
+
+fn ask(
+    consumer: &BaseConsumer<Errors>,
+    topic: Option<&str>,
+    deadline: Instant,
+    config: &Config,
+) -> Result<Metadata, Error> {
+    loop {
+        let answer = consumer.fetch_metadata(topic, TRY_WAIT);
+        // Serves what librdkafka has to tell.
+        while consumer.poll(Duration::ZERO).is_some() {}
+        let error = match answer {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) => error,
+        };
+        let errors = consumer.context();
+        let refused = [
+            RDKafkaErrorCode::Authentication,
+            RDKafkaErrorCode::SaslAuthenticationFailed,
+            RDKafkaErrorCode::SSL,
+        ];
+        if let Some(refusal) = errors.find(&refused) {
+            return Err(refusal_of(&refusal, config));
+        }
+        if Instant::now() >= deadline {
+            let transport = [
+                RDKafkaErrorCode::BrokerTransportFailure,
+                RDKafkaErrorCode::Resolve,
+            ];
+            let cause = errors.find(&transport).map(|(_, text)| text);
+            let cause = cause.unwrap_or_else(|| named(&error));
+            let brokers = &config.brokers;
+            return Err(Error(format!(
+                "kafka: no broker answers at {brokers}: {cause}: see kafka.brokers"
+            )));
+        }
+    }
+}
+
+fn refusal_of((code, text): &(RDKafkaErrorCode, String), config: &Config) -> Error {
+    if *code == RDKafkaErrorCode::SSL {
+        return Error(format!("kafka: tls: {text}: see kafka.tls_ca_file"));
+    }
+    let user = config.sasl_user.as_deref().unwrap_or_default();
+    let hint = match config.sasl_mechanism {
+        Some(Mechanism::Plain) | None => "see kafka.sasl_user and its password",
+        Some(_) => "see kafka.sasl_user, its password, and kafka.sasl_mechanism",
+    };
+    Error(format!(
+        "kafka: user {user:?} is not let in: {text}: {hint}"
+    ))
+}
+
+/// librdkafka's words for it, without the wrapper's.
+pub fn named(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, text, key, _) => format!("{key}: {text}"),
+        KafkaError::ClientCreation(text) => text.clone(),
+        error => match error.rdkafka_error_code() {
+            Some(code) => code.to_string(),
+            None => error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,286 @@
+//! The ledger: which records were taken, and which of them ClickHouse has.
+//!
+//! In: partitions that come and go, records that are taken, batches that are settled. Out: the
+//! offset behind the last record of each partition that ClickHouse has without a gap: the one that
+//! may be committed.
+//!
+//! Records are gathered, then sealed as a flight. Flights are settled in any order; a partition's
+//! offset moves in theirs. What was taken under an earlier assignment of a partition moves nothing:
+//! each assignment is an epoch of its own, and a flight that failed ends the epoch, so that nothing
+//! behind it counts.
+//!
+//! Never here: a clock, I/O.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+/// A partition of a topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// What is known of a partition that is ours. Offsets are those of the next record.
+#[derive(Clone, Debug, Default)]
+pub struct Partition {
+    epoch: u64,
+    /// Everything before is in ClickHouse. Unknown until the first record where it could not be
+    /// asked for.
+    pub stored: Option<i64>,
+    /// What the broker has acknowledged.
+    pub committed: Option<i64>,
+    committing: Option<i64>,
+    /// Behind the last record that there is.
+    pub end: Option<i64>,
+    /// When records beyond `stored` were first known of, in milliseconds since 1970.
+    pub behind_since: Option<i64>,
+    /// Records are not taken before the consumer has gone back to `stored`.
+    rewinding: bool,
+}
+
+/// The records of one partition in a flight.
+#[derive(Clone, Debug)]
+struct Leg {
+    epoch: u64,
+    next: i64,
+    /// When the first of them was made, in milliseconds since 1970.
+    made_at: i64,
+}
+
+/// Records that are on their way together.
+#[derive(Debug, Default)]
+struct Flight {
+    id: u64,
+    bytes: usize,
+    legs: BTreeMap<Place, Leg>,
+    /// How it ended: whether ClickHouse has them.
+    settled: Option<bool>,
+}
+
+/// A record on its way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    pub offset: i64,
+    /// In milliseconds since 1970.
+    pub made_at: i64,
+    pub bytes: usize,
+}
+
+#[derive(Debug, Default)]
+pub struct Ledger {
+    partitions: BTreeMap<Place, Partition>,
+    gathered: Flight,
+    flights: VecDeque<Flight>,
+    epochs: u64,
+    unstored_bytes: usize,
+}
+
+impl Ledger {
+    /// A partition is ours from `start` on. `committed` is what the group has committed.
+    pub fn assigned(&mut self, place: Place, start: Option<i64>, committed: Option<i64>) {
+        self.epochs += 1;
+        let partition = Partition {
+            epoch: self.epochs,
+            stored: start,
+            committed,
+            ..Partition::default()
+        };
+        self.partitions.insert(place, partition);
+    }
+
+    /// A partition is no longer ours.
+    pub fn gone(&mut self, place: &Place) {
+        self.partitions.remove(place);
+    }
+
+    pub fn partitions(&self) -> impl Iterator<Item = (&Place, &Partition)> {
+        self.partitions.iter()
+    }
+
+    /// The place of that name, if it is ours.
+    pub fn place(&self, topic: &str, partition: i32) -> Option<Place> {
+        let mut places = self.partitions.keys();
+        let same = |place: &&Place| place.partition == partition && &*place.topic == topic;
+        places.find(same).cloned()
+    }
+
+    /// Notes a record. Returns whether it is to be taken.
+    pub fn take(&mut self, place: &Place, record: Record) -> bool {
+        let Some(partition) = self.partitions.get_mut(place) else {
+            return false;
+        };
+        if partition.rewinding {
+            return false;
+        }
+        partition.stored.get_or_insert(record.offset);
+        let epoch = partition.epoch;
+        let next = record.offset + 1;
+        match self.gathered.legs.get_mut(place) {
+            Some(leg) if leg.epoch == epoch => leg.next = next,
+            _ => {
+                let made_at = record.made_at;
+                let leg = Leg {
+                    epoch,
+                    next,
+                    made_at,
+                };
+                self.gathered.legs.insert(place.clone(), leg);
+            }
+        }
+        self.gathered.bytes += record.bytes;
+        self.unstored_bytes += record.bytes;
+        true
+    }
+
+    /// Makes a flight of what is gathered.
+    pub fn seal(&mut self) -> u64 {
+        let id = self.gathered.id;
+        let next = Flight {
+            id: id + 1,
+            ..Flight::default()
+        };
+        let flight = std::mem::replace(&mut self.gathered, next);
+        self.flights.push_back(flight);
+        id
+    }
+
+    /// A flight has ended. `stored` says whether ClickHouse has it.
+    pub fn settled(&mut self, id: u64, stored: bool) {
+        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) {
+            flight.settled = Some(stored);
+        }
+        while let Some(stored) = self.flights.front().and_then(|flight| flight.settled) {
+            let flight = self.flights.pop_front().expect("there is a first");
+            self.unstored_bytes -= flight.bytes;
+            for (place, leg) in flight.legs {
+                self.land(&place, &leg, stored);
+            }
+        }
+    }
+
+    fn land(&mut self, place: &Place, leg: &Leg, stored: bool) {
+        let partition = self.partitions.get_mut(place);
+        let Some(partition) = partition.filter(|partition| partition.epoch == leg.epoch) else {
+            return;
+        };
+        if stored {
+            partition.stored = Some(leg.next);
+            partition.behind_since = None;
+        } else {
+            self.epochs += 1;
+            partition.epoch = self.epochs;
+            partition.rewinding = true;
+        }
+    }
+
+    /// Where the consumer must go back to, since something was lost.
+    pub fn rewinds(&self) -> Vec<(Place, i64)> {
+        let rewinding = self.partitions.iter().filter(|(_, it)| it.rewinding);
+        rewinding
+            .filter_map(|(place, it)| Some((place.clone(), it.stored?)))
+            .collect()
+    }
+
+    /// The consumer has gone back.
+    pub fn rewound(&mut self, place: &Place) {
+        if let Some(partition) = self.partitions.get_mut(place) {
+            partition.rewinding = false;
+        }
+    }
+
+    /// What may be committed and is not, of all partitions or of these. It counts as on its way
+    /// from now on.
+    pub fn commit(&mut self, of: Option<&[Place]>) -> Vec<(Place, i64)> {
+        let mut due = Vec::new();
+        for (place, partition) in &mut self.partitions {
+            let Some(stored) = partition.stored else {
+                continue;
+            };
+            let asked = of.is_none_or(|places| places.contains(place));
+            let known = partition.committing.or(partition.committed);
+            // Whoever asks for a partition is about to let it go: what is on its way may fail.
+            let due_now = of.is_some() && partition.committed != Some(stored);
+            if asked && (known != Some(stored) || due_now) {
+                partition.committing = Some(stored);
+                due.push((place.clone(), stored));
+            }
+        }
+        due
+    }
+
+    /// The broker's answer to a commit.
+    pub fn committed(&mut self, place: &Place, offset: i64, done: bool) {
+        let Some(partition) = self.partitions.get_mut(place) else {
+            return;
+        };
+        if done {
+            partition.committed = Some(offset);
+        }
+        if partition.committing == Some(offset) {
+            partition.committing = None;
+        }
+    }
+
+    /// Whether the broker still owes an answer to a commit.
+    pub fn is_committing(&self) -> bool {
+        let mut partitions = self.partitions.values();
+        partitions.any(|partition| partition.committing.is_some())
+    }
+
+    /// Behind the last record of a partition, as the broker said at `now`.
+    pub fn ended(&mut self, place: &Place, end: i64, now: i64) {
+        if let Some(partition) = self.partitions.get_mut(place) {
+            partition.end = Some(end);
+            let behind = partition.stored.is_some_and(|stored| stored < end);
+            partition.behind_since = behind.then(|| partition.behind_since.unwrap_or(now));
+        }
+    }
+
+    /// Whether records of these places are on their way.
+    pub fn is_under_way(&self, places: &[Place]) -> bool {
+        places.iter().any(|place| self.oldest(place).is_some())
+    }
+
+    /// Whether anybody still waits for this flight.
+    pub fn is_wanted(&self, id: u64) -> bool {
+        let flight = self.flights.iter().find(|flight| flight.id == id);
+        flight.is_some_and(|flight| {
+            flight
+                .legs
+                .iter()
+                .any(|(place, leg)| self.is_now(place, leg))
+        })
+    }
+
+    fn is_now(&self, place: &Place, leg: &Leg) -> bool {
+        let partition = self.partitions.get(place);
+        partition.is_some_and(|partition| partition.epoch == leg.epoch)
+    }
+
+    /// When the oldest record of a partition that is on its way was made.
+    pub fn oldest(&self, place: &Place) -> Option<i64> {
+        let flights = self.flights.iter().chain([&self.gathered]);
+        let mut legs = flights.filter_map(|flight| flight.legs.get(place));
+        let first = legs.find(|leg| self.is_now(place, leg))?;
+        Some(first.made_at)
+    }
+
+    pub fn unstored_bytes(&self) -> usize {
+        self.unstored_bytes
+    }
+
+    pub fn flights(&self) -> usize {
+        self.flights.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

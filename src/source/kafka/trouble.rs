@@ -1,0 +1,85 @@
+//! Trouble with the brokers: told once, and its end.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rdkafka::types::RDKafkaErrorCode;
+use tracing::{info, warn};
+
+/// The same kind of error is told again after this.
+const TOLD_AGAIN: Duration = Duration::from_secs(300);
+
+/// How long the reason for all brokers' being away may take.
+const WHY_WAIT: Duration = Duration::from_secs(3);
+
+/// The longest text of librdkafka that is passed on.
+const TEXT_CHARS_MAX: usize = 300;
+
+#[derive(Debug, Default)]
+pub struct Trouble {
+    /// No broker answers since then.
+    down: Option<Instant>,
+    down_told: bool,
+    told: Vec<(RDKafkaErrorCode, Instant)>,
+    last: Option<(String, Timestamp)>,
+}
+
+impl Trouble {
+    /// librdkafka has met an error.
+    pub fn met(&mut self, code: RDKafkaErrorCode, text: &str) {
+        let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
+        if code == RDKafkaErrorCode::AllBrokersDown {
+            self.down.get_or_insert_with(Instant::now);
+            return;
+        }
+        self.last = Some((text.clone(), Timestamp::now()));
+        // One broker of several that is away is no trouble yet; that all are is told above.
+        let connection = matches!(
+            code,
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+        );
+        if connection || self.down.is_some() {
+            self.tell_down(connection);
+            return;
+        }
+        self.told.retain(|(_, at)| at.elapsed() < TOLD_AGAIN);
+        if !self.told.iter().any(|(told, _)| *told == code) {
+            self.told.push((code, Instant::now()));
+            warn!("kafka: {text}");
+        }
+    }
+
+    /// Tells that all brokers are away, once: when the first try to connect has said why, or when
+    /// that does not come.
+    pub fn tell_down(&mut self, why_is_known: bool) {
+        let Some(since) = self.down else { return };
+        if !self.down_told && (why_is_known || since.elapsed() >= WHY_WAIT) {
+            self.down_told = true;
+            let why = self.last.as_ref().map_or("", |(text, _)| text);
+            warn!("kafka: no broker answers, trying again until one does: {why}");
+        }
+    }
+
+    /// A broker has answered.
+    pub fn over(&mut self) {
+        let told = std::mem::take(&mut self.down_told);
+        if let Some(since) = self.down.take().filter(|_| told) {
+            info!(
+                "kafka: a broker answers again after {:.0?}",
+                since.elapsed()
+            );
+        }
+    }
+
+    pub fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
+    /// The last error, and when it was met.
+    pub fn last(&self) -> Option<String> {
+        let (text, at) = self.last.as_ref()?;
+        Some(format!("{text} ({at:.0})"))
+    }
+}

@@ -1,0 +1,147 @@
+//! How far behind we are: the ends of partitions, as metrics and for `bygone sources status`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rdkafka::Offset;
+use tokio_util::sync::CancellationToken;
+
+use super::context::asked;
+use super::ledger::{Partition, Place};
+use super::member::{Member, State};
+use crate::source::Status;
+use crate::telemetry;
+
+/// How often the ends are asked for.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long the brokers may take to answer.
+const LOOK_WAIT: Duration = Duration::from_secs(3);
+
+/// Looks every so often until `stop`.
+pub async fn keep(member: Arc<Member>, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(LOOK_EVERY))
+        .await
+        .is_some()
+    {
+        look(member.clone()).await;
+    }
+}
+
+/// Asks the brokers for the ends of our partitions.
+pub async fn look(member: Arc<Member>) {
+    // A panic in there leaves what was known before.
+    _ = tokio::task::spawn_blocking(move || ask(&member)).await;
+}
+
+fn ask(member: &Member) {
+    let Some(consumer) = member.consumer() else {
+        return;
+    };
+    let places: Vec<Place> = {
+        let state = member.state();
+        state
+            .ledger
+            .partitions()
+            .map(|(place, _)| place.clone())
+            .collect()
+    };
+    if places.is_empty() {
+        return;
+    }
+    if let Ok(ends) = asked(&consumer, &places, Offset::End, LOOK_WAIT) {
+        let now = Timestamp::now().as_millisecond();
+        let mut state = member.state();
+        state.trouble.over();
+        for (place, end) in places.iter().zip(ends) {
+            if let Some(end) = end {
+                state.ledger.ended(place, end, now);
+            }
+        }
+    }
+}
+
+/// From the first record that ClickHouse has not confirmed to the end.
+fn lag(partition: &Partition) -> Option<i64> {
+    Some((partition.end? - partition.stored?).max(0))
+}
+
+/// How old that record is, in seconds: by its own time where it was taken, else at least since it
+/// was known of.
+fn oldest_seconds(
+    state: &State,
+    place: &Place,
+    partition: &Partition,
+    now: Timestamp,
+) -> Option<f64> {
+    let since = state.ledger.oldest(place).or(partition.behind_since)?;
+    Some((now.as_millisecond() - since).max(0) as f64 / 1e3)
+}
+
+/// One for each partition that is ours, or one that says that there is none.
+pub fn statuses(member: &Member) -> Vec<Status> {
+    let state = member.state();
+    let condition = match (state.trouble.is_down(), state.paused) {
+        (true, _) => "no broker answers",
+        (false, true) => "paused",
+        (false, false) => "running",
+    };
+    let now = Timestamp::now();
+    let status = |(place, partition): (&Place, &Partition)| Status {
+        place: Some(place.to_string()),
+        position: partition.stored,
+        committed: partition.committed,
+        // What was stored since the brokers were asked was there, too.
+        end: partition.end.max(partition.stored),
+        lag: lag(partition),
+        oldest_seconds: oldest_seconds(&state, place, partition, now),
+        last_error: state.trouble.last(),
+        ..Status::of("kafka", condition)
+    };
+    let mut statuses: Vec<Status> = state.ledger.partitions().map(status).collect();
+    if statuses.is_empty() {
+        let condition = if state.trouble.is_down() {
+            condition
+        } else {
+            "no partition is ours"
+        };
+        statuses.push(Status {
+            last_error: state.trouble.last(),
+            ..Status::of("kafka", condition)
+        });
+    }
+    statuses
+}
+
+/// Sets the gauges.
+pub fn measure(member: &Member) {
+    let state = member.state();
+    let now = Timestamp::now();
+    metrics::gauge!(telemetry::KAFKA_PAUSED).set(f64::from(u8::from(state.paused)));
+    metrics::gauge!(telemetry::KAFKA_DOWN).set(f64::from(u8::from(state.trouble.is_down())));
+    metrics::gauge!(telemetry::KAFKA_UNSTORED_BYTES).set(state.ledger.unstored_bytes() as f64);
+    for (place, partition) in state.ledger.partitions() {
+        let oldest = oldest_seconds(&state, place, partition, now);
+        set(
+            place,
+            lag(partition).unwrap_or_default() as f64,
+            oldest.unwrap_or_default(),
+        );
+    }
+}
+
+/// A partition that went to another member is not ours to tell of: sums over members stay right.
+pub fn forget(place: &Place) {
+    set(place, 0.0, 0.0);
+}
+
+fn set(place: &Place, lag: f64, oldest_seconds: f64) {
+    let labels = [
+        ("topic", place.topic.to_string()),
+        ("partition", place.partition.to_string()),
+    ];
+    metrics::gauge!(telemetry::KAFKA_LAG, &labels).set(lag);
+    metrics::gauge!(telemetry::KAFKA_OLDEST_SECONDS, &labels).set(oldest_seconds);
+}

@@ -1,0 +1,405 @@
+//! One pod, from its creation on: writes in their order.
+
+use std::sync::Arc;
+
+use super::chance::Chance;
+use super::spec::{Spec, address};
+use crate::lives::object::{Event, Id, Kind, Object, State, Status, Terminated, Verb};
+use crate::lives::{DAY, HOUR, MINUTE, SECOND, Text, seconds};
+use crate::support::Random;
+
+const GARBAGE_COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
+const JOB_CONTROLLER: &str = "system:serviceaccount:kube-system:job-controller";
+const POD_GC: &str = "system:serviceaccount:kube-system:pod-garbage-collector";
+const REPLICA_SETS: &str = "system:serviceaccount:kube-system:replicaset-controller";
+
+pub struct Life<'a> {
+    random: &'a mut Random,
+    events: &'a mut Vec<Event>,
+    object: Object,
+    /// Set once a kubelet or the scheduler chose one; before, the object names none.
+    node: Text,
+    kubelet: Text,
+    now: i64,
+}
+
+impl<'a> Life<'a> {
+    pub fn new(
+        random: &'a mut Random,
+        events: &'a mut Vec<Event>,
+        mut object: Object,
+        now: i64,
+    ) -> Life<'a> {
+        let node = std::mem::take(&mut object.node);
+        Life {
+            random,
+            events,
+            object,
+            kubelet: format!("system:node:{node}").into(),
+            node,
+            now,
+        }
+    }
+
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    pub fn random(&mut self) -> &mut Random {
+        self.random
+    }
+
+    pub fn run(&mut self, spec: &Spec) {
+        self.create(spec);
+        if !self.object.mirror {
+            if self.random.chance(3) {
+                // Never scheduled: it goes at once when that is asked.
+                self.wait(HOUR);
+                return self.remove_at_once("alice");
+            }
+            self.bind();
+        }
+        self.start();
+        if spec.job {
+            self.work(spec.run);
+        } else {
+            self.serve(spec.run);
+        }
+    }
+
+    fn wait(&mut self, most: i64) {
+        self.now += self.random.below(most.max(1) as u64) as i64;
+    }
+
+    /// Writes the object. resourceVersions go up with time.
+    fn say(&mut self, verb: Verb, user: &Text, acting_as: &Text) {
+        self.now += 2_000 + self.random.below(40_000) as i64;
+        self.object.version = (self.now / 1_000) as u64;
+        self.events.push(Event {
+            received: self.now - 1_500,
+            at: self.now,
+            verb,
+            user: user.clone(),
+            acting_as: acting_as.clone(),
+            object: Arc::new(self.object.clone()),
+        });
+    }
+
+    fn kubelet_says(&mut self, verb: Verb) {
+        let kubelet = self.kubelet.clone();
+        self.say(verb, &kubelet, &Text::default());
+    }
+
+    fn create(&mut self, spec: &Spec) {
+        self.object.created = seconds(self.now);
+        if self.object.mirror {
+            self.object.node = self.node.clone();
+            return self.kubelet_says(Verb::Create);
+        }
+        let (user, acting_as) = &spec.creator;
+        self.say(Verb::Create, user, acting_as);
+    }
+
+    fn bind(&mut self) {
+        let most = *self.random.pick(&[SECOND, SECOND, SECOND, 10 * MINUTE]);
+        self.wait(most);
+        self.object.node = self.node.clone();
+        self.say(
+            Verb::Bind,
+            &"system:kube-scheduler".into(),
+            &Text::default(),
+        );
+    }
+
+    /// A kubelet takes it up, runs the init containers, and starts the rest.
+    fn start(&mut self) {
+        self.wait(SECOND);
+        self.object.started = seconds(self.now);
+        self.kubelet_says(Verb::PatchStatus);
+        for place in 0..self.object.statuses.len() {
+            if self.object.statuses[place].kind != Kind::Init {
+                continue;
+            }
+            self.begin(place);
+            if self.random.chance(50) {
+                self.kubelet_says(Verb::PatchStatus);
+            }
+            self.wait(20 * SECOND);
+            self.end(place, 0, "Completed");
+            self.kubelet_says(Verb::PatchStatus);
+        }
+        self.wait(10 * SECOND);
+        for place in self.places() {
+            self.begin(place);
+            if self.random.chance(20) {
+                self.kubelet_says(Verb::PatchStatus);
+                self.wait(5 * SECOND);
+            }
+        }
+        self.object.ips = address(self.random);
+        self.object.phase = "Running".into();
+        self.kubelet_says(Verb::PatchStatus);
+    }
+
+    /// The containers that are to run all the time.
+    fn places(&self) -> Vec<usize> {
+        let statuses = self.object.statuses.iter().enumerate();
+        statuses
+            .filter(|(_, status)| status.kind != Kind::Init)
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// A new instance.
+    fn begin(&mut self, place: usize) {
+        let bytes = self.random.bytes();
+        let id = if self.random.chance(2) {
+            Id::Other(
+                format!(
+                    "sandbox-{:x}",
+                    u64::from_le_bytes(*bytes.first_chunk().expect("32 bytes"))
+                )
+                .into(),
+            )
+        } else {
+            Id::Hex(bytes)
+        };
+        let status = &mut self.object.statuses[place];
+        status.id = Some(id);
+        status.state = State::Running {
+            started: seconds(self.now),
+        };
+    }
+
+    fn end(&mut self, place: usize, exit_code: i32, reason: &str) {
+        let finished = seconds(self.now);
+        let status = &mut self.object.statuses[place];
+        if let (State::Running { started }, Some(id)) = (&status.state, &status.id) {
+            status.state = State::Terminated(Terminated {
+                id: id.clone(),
+                started: *started,
+                finished,
+                exit_code,
+                signal: if exit_code == 137 { 9 } else { 0 },
+                reason: reason.into(),
+            });
+        }
+    }
+
+    /// What a job does: it works, fails or not, and is kept for a while.
+    fn work(&mut self, run: i64) {
+        if self.random.chance(10) {
+            let times = 1 + self.random.below(4);
+            self.crash_loop(times);
+        }
+        self.now += run;
+        let failed = self.random.chance(15);
+        for place in self.places() {
+            self.end(
+                place,
+                i32::from(failed),
+                if failed { "Error" } else { "Completed" },
+            );
+        }
+        self.object.phase = if failed { "Failed" } else { "Succeeded" }.into();
+        self.kubelet_says(Verb::PatchStatus);
+        match self.random.below(10) {
+            0 => {}
+            1..=2 => {
+                self.wait(DAY);
+                self.remove_at_once(GARBAGE_COLLECTOR);
+            }
+            _ => {
+                self.wait(30 * MINUTE);
+                self.remove_at_once(GARBAGE_COLLECTOR);
+            }
+        }
+    }
+
+    /// What a service does: it runs until it is not wanted any more.
+    fn serve(&mut self, run: i64) {
+        let end = self.now + run;
+        let incidents = self.random.below(4);
+        for _ in 0..incidents {
+            self.wait((end - self.now) / 2 + 1);
+            self.incident();
+        }
+        self.now = self.now.max(end);
+        match self.random.below(20) {
+            0 => self.evicted(),
+            1..=3 => self.remove_at_once("alice"),
+            _ => self.stopped(),
+        }
+    }
+
+    fn incident(&mut self) {
+        match self.random.below(6) {
+            0 => self.crash_loop(1),
+            1 => {
+                let times = 2 + self.random.below(5);
+                self.crash_loop(times);
+            }
+            2 => self.new_sandbox(),
+            3 => self.relabel(),
+            4 => self.debug(),
+            _ => self.kubelet_says(Verb::PatchStatus),
+        }
+    }
+
+    /// One container fails again and again. Quick restarts fall into one status, and then the
+    /// instances between are never told.
+    fn crash_loop(&mut self, times: u64) {
+        let places = self.places();
+        let place = *self.random.pick(&places);
+        for _ in 0..times {
+            self.wait(2 * MINUTE);
+            let killed = self.random.chance(40);
+            let (code, reason) = if killed {
+                (137, "OOMKilled")
+            } else {
+                (1, "Error")
+            };
+            self.end(place, code, reason);
+            self.maybe_told();
+            self.wait_for_restart(place);
+            self.maybe_told();
+            self.wait(MINUTE);
+            let skipped = if self.random.chance(20) {
+                1 + self.random.below(3) as u32
+            } else {
+                0
+            };
+            let forgotten = self.random.chance(15);
+            for _ in 0..skipped {
+                self.begin(place);
+                self.now += SECOND + self.random.below(5 * SECOND as u64) as i64;
+                self.end(place, 1, "Error");
+                self.wait_for_restart(place);
+                self.object.statuses[place].restart += 1;
+            }
+            self.object.statuses[place].restart += 1;
+            self.begin(place);
+            if forgotten {
+                self.object.statuses[place].last = None;
+            }
+            self.kubelet_says(Verb::PatchStatus);
+        }
+    }
+
+    fn maybe_told(&mut self) {
+        if self.random.chance(60) {
+            self.kubelet_says(Verb::PatchStatus);
+        }
+    }
+
+    /// The dead instance becomes the last state.
+    fn wait_for_restart(&mut self, place: usize) {
+        let status = &mut self.object.statuses[place];
+        if let State::Terminated(terminated) = std::mem::replace(&mut status.state, State::Waiting)
+        {
+            status.last = Some(terminated);
+        }
+    }
+
+    /// All containers begin anew with another address.
+    fn new_sandbox(&mut self) {
+        for place in self.places() {
+            self.end(place, 255, "Unknown");
+            self.wait_for_restart(place);
+        }
+        self.maybe_told();
+        self.wait(20 * SECOND);
+        self.object.ips = address(self.random);
+        for place in self.places() {
+            self.object.statuses[place].restart += 1;
+            self.begin(place);
+        }
+        self.kubelet_says(Verb::PatchStatus);
+    }
+
+    fn relabel(&mut self) {
+        let number = self.random.below(1_000);
+        let mut labels: Vec<(Text, Text)> = self.object.labels.to_vec();
+        labels.retain(|(key, _)| &**key != "track");
+        if number > 300 {
+            labels.push(("track".into(), number.to_string().into()));
+        }
+        labels.sort();
+        self.object.labels = labels.into();
+        self.say(Verb::Patch, &"alice".into(), &Text::default());
+    }
+
+    fn debug(&mut self) {
+        if self
+            .object
+            .statuses
+            .iter()
+            .any(|one| one.kind == Kind::Ephemeral)
+        {
+            return;
+        }
+        self.object.statuses.push(Status {
+            name: "debugger".into(),
+            kind: Kind::Ephemeral,
+            image: "registry.example/debug:2".into(),
+            image_id: "registry.example/debug:2@sha256:00".into(),
+            id: None,
+            restart: 0,
+            state: State::Waiting,
+            last: None,
+        });
+        self.begin(self.object.statuses.len() - 1);
+        self.kubelet_says(Verb::PatchStatus);
+    }
+
+    /// Deleted with grace: its containers end, then its kubelet lets it go.
+    fn stopped(&mut self) {
+        let human = self.random.chance(25);
+        let user: Text = if human { "alice" } else { REPLICA_SETS }.into();
+        self.object.deletion = Some((seconds(self.now) + 30, 30));
+        self.say(Verb::Delete, &user, &Text::default());
+        if self.random.chance(10) {
+            self.say(Verb::Delete, &"bob".into(), &Text::default());
+        }
+        self.wait(30 * SECOND);
+        for place in self.places() {
+            self.end(
+                place,
+                if human { 137 } else { 0 },
+                if human { "Error" } else { "Completed" },
+            );
+        }
+        if self.random.chance(90) {
+            self.kubelet_says(Verb::PatchStatus);
+        }
+        self.wait(3 * SECOND);
+        self.object.deletion = Some((seconds(self.now), 0));
+        if self.random.chance(90) {
+            self.kubelet_says(Verb::Delete);
+        }
+    }
+
+    /// A node in need stops it; the object stays until it is collected.
+    fn evicted(&mut self) {
+        for place in self.places() {
+            self.end(place, 137, "Error");
+        }
+        self.object.phase = "Failed".into();
+        self.kubelet_says(Verb::PatchStatus);
+        self.wait(6 * HOUR);
+        self.remove_at_once(POD_GC);
+    }
+
+    /// The object goes with the request, unless a finalizer holds it.
+    fn remove_at_once(&mut self, user: &str) {
+        self.object.deletion = Some((seconds(self.now), 0));
+        if self.random.chance(95) {
+            self.say(Verb::Delete, &user.into(), &Text::default());
+        }
+        if self.object.finalizer {
+            self.wait(10 * SECOND);
+            self.object.finalizer = false;
+            self.say(Verb::Patch, &JOB_CONTROLLER.into(), &Text::default());
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A pod as the API server holds it, and the writes that change it.
+
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use super::Text;
+
+/// A Pod, with what of it counts here.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub cluster: Text,
+    pub namespace: Text,
+    pub name: Text,
+    pub uid: u128,
+    pub version: u64,
+    /// Whole seconds, as are all times inside of the object.
+    pub created: u32,
+    pub labels: Arc<[(Text, Text)]>,
+    pub owner: Option<Arc<Owner>>,
+    pub service_account: Text,
+    pub host_network: bool,
+    pub mirror: bool,
+    pub node: Text,
+    pub phase: Text,
+    pub ips: Vec<Ipv6Addr>,
+    /// 0 before a kubelet took it up.
+    pub started: u32,
+    /// When it is to be gone, and the seconds of grace.
+    pub deletion: Option<(u32, u32)>,
+    pub finalizer: bool,
+    pub statuses: Vec<Status>,
+}
+
+/// The controlling owner, and what the pod lets us know of the workload above it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub kind: Text,
+    pub name: Text,
+    pub workload_kind: Text,
+    pub workload: Text,
+    pub inferred: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    App,
+    Init,
+    Sidecar,
+    Ephemeral,
+}
+
+/// A container's entry in the pod's status.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub name: Text,
+    pub kind: Kind,
+    pub image: Text,
+    pub image_id: Text,
+    /// The newest instance; none before the first was created.
+    pub id: Option<Id>,
+    pub restart: u32,
+    pub state: State,
+    pub last: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Waiting,
+    Running { started: u32 },
+    Terminated(Terminated),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terminated {
+    pub id: Id,
+    pub started: u32,
+    pub finished: u32,
+    pub exit_code: i32,
+    pub signal: i32,
+    pub reason: Text,
+}
+
+/// A container ID: 64 hex digits, or any other text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Id {
+    Hex([u8; 32]),
+    Other(Text),
+}
+
+/// A successful write, in stage `ResponseComplete`.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Microseconds: when the API server had the request, and when it answered.
+    pub received: i64,
+    pub at: i64,
+    pub verb: Verb,
+    pub user: Text,
+    /// The account that `user` impersonated, or nothing.
+    pub acting_as: Text,
+    /// The pod that the response holds.
+    pub object: Arc<Object>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Create,
+    /// `pods/binding`; the response is a Status.
+    Bind,
+    PatchStatus,
+    Patch,
+    Delete,
+}
+
+impl Event {
+    /// Whether a kubelet sent it.
+    pub fn by_node(&self) -> bool {
+        self.user.starts_with("system:node:")
+    }
+
+    /// Whether the API server let go of the object with this write.
+    pub fn removes(&self) -> bool {
+        matches!(self.verb, Verb::Delete | Verb::Patch)
+            && self.object.deletion.is_some_and(|(_, grace)| grace == 0)
+            && !self.object.finalizer
+    }
+}

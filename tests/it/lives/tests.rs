@@ -1,0 +1,148 @@
+//! What made-up events say here is what bygone's own decoder hears, and histories hold all that
+//! they are to hold.
+
+use std::collections::BTreeSet;
+
+use super::fact::{About, Fact, facts};
+use super::generate::{Plan, history};
+use super::object::{Event, Kind, State, Verb};
+use super::{DAY, HOUR, SECOND, audit, encode};
+
+const HISTORIES: u64 = 300;
+
+fn histories() -> impl Iterator<Item = Vec<Event>> {
+    let begin = 1_800_000_000 * SECOND;
+    let plan = Plan {
+        cluster: "demo".into(),
+        begin,
+        end: begin + 2 * DAY,
+        pods_max: 12,
+    };
+    (0..HISTORIES).map(move |seed| history(seed, "shop", &plan))
+}
+
+/// Nothing is packed here.
+fn limits() -> bygone::envelope::Limits<'static> {
+    bygone::envelope::Limits {
+        unpacked_bytes_max: 0,
+        held_bytes_max: 0,
+        reserve: Box::leak(Box::new(|_| false)),
+    }
+}
+
+#[test]
+fn the_decoder_hears_the_same_facts() {
+    let mut compared = 0;
+    for events in histories() {
+        let body = audit::list(&events);
+        let mut heard = Vec::new();
+        let rest = bygone::envelope::read(body.as_bytes(), limits(), &mut |found| {
+            let mut theirs = bygone::rows::Facts::default();
+            bygone::lifecycle::facts("demo", found.event, &mut |fact| theirs.push(fact))
+                .expect("facts");
+            heard.push(theirs);
+            Ok(())
+        });
+        assert_eq!((heard.len(), rest.rejected.len()), (events.len(), 0));
+        for (theirs, event) in heard.iter().zip(&events) {
+            let mut ours = bygone::rows::Facts::default();
+            for fact in facts(event) {
+                encode::push(&fact, &mut ours);
+            }
+            assert_eq!(theirs.rows(), ours.rows(), "{event:#?}");
+            assert!(theirs.bytes() == ours.bytes(), "{event:#?}");
+            compared += ours.rows();
+        }
+    }
+    println!("{compared} facts of {HISTORIES} histories are heard alike");
+    assert!(compared > 15_000);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_history() {
+    let print = || {
+        histories()
+            .map(|events| audit::list(&events))
+            .take(20)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(print(), print());
+}
+
+/// What a history may hold that is hard to get right.
+#[test]
+fn histories_hold_every_hard_case() {
+    let mut held = BTreeSet::new();
+    for events in histories() {
+        let mut names = BTreeSet::new();
+        for event in &events {
+            let object = &event.object;
+            let again = event.verb == Verb::Create && !names.insert(object.name.clone());
+            let old = i64::from(object.created) * SECOND < events[0].at - 30 * DAY;
+            let skipped = object
+                .statuses
+                .iter()
+                .any(|status| status.restart > 1 && status.last.is_none());
+            let waits = object
+                .statuses
+                .iter()
+                .any(|status| status.state == State::Waiting && status.last.is_some());
+            let cases = [
+                ("a name used again", again),
+                ("a life that began long before", old),
+                ("a last state that was lost", skipped),
+                ("a crash loop that waits", waits),
+                ("host network", object.host_network),
+                ("two addresses", object.ips.len() > 1),
+                (
+                    "a finalizer holds it",
+                    object.deletion.is_some() && object.finalizer,
+                ),
+                (
+                    "removed by a patch",
+                    event.verb == Verb::Patch && event.removes(),
+                ),
+                ("impersonated", !event.acting_as.is_empty()),
+                ("a static pod", object.mirror),
+            ];
+            held.extend(
+                cases
+                    .into_iter()
+                    .filter(|(_, holds)| *holds)
+                    .map(|(case, _)| case),
+            );
+            held.extend(facts(event).iter().flat_map(instance_cases));
+        }
+        let removed = events.iter().filter(|event| event.removes()).count();
+        let created = events
+            .iter()
+            .filter(|event| event.verb == Verb::Create)
+            .count();
+        held.extend((removed < created).then_some("not all removals"));
+        held.extend(
+            events
+                .iter()
+                .any(|event| event.object.phase.starts_with('S'))
+                .then_some("succeeded"),
+        );
+        let spans =
+            events.last().map_or(0, |event| event.at) - events.first().map_or(0, |event| event.at);
+        held.extend((spans > 12 * HOUR).then_some("long"));
+    }
+    println!("{held:?}");
+    assert_eq!(held.len(), 18, "{held:?}");
+}
+
+fn instance_cases(fact: &Fact) -> Vec<&'static str> {
+    let About::Instance(instance) = &fact.about else {
+        return Vec::new();
+    };
+    let kind = match instance.kind {
+        Kind::App => "app",
+        Kind::Init => "init",
+        Kind::Sidecar => "sidecar",
+        Kind::Ephemeral => "ephemeral",
+    };
+    let other = (!instance.id_text.is_empty()).then_some("an ID of another form");
+    [Some(kind), other].into_iter().flatten().collect()
+}

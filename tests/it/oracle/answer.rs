@@ -1,0 +1,116 @@
+//! Rows of answers, with the columns of the views. Times are microseconds.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::Deserialize;
+
+/// A row of a view.
+pub trait Row: PartialEq + Debug + for<'de> Deserialize<'de> {
+    /// What the view is asked for, so that it fits the fields.
+    const SELECT: &'static str;
+
+    /// What tells this row from all others.
+    fn key(&self) -> Key;
+
+    /// Names and values of all columns.
+    fn columns(&self) -> Vec<(&'static str, String)>;
+}
+
+/// Cluster, uid, container, container ID; the last two are empty for a pod.
+pub type Key = (String, String, String, String);
+
+macro_rules! row {
+    (
+        $(#[$meta:meta])*
+        $name:ident ($first:ident: $first_kind:ty = $first_select:literal)
+        { $($field:ident: $kind:ty = $select:literal,)* }
+        key $key:expr
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Deserialize)]
+        pub struct $name { pub $first: $first_kind, $(pub $field: $kind,)* }
+
+        impl Row for $name {
+            const SELECT: &'static str = concat!($first_select $(, ", ", $select)*);
+
+            fn key(&self) -> Key {
+                let key: fn(&$name) -> Key = $key;
+                key(self)
+            }
+
+            fn columns(&self) -> Vec<(&'static str, String)> {
+                vec![
+                    (stringify!($first), format!("{:?}", self.$first)),
+                    $((stringify!($field), format!("{:?}", self.$field)),)*
+                ]
+            }
+        }
+    };
+}
+
+row! {
+    /// A container instance.
+    Container(cluster: String = "cluster") {
+        namespace: String = "namespace",
+        workload_kind: Option<String> = "workload_kind",
+        workload: Option<String> = "workload",
+        pod: String = "pod",
+        pod_uid: String = "toString(pod_uid)",
+        container: String = "container",
+        kind: String = "kind",
+        container_id: String = "container_id",
+        runtime: Option<String> = "runtime",
+        image: Option<String> = "image",
+        image_id: Option<String> = "image_id",
+        node: Option<String> = "node",
+        pod_ips: Vec<String> = "pod_ips",
+        restart: u32 = "restart",
+        started_at: Option<i64> = "toUnixTimestamp64Micro(started_at)",
+        ended_at: Option<i64> = "toUnixTimestamp64Micro(ended_at)",
+        end_seen: bool = "toBool(end_seen)",
+        exit_code: Option<i32> = "exit_code",
+        signal: Option<i32> = "signal",
+        reason: Option<String> = "reason",
+        pod_created_at: Option<i64> = "toUnixTimestamp64Micro(pod_created_at)",
+        pod_removed_at: Option<i64> = "toUnixTimestamp64Micro(pod_removed_at)",
+        unknown: Vec<String> = "arraySort(unknown)",
+        labels: BTreeMap<String, String> = "labels",
+        host_network: bool = "host_network",
+    }
+    key |row| {
+        let (container, id) = (row.container.clone(), row.container_id.clone());
+        (row.cluster.clone(), row.pod_uid.clone(), container, id)
+    }
+}
+
+row! {
+    /// A pod.
+    Pod(cluster: String = "cluster") {
+        namespace: String = "namespace",
+        workload_kind: Option<String> = "workload_kind",
+        workload: Option<String> = "workload",
+        pod: String = "pod",
+        pod_uid: String = "toString(pod_uid)",
+        node: Option<String> = "node",
+        pod_ips: Vec<String> = "pod_ips",
+        labels: BTreeMap<String, String> = "labels",
+        service_account: Option<String> = "service_account",
+        created_at: Option<i64> = "toUnixTimestamp64Micro(created_at)",
+        created_by: Option<String> = "created_by",
+        scheduled_at: Option<i64> = "toUnixTimestamp64Micro(scheduled_at)",
+        started_at: Option<i64> = "toUnixTimestamp64Micro(started_at)",
+        delete_asked_at: Option<i64> = "toUnixTimestamp64Micro(delete_asked_at)",
+        delete_asked_by: Option<String> = "delete_asked_by",
+        removed_at: Option<i64> = "toUnixTimestamp64Micro(removed_at)",
+        phase: Option<String> = "phase",
+        containers: u64 = "containers",
+        restarts: u64 = "restarts",
+        unknown: Vec<String> = "arraySort(unknown)",
+        host_network: bool = "host_network",
+    }
+    key |row| {
+        let none = String::new;
+        (row.cluster.clone(), row.pod_uid.clone(), none(), none())
+    }
+}

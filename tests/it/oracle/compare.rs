@@ -1,0 +1,132 @@
+//! Expected answers against those that came.
+
+use std::collections::BTreeMap;
+
+use super::Window;
+use super::answer::{Key, Row};
+use super::life::Span;
+
+/// A row that is expected.
+#[derive(Clone, Debug)]
+pub struct Expected<'a, R> {
+    /// What it may say; if this is one, it must say exactly that.
+    pub rows: Vec<&'a R>,
+    /// Whether it must be there; else it may.
+    pub must: bool,
+}
+
+impl<'a, R> Expected<'a, R> {
+    /// Of spans that may be true, each with whether the question's other conditions hold: nothing
+    /// if the row must not be there.
+    pub fn of(
+        spans: &[(Span, bool)],
+        window: Option<Window>,
+        visible: bool,
+        rows: impl Iterator<Item = &'a R>,
+    ) -> Option<Expected<'a, R>> {
+        let hull = Span {
+            start: spans.iter().map(|(span, _)| span.start).min()?,
+            end: spans
+                .iter()
+                .map(|(span, _)| span.end.unwrap_or(i64::MAX))
+                .max()
+                .filter(|end| *end != i64::MAX),
+        };
+        let within = |span: Span| window.is_none_or(|window| span.overlaps(window));
+        let may = within(hull) && spans.iter().any(|(_, holds)| *holds);
+        let must = visible && spans.iter().all(|(span, holds)| *holds && within(*span));
+        may.then(|| Expected {
+            rows: rows.collect(),
+            must,
+        })
+    }
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Rows of which the oracle is certain.
+    pub certain: u64,
+    /// Rows held to the weaker rule.
+    pub uncertain: u64,
+    /// What is wrong: where, and how.
+    pub wrong: Vec<Wrong>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Wrong {
+    pub key: Key,
+    pub what: String,
+}
+
+impl Outcome {
+    pub fn add(&mut self, other: Outcome) {
+        self.certain += other.certain;
+        self.uncertain += other.uncertain;
+        self.wrong.extend(other.wrong);
+    }
+}
+
+pub fn compare<R: Row>(question: &str, expected: Vec<Expected<R>>, came: Vec<R>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut wrong = |key: &Key, what: String| {
+        outcome.wrong.push(Wrong {
+            key: key.clone(),
+            what: format!("{question}: {what}"),
+        });
+    };
+    let mut by_key: BTreeMap<Key, R> = BTreeMap::new();
+    for row in came {
+        let key = row.key();
+        if by_key.insert(key.clone(), row).is_some() {
+            wrong(&key, "is there twice".to_owned());
+        }
+    }
+    for expected in expected {
+        let key = expected.rows[0].key();
+        match by_key.remove(&key) {
+            Some(row) => {
+                for what in differences(&expected.rows, &row) {
+                    wrong(&key, what);
+                }
+            }
+            None if expected.must => wrong(&key, "is missing".to_owned()),
+            None => {}
+        }
+        if expected.rows.len() == 1 {
+            outcome.certain += 1;
+        } else {
+            outcome.uncertain += 1;
+        }
+    }
+    for key in by_key.keys() {
+        outcome.wrong.push(Wrong {
+            key: key.clone(),
+            what: format!("{question}: should not be there"),
+        });
+    }
+    outcome
+}
+
+/// The columns whose value no expected row has.
+fn differences<R: Row>(expected: &[&R], row: &R) -> Vec<String> {
+    if expected.contains(&row) {
+        return Vec::new();
+    }
+    let all: Vec<_> = expected.iter().map(|row| row.columns()).collect();
+    let columns = row.columns().into_iter().enumerate();
+    columns
+        .filter_map(|(place, (name, value))| {
+            let mut wanted: Vec<&str> = all.iter().map(|columns| &*columns[place].1).collect();
+            if wanted.contains(&&*value) {
+                return None;
+            }
+            wanted.sort_unstable();
+            wanted.dedup();
+            Some(format!(
+                "{name} is {value}, should be {}",
+                wanted.join(" or ")
+            ))
+        })
+        .collect()
+}

@@ -1,0 +1,346 @@
+//! Two engines as the shards of a cluster: the answers are those of one.
+
+use std::path::Path;
+use std::process::Output;
+
+use bygone::engine::{Config, Engine, Options};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    self, BYGONE, Bygone, block_on, free_address, kill_at_once, library, new_database, on_shared,
+    plain, run, sql, sql_at, stderr, stdout,
+};
+use crate::truth;
+
+/// The account that the test and the shards use.
+const USER: (&str, &str) = ("tester", "secret of a test");
+
+const DATABASE: &str = "bygone";
+
+/// A cluster of two shards with one replica each, called `two`.
+struct Cluster {
+    engines: [Engine; 2],
+    folder: TempDir,
+}
+
+impl Cluster {
+    fn start() -> Cluster {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("password"), USER.1).expect("written");
+        let ports = [free_address().port(), free_address().port()];
+        let engines = [0, 1].map(|shard| {
+            let data_dir = folder.path().join(shard.to_string());
+            configure(&data_dir.join("clickhouse"), ports);
+            let engine = Engine::start(Options {
+                config: Config {
+                    library: Some(library()),
+                    memory_bytes_max: 2 << 30,
+                },
+                data_dir,
+                program: Some(BYGONE.into()),
+                tcp_port: Some(ports[shard]),
+            });
+            block_on(engine).expect("the engine starts")
+        });
+        Cluster { engines, folder }
+    }
+
+    fn urls(&self) -> [String; 2] {
+        [0, 1].map(|shard: usize| self.engines[shard].url().to_owned())
+    }
+
+    /// Where to find it, without a word of shards.
+    fn account(&self) -> Vec<(&'static str, String)> {
+        let password_file = self.folder.path().join("password");
+        vec![
+            ("BYGONE_CLICKHOUSE_URL", self.urls()[0].clone()),
+            ("BYGONE_CLICKHOUSE_USER", USER.0.to_owned()),
+            (
+                "BYGONE_CLICKHOUSE_PASSWORD_FILE",
+                password_file.display().to_string(),
+            ),
+            ("BYGONE_CLICKHOUSE_DATABASE", DATABASE.to_owned()),
+        ]
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = self.account();
+        environment.push(("BYGONE_CLICKHOUSE_CLUSTER", "two".to_owned()));
+        environment.push(("BYGONE_CLICKHOUSE_SHARD_URLS", self.urls().join(",")));
+        environment
+    }
+
+    fn apply(&self) {
+        let urls = self.urls();
+        let output = self.run(&[
+            "schema",
+            "apply",
+            "--cluster",
+            "two",
+            "--shard-url",
+            &urls[0],
+            "--shard-url",
+            &urls[1],
+        ]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+
+    /// The program, told where the cluster is by its arguments alone.
+    fn run(&self, args: &[&str]) -> Output {
+        run(plain(BYGONE).args(args).envs(self.account()))
+    }
+
+    fn bygone(&self) -> Bygone {
+        Bygone::start_with(DATABASE.to_owned(), &self.environment(), &[])
+    }
+
+    /// What each shard answers.
+    fn sql(&self, statement: &str) -> [String; 2] {
+        self.urls().map(|url| sql_at(&url, USER, statement))
+    }
+}
+
+/// The engine reads `config.d` beside its own configuration, as any ClickHouse does.
+fn configure(folder: &Path, ports: [u16; 2]) {
+    let shards: Vec<String> = ports
+        .iter()
+        .map(|port| {
+            format!(
+                "<shard><internal_replication>true</internal_replication><replica>\
+                 <host>127.0.0.1</host><port>{port}</port></replica></shard>"
+            )
+        })
+        .collect();
+    let (user, password) = USER;
+    let text = format!(
+        "<clickhouse>
+           <remote_servers><two><secret>of the shards</secret>{}</two></remote_servers>
+           <users><{user}>
+             <password>{password}</password><networks><ip>127.0.0.1</ip></networks>
+             <profile>default</profile><quota>default</quota>
+           </{user}></users>
+         </clickhouse>",
+        shards.join("")
+    );
+    let folder = folder.join("config.d");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("cluster.xml"), text).expect("written");
+}
+
+/// The rows of both, in the order of their text.
+fn same(one: &Bygone, two: &Bygone, args: &[&str]) {
+    let sorted = |bygone: &Bygone| {
+        let rows = bygone.rows(args).into_iter();
+        let mut rows: Vec<String> = rows.map(|row| row.to_string()).collect();
+        rows.sort();
+        rows
+    };
+    let (one, two) = (sorted(one), sorted(two));
+    assert!(!one.is_empty(), "{args:?} proves nothing");
+    assert_eq!(one, two, "{args:?}");
+}
+
+/// Every kind of question.
+fn same_answers(one: &Bygone, two: &Bygone) {
+    let all = one.rows(&["containers", "-A"]);
+    let some = &all[all.len() / 2];
+    let text = |field: &str| some[field].as_str().expect("text").to_owned();
+    let begun = all
+        .iter()
+        .filter_map(|row| row["started_at"].as_str())
+        .collect::<Vec<_>>();
+    let (early, late) = (begun[begun.len() / 4], begun[begun.len() / 2]);
+    let (namespace, uid, id) = (text("namespace"), text("pod_uid"), text("container_id"));
+    let (node, ip) = (
+        text("node"),
+        some["pod_ips"][0].as_str().expect("an address"),
+    );
+    for what in ["containers", "pods"] {
+        same(one, two, &[what, "-A"]);
+        same(one, two, &[what, "-n", &namespace]);
+        same(one, two, &[what, "--from", early, "--to", late]);
+        same(one, two, &[what, "-n", &namespace, "--from", early]);
+        same(one, two, &[what, "--to", late]);
+        same(one, two, &[what, "--at", late]);
+        same(one, two, &[what, "--uid", &uid]);
+        same(one, two, &[what, "--ip", ip]);
+        same(one, two, &[what, "--node", &node]);
+    }
+    same(one, two, &["containers", "--container-id", &id[..12]]);
+}
+
+/// Also when a shard dies while the rows come in.
+#[test]
+fn the_recording_on_two_shards() {
+    let cluster = Cluster::start();
+    cluster.apply();
+    let (one, two) = (Bygone::start(), cluster.bygone());
+    let folder = support::recording_a();
+    let bodies = support::read(&folder, "bodies.jsonl");
+    let bodies: Vec<String> = bodies.lines().map(str::to_owned).collect();
+    one.post_all(bodies.clone());
+    let (first, second) = bodies.split_at(bodies.len() / 2);
+    two.post_all(first.to_vec());
+    kill_at_once(cluster.engines[1].pid().expect("it runs"));
+    two.post_all(second.to_vec());
+
+    let missed = truth::RECORDING_A_REMOVALS_MISSED;
+    truth::answers_equal(&folder, &two, "on two shards", missed);
+    same_answers(&one, &two);
+    let pods = "SELECT uniqExact(pod_uid) FROM bygone_local.facts";
+    let counts = cluster
+        .sql(pods)
+        .map(|count| count.parse::<u64>().expect("a number"));
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
+
+    one.settle();
+    two.settle();
+    truth::answers_equal(&folder, &two, "on two shards, settled", missed);
+    same_answers(&one, &two);
+    let settled = cluster.sql("SELECT count() FROM bygone_local.container_history");
+    assert!(settled.iter().all(|count| count != "0"), "{settled:?}");
+}
+
+/// Events of the whole life of a pod, or of its beginning.
+fn life(uid: &str, created: &str, removed: Option<&str>) -> String {
+    let event = |verb: &str, code: u16, at: &str, metadata: Value| {
+        let mut metadata = metadata;
+        metadata["name"] = "web-0".into();
+        metadata["namespace"] = "shop".into();
+        metadata["uid"] = uid.into();
+        metadata["creationTimestamp"] = created.into();
+        json!({
+            "auditID": format!("{uid}-{verb}"),
+            "stage": "ResponseComplete",
+            "verb": verb,
+            "user": {"username": "someone"},
+            "objectRef": {"resource": "pods", "namespace": "shop", "name": "web-0", "uid": uid},
+            "responseStatus": {"code": code},
+            "responseObject": {"kind": "Pod", "apiVersion": "v1", "metadata": metadata},
+            "stageTimestamp": at,
+        })
+    };
+    let mut events = vec![event(
+        "create",
+        201,
+        created,
+        json!({"resourceVersion": "1"}),
+    )];
+    events.extend(removed.map(|at| {
+        let gone = json!({"resourceVersion": "2", "deletionTimestamp": at, "deletionGracePeriodSeconds": 0});
+        event("delete", 200, at, gone)
+    }));
+    let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// A uid that the cluster puts on this shard.
+fn uid_on(cluster: &Cluster, shard: usize) -> String {
+    let statement = format!(
+        "SELECT uid FROM (SELECT reinterpretAsUUID(toUInt128(number + 1)) AS uid FROM numbers(64)) \
+         WHERE sipHash64(uid) % 2 = {shard} LIMIT 1"
+    );
+    sql_at(&cluster.urls()[0], USER, &statement)
+}
+
+/// A pod whose removal nobody saw, and whose name a pod of the other shard has got since.
+#[test]
+fn a_name_that_is_used_again_on_another_shard() {
+    let cluster = Cluster::start();
+    cluster.apply();
+    let two = cluster.bygone();
+    let [first, second] = [0, 1].map(|shard| uid_on(&cluster, shard));
+    let second_life = |removed| life(&second, "2026-11-23T07:00:00Z", removed);
+    two.post_all([life(&first, "2026-11-23T06:00:00Z", None)]);
+    two.post_all([second_life(Some("2026-11-23T08:00:00Z"))]);
+    let lies = |uid: &str| {
+        cluster.sql(&format!(
+            "SELECT uniqExact(pod_uid) FROM bygone_local.facts WHERE pod_uid = '{uid}'"
+        ))
+    };
+    assert_eq!(lies(&first), ["1", "0"]);
+    assert_eq!(lies(&second), ["0", "1"]);
+    let over = |uid: &str| {
+        let rows = two.rows(&["pods", "--uid", uid]);
+        rows[0]["unknown"].to_string()
+    };
+    assert!(!over(&first).contains("removal unseen"), "{}", over(&first));
+    two.settle();
+    assert!(over(&first).contains("removal unseen"), "{}", over(&first));
+    assert!(!over(&second).contains("removal unseen"));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let cluster = Cluster::start();
+    let urls = cluster.urls();
+    let refused = |args: &[&str], because: &str| {
+        let output = cluster.run(args);
+        let said = stderr(&output);
+        assert!(!output.status.success(), "{args:?}: {}", stdout(&output));
+        assert!(said.contains(because), "{args:?}: {said}");
+    };
+    let apply = ["schema", "apply"];
+    let on = |name: &'static str, urls: &[&str]| {
+        let mut args: Vec<String> = apply.iter().map(|&arg| arg.to_owned()).collect();
+        args.extend(["--cluster".to_owned(), name.to_owned()]);
+        args.extend(urls.iter().map(|url| format!("--shard-url={url}")));
+        args
+    };
+    let refused_on = |name, urls: &[&str], because| {
+        let args = on(name, urls);
+        refused(
+            &args.iter().map(String::as_str).collect::<Vec<_>>(),
+            because,
+        );
+    };
+    refused_on("two", &[&urls[0]], "has 2 shards and 1 are named");
+    refused_on("two", &[], "set clickhouse.shard_urls");
+    refused_on("three", &[&urls[0], &urls[1]], "knows no cluster three");
+    refused_on("it's", &[&urls[0]], "cluster name \"it's\" is not one");
+
+    // What has tables of its own is not replaced by what spans shards, and the other way round.
+    assert!(cluster.run(&apply).status.success());
+    refused_on("two", &[&urls[0], &urls[1]], "has tables of its own");
+    let kept = sql_at(
+        &urls[0],
+        USER,
+        "SELECT engine FROM system.tables WHERE database = 'bygone' AND name = 'facts'",
+    );
+    assert_eq!(kept, "AggregatingMergeTree");
+    sql_at(&urls[0], USER, "DROP DATABASE bygone");
+    cluster.apply();
+    cluster.apply();
+    refused(&apply, "spans the shards of a cluster");
+    refused(&["get", "pods"], "spans the shards of a cluster");
+    let status = run(plain(BYGONE)
+        .args(["schema", "status"])
+        .envs(cluster.environment()));
+    assert!(status.status.success(), "{}", stderr(&status));
+    assert_eq!(stdout(&status).lines().count(), 3, "{}", stdout(&status));
+}
+
+/// Replicas can't run in the embedded engine; at least it reads what would make their tables.
+#[test]
+fn replicated_tables_parse() {
+    let database = new_database();
+    let output = run(&mut on_shared(
+        &database,
+        &["schema", "print", "--replicated"],
+    ));
+    let printed = stdout(&output);
+    assert!(!printed.contains("non_replicated"), "{printed}");
+    let statements = printed.split(";\n").map(str::trim);
+    let mut tables = 0;
+    for statement in statements.filter(|statement| !statement.is_empty()) {
+        sql("default", &format!("EXPLAIN AST {statement}"));
+        if statement.contains("CREATE TABLE") {
+            let path = format!("('/clickhouse/tables/{{shard}}/{database}/");
+            assert!(statement.contains("\nENGINE = Replicated"), "{statement}");
+            assert!(statement.contains(&path), "{statement}");
+            tables += 1;
+        }
+    }
+    assert_eq!(tables, 5);
+}
