@@ -304,12 +304,14 @@ impl Pieces {
     }
 }
 
+/// What could not be read, and in which of the deliveries that were taken together.
+type Placed = (usize, Rejected);
+
 /// What is in deliveries that are taken together.
 struct Decoded {
     pieces: Pieces,
     receipts: Vec<Receipt>,
-    /// Which delivery of them, and what of it.
-    rejected: Vec<(usize, Rejected)>,
+    rejected: Vec<Placed>,
     /// Events that could be read and not understood.
     refused: usize,
     unwrapping: Unwrapping,
@@ -377,7 +379,7 @@ impl Decoded {
     }
 
     /// Sends the rest of the rows.
-    fn end(self) -> Result<(Vec<Receipt>, Vec<(usize, Rejected)>), NotTaken> {
+    fn end(self) -> Result<(Vec<Receipt>, Vec<Placed>), NotTaken> {
         self.pieces.finish();
         if self.starved {
             return Err(NotTaken::NoMemory);
@@ -389,7 +391,7 @@ impl Decoded {
 /// Keeps what could not be read, and makes the rows that tell of it.
 fn bury(
     deliveries: &[Delivery],
-    rejected: &[(usize, Rejected)],
+    rejected: &[Placed],
     dead_letters: &DeadLetters,
 ) -> Vec<DeadLetterRows> {
     log_rejected(deliveries, rejected);
@@ -401,7 +403,7 @@ fn bury(
 
 fn bury_piece(
     deliveries: &[Delivery],
-    rejected: &[(usize, Rejected)],
+    rejected: &[Placed],
     dead_letters: &DeadLetters,
 ) -> DeadLetterRows {
     let of = |place: usize| {
@@ -438,7 +440,7 @@ fn bury_piece(
     rows
 }
 
-fn log_rejected(deliveries: &[Delivery], rejected: &[(usize, Rejected)]) {
+fn log_rejected(deliveries: &[Delivery], rejected: &[Placed]) {
     for (place, Rejected { at, reason }) in rejected.iter().take(REJECTED_LOGGED_MAX) {
         let delivery = &deliveries[*place];
         let cluster = delivery.cluster.as_deref().unwrap_or_default();

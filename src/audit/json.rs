@@ -119,7 +119,7 @@ pub const LIST_MAX: usize = 1024;
 /// What the parser says of longer ones.
 pub const TOO_MANY: &str = "a list of more than 1024 items";
 
-/// A list of at most [`LIST_MAX`] items; absent and `null` are none.
+/// A list of at most 1,024 items; absent and `null` are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Few<T>(pub Option<Vec<T>>);
 

@@ -51,6 +51,8 @@ mod outage;
 mod proxy;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
+/// How many rows questions read over a long history.
+mod rows_read;
 /// Migrations, and databases of other versions.
 mod schema;
 /// Two engines as the shards of a cluster.

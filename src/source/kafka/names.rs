@@ -75,7 +75,7 @@ mod tests {
                 audit-a None None: by-topic
                 audit-b Some("by-key") None: by-key
                 audit-b Some("by-key") Some("by-header"): by-header
-                audit-b Some("no name\n") None: fixed
+                audit-b Some("no name\n") None: none
             "#]],
         );
         check(

@@ -1,9 +1,9 @@
 //! Questions, asked of the views and of the oracle.
 
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
-use super::world::{World, clusters};
-use crate::lives::{DAY, HOUR, MINUTE, Text};
+use super::world::World;
+use crate::lives::{DAY, HOUR, MINUTE};
 use crate::oracle::Window;
 use crate::oracle::answer::{Container, Pod};
 use crate::oracle::compare::{Outcome, compare};
@@ -68,64 +68,53 @@ impl World {
     }
 
     fn look_up(&self, random: &mut Random) -> Outcome {
-        let mut outcome = self.ask_node_and_ip(random);
-        let Some((uid, id)) = self.oracle.some_instance(random.next()) else {
-            return outcome;
+        let Some(one) = self.oracle.some_instance(random.next()) else {
+            return Outcome::default();
         };
+        let mut outcome = self.ask_node_and_ip(one, random);
+        let (uid, id) = (&one.pod_uid, &one.container_id);
         let view = format!("pod_by_uid(uid = '{uid}')");
-        let expected = self.oracle.pods(None, |row| row.pod_uid == uid);
+        let expected = self.oracle.pods(None, |row| row.pod_uid == *uid);
         outcome.add(compare(&view, expected, ask::<Pod>(&self.database, &view)));
         let view = format!("containers_of_pod(uid = '{uid}')");
-        let expected = self.oracle.containers(None, |row| row.pod_uid == uid);
-        outcome.add(compare(
-            &view,
-            expected,
-            ask::<Container>(&self.database, &view),
-        ));
+        let expected = self.oracle.containers(None, |row| row.pod_uid == *uid);
+        let came = ask::<Container>(&self.database, &view);
+        outcome.add(compare(&view, expected, came));
         if id.len() == 64 {
             let head = &id[..8 + 2 * random.below(20) as usize];
             let view = format!("containers_by_id(prefix = '{head}')");
-            let expected = self
-                .oracle
-                .containers(None, |row| row.container_id.starts_with(head));
-            outcome.add(compare(
-                &view,
-                expected,
-                ask::<Container>(&self.database, &view),
-            ));
+            let of_id = |row: &Container| row.container_id.starts_with(head);
+            let expected = self.oracle.containers(None, of_id);
+            let came = ask::<Container>(&self.database, &view);
+            outcome.add(compare(&view, expected, came));
         }
         outcome
     }
 
-    fn ask_node_and_ip(&self, random: &mut Random) -> Outcome {
+    /// About the node and an address of an instance.
+    fn ask_node_and_ip(&self, one: &Container, random: &mut Random) -> Outcome {
         let window = self.window(random);
-        let all: Vec<Text> = clusters().collect();
-        let cluster = &*all[random.below(all.len() as u64) as usize];
-        let node = format!("node-{}", random.below(40));
-        let view = format!(
-            "containers_on_node(cluster = '{cluster}', node = '{node}', {})",
-            between(window)
-        );
-        let expected = self.oracle.containers(Some(window), |row| {
-            row.cluster == cluster && row.node.as_ref() == Some(&node)
-        });
-        let mut outcome = compare(&view, expected, ask::<Container>(&self.database, &view));
-        let low = random.below(400) as u16;
-        let ip = match random.below(4) {
-            0 => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, low),
-            _ => Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x0a00, low),
-        };
-        let written = if random.below(2) == 0 {
-            ip.to_string()
-        } else {
-            ip.to_canonical().to_string()
-        };
-        let view = format!(
-            "pods_with_ip(cluster = '{cluster}', ip = '{written}', {})",
-            between(window)
-        );
-        let expected = self.oracle.pods_with_ip(cluster, ip, window);
-        outcome.add(compare(&view, expected, ask::<Pod>(&self.database, &view)));
+        let (cluster, window_text) = (&one.cluster, between(window));
+        let mut outcome = Outcome::default();
+        if let Some(node) = &one.node {
+            let view = format!(
+                "containers_on_node(cluster = '{cluster}', node = '{node}', {window_text})"
+            );
+            let expected = self.oracle.containers(Some(window), |row| {
+                row.cluster == *cluster && row.node.as_ref() == Some(node)
+            });
+            let came = ask::<Container>(&self.database, &view);
+            outcome.add(compare(&view, expected, came));
+        }
+        for ip in &one.pod_ips {
+            let view = format!("pods_with_ip(cluster = '{cluster}', ip = '{ip}', {window_text})");
+            let ip = match ip.parse().expect("an address") {
+                IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+                IpAddr::V6(ip) => ip,
+            };
+            let expected = self.oracle.pods_with_ip(cluster, ip, window);
+            outcome.add(compare(&view, expected, ask::<Pod>(&self.database, &view)));
+        }
         outcome
     }
 }

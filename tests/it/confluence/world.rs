@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::lives::deliver::{self, TEMPERS, Temper};
 use crate::lives::fact::{Fact, facts};
 use crate::lives::generate::{Plan, history};
-use crate::lives::{HOUR, MINUTE, SECOND, Text, encode};
+use crate::lives::{HOUR, MINUTE, SECOND, encode};
 use crate::oracle::compare::Outcome;
 use crate::oracle::state::Oracle;
 use crate::oracle::views;
@@ -232,9 +232,4 @@ fn arrivals(seed: u64, number: u64, way: &Way, random: &mut Random) -> Vec<Arriv
         }
     };
     deliveries.into_iter().map(arrival).collect()
-}
-
-/// Names of all clusters.
-pub fn clusters() -> impl Iterator<Item = Text> {
-    CLUSTERS.into_iter().map(Text::from)
 }

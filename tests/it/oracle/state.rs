@@ -140,14 +140,13 @@ impl Oracle {
             .count()
     }
 
-    /// The uid of a pod and an instance's ID, as they stand in answers.
-    pub fn some_instance(&self, random: u64) -> Option<(String, String)> {
+    /// Any instance, as it stands in answers.
+    pub fn some_instance(&self, random: u64) -> Option<&Container> {
         let place = random as usize % self.pods.len().max(1);
         let from = self.pods.values().skip(place);
         let mut told = from.filter_map(|known| known.told.as_ref()?.first());
         let instance = told.find_map(|told| told.instances.first())?;
-        let row = &instance.row;
-        Some((row.pod_uid.clone(), row.container_id.clone()))
+        Some(&instance.row)
     }
 
     /// All that was heard of the pods that have the name of this one.
