@@ -260,7 +260,9 @@ fn pod_row(
         containers: restarts + pod.restarts.len() as u64,
         restarts,
         unknown: unknown([
+            (pod.created_by.0.is_empty(), "created unseen"),
             (pending, "end not confirmed"),
+            (pod.created_at == 0 && pod.phase == 0, "metadata only"),
             (removal_unseen, "removal unseen"),
             (inferred, "workload inferred"),
         ]),
