@@ -63,7 +63,7 @@ impl Default for Config {
         Config {
             enabled: true,
             retention_days: 400,
-            piece_rows_max: 200_000,
+            piece_rows_max: 50_000,
             memory_bytes_max: 768 << 20,
             changeover_seconds: 10,
         }

@@ -3,4 +3,4 @@ SELECT slot, min(ready_at) AS ready_at, minMap(read) AS read
 FROM checkpoints
 GROUP BY slot
 ORDER BY slot DESC
-LIMIT 3
+LIMIT 1000

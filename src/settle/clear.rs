@@ -9,12 +9,10 @@ use crate::clickhouse::Error;
 /// that grew after it was read is put back first, as late facts.
 pub(super) async fn slots(statements: &Statements<'_>, now: i64) -> Result<(), Error> {
     let checkpoints = statements.checkpoints().await?;
-    let [newest, before, ..] = &*checkpoints else {
+    let mut ready = checkpoints.iter().filter(|one| one.ready_at <= now);
+    let (Some(_newest), Some(before)) = (ready.next(), ready.next()) else {
         return Ok(());
     };
-    if newest.ready_at > now {
-        return Ok(());
-    }
     for slot in statements.slots().await? {
         if slot.slot >= before.slot {
             continue;

@@ -35,6 +35,8 @@ mod identity;
 mod kafka;
 /// bygone and its engine are killed at random instants.
 mod kill;
+/// The truth through slots, a day late, and with a spool that is behind.
+mod late;
 /// The listener by itself: TLS, limits, slow and hostile clients, stopping.
 mod listener;
 /// Pods' lives, made up from a seed, and the facts about them.
@@ -60,5 +62,7 @@ mod shards;
 mod support;
 /// The answers equal what a watch of the real API saw.
 mod truth;
+/// How soon after its acknowledgement an event is in the answers.
+mod visible;
 /// `POST /v1/audit/{cluster}`: forms, encodings, refusals.
 mod webhook;

@@ -22,7 +22,7 @@ const LINES_PER_CHUNK: usize = 500;
 
 /// In which order and how often bodies arrive.
 #[derive(Clone, Copy, Debug)]
-enum Order {
+pub enum Order {
     AsSent,
     Twice,
     Reversed,
@@ -144,7 +144,7 @@ pub fn answers_equal(folder: &Path, bygone: &Bygone, how: &str, removals_missed_
     );
 }
 
-fn bodies(folder: &Path, order: Order) -> Vec<String> {
+pub fn bodies(folder: &Path, order: Order) -> Vec<String> {
     let lines = |name| {
         support::read(folder, name)
             .lines()

@@ -88,7 +88,7 @@ impl World {
         let settings = [
             ("RETENTION_DAYS", 0),
             ("PIECE_ROWS_MAX", self.piece_rows_max),
-            ("REPLICA_LAG_SECONDS", LAG_SECONDS),
+            ("CHANGEOVER_SECONDS", LAG_SECONDS),
         ];
         let settings = settings.map(|(name, value)| {
             let name = format!("BYGONE_SETTLE_{name}");
