@@ -196,9 +196,9 @@ WHERE empty(named)
     multiIf(
         container = '', ('', ''),
         known_end = @never@, ('', ''),
+        -- Its pod's row is not here; history knew it.
+        cause.2 != '' AND pod_ending_at = @never@, (cause.2, cause.3),
         ended.2 != toDateTime(0, 'UTC') AND (pod_why IN ('', 'done') OR known_end <= pod_ending_at), ('exited', ''),
-        -- History knows what its pod's row may not be here to tell.
-        cause.2 != '' AND (pod_why IN ('', 'done', 'replaced', 'unknown') OR known_end <= pod_ending_at), (cause.2, cause.3),
         pod_why IN ('', 'done') OR known_end <= pod_ending_at, ('unknown', ''),
         (pod_why, pod_by)) AS why
 

@@ -89,8 +89,10 @@ fn every_scenario() {
             .map(str::to_owned),
     );
     compare(&bygone, "heard just now");
+    let heard = containers(&bygone);
     bygone.settle();
     compare(&bygone, "settled");
+    assert_eq!(containers(&bygone), heard);
 }
 
 fn fates() -> impl Iterator<Item = [&'static str; 6]> {
@@ -137,4 +139,33 @@ fn compare(bygone: &Bygone, when: &str) {
         assert_eq!(found, count, "{when}: {scenario} {pod} {why} {by}");
     }
     assert!(pods.is_empty(), "{when}: not in the table: {pods:#?}");
+}
+
+/// Why each container instance ended, and who asked: for itself, or for the reason of its pod.
+fn containers(bygone: &Bygone) -> Vec<[String; 4]> {
+    let fate = |row: &Value, key: &str| {
+        ["pod_uid", key, "ended_why", "ended_by"].map(|field| row[field].to_string())
+    };
+    let pods: BTreeSet<[String; 3]> = bygone
+        .rows(&["pods", "-A"])
+        .iter()
+        .map(|row| ["pod_uid", "ended_why", "ended_by"].map(|field| row[field].to_string()))
+        .collect();
+    let rows = bygone.rows(&["containers", "-A"]);
+    let mut fates: Vec<[String; 4]> = rows.iter().map(|row| fate(row, "container_id")).collect();
+    let mut of_its_pod = 0;
+    for [uid, _, why, by] in &fates {
+        if matches!(&**why, "\"exited\"" | "\"unknown\"" | "null") {
+            assert_eq!(by, "null");
+        } else {
+            of_its_pod += 1;
+            assert!(
+                pods.contains(&[uid.clone(), why.clone(), by.clone()]),
+                "{uid} {why} {by}"
+            );
+        }
+    }
+    assert_eq!(of_its_pod, 149);
+    fates.sort();
+    fates
 }
