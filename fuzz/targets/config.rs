@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../checks/config.rs"]
+#[path = "checks/config.rs"]
 mod checks;
 mod corpus;
 

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../checks/spool.rs"]
+#[path = "checks/spool.rs"]
 mod checks;
 mod corpus;
 

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../checks/webhook.rs"]
+#[path = "checks/webhook.rs"]
 mod checks;
 mod corpus;
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::Random;
 
-#[path = "../../fuzz/checks/config.rs"]
+#[path = "../../fuzz/targets/checks/config.rs"]
 mod config;
-#[path = "../../fuzz/checks/spool.rs"]
+#[path = "../../fuzz/targets/checks/spool.rs"]
 mod spool;
-#[path = "../../fuzz/checks/webhook.rs"]
+#[path = "../../fuzz/targets/checks/webhook.rs"]
 mod webhook;
 
 /// No input may take longer, on a busy machine with a debug build.

@@ -55,7 +55,7 @@ impl World {
                 _ = process.kill();
                 process.wait().expect("it ends");
             }
-            outcome.add(self.ask_one(random));
+            outcome.add(self.ask_one(random).when("after a killed one"));
         }
         let at_once = if killed > 0 { 1 } else { at_once };
         let begun = Instant::now();
@@ -65,7 +65,7 @@ impl World {
             .any(|process| process.try_wait().expect("a child").is_none())
         {
             assert!(begun.elapsed() < SETTLING_MAX, "a settling does not end");
-            outcome.add(self.ask_one(random));
+            outcome.add(self.ask_one(random).when("meanwhile"));
         }
         self.settling_ms = begun.elapsed().as_millis() as u64;
         processes.into_iter().for_each(done);

@@ -7,9 +7,8 @@ use crate::lives::deliver::{self, TEMPERS, Temper};
 use crate::lives::fact::{Fact, facts};
 use crate::lives::generate::{Plan, history};
 use crate::lives::{HOUR, MINUTE, SECOND, encode};
-use crate::oracle::compare::Outcome;
+use crate::oracle::compare::{Outcome, Wrong};
 use crate::oracle::state::Oracle;
-use crate::oracle::views;
 use crate::support::{self, Random};
 
 /// When the receivers begin to listen: 2026-03-02, so that a month begins shortly before.
@@ -25,6 +24,9 @@ const CLUSTERS: [&str; 3] = ["one", "two", "three"];
 
 /// Rows of an INSERT, at most.
 const BATCH_ROWS_MAX: u64 = 20_000;
+
+/// Among so many the smallest is looked for.
+const PODS_DESCRIBED_MAX: usize = 200;
 
 pub struct World {
     pub database: String,
@@ -78,7 +80,7 @@ impl World {
             heard: 0,
             settling_ms: 1_000,
             // Some pieces even of a small history.
-            piece_rows_max: (histories * 50).clamp(1_000, 200_000),
+            piece_rows_max: (histories * 50).clamp(1_000, 50_000),
         }
     }
 
@@ -169,29 +171,30 @@ impl World {
         }
     }
 
-    /// Prints what is wrong, and all that was heard of the smallest name where something is.
+    /// Prints what is wrong: of each kind how often, and all that was heard of the smallest name.
     pub fn explain(&self, outcome: &Outcome) {
-        let mut by_pod: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        let mut kinds: BTreeMap<&str, Vec<&Wrong>> = BTreeMap::new();
         for wrong in &outcome.wrong {
-            let (cluster, uid, ..) = &wrong.key;
-            by_pod.entry((cluster, uid)).or_default().push(&wrong.what);
+            kinds.entry(wrong.kind()).or_default().push(wrong);
         }
-        let smallest = by_pod
-            .iter()
-            .map(|((cluster, uid), wrong)| (self.oracle.describe(cluster, uid), wrong))
-            .min_by_key(|(lines, _)| lines.len());
-        let Some((lines, wrong)) = smallest else {
-            return;
-        };
-        println!("{} pods are wrong; the smallest:", by_pod.len());
-        for line in lines
-            .iter()
-            .map(|line| &**line)
-            .chain(wrong.iter().copied())
-        {
-            println!("    {line}");
+        for (kind, wrongs) in kinds {
+            let told = wrongs.iter().map(|wrong| {
+                let (cluster, uid, ..) = &wrong.key;
+                (self.oracle.describe(cluster, uid), wrong)
+            });
+            let smallest = told
+                .take(PODS_DESCRIBED_MAX)
+                .min_by_key(|(lines, _)| lines.len());
+            let Some((lines, wrong)) = smallest else {
+                continue;
+            };
+            let (_, _, container, id) = &wrong.key;
+            println!("{} times {kind}; of {container} {id}:", wrongs.len());
+            println!("    {}", wrong.what);
+            for line in lines {
+                println!("    {line}");
+            }
         }
-        println!("    now is {}", views::time(self.now));
     }
 }
 

@@ -59,7 +59,27 @@ pub struct Wrong {
     pub what: String,
 }
 
+impl Wrong {
+    /// The view, and what is wrong there, without values.
+    pub fn kind(&self) -> &str {
+        let known = ["is missing", "is there twice", "should not be there"];
+        if let Some(kind) = known.into_iter().find(|kind| self.what.contains(kind)) {
+            return kind;
+        }
+        let end = self.what.rfind(" is ").unwrap_or(self.what.len());
+        self.what[..end].rsplit(": ").next().unwrap_or_default()
+    }
+}
+
 impl Outcome {
+    /// Says when the questions were asked.
+    pub fn when(mut self, when: &str) -> Outcome {
+        for wrong in &mut self.wrong {
+            wrong.what = format!("{when}, {}", wrong.what);
+        }
+        self
+    }
+
     pub fn add(&mut self, other: Outcome) {
         self.certain += other.certain;
         self.uncertain += other.uncertain;
@@ -99,10 +119,10 @@ pub fn compare<R: Row>(question: &str, expected: Vec<Expected<R>>, came: Vec<R>)
             outcome.uncertain += 1;
         }
     }
-    for key in by_key.keys() {
+    for (key, row) in &by_key {
         outcome.wrong.push(Wrong {
             key: key.clone(),
-            what: format!("{question}: should not be there"),
+            what: format!("{question}: should not be there: {row:?}"),
         });
     }
     outcome
