@@ -177,7 +177,7 @@ SELECT cluster, namespace, pod_uid, container, container_id, began_at
 FROM
 (
     SELECT cluster, namespace, pod_uid, container, container_id, min(f.first_seen) AS began_at, max(f.timely) AS timely,
-        max(f.ended).2 AS finished_at, min(f.not_after) AS not_after, max(max(f.removed_at)) OVER (PARTITION BY cluster, namespace, pod_uid) AS removed_at
+        max(f.ended).2 AS finished_at, least(min(f.not_after), min(f.gone).1) AS not_after, max(max(f.removed_at)) OVER (PARTITION BY cluster, namespace, pod_uid) AS removed_at
     FROM facts AS f
     WHERE @facts_since@ AND empty(f.named)
     GROUP BY cluster, namespace, pod_uid, container, container_id

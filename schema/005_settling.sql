@@ -29,7 +29,7 @@ SETTINGS min_table_rows_to_use_projection_index = 0;
 -- in a cluster may lie on another shard, so there these two are read over all shards.
 CREATE VIEW IF NOT EXISTS heard_names AS
 SELECT cluster, namespace, pod_uid, max(f.pod) AS pod, max(f.created_at) AS created_at,
-    max(f.removed_at) = @none@ AND min(f.not_after) = @never@ AS open,
+    max(f.removed_at) = @none@ AS open, min(f.gone) AS gone,
     toUnixTimestamp(if(created_at != toDateTime(0, 'UTC'), created_at, toDateTime(min(f.first_seen)))) AS second
 FROM facts AS f
 WHERE @slots_read@ AND container = '' AND empty(f.named)
@@ -38,9 +38,9 @@ HAVING pod != '';
 
 -- What events said of names, before {until}. In a cluster a row about a name may lie on another shard than the pods that had it.
 CREATE VIEW IF NOT EXISTS said_names AS
-@fact_rows@ WHERE @slots_read@ AND notEmpty(named) AND pod != '';
+@fact_rows@ WHERE @slots_read@ AND notEmpty(named);
 
 CREATE VIEW IF NOT EXISTS settled_names AS
-SELECT cluster, namespace, pod_uid, pod, filed_from + created AS created_at, 0 AS open, toUnixTimestamp(created_at) AS second
+SELECT cluster, namespace, pod_uid, pod, filed_from + created AS created_at, 0 AS open, @not_gone@ AS gone, toUnixTimestamp(created_at) AS second
 FROM pod_history
 WHERE created != -2147483648

@@ -18,7 +18,7 @@
 //! - The object is gone when the response to a DELETE, PATCH or PUT has a deletionTimestamp,
 //!   deletionGracePeriodSeconds 0 and no finalizers, whoever sent it.
 //! - A deletecollection asks for the deletion of every item of its answer (`collection`).
-//! - A 404, and a 409 that names a uid, prove that an object was gone.
+//! - A 404, and a 409 that names a uid, prove that an object was gone; the end of a namespace, that all in it were.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
 
@@ -65,6 +65,15 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     };
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
+    }
+    if is_emptied_namespace(event) {
+        if !matches!(
+            event.response_status.and_then(|status| status.code),
+            Some(404 | 409)
+        ) {
+            named::tell_emptied(occasion, tell);
+        }
+        return Ok(());
     }
     if event.is_truncated {
         truncated(occasion, tell);
@@ -117,12 +126,27 @@ fn counts(event: &Event) -> bool {
     let status = event.response_status.unwrap_or_default();
     event.stage == Stage::ResponseComplete
         && event.verb != Verb::Other
-        && event.object_ref.is_pod()
+        && (event.object_ref.is_pod() || is_emptied_namespace(event))
         && status
             .code
             .is_none_or(|code| matches!(code, 200..300 | 404 | 409))
         && !status.is_closed_early
         && !is_dry_run(event)
+}
+
+/// The namespace controller finalizes a namespace when nothing is left in it. (Others may do so before:
+/// that proves nothing.)
+fn is_emptied_namespace(event: &Event) -> bool {
+    let named = &event.object_ref;
+    let (resource, subresource) = (&*named.resource, &*named.subresource);
+    event.verb == Verb::Update
+        && (resource, subresource) == ("namespaces", "finalize")
+        && named.api_group.is_empty()
+        && matches!(
+            &*event.user.username,
+            "system:serviceaccount:kube-system:namespace-controller"
+                | "system:kube-controller-manager"
+        )
 }
 
 /// Pods come whole, or as their metadata alone where a metadata client asked (the garbage

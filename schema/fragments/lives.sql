@@ -17,6 +17,12 @@ toDateTime64(0, 6, 'UTC')
 -- @unasked
 (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '')
 
+-- @not_gone
+(@never@, toUInt8(0))
+
+-- @no_means
+CAST((0, ('', ''), '', 0, @unasked@, @unasked@, @unasked@), 'Tuple(UInt32, Tuple(String, String), String, UInt8, Tuple(DateTime64(3, \'UTC\'), String, String), Tuple(DateTime64(3, \'UTC\'), String, String), Tuple(DateTime64(3, \'UTC\'), String, String))')
+
 -- @no_cause
 CAST((0, '', ''), 'Tuple(UInt32, String, String)')
 
@@ -35,12 +41,13 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
     pod, toString(node) AS node, host_network, toString(service_account) AS service_account, metadata, toInt8(phase) AS phase, pod_ips, restarts,
     created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at,
     evict_asked, force_asked, disrupted, status_reason, waiting, truncated, @no_cause@ AS cause,
+    if(container != '', @not_gone@, if((not_after, toUInt8(4)) < gone, (not_after, toUInt8(4)), gone)) AS gone, means,
     toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart, started_at, ended
 FROM facts
 
 -- @pod_rows
 SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS container_id,
-    toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
+    toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, @never@ AS not_after,
     filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until, @no_named@ AS named,
     pod, toString(node) AS node, host_network, toString(service_account) AS service_account,
     (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(phase) AS phase,
@@ -48,7 +55,7 @@ SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS co
     if(created = -2147483648, toDateTime(0, 'UTC'), filed_from + created) AS created_at, created_by, if(scheduled_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(scheduled_ms)) AS scheduled_at,
     if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS pod_started_at, if(terminal_ms = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(terminal_ms)) AS terminal_at,
     (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
-    evict_asked, force_asked, disrupted, status_reason, waiting, truncated, @no_cause@ AS cause,
+    evict_asked, force_asked, disrupted, status_reason, waiting, truncated, @no_cause@ AS cause, gone, means,
     toInt8(0) AS kind, '' AS runtime, '' AS container_id_text, '' AS image, '' AS image_id, 0 AS restart, toDateTime(0, 'UTC') AS started_at,
     (0, toDateTime(0, 'UTC'), toInt32(0), toInt32(0), '') AS ended
 FROM pod_history AS h
@@ -63,7 +70,7 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
     if(pod_created = -2147483648, toDateTime(0, 'UTC'), filed_from + pod_created) AS created_at, ('', '') AS created_by, toDateTime64(0, 3, 'UTC') AS scheduled_at, toDateTime(0, 'UTC') AS pod_started_at,
     toDateTime64('2200-01-01 00:00:00', 3, 'UTC') AS terminal_at, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') AS delete_asked, if(pod_removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(pod_removed_ms)) AS removed_at,
     @unasked@ AS evict_asked, @unasked@ AS force_asked, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '') AS disrupted, '' AS status_reason,
-    CAST((0, []), 'Tuple(UInt64, Array(Tuple(String, String)))') AS waiting, 0 AS truncated, cause,
+    CAST((0, []), 'Tuple(UInt64, Array(Tuple(String, String)))') AS waiting, 0 AS truncated, cause, pod_gone AS gone, @no_means@ AS means,
     toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart,
     if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS started_at, (ended.1, if(ended.2 = -2147483648, toDateTime(0, 'UTC'), filed_from + ended.2), ended.3, ended.4, ended.5) AS ended
 FROM container_history
@@ -95,14 +102,17 @@ FROM
             *,
             if(if(container = '', created_at, started_at) != toDateTime(0, 'UTC'), toDateTime64(if(container = '', created_at, started_at), 6, 'UTC'), first_seen) AS began_at,
             max(pod) OVER life AS life_pod,
+            -- Whether all that is known of the pod is here: not only its container instances, or late facts about it.
+            max(container = '' AND pod != '' AND timely) OVER life AS has_pod,
             max(node) OVER life AS life_node,
             max(host_network) OVER life AS life_host_network,
             -- Late facts alone, not yet joined with history, give way to what history says.
             max(if(timely, metadata, (toUInt64(0), metadata.2, metadata.3, metadata.4, metadata.5, metadata.6, metadata.7))) OVER life AS life_metadata,
             minMap(pod_ips) OVER life AS life_ips,
             max(created_at) OVER life AS life_created_at,
-            max(removed_at) OVER life AS life_removed_at,
-            min(if(container = '', not_after, @never@)) OVER life AS life_not_after,
+            max(removed_at) OVER life AS life_removed,
+            min(gone) OVER life AS life_gone,
+            max(means) OVER life AS life_means,
             max(heard_at) OVER life AS life_heard_at,
             max(last_seen) OVER life AS life_last_seen,
             min(first_seen) OVER life AS life_first_seen,
@@ -130,7 +140,7 @@ FROM
                 max(r.created_at) AS created_at, max(r.created_by) AS created_by, max(r.scheduled_at) AS scheduled_at,
                 max(r.pod_started_at) AS pod_started_at, min(r.terminal_at) AS terminal_at, min(r.delete_asked) AS delete_asked, max(r.removed_at) AS removed_at,
                 min(r.evict_asked) AS evict_asked, min(r.force_asked) AS force_asked, min(r.disrupted) AS disrupted, max(r.status_reason) AS status_reason,
-                max(r.waiting) AS waiting, max(r.truncated) AS truncated, max(r.cause) AS cause, groupUniqArrayArray(r.named) AS named,
+                max(r.waiting) AS waiting, max(r.truncated) AS truncated, max(r.cause) AS cause, min(r.gone) AS gone, max(r.means) AS means, groupUniqArrayArray(r.named) AS named,
                 max(r.kind) AS kind, max(r.runtime) AS runtime, max(r.container_id_text) AS container_id_text, max(r.image) AS image, max(r.image_id) AS image_id, max(r.restart) AS restart,
                 max(r.started_at) AS started_at, max(r.ended) AS ended
             FROM
@@ -149,8 +159,13 @@ WHERE empty(named)
 )
 
 -- @ends
-    -- Of the pod: what its removal says; where that is not known, what others prove.
-    if(life_removed_at != @none@, toDateTime64(life_removed_at, 6, 'UTC'), least(life_not_after, replaced_at)) AS pod_end,
+    -- Of the pod: what its removal says; where that is not known, what others prove. A request that removed whatever had its name is
+    -- taken for its removal, unless something proves an earlier end.
+    if((replaced_at, toUInt8(1)) < life_gone, (replaced_at, toUInt8(1)), life_gone) AS pod_gone,
+    multiIf(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC'), pod_gone.2 = 0 AND pod_gone.1 != @never@, toDateTime64(toDateTime64(pod_gone.1, 3, 'UTC'), 6, 'UTC'), @none@) AS life_removed_at,
+    if(life_removed_at != @none@, life_removed_at, pod_gone.1) AS pod_end,
+    if(life_node != '', life_node, life_means.3) AS known_node,
+    if(created_by.1 = '', life_means.2, created_by) AS creator,
     -- Kubernetes keeps ends of containers in whole seconds: it may have lived until that second was over.
     multiIf(container = '', pod_end,
             ended.2 != toDateTime(0, 'UTC'), toDateTime64(ended.2, 6, 'UTC') + toIntervalSecond(1),
@@ -158,37 +173,36 @@ WHERE empty(named)
     known_end = @never@ AND NOT timely AS pending,
     if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
     -- Who asked first for its end. Requests that named the pod are joined with it here, all else that did by the next settling.
-    arraySort(arrayFilter(e -> e.2 IN ('ask', 'force', 'evict') AND e.1 >= name_from
-        AND e.1 <= least(if(life_removed_at != @none@, toDateTime64(life_removed_at, 6, 'UTC') + toIntervalMillisecond(1), @never@), replaced_at), name_says)) AS name_asks,
-    arraySort(arrayPushBack(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), arrayFilter(e -> e.2 = 'evict', name_asks)), life_evict_asked))[1] AS evict_asked_first,
-    arraySort(arrayPushBack(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), arrayFilter(e -> e.2 = 'force', name_asks)), life_force_asked))[1] AS force_asked_first,
-    arraySort(arrayPushBack(arrayPushBack(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), name_asks), life_delete_asked), life_evict_asked))[1] AS asked_first
+    least(if(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC') + toIntervalMillisecond(1), @never@), pod_gone.1) AS name_until,
+    arrayFilter(e -> e.2 IN ('ask', 'force', 'evict') AND e.1 >= name_from AND e.1 <= name_until, name_says) AS name_asks,
+    arraySort(arrayConcat(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), arrayFilter(e -> e.2 = 'evict', name_asks)), [life_evict_asked, life_means.6]))[1] AS evict_asked_first,
+    arraySort(arrayConcat(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), arrayFilter(e -> e.2 = 'force', name_asks)), [life_force_asked, life_means.7]))[1] AS force_asked_first,
+    arraySort(arrayConcat(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), name_asks), [life_delete_asked, life_evict_asked, life_means.5]))[1] AS asked_first
 
 -- @pod_why
-    -- Why the pod ended: what came first of a request, a disruption and its own end (schema/README.md tells the words). Before it
-    -- has ended, or finished, there is none.
+    -- Why the pod ends: what came first of a request, a disruption and its own end (schema/README.md tells the words).
     if(startsWith(asked_first.2, 'system:serviceaccount:kube-system:'), substring(asked_first.2, 35), '') AS controller,
     transform(controller, ['generic-garbage-collector', 'pod-garbage-collector', 'namespace-controller', 'node-controller', 'taint-eviction-controller',
         'replicaset-controller', 'statefulset-controller', 'daemon-set-controller', 'job-controller', 'replication-controller', 'deployment-controller', 'cronjob-controller'],
         ['owner gone', 'node lost', 'namespace deleted', 'tainted', 'tainted', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled'], '') AS controlled,
     transform(life_disrupted.2, ['EvictionByEvictionAPI', 'PreemptionByScheduler', 'PreemptionByKubeScheduler', 'DeletionByTaintManager', 'DeletionByPodGC', 'TerminationByKubelet'],
         ['evicted', 'preempted', 'preempted', 'tainted', 'node lost', 'node pressure'], '') AS disruption,
+    disruption != '' AND toStartOfSecond(life_disrupted.1) <= least(asked_first.1, life_terminal_at) AS disrupted_first,
     multiIf(
-        pod_end = @never@ AND life_terminal_at = @never@, '',
-        disruption != '' AND toStartOfSecond(life_disrupted.1) <= least(asked_first.1, life_terminal_at), disruption,
+        disrupted_first, disruption,
         life_terminal_at < asked_first.1, transform(life_status_reason, ['Evicted', 'Preempting', 'NodeLost'], ['node pressure', 'preempted', 'node lost'], 'done'),
-        asked_first.1 = @never@, if(life_removed_at = @none@ AND pod_end != @never@ AND pod_end = replaced_at, 'replaced', 'unknown'),
+        asked_first.1 = @never@, if(life_removed_at = @none@, ['replaced', 'node lost', 'namespace deleted', 'unknown'][pod_gone.2], 'unknown'),
         evict_asked_first.1 <= asked_first.1, 'evicted',
         controlled != '', controlled,
         asked_first.2 = 'system:kube-scheduler', 'preempted',
-        force_asked_first.1 != @never@ AND life_node != '' AND NOT startsWith(force_asked_first.2, 'system:serviceaccount:kube-system:'), 'forced',
+        force_asked_first.1 != @never@ AND known_node != '' AND NOT startsWith(force_asked_first.2, 'system:serviceaccount:kube-system:'), 'forced',
         'asked') AS pod_why
 
 -- @pod_account
     multiIf(pod_why = 'evicted' AND evict_asked_first.1 != @never@, evict_asked_first, pod_why = 'forced', force_asked_first,
             pod_why IN ('', 'done', 'node pressure', 'replaced', 'unknown'), @unasked@, asked_first) AS pod_account,
     -- Since when it was ending.
-    if(disruption != '' AND pod_why = disruption, least(life_disrupted.1, asked_first.1), least(asked_first.1, toStartOfSecond(life_terminal_at))) AS pod_ending_at
+    if(disrupted_first, least(life_disrupted.1, asked_first.1), least(asked_first.1, toStartOfSecond(life_terminal_at))) AS pod_ending_at
 
 -- @why
     if(pod_account.3 = '', pod_account.2, concat(pod_account.2, ' as ', pod_account.3)) AS pod_by,
@@ -196,8 +210,8 @@ WHERE empty(named)
     multiIf(
         container = '', ('', ''),
         known_end = @never@, ('', ''),
-        -- Its pod's row is not here; history knew it.
-        cause.2 != '' AND pod_ending_at = @never@, (cause.2, cause.3),
+        -- Its pod is not here; history knew it.
+        cause.2 != '' AND NOT has_pod, (cause.2, cause.3),
         ended.2 != toDateTime(0, 'UTC') AND (pod_why IN ('', 'done') OR known_end <= pod_ending_at), ('exited', ''),
         pod_why IN ('', 'done') OR known_end <= pod_ending_at, ('unknown', ''),
         (pod_why, pod_by)) AS why
@@ -226,24 +240,27 @@ FROM
 -- @pods
 SELECT
     l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_metadata.5, '') AS workload_kind, nullIf(l.life_metadata.6, '') AS workload,
-    l.pod AS pod, l.pod_uid AS pod_uid, nullIf(l.life_node, '') AS node,
+    l.pod AS pod, l.pod_uid AS pod_uid, nullIf(l.known_node, '') AS node,
     arrayMap(ip -> if(startsWith(toString(ip), '::ffff:'), substring(toString(ip), 8), toString(ip)), arraySort((ip, sight) -> sight, mapKeys(l.life_ips), mapValues(l.life_ips))) AS pod_ips,
     CAST(l.life_metadata.2, 'Map(String, String)') AS labels, nullIf(l.service_account, '') AS service_account,
     nullIf(toDateTime64(l.created_at, 6, 'UTC'), @none@) AS created_at,
-    nullIf(if(l.created_by.2 = '', l.created_by.1, concat(l.created_by.1, ' as ', l.created_by.2)), '') AS created_by,
+    nullIf(if(l.creator.2 = '', l.creator.1, concat(l.creator.1, ' as ', l.creator.2)), '') AS created_by,
     nullIf(toDateTime64(l.scheduled_at, 6, 'UTC'), @none@) AS scheduled_at, nullIf(toDateTime64(l.pod_started_at, 6, 'UTC'), @none@) AS started_at,
     nullIf(toDateTime64(l.asked_first.1, 6, 'UTC'), @never@) AS delete_asked_at,
     nullIf(if(l.asked_first.3 = '', l.asked_first.2, concat(l.asked_first.2, ' as ', l.asked_first.3)), '') AS delete_asked_by,
     nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS removed_at, nullIf(['', 'Unknown', 'Pending', 'Running', 'Succeeded', 'Failed'][l.phase + 1], '') AS phase,
-    nullIf(l.pod_by, '') AS ended_by, nullIf(l.pod_why, '') AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
+    -- Before it has ended, or finished, there is none.
+    if(l.pod_end = @never@ AND l.life_terminal_at = @never@, NULL, nullIf(l.pod_by, '')) AS ended_by,
+    if(l.pod_end = @never@ AND l.life_terminal_at = @never@, NULL, nullIf(l.pod_why, '')) AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
     toUInt64(arraySum(mapValues(l.restarts)) + length(l.restarts)) AS containers, toUInt64(arraySum(mapValues(l.restarts))) AS restarts,
     arrayConcat(
         if(l.life_metadata.7, ['workload inferred'], []),
-        if(l.created_by.1 = '', ['created unseen'], []),
+        if(l.creator.1 = '', ['created unseen'], []),
         if(l.created_at = toDateTime(0, 'UTC') AND l.phase = 0, ['metadata only'], []),
-        if(l.truncated, ['truncated'], []),
+        if(l.truncated OR l.life_means.4, ['truncated'], []),
         if(l.life_removed_at = @none@ AND l.known_end != @never@, ['removal unseen'], []),
-        if(l.pending, ['end not confirmed'], [])) AS unknown,
+        if(l.pending, ['end not confirmed'], []),
+        arrayMap(w -> concat(w.1, ' not started: ', w.2), arrayFilter(w -> NOT mapContains(l.restarts, w.1), l.waiting.2))) AS unknown,
     toBool(l.host_network) AS host_network,
     l.began_at AS began_at, nullIf(l.over_at, @never@) AS over_at, toBool(l.pending) AS pending
 FROM

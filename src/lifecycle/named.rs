@@ -22,12 +22,37 @@ pub(super) fn tell_collection(occasion: Occasion, selector: &str, tell: Tell) {
     row(occasion, "collect", at, selector, tell);
 }
 
+/// Tells that nothing is left in a namespace.
+pub(super) fn tell_emptied(occasion: Occasion, tell: Tell) {
+    let named = &occasion.event.object_ref;
+    row_of(
+        occasion,
+        (&named.name, ""),
+        ("finalize", occasion.at, ""),
+        tell,
+    );
+}
+
 fn row(occasion: Occasion, what: &'static str, at: i64, selector: &str, tell: Tell) {
     let named = &occasion.event.object_ref;
+    row_of(
+        occasion,
+        (&named.namespace, &named.name),
+        (what, at, selector),
+        tell,
+    );
+}
+
+fn row_of(
+    occasion: Occasion,
+    (namespace, name): (&str, &str),
+    (what, at, selector): (&'static str, i64, &str),
+    tell: Tell,
+) {
     let (user, acting_as) = occasion.accounts();
     tell(&Fact {
-        namespace: &named.namespace,
-        pod: &named.name,
+        namespace,
+        pod: name,
         named: Some(Named {
             at,
             what,
@@ -35,7 +60,7 @@ fn row(occasion: Occasion, what: &'static str, at: i64, selector: &str, tell: Te
             acting_as,
             selector,
         }),
-        ..occasion.fact(uid(&named.namespace, &named.name))
+        ..occasion.fact(uid(namespace, name))
     });
 }
 

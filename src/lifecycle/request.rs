@@ -39,8 +39,8 @@ fn delete(occasion: Occasion, tell: Tell) {
     let uid = uid.and_then(|uid| parse_uid(&uid).ok());
     match (by_kubelet, forced) {
         (true, _) if uid.is_none() => named::tell(occasion, "remove", occasion.at, tell),
-        (true, _) => {}
-        (false, true) => named::tell(occasion, "force", received, tell),
+        (false, true) if uid.is_none() => named::tell(occasion, "force", received, tell),
+        (_, true) | (true, _) => {}
         // A pod that has finished goes at once. Whether it had, other events know.
         (false, false) => named::tell(occasion, "ask", received, tell),
     }

@@ -114,13 +114,19 @@ impl Statements<'_> {
     /// Which pods the events meant that name one.
     pub async fn named(&self, until: i64) -> Result<(), Error> {
         let named = text!("named").replace("bygone.", &format!("{}.", self.whole));
-        self.run(&named, &[("until", datetime(until))]).await
+        self.run(&named, &self.names_until(until)).await
     }
 
     /// Takes what events said of names along.
     pub async fn carry_named(&self, until: i64) -> Result<(), Error> {
-        self.run(&text!("carry_named"), &[("until", datetime(until))])
+        self.run(&text!("carry_named"), &self.names_until(until))
             .await
+    }
+
+    /// Where a settling ends, and since when rows about names are still there.
+    fn names_until(&self, until: i64) -> [(&'static str, String); 2] {
+        let horizon = until.saturating_sub(self.config.names_seconds.into());
+        [("until", datetime(until)), ("horizon", datetime(horizon))]
     }
 
     /// Where the pieces begin. The first begins with the smallest uid that there can be.

@@ -179,7 +179,6 @@ fn deletes_without_their_answer() {
     check(
         &delete(final_one),
         expect![[r#"
-            n/web force=60000001 alice
             n/web asked=(60000001, "alice", "") force=(60000001, "alice", "") removed=60000002
         "#]],
     );

@@ -211,3 +211,31 @@ fn containers_that_wait() {
         "#]],
     );
 }
+
+/// The namespace controller finalizes a namespace when it has found nothing left in it.
+#[test]
+fn a_namespace_that_went() {
+    let mut event = event("update", "finalize", Value::Null);
+    event["user"]["username"] = json!("system:serviceaccount:kube-system:namespace-controller");
+    event["objectRef"] = json!({"resource": "namespaces", "namespace": "n", "name": "n",
+        "apiVersion": "v1", "subresource": "finalize"});
+    check(
+        &event,
+        expect![[r#"
+            n/ finalize=60000002 system:serviceaccount:kube-system:namespace-controller
+        "#]],
+    );
+    check(
+        &changed(event.clone(), "/responseStatus/code", json!(409)),
+        expect![[""]],
+    );
+    // Somebody tears the finalizer out: pods may be left.
+    check(
+        &changed(event.clone(), "/user/username", json!("alice")),
+        expect![[""]],
+    );
+    check(
+        &changed(event, "/objectRef/subresource", json!("status")),
+        expect![[""]],
+    );
+}

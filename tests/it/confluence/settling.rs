@@ -87,6 +87,8 @@ impl World {
             on_shared(&self.database, &["settle", "--until", &until.to_string()]);
         let settings = [
             ("RETENTION_DAYS", 0),
+            // What was said of names waits until all has arrived.
+            ("NAMES_SECONDS", 400 * 86_400),
             ("PIECE_ROWS_MAX", self.piece_rows_max),
             ("CHANGEOVER_SECONDS", LAG_SECONDS),
         ];

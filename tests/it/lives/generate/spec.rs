@@ -102,6 +102,8 @@ impl Spec {
             started: 0,
             deletion: None,
             finalizer: self.job && incarnation == 0 && random.chance(30),
+            reason: Text::default(),
+            disrupted: None,
             statuses: self.containers.iter().map(|one| self.status(one)).collect(),
         }
     }
