@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 mod lean;
 mod many;
+mod odd;
 
 fn check(event: &Value, expected: Expect) {
     let text = event.to_string();
