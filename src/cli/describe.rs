@@ -112,14 +112,16 @@ impl Describe {
 impl DescribePod {
     fn run(self) -> anyhow::Result<ExitCode> {
         let DescribePod { name, scope } = self;
-        let name = name.as_deref().map(|name| name.rsplit_once('/').unwrap_or(("", name)));
+        let name = name
+            .as_deref()
+            .map(|name| name.rsplit_once('/').unwrap_or(("", name)));
         let (namespace, name) = name.unwrap_or_default();
         let mut params = scope.params(namespace)?;
         params.name = exact(name)?;
         scope.answer(params, async |oracle, params| {
             let place = |pod: &Pod| Some(format!("{}/{}", pod.cluster, pod.namespace));
             let lives = Lives::find(oracle, params, place).await?;
-            lives.check_place(&format!("{name:?} is a pod in"))?;
+            lives.check_place(&format!("{name:?} is a pod in"), "--uid")?;
             let Some(pod) = &lives.newest else {
                 return Ok(None);
             };
@@ -141,7 +143,10 @@ impl DescribeContainer {
         scope.answer(params, async |oracle, params| {
             let place = |row: &Container| meant.place(row);
             let lives = Lives::find(oracle, params, place).await?;
-            lives.check_place(&format!("{container:?} means containers in"))?;
+            lives.check_place(
+                &format!("{container:?} means containers in"),
+                "more of the ID",
+            )?;
             let Some(newest) = &lives.newest else {
                 return Ok(None);
             };
@@ -149,7 +154,11 @@ impl DescribeContainer {
                 return Ok(None);
             };
             let page = page.of_instance(&newest.container, &newest.container_id);
-            Ok(Some((page, Subject::Container, lives.others(other_container))))
+            Ok(Some((
+                page,
+                Subject::Container,
+                lives.others(other_container),
+            )))
         })
     }
 }
@@ -190,7 +199,8 @@ impl Meant<'_> {
                 .container_id
                 .to_ascii_lowercase()
                 .starts_with(&self.container.to_ascii_lowercase());
-        is_it.then(|| format!("{}/{}/{}", row.cluster, row.namespace, row.container_id))
+        let id = short_id(row);
+        is_it.then(|| format!("{}/{}/{id}", row.cluster, row.namespace))
     }
 }
 
@@ -246,7 +256,11 @@ impl ScopeFlags {
                 return Ok(ExitCode::from(NOTHING));
             };
             let mut out = BufWriter::new(io::stdout().lock());
-            let look = Look { zone, now, ..Look::plain() };
+            let look = Look {
+                zone,
+                now,
+                ..Look::plain()
+            };
             write_page(self.output, &page, (subject, &others), &look, &mut out)?;
             Ok(ExitCode::SUCCESS)
         })
@@ -296,7 +310,7 @@ impl<L: Life> Lives<L> {
     /// # Errors
     ///
     /// Where the name means lives in more than one place: none of them is meant more than another.
-    fn check_place(&self, what: &str) -> Result<(), Usage> {
+    fn check_place(&self, what: &str, else_name: &str) -> Result<(), Usage> {
         if self.places.len() <= 1 {
             return Ok(());
         }
@@ -305,7 +319,7 @@ impl<L: Life> Lives<L> {
             places[PLACES_MAX] = "...";
         }
         Err(Usage(format!(
-            "{what} {}: name one with --namespace, --cluster, --uid, or more of the ID",
+            "{what} {}: name one with --namespace, --cluster or {else_name}",
             places.join(", ")
         )))
     }
@@ -327,14 +341,14 @@ fn other_pod(pod: &Pod) -> Other {
 }
 
 fn other_container(container: &Container) -> Other {
-    let id = container.container_id.chars().take(ID_CHARS);
+    let (id, uid) = (short_id(container), container.pod_uid);
     Other {
-        command: format!(
-            "bygone describe container {} --uid {}",
-            id.collect::<String>(),
-            container.pod_uid
-        ),
+        command: format!("bygone describe container {id} --uid {uid}"),
         from: container.started_at,
         to: container.ended_at,
     }
+}
+
+fn short_id(container: &Container) -> String {
+    container.container_id.chars().take(ID_CHARS).collect()
 }

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::App;
-use crate::access::Reader;
+use crate::access::{Denied, Reader};
 use crate::query::{self, Answer, Life, Page, Params, Question};
 use crate::telemetry;
 
@@ -70,17 +70,15 @@ async fn ask_page(app: &App, reader: &Reader, uid: &str) -> Result<Page, Respons
     };
     let uid: uuid::Uuid = uid.parse().map_err(bad)?;
     let mut seen = Question::default();
-    narrow(reader, &mut seen)?;
+    narrow(reader, &mut seen).map_err(IntoResponse::into_response)?;
     let page = query::page(&app.store, uid, &seen).await;
     let page = page.map_err(|failure| error(StatusCode::BAD_GATEWAY, &failure.to_string()))?;
     page.ok_or_else(|| error(StatusCode::NOT_FOUND, "no pod of this uid is known"))
 }
 
 /// What this reader may not see is no part of the history for them, look-ups included.
-fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Response> {
-    let scope = reader
-        .narrow(&question.clusters, &question.namespaces)
-        .map_err(IntoResponse::into_response)?;
+fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
+    let scope = reader.narrow(&question.clusters, &question.namespaces)?;
     question.clusters = scope.clusters.unwrap_or_default();
     question.namespaces = scope.namespaces.unwrap_or_default();
     Ok(())
@@ -98,7 +96,7 @@ async fn ask<L: Life>(
         .question(Timestamp::now())
         .map_err(|parse| bad(&parse.to_string()))?;
     question.limit.get_or_insert(LIMIT_DEFAULT);
-    narrow(reader, &mut question)?;
+    narrow(reader, &mut question).map_err(IntoResponse::into_response)?;
     let mut answer = match query::answer::<L>(&app.store, &question) {
         Ok(answer) => answer,
         Err(limit @ query::Error::Limit(_)) => return Err(bad(&limit.to_string())),

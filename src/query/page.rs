@@ -89,7 +89,7 @@ pub struct Step {
     pub source: String,
 }
 
-/// What can happen.
+/// What can happen. Of one instant, they come in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
@@ -101,10 +101,10 @@ pub enum What {
     TakenUp,
     AddressSeen,
     ContainerStarted,
-    Disrupted,
     EvictionAsked,
     DeletionAsked,
     DeletionForced,
+    Disrupted,
     ContainerEnded,
     /// The pod is Succeeded or Failed.
     Finished,
@@ -147,7 +147,8 @@ impl Page {
             .retain(|step| step.instance.as_ref().is_none_or(is_it));
         self.unknown
             .retain(|gap| gap.instance.as_ref().is_none_or(is_it));
-        self.waiting.retain(|waiting| waiting.container == container);
+        self.waiting
+            .retain(|waiting| waiting.container == container);
         self.containers_left_out = 0;
         self
     }
@@ -266,7 +267,9 @@ impl PodLife {
                 "a request found it gone, or facts about others prove it",
             ),
         ];
-        let proofs = proofs.into_iter().filter_map(|(at, proof)| Some((at?, proof)));
+        let proofs = proofs
+            .into_iter()
+            .filter_map(|(at, proof)| Some((at?, proof)));
         proofs.min_by_key(|(at, _)| at.instant)
     }
 }
@@ -285,7 +288,9 @@ impl PodLifeRow {
         let at = |micros| time(micros, false);
         let asked = |micros, by| at(micros).map(|at| (at, by));
         // The time of a condition, unless it had none.
-        let is_whole = self.disrupted_at.is_some_and(|micros| micros % 1_000_000 == 0);
+        let is_whole = self
+            .disrupted_at
+            .is_some_and(|micros| micros % 1_000_000 == 0);
         PodLife {
             owner_kind: self.owner_kind,
             owner: self.owner,

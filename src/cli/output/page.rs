@@ -11,7 +11,7 @@ use std::io::{self, Write};
 
 use super::{Look, cell};
 use crate::cli::when;
-use crate::query::{Page, Pod, State, Step, Time, What};
+use crate::query::{Gap, Page, Pod, State, Step, Time, What};
 
 /// How a page is written.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl<'a> Text<'a> {
         self.field("Owner", owner(page));
         self.field("Node", cell::text(pod.node.as_deref(), cell::NONE));
         self.addresses(page);
-        let account = cell::text(pod.service_account.as_deref(), cell::UNKNOWN);
+        let account = cell::text(pod.service_account.as_deref(), cell::NONE);
         self.field("Service account", account);
         self.labels(pod);
     }
@@ -225,9 +225,21 @@ impl<'a> Text<'a> {
             return;
         }
         self.heading("Unknown:");
+        let mut told: Vec<&Gap> = Vec::new();
         for gap in &page.unknown {
-            let of = gap.instance.as_ref().map(words::instance);
-            let of = of.map(|of| format!(" ({of})")).unwrap_or_default();
+            let same = |other: &&Gap| (&other.what, &other.means) == (&gap.what, &gap.means);
+            if told.iter().any(same) {
+                continue;
+            }
+            told.push(gap);
+            let of = page.unknown.iter().filter(same);
+            let of: Vec<String> = of
+                .filter_map(|gap| gap.instance.as_ref().map(words::instance))
+                .collect();
+            let of = match &*of {
+                [] => String::new(),
+                of => format!(" ({})", of.join(", ")),
+            };
             self.line(&format!("  {}{of}: {}", gap.what, gap.means));
             self.line(&format!("    to mend: {}", gap.mend));
         }
@@ -277,3 +289,6 @@ fn owner(page: &Page) -> String {
         false => format!("{owner} of {workload}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,10 +48,11 @@ const OF_PODS: [(&str, &str, &str); 6] = [
 /// The same of container instances. What is inferred of the workload is told of the pod.
 const OF_CONTAINERS: [(&str, &str, &str); 1] = [(
     "end not confirmed",
-    "its end was not reported: how it ended is not known, and it had ended at the time told, at \
-     the latest",
-    "nothing, if its kubelet never reported it (a forced deletion, a lost node); otherwise record \
-     pods/status at level RequestResponse, or post an audit log of that time",
+    "its end was not reported: how and when it ended is not known, the time told is when its pod \
+     was gone or a later instance began",
+    "nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a \
+     static pod, whose containers go on); otherwise record pods/status at level RequestResponse, \
+     or post an audit log of that time",
 )];
 
 pub(super) fn of(
@@ -81,10 +82,11 @@ pub(super) fn of(
 }
 
 fn gap(table: &[(&str, &str, &str)], word: &str, instance: Option<Instance>) -> Gap {
-    let (_, means, mend) = table
-        .iter()
-        .find(|(known, ..)| *known == word)
-        .unwrap_or(&("", "see schema/README.md", "see schema/README.md"));
+    let (_, means, mend) = table.iter().find(|(known, ..)| *known == word).unwrap_or(&(
+        "",
+        "see schema/README.md",
+        "see schema/README.md",
+    ));
     Gap {
         what: word.to_owned(),
         instance,
@@ -101,7 +103,7 @@ fn unseen(container: &str, started: u64, seen: &BTreeMap<String, u64>) -> Option
         what: format!("{missing} {UNSEEN}"),
         instance: None,
         means: format!(
-            "{container} was started {started} times by its restart count, and events told of {seen}"
+            "the restart count of {container} tells of {started} instances, events told of {seen}"
         ),
         mend: "nothing, if they began and ended between two statuses; otherwise record \
                pods/status at level RequestResponse, or post an audit log of that time"

@@ -1,5 +1,7 @@
 //! The life line: every step that a column tells, in order, with the evidence.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{PodLife, Step, What, instance_of};
@@ -9,7 +11,9 @@ pub(super) fn of(pod: &Pod, life: &PodLife, containers: &[Container]) -> Vec<Ste
     let mut line = Line::default();
     beginning(pod, life, &mut line);
     line.asked = asked(life);
-    for container in containers {
+    let mut in_order: Vec<&Container> = containers.iter().collect();
+    in_order.sort_by_key(|container| container.restart);
+    for container in in_order {
         instance(container, containers, &mut line);
     }
     ending(pod, life, &mut line);
@@ -24,19 +28,21 @@ struct Line {
     /// Since when containers may have started.
     ready: Option<Timestamp>,
     /// Since when the pod was to end.
-    asked: Option<Timestamp>,
+    asked: [Option<Timestamp>; 2],
+    /// Of each container: just after the end of the instance before.
+    ended: BTreeMap<String, Timestamp>,
 }
 
 impl Line {
     fn push(&mut self, at: Option<Time>, what: What, source: &str) -> Option<&mut Step> {
-        self.push_after(None, at, what, source)
+        self.push_after(&[], at, what, source)
     }
 
     /// A time in whole seconds is the beginning of a second. Where the step can't have come before
     /// another one in that second, it stands behind it.
     fn push_after(
         &mut self,
-        before: Option<Timestamp>,
+        before: &[Option<Timestamp>],
         at: Option<Time>,
         what: What,
         source: &str,
@@ -55,12 +61,13 @@ impl Line {
     }
 }
 
-fn place(at: Time, before: Option<Timestamp>) -> Timestamp {
-    let in_its_second = |before: &Timestamp| {
-        let after = before.duration_since(at.instant);
-        at.whole_seconds && (SignedDuration::ZERO..SignedDuration::from_secs(1)).contains(&after)
-    };
-    before.filter(in_its_second).unwrap_or(at.instant)
+/// `before`: steps that it can't have come before.
+fn place(at: Time, before: &[Option<Timestamp>]) -> Timestamp {
+    let second = SignedDuration::ZERO..SignedDuration::from_secs(1);
+    let in_its_second = |before: &&Timestamp| second.contains(&before.duration_since(at.instant));
+    let before = before.iter().flatten().filter(in_its_second).max();
+    let before = before.filter(|_| at.whole_seconds);
+    before.copied().unwrap_or(at.instant)
 }
 
 fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
@@ -94,8 +101,16 @@ fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
         step.detail.clone_from(&pod.node);
     }
     let scheduled = pod.scheduled_at.map(|at| at.instant);
-    line.push_after(scheduled, pod.started_at, What::TakenUp, "status.startTime");
-    line.ready = pod.started_at.map(|at| place(at, scheduled)).or(scheduled);
+    line.push_after(
+        &[scheduled],
+        pod.started_at,
+        What::TakenUp,
+        "status.startTime",
+    );
+    line.ready = pod
+        .started_at
+        .map(|at| place(at, &[scheduled]))
+        .or(scheduled);
     for (ip, seen) in &life.ips {
         let source = "the first event whose status.podIPs had it";
         if let Some(step) = line.push(Some(*seen), What::AddressSeen, source) {
@@ -104,30 +119,39 @@ fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
     }
 }
 
-/// The first request for the pod's end, or its disruption.
-fn asked(life: &PodLife) -> Option<Timestamp> {
+/// The first request for the pod's end, and its disruption.
+fn asked(life: &PodLife) -> [Option<Timestamp>; 2] {
     let asked = [&life.delete_asked, &life.evict_asked, &life.force_asked];
-    let asked = asked.into_iter().chain([&life.disrupted]).flatten();
-    asked.map(|(at, _)| at.instant).min()
+    let asked = asked.into_iter().flatten().map(|(at, _)| at.instant);
+    [
+        asked.min(),
+        life.disrupted.as_ref().map(|(at, _)| at.instant),
+    ]
 }
 
 fn instance(container: &Container, all: &[Container], line: &mut Line) {
-    let ready = line.ready;
+    let ready = [line.ready, line.ended.get(&container.container).copied()];
     let source = "the container's status: startedAt";
-    let started = line.push_after(ready, container.started_at, What::ContainerStarted, source);
+    let started = line.push_after(&ready, container.started_at, What::ContainerStarted, source);
     if let Some(step) = started {
         step.instance = Some(instance_of(container));
     }
-    let start = container.started_at.map(|at| place(at, ready));
+    let start = container.started_at.map(|at| place(at, &ready));
     // Why it ended says whether that came after its pod was to end.
     let by_itself = |why: &str| matches!(why, "exited" | "unknown");
-    let asked = line.asked.filter(|_| !container.ended_why.as_deref().is_none_or(by_itself));
-    let before = start.max(asked);
+    let mut before = vec![start];
+    if !container.ended_why.as_deref().is_none_or(by_itself) {
+        before.extend(line.asked);
+    }
     let source = match container.end_seen {
         true => "the container's status: finishedAt",
         false => proof_of_end(container, all),
     };
-    let ended = line.push_after(before, container.ended_at, What::ContainerEnded, source);
+    if let Some(at) = container.ended_at {
+        let behind = place(at, &before) + SignedDuration::from_nanos(1);
+        line.ended.insert(container.container.clone(), behind);
+    }
+    let ended = line.push_after(&before, container.ended_at, What::ContainerEnded, source);
     if let Some(step) = ended {
         step.instance = Some(instance_of(container));
         step.detail = how(container);
@@ -169,7 +193,7 @@ fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
     // An eviction is what sets the condition; all others set it before they delete.
     let evicted = life.evict_asked.as_ref().map(|(at, _)| at.instant);
     let at = disrupted.map(|(at, _)| *at);
-    if let Some(step) = line.push_after(evicted, at, What::Disrupted, source) {
+    if let Some(step) = line.push_after(&[evicted], at, What::Disrupted, source) {
         step.detail = disrupted.and_then(|(_, why)| why.clone());
     }
     // The first deletion may be the forced one, or stand for the eviction.

@@ -28,7 +28,10 @@ pub fn head(page: &Page, text: &mut Text) {
 /// Container by container, in the order of their first starts.
 pub fn list(page: &Page, text: &mut Text) {
     let mut names: Vec<&str> = Vec::new();
-    let instances = page.containers.iter().map(|container| &*container.container);
+    let instances = page
+        .containers
+        .iter()
+        .map(|container| &*container.container);
     for name in instances.chain(page.waiting.iter().map(|waiting| &*waiting.container)) {
         if !names.contains(&name) {
             names.push(name);
@@ -40,7 +43,10 @@ pub fn list(page: &Page, text: &mut Text) {
     }
     text.heading("Containers:");
     for name in names {
-        let waiting = page.waiting.iter().find(|waiting| waiting.container == *name);
+        let waiting = page
+            .waiting
+            .iter()
+            .find(|waiting| waiting.container == *name);
         let instances = page.containers.iter();
         let instances = instances.filter(|container| container.container == *name);
         container(name, &instances.collect::<Vec<_>>(), waiting, text);
@@ -56,10 +62,15 @@ pub fn list(page: &Page, text: &mut Text) {
 fn container(name: &str, instances: &[&Container], waiting: Option<&Waiting>, text: &mut Text) {
     let Some(last) = instances.last() else {
         let reason = waiting.map_or(cell::UNKNOWN, |waiting| &waiting.reason);
-        text.line(&format!("  {name}: never started, {reason}"));
+        text.line(&format!(
+            "  {name}: never started; last it waited for {reason}"
+        ));
         return;
     };
-    text.line(&format!("  {name}, {}, {} restarts:", last.kind, last.restart));
+    text.line(&format!(
+        "  {name}, {}, {} restarts:",
+        last.kind, last.restart
+    ));
     let hidden = instances.len().saturating_sub(INSTANCES_MAX);
     if hidden > 0 {
         let uid = last.pod_uid;
@@ -84,7 +95,10 @@ fn instance(container: &Container, before: Option<&Container>, text: &mut Text) 
     if before.map(image) == Some(image(container)) {
         return;
     }
-    for image in [&container.image, &container.image_id].into_iter().flatten() {
+    for image in [&container.image, &container.image_id]
+        .into_iter()
+        .flatten()
+    {
         text.line(&format!("         {image}"));
     }
 }

@@ -7,19 +7,34 @@ use crate::query::Instance;
 const WHY: [(&str, &str); 14] = [
     ("asked", "its deletion was asked for"),
     ("forced", "it was deleted without time to end"),
-    ("evicted", "the eviction API was asked for its end, as a drain does"),
+    (
+        "evicted",
+        "the eviction API was asked for its end, as a drain does",
+    ),
     ("preempted", "it made room for a pod of higher priority"),
     ("tainted", "its node got a taint that it does not tolerate"),
-    ("node pressure", "its node ran short, and the kubelet ended it"),
+    (
+        "node pressure",
+        "its node ran short, and the kubelet ended it",
+    ),
     ("node lost", "its node was lost"),
-    ("owner gone", "the garbage collector deleted it, as its owner was"),
+    (
+        "owner gone",
+        "the garbage collector deleted it, as its owner was",
+    ),
     ("namespace deleted", "its namespace was deleted"),
     (
         "scaled",
         "the controller of its workload deleted it: scaled down, rolled out or replaced",
     ),
-    ("done", "it had finished, or its deadline had passed, before anybody asked"),
-    ("replaced", "all that is known is that another pod of its name was created"),
+    (
+        "done",
+        "it had finished, or its deadline had passed, before anybody asked",
+    ),
+    (
+        "replaced",
+        "all that is known is that another pod of its name was created",
+    ),
     ("exited", "its process ended before its pod was to end"),
     ("unknown", "nothing says why"),
 ];
