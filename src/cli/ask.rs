@@ -35,6 +35,7 @@ pub enum Oracle {
 
 /// The flags that name a running bygone.
 #[derive(Args)]
+#[command(next_help_heading = "Server")]
 pub struct ServerFlags {
     /// Base address of a running bygone to ask, like http://127.0.0.1:7071
     #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
