@@ -66,3 +66,5 @@ mod truth;
 mod visible;
 /// `POST /v1/audit/{cluster}`: forms, encodings, refusals.
 mod webhook;
+/// The questions that `schema/README.md` works out, against the truth.
+mod worked;
