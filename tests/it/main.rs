@@ -51,6 +51,8 @@ mod oracle;
 mod outage;
 /// A proxy before ClickHouse that cuts connections.
 mod proxy;
+/// The accounts of `deploy/clickhouse-reader.xml`, with what they see and what they can't.
+mod reader;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
 /// How many rows questions read over a long history.
