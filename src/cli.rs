@@ -5,6 +5,7 @@
 
 mod ask;
 mod config;
+mod coverage;
 mod dead_letters;
 mod demo;
 mod engine;
@@ -60,6 +61,8 @@ enum Command {
     Serve(serve::Serve),
     /// Show containers or pods, also those that no longer exist
     Get(Box<get::Get>),
+    /// Show what came and what is missing, and which lines of an audit policy would mend it
+    Coverage(coverage::Coverage),
     /// Play a recording into an engine of its own and show what no longer exists
     Demo(demo::Demo),
     /// Create, bring up to date, or show the tables in ClickHouse
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
+        Command::Coverage(coverage) => coverage.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),
         Command::Settle(settle) => settle.run(),
