@@ -18,6 +18,7 @@ ALTER TABLE bygone.containers_by_id MODIFY SQL SECURITY DEFINER DEFINER = CURREN
 ALTER TABLE bygone.containers_of_pod MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.pod_by_uid MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.pending_lives MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.coverage MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 
 -- 2. What a reader's questions may cost. readonly = 1: a reader can change no setting, and so none of these.
 CREATE SETTINGS PROFILE IF NOT EXISTS bygone_reader SETTINGS
@@ -46,6 +47,8 @@ GRANT SELECT ON bygone.pending_lives TO bygone_reader;
 CREATE USER IF NOT EXISTS analyst IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
 CREATE USER IF NOT EXISTS analyst_shop IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
 GRANT bygone_reader TO analyst, analyst_shop;
+-- It speaks of whole clusters, so not for those who see some namespaces alone.
+GRANT SELECT ON bygone.coverage TO analyst;
 CREATE QUOTA IF NOT EXISTS bygone_reader KEYED BY user_name
     FOR INTERVAL 1 hour MAX queries = 1000, read_rows = 10000000000, execution_time = 1800
     TO analyst, analyst_shop;

@@ -2,7 +2,7 @@
 --
 -- A delivery brings one row for all of its events that have the key in common. It holds a number for each event, made from
 -- its audit ID, stage and time; what is kept is a sketch that counts different numbers. So events that come twice, late, or by
--- way of several receivers count once. The sketch is exact for small counts and about right (0.8 %) for large ones.
+-- way of several receivers count once. The sketch is exact for small counts and mostly within 2 % for large ones.
 --
 -- hour is the event's; the partition is the month in which the row came, by the server's clock, so that old events can be sent
 -- at any time and no sender can make more than one partition. Rows of one key in several months add up in the view.

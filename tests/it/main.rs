@@ -11,6 +11,8 @@ mod bad_input;
 mod canaries;
 /// Every order, lateness and settling ends in the oracle's answers.
 mod confluence;
+/// What came and what is missing: levels, silences, lives, dead letters, and what would mend it.
+mod coverage;
 /// `bygone dead-letters`: list, show, replay; and their table.
 mod dead_letters;
 /// The borrowed structs agree with k8s-openapi's `Pod`.

@@ -164,8 +164,9 @@ fn readers_see_the_views_and_nothing_else() {
 
 fn sees(world: &World) {
     let count = |view: &str| format!("SELECT count() FROM bygone.{view}");
-    let views = QUESTIONS.map(|question| question.split('(').next().unwrap());
-    for question in QUESTIONS {
+    let asked = || QUESTIONS.into_iter().chain(["coverage"]);
+    let views = asked().map(|question| question.split('(').next().unwrap());
+    for question in asked() {
         let all = world.owner(&count(question));
         let seen = world.reader("analyst", &count(question));
         assert_eq!(seen, Ok(all.clone()), "{question}");
@@ -178,10 +179,7 @@ fn sees(world: &World) {
         "SELECT name FROM system.tables WHERE database = 'bygone'",
     );
     let named = named.unwrap();
-    assert_eq!(
-        named.lines().collect::<BTreeSet<_>>(),
-        views.into_iter().collect()
-    );
+    assert_eq!(named.lines().collect::<BTreeSet<_>>(), views.collect());
 }
 
 fn cannot(world: &World) {
@@ -253,6 +251,8 @@ fn narrowed(world: &World) {
             "{question}"
         );
     }
+    let coverage = "SELECT events FROM bygone.coverage";
+    world.refuses("analyst_shop", coverage, "Not enough privileges");
     let others = world.reader("analyst_shop", "SELECT count() FROM bygone.pods");
     assert_eq!(others, Ok("19".into()));
 }

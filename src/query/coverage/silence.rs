@@ -11,7 +11,10 @@ use super::sql::Hour;
 /// send arrives up to half a minute late, and a batch may be sent again for longer.
 const MINUTES_MIN: usize = 3;
 
-/// From the last that was heard of an API server to the next, or to the last of the others.
+const DAY_MINUTES: u32 = 24 * 60;
+
+/// From the last that was heard of an API server to the next, or to the last of the others; within
+/// one day of UTC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
     pub api_server: String,
@@ -56,11 +59,18 @@ fn of_server(
 ) -> impl Iterator<Item = Silence> {
     let starts = heard.iter().copied();
     let ends = heard.iter().copied().skip(1).chain([u32::MAX]);
-    starts.zip(ends).filter_map(move |(last, next)| {
-        let others: Vec<u32> = spoken.range(last + 1..next).copied().collect();
+    let gaps = starts
+        .zip(ends)
+        .map(|(last, next)| spoken.range(last + 1..next).copied().collect::<Vec<u32>>())
+        .filter(|others| others.len() >= MINUTES_MIN);
+    let by_day = gaps.flat_map(|others| {
+        let days = others.chunk_by(|a, b| a / DAY_MINUTES == b / DAY_MINUTES);
+        days.map(<[u32]>::to_vec).collect::<Vec<_>>()
+    });
+    by_day.filter_map(move |others| {
         let (from, to) = (others.first()?, others.last()?);
         let at = |minute: u32| Timestamp::from_second(i64::from(minute) * 60).ok();
-        (others.len() >= MINUTES_MIN).then_some(Silence {
+        Some(Silence {
             api_server: server.to_owned(),
             from: at(*from)?,
             to: at(to + 1)?,
@@ -73,6 +83,27 @@ fn of_server(
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
+
+    #[test]
+    fn a_silence_is_told_by_the_day() {
+        let hour = |server: &str, hour: u32, minutes: u64| Hour {
+            cluster: "c".to_owned(),
+            api_server: server.to_owned(),
+            hour: hour * 3600,
+            minutes,
+            ..Hour::default()
+        };
+        let told = silences(&[
+            hour("a", 23, 0b11 << 58),
+            hour("a", 24, 0b11),
+            hour("b", 23, 1 << 57),
+        ]);
+        let told: Vec<(i64, u64)> = told
+            .iter()
+            .map(|(_, silence)| (silence.from.as_second() / 60, silence.minutes))
+            .collect();
+        assert_eq!(told, [(23 * 60 + 58, 2), (24 * 60, 2)]);
+    }
 
     /// `server minutes`: an `x` for each minute from midnight on in which it was heard.
     fn check(servers: &[(&str, &str)], expected: Expect) {

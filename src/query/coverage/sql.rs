@@ -67,11 +67,11 @@ impl Read<'_> {
             format!(
                 "SELECT '{name}' AS of, cluster, \
                  toUnixTimestamp(toStartOfDay(began_at)) AS day, count() AS lives, \
-                 countIf(notEmpty(unknown)) AS with_unknown, \
-                 sumMap(CAST((unknown, arrayResize([toUInt64(1)], length(unknown), toUInt64(1))), \
+                 countIf(notEmpty(l.unknown)) AS with_unknown, \
+                 sumMap(CAST((l.unknown, arrayResize([toUInt64(1)], length(l.unknown), toUInt64(1))), \
                  'Map(String, UInt64)')) AS unknown \
                  FROM {name}_between(since = {{since:DateTime64(6, 'UTC')}}, \
-                 until = {{until:DateTime64(6, 'UTC')}}) \
+                 until = {{until:DateTime64(6, 'UTC')}}) AS l \
                  WHERE began_at >= {{since:DateTime64(6, 'UTC')}} AND {OF_CLUSTERS} \
                  AND (empty({{namespaces:Array(String)}}) \
                  OR namespace IN {{namespaces:Array(String)}}) \
