@@ -36,17 +36,18 @@ fn set_clock(database: &str, slot: Timestamp) {
     }
 }
 
-/// Starts to settle what was heard in the slot that begins here, and before.
-fn settling(database: &str, slot: Timestamp) -> Child {
+/// Starts to settle what was heard in the slot that begins here, and before. Readers rely on it some seconds after it
+/// ended: with questions under way that is longer than one of them takes to begin.
+fn settling(database: &str, slot: Timestamp, changeover: &str) -> Child {
     let until = slot + SignedDuration::from_mins(10);
     let mut command: Command = on_shared(database, &["settle", "--until", &until.to_string()]);
-    command.env("BYGONE_SETTLE_CHANGEOVER_SECONDS", "0");
+    command.env("BYGONE_SETTLE_CHANGEOVER_SECONDS", changeover);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("bygone starts")
 }
 
 fn settle(database: &str, slot: Timestamp) {
-    let status = settling(database, slot).wait().expect("it ends");
+    let status = settling(database, slot, "0").wait().expect("it ends");
     // 1: there is nothing to settle.
     assert!(matches!(status.code(), Some(0 | 1)), "{status}");
 }
@@ -98,7 +99,7 @@ fn through_slots_an_hour_apart() {
     let slot = hours_later(4);
     set_clock(&bygone.database, slot);
     bygone.post_all(bodies.iter().take(1).cloned());
-    let mut process = settling(&bygone.database, slot);
+    let mut process = settling(&bygone.database, slot, "5");
     while process.try_wait().expect("a child").is_none() {
         equal(&bygone, "while one more settling runs");
     }
