@@ -9,6 +9,7 @@
 //! | `GET /metrics` | metrics in Prometheus' text format |
 //! | `GET /api/v1/sources` | how each source is, in the same forms |
 //! | `GET /api/v1/containers`, `GET /api/v1/pods` | an answer; parameters: [`crate::query::Params`] |
+//! | `GET /api/v1/pods/{uid}` | one page about a pod: [`crate::query::Page`] |
 //!
 //! Questions are answered for who may ask them (`access`); the listener itself is in `listener`.
 //!
@@ -55,6 +56,7 @@ pub fn routes(app: App, access: Arc<Api>) -> Router {
     let questions = Router::new()
         .route("/api/v1/containers", get(api::answer::<Container>))
         .route("/api/v1/pods", get(api::answer::<Pod>))
+        .route("/api/v1/pods/{uid}", get(api::page))
         .route("/api/v1/sources", get(sources::show))
         .with_state(app.clone());
     let process = Router::new()

@@ -1,7 +1,7 @@
 //! Questions about the history, and their answers.
 //!
 //! In: a [`Question`]: a scope, a time, filters, a limit. Out: an [`Answer`]: typed rows in a stable
-//! order, oldest first, and whether more follow. Every surface (CLI, REST) asks the same way and
+//! order, oldest first, and whether more follow; or a [`Page`] about one pod. Every surface (CLI, REST) asks the same way and
 //! uses the same names.
 //!
 //! The order is by start, then by what makes a row unique; a cursor is the place of the last row in
@@ -11,6 +11,7 @@
 
 mod filter;
 mod model;
+mod page;
 mod params;
 mod rows;
 mod sql;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use filter::{Labels, ParseError, Requirement, Workload};
 pub use model::{Container, Cost, Ending, Life, Pod, Time};
+pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, page};
 pub use params::Params;
 pub use sql::Answer;
 

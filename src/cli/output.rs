@@ -18,6 +18,7 @@ mod dead_letters;
 mod json;
 mod name;
 mod ndjson;
+mod page;
 mod pods;
 mod sources;
 mod span;
@@ -31,6 +32,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use containers::ID_CHARS;
+pub use page::{Other, Others, PageFormat, Subject, write_page};
 use table::Column;
 
 /// How an answer is written.

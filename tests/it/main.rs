@@ -17,6 +17,8 @@ mod dead_letters;
 mod decode;
 /// The samples in `deploy/` are what the program reads.
 mod deploy;
+/// `bygone describe`: one page, pinned for pods of many fates.
+mod describe;
 /// Why pods ended, and who asked for it.
 mod ended;
 /// The embedded ClickHouse: start, stop, kill, lock, password.
