@@ -15,7 +15,8 @@ mod json;
 mod pod;
 
 pub use event::{
-    Actor, Document, Event, Events, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage, Verb,
+    Actor, Document, Event, Events, Level, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage,
+    Verb,
 };
 pub use json::{Few, Lenient, Text, time};
 pub use pod::{

@@ -5,6 +5,7 @@
 
 mod ask;
 mod config;
+mod coverage;
 mod dead_letters;
 mod demo;
 mod describe;
@@ -64,6 +65,8 @@ enum Command {
     /// Show one page about a pod or a container: its life, step by step
     #[command(subcommand)]
     Describe(Box<describe::Describe>),
+    /// Show what came and what is missing, and which lines of an audit policy would mend it
+    Coverage(coverage::Coverage),
     /// Play a recording into an engine of its own and show what no longer exists
     Demo(demo::Demo),
     /// Create, bring up to date, or show the tables in ClickHouse
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
         Command::Describe(describe) => describe.run(),
+        Command::Coverage(coverage) => coverage.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),
         Command::Settle(settle) => settle.run(),

@@ -9,6 +9,7 @@
 //!
 //! Never here: printing, and anything that writes.
 
+pub mod coverage;
 mod filter;
 mod model;
 mod page;
@@ -127,6 +128,10 @@ impl std::str::FromStr for Cursor {
 pub enum Error {
     #[error("limit {0} is over the maximum of {ROWS_MAX}")]
     Limit(u64),
+    #[error(
+        "that is too long a time to tell the coverage of: ask for a shorter one, or for one cluster"
+    )]
+    Days,
     #[error(transparent)]
     Store(#[from] crate::clickhouse::Error),
 }

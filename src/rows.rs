@@ -8,6 +8,7 @@
 
 mod dead_letter;
 mod fact;
+mod received;
 mod rowbinary;
 mod walk;
 
@@ -15,6 +16,7 @@ pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use fact::{
     ContainerKind, Ended, FACTS, Fact, Facts, Image, Named, Owner, Phase, microseconds, seconds,
 };
+pub use received::{About, RECEIVED, Received, ReceivedRows};
 
 pub use walk::ends;
 

@@ -26,6 +26,9 @@ pub struct Events<'t, 'a>(pub &'t mut dyn FnMut(Event<'a>));
 /// One audit event. Objects are kept only where `objectRef` names core pods.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
+    /// Made by the API server, or named by the client. Each stage of a request has the same.
+    pub audit_id: Text<'a>,
+    pub level: Level,
     pub stage: Stage,
     pub verb: Verb,
     /// Path and query as the client sent it. May hold secrets (an exec's command).
@@ -59,6 +62,28 @@ pub enum Verb {
     DeleteCollection,
     #[serde(other)]
     Other,
+}
+
+/// How much of the request the policy has recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Not said: relays use the name of the field for a level of their own.
+    #[default]
+    Other,
+    Metadata,
+    Request,
+    RequestResponse,
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match <&RawValue>::deserialize(deserializer)?.get() {
+            "\"Metadata\"" => Level::Metadata,
+            "\"Request\"" => Level::Request,
+            "\"RequestResponse\"" => Level::RequestResponse,
+            _ => Level::Other,
+        })
+    }
 }
 
 /// How far the request had come when the event was made.
@@ -155,6 +180,7 @@ fn has_nodes_group<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
 enum Key {
     #[serde(rename = "auditID")]
     AuditId,
+    Level,
     Annotations,
     Stage,
     Verb,
@@ -209,7 +235,8 @@ struct Openshift<'a> {
 /// The event while its keys come in, in any order.
 #[derive(Default)]
 struct Parts<'a> {
-    audit_id: bool,
+    audit_id: Text<'a>,
+    level: Level,
     is_truncated: bool,
     stage: Option<Stage>,
     verb: Option<Verb>,
@@ -242,7 +269,8 @@ impl<'a> Parts<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
         let of_pod = self.object_ref.as_ref().map(ObjectRef::is_pod);
         match key {
-            Key::AuditId => self.audit_id = !map.next_value::<Text>()?.is_empty(),
+            Key::AuditId => self.audit_id = map.next_value()?,
+            Key::Level => self.level = map.next_value()?,
             Key::Annotations => self.is_truncated = map.next_value::<Annotations>()?.0,
             Key::Stage => self.stage = Some(map.next_value()?),
             Key::Verb => self.verb = Some(map.next_value()?),
@@ -289,11 +317,12 @@ impl<'a> Parts<'a> {
     }
 
     fn is_event(&self) -> bool {
-        self.audit_id && self.stage.is_some() && self.verb.is_some()
+        !self.audit_id.is_empty() && self.stage.is_some() && self.verb.is_some()
     }
 
     fn finish<E: Error>(mut self) -> Result<Event<'a>, E> {
-        let (true, Some(stage), Some(verb)) = (self.audit_id, self.stage, self.verb) else {
+        let (false, Some(stage), Some(verb)) = (self.audit_id.is_empty(), self.stage, self.verb)
+        else {
             return Err(E::custom(NOT_AN_EVENT));
         };
         let at = self
@@ -312,6 +341,8 @@ impl<'a> Parts<'a> {
                 .0;
         }
         Ok(Event {
+            audit_id: self.audit_id,
+            level: self.level,
             is_truncated: self.is_truncated,
             stage,
             verb,

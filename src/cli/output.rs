@@ -13,6 +13,7 @@
 
 mod cell;
 mod containers;
+mod coverage;
 mod csv;
 mod dead_letters;
 mod json;

@@ -12,7 +12,7 @@ use super::{Cursor, Error, Question, ROWS_MAX, Requirement, view};
 use crate::clickhouse::Store;
 
 /// How long ClickHouse may work on a question.
-const QUESTION_SECONDS_MAX: &str = "60";
+pub(super) const QUESTION_SECONDS_MAX: &str = "60";
 
 /// A row as ClickHouse sends it.
 pub trait Row<L>:

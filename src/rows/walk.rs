@@ -18,15 +18,16 @@ use Layout::{Array, Fixed, Text, Tuple};
 fn layout(column: &str) -> Option<Layout> {
     Some(match column {
         "cluster" | "namespace" | "container" | "pod" | "node" | "service_account" | "runtime"
-        | "container_id_text" | "image" | "image_id" | "origin" | "reason" | "status_reason" => {
-            Text
-        }
+        | "container_id_text" | "image" | "image_id" | "origin" | "reason" | "status_reason"
+        | "api_server" => Text,
         "pod_uid" | "id" => Fixed(16),
         "container_id" | "sha256" => Fixed(32),
         "event_at" | "not_after" | "scheduled_at" | "terminal_at" | "removed_at"
-        | "received_at" | "position_from" | "bytes" => Fixed(8),
-        "host_network" | "phase" | "kind" | "raw_kept" | "truncated" => Fixed(1),
-        "created_at" | "pod_started_at" | "started_at" | "restart" => Fixed(4),
+        | "received_at" | "position_from" | "bytes" | "minutes" => Fixed(8),
+        "host_network" | "phase" | "kind" | "raw_kept" | "truncated" | "about" | "level"
+        | "stage" => Fixed(1),
+        "created_at" | "pod_started_at" | "started_at" | "restart" | "hour" => Fixed(4),
+        "ids" => Array(&[Fixed(8)]),
         "metadata" => Tuple(&[
             Fixed(8),
             Array(&[Text, Text]),

@@ -11,6 +11,8 @@ mod bad_input;
 mod canaries;
 /// Every order, lateness and settling ends in the oracle's answers.
 mod confluence;
+/// What came and what is missing: levels, silences, lives, dead letters, and what would mend it.
+mod coverage;
 /// `bygone dead-letters`: list, show, replay; and their table.
 mod dead_letters;
 /// The borrowed structs agree with k8s-openapi's `Pod`.
@@ -53,6 +55,8 @@ mod oracle;
 mod outage;
 /// A proxy before ClickHouse that cuts connections.
 mod proxy;
+/// The accounts of `deploy/clickhouse-reader.xml`, with what they see and what they can't.
+mod reader;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
 /// How many rows questions read over a long history.
@@ -68,3 +72,5 @@ mod truth;
 mod visible;
 /// `POST /v1/audit/{cluster}`: forms, encodings, refusals.
 mod webhook;
+/// The questions that `schema/README.md` works out, against the truth.
+mod worked;
