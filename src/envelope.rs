@@ -150,6 +150,28 @@ struct Reading<'r, 'l, 't> {
     searched: usize,
 }
 
+/// Where something begins in a text.
+#[derive(Clone, Copy)]
+struct Start<'b> {
+    body: &'b [u8],
+    /// The body, where it is UTF-8 as a whole.
+    text: Option<&'b str>,
+    start: usize,
+}
+
+/// Reads a document or an array, and tells its events. Returns how many bytes it had.
+fn parse<'de, R: serde_json::de::Read<'de>>(
+    mut json: serde_json::Deserializer<R>,
+    from: Start,
+    each: &mut dyn FnMut(Event<'de>),
+) -> (serde_json::Result<bool>, usize) {
+    let result = match from.body[from.start] {
+        b'[' => Events(each).deserialize(&mut json).map(|()| true),
+        _ => Document(each).deserialize(&mut json),
+    };
+    (result, json.into_iter::<IgnoredAny>().byte_offset())
+}
+
 /// How far a document was read at once.
 struct Outcome {
     /// Whether it was a list or an event; an object may be neither.
@@ -183,10 +205,13 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         } else {
             0
         };
+        // Known once for the whole, it need not be asked for each string.
+        let text = simdutf8::basic::from_utf8(body).ok();
         while let Some(start) = split::next_value(body, at) {
+            let from = Start { body, text, start };
             at = match body[start] {
-                b'{' => self.read_document(body, start),
-                b'[' => self.read_array(body, start),
+                b'{' => self.read_document(from),
+                b'[' => self.read_array(from),
                 b'"' => self.read_text(body, start),
                 _ => self.reject_line(body, start),
             };
@@ -224,8 +249,8 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         end
     }
 
-    /// Reads a document or an array at `start` at once.
-    fn read_at_once(&mut self, body: &[u8], start: usize) -> Outcome {
+    /// Reads a document or an array at once.
+    fn read_at_once(&mut self, from: Start) -> Outcome {
         let mut told = 0;
         let mut refused = Vec::new();
         let mut each = |event: Event| {
@@ -234,15 +259,16 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
             }
             told += 1;
         };
-        let mut json = serde_json::Deserializer::from_slice(&body[start..]);
-        let result = match body[start] {
-            b'[' => Events(&mut each).deserialize(&mut json).map(|()| true),
-            _ => Document(&mut each).deserialize(&mut json),
+        let (result, bytes) = match from.text.and_then(|text| text.get(from.start..)) {
+            Some(text) => parse(serde_json::Deserializer::from_str(text), from, &mut each),
+            None => {
+                let rest = &from.body[from.start..];
+                parse(serde_json::Deserializer::from_slice(rest), from, &mut each)
+            }
         };
-        let end = start + json.into_iter::<IgnoredAny>().byte_offset();
         Outcome {
             result,
-            end,
+            end: from.start + bytes,
             told,
             refused,
         }
@@ -269,9 +295,10 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         }
     }
 
-    /// Reads the document at `start`; if that fails it is salvaged. Returns where to go on.
-    fn read_document(&mut self, body: &[u8], start: usize) -> usize {
-        let outcome = self.read_at_once(body, start);
+    /// Reads a document; if that fails it is salvaged. Returns where to go on.
+    fn read_document(&mut self, from: Start) -> usize {
+        let outcome = self.read_at_once(from);
+        let Start { body, start, .. } = from;
         if !outcome.refused.is_empty() {
             let items = split::items_of(body, start);
             self.place(body, items.unwrap_or(start), &outcome.refused);
@@ -326,8 +353,9 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         end
     }
 
-    fn read_array(&mut self, body: &[u8], start: usize) -> usize {
-        let outcome = self.read_at_once(body, start);
+    fn read_array(&mut self, from: Start) -> usize {
+        let outcome = self.read_at_once(from);
+        let Start { body, start, .. } = from;
         self.place(body, start + 1, &outcome.refused);
         match outcome.result {
             Ok(_) => outcome.end,

@@ -52,6 +52,14 @@ pub struct Delivery {
     pub body: Bytes,
 }
 
+impl Delivery {
+    /// The cluster of what can't be read, as far as that is known without reading it; empty if not.
+    fn cluster_of_all(&self) -> &str {
+        let told = self.cluster.as_deref().or(self.cluster_else.as_deref());
+        told.unwrap_or_default()
+    }
+}
+
 /// What was in a delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
@@ -427,7 +435,7 @@ fn bury_piece(
 ) -> DeadLetterRows {
     let of = |place: usize| {
         let delivery = &deliveries[place];
-        (delivery, delivery.cluster.as_deref().unwrap_or_default())
+        (delivery, delivery.cluster_of_all())
     };
     let letter = |(place, part): &(usize, Rejected)| {
         let (delivery, cluster) = of(*place);
@@ -462,7 +470,7 @@ fn bury_piece(
 fn log_rejected(deliveries: &[Delivery], rejected: &[Placed]) {
     for (place, Rejected { at, reason }) in rejected.iter().take(REJECTED_LOGGED_MAX) {
         let delivery = &deliveries[*place];
-        let cluster = delivery.cluster.as_deref().unwrap_or_default();
+        let cluster = delivery.cluster_of_all();
         let (origin, body_bytes) = (&*delivery.origin, delivery.body.len());
         let (from, bytes) = (at.start, at.len());
         warn!(

@@ -47,7 +47,8 @@ impl Status {
 /// The longest name of a cluster.
 const CLUSTER_BYTES_MAX: usize = 253;
 
+/// Slashes: wrappers name clusters by a resource ID of Azure, a log group of AWS, a path of Google.
 fn is_cluster_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     !name.is_empty() && name.len() <= CLUSTER_BYTES_MAX && name.chars().all(fits)
 }

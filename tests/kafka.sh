@@ -81,6 +81,7 @@ ssl.truststore.location=$dir/ca.crt
 ssl.client.auth=requested
 log.dirs=$dir/data
 auto.create.topics.enable=false
+message.max.bytes=16777216
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1

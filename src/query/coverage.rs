@@ -3,7 +3,7 @@
 //! In: clusters, namespaces and a beginning. Out: [`Day`]s, the oldest first. Days are of UTC. What is
 //! counted are events that came, whichever day they came on.
 //!
-//! Silences are of API servers that tell of themselves (`schema/006_coverage.sql`). Other events do
+//! Silences are of API servers that tell of themselves (`schema/007_coverage.sql`). Other events do
 //! not say which of them made them.
 //!
 //! Limits: [`DAYS_MAX`] days, and rows as for any answer.

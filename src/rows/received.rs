@@ -1,4 +1,4 @@
-//! Rows of the table `received` (`schema/006_coverage.sql`): which events came, counted by the hour.
+//! Rows of the table `received` (`schema/007_coverage.sql`): which events came, counted by the hour.
 
 use super::Table;
 use super::rowbinary as put;

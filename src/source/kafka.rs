@@ -52,11 +52,11 @@ use member::Member;
 pub struct Error(String);
 
 /// Asks the brokers once, if there is a Kafka source, whether they know us and the topics. Waits for
-/// them some seconds.
+/// them some seconds; where none answers, that is told by the member, which tries until one does.
 ///
 /// # Errors
 ///
-/// When the configuration makes no sense, no broker answers or lets us in, or a topic is missing.
+/// When the configuration makes no sense, a broker does not let us in, or a topic is missing.
 pub async fn check(config: &Config) -> Result<(), Error> {
     if !config.is_on() {
         return Ok(());

@@ -114,7 +114,8 @@ async fn receive(
 
 async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Response {
     if !is_cluster_name(cluster) {
-        let hint = "a cluster's name has letters, digits, '-', '_' and '.', at most 253\n";
+        let hint =
+            "a cluster's name has letters, digits, '-', '_', '.' and, as %2F, '/'; at most 253\n";
         return (StatusCode::BAD_REQUEST, hint).into_response();
     }
     let begun = Instant::now();

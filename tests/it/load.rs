@@ -28,6 +28,9 @@ const RETRY_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long senders may take to bring in what is left when nothing is in their way any more.
 const FINISH_WAIT: Duration = Duration::from_secs(90);
 
+/// So that a question about one of them is answered in time, however long the load was.
+const PODS_PER_NAMESPACE: u64 = 100_000;
+
 /// An answer about all pods is read as a whole, and over and over until none is missing.
 const PATIENCE_PER_POD: Duration = Duration::from_millis(3);
 
@@ -149,10 +152,7 @@ pub fn check(bygone: &Bygone, posted: &BTreeSet<u64>, acknowledged: &BTreeSet<u6
         let mut missing = 0;
         let more = PATIENCE_PER_POD * acknowledged.len() as u32;
         let rows = wait_longer_for(&format!("{kind} of every acknowledged batch"), more, || {
-            let rows = bygone
-                .try_rows(&[kind, "-A"])
-                .inspect_err(|error| eprintln!("no answer yet: {error}"))
-                .ok()?;
+            let rows = all_of(bygone, kind, &posted)?;
             let there: BTreeSet<u64> = rows.iter().map(number_of).collect();
             let now = acknowledged.difference(&there).count();
             if now != missing {
@@ -171,6 +171,19 @@ pub fn check(bygone: &Bygone, posted: &BTreeSet<u64>, acknowledged: &BTreeSet<u6
             }
         }
     }
+}
+
+/// What is told of all namespaces that were posted.
+fn all_of(bygone: &Bygone, kind: &str, posted: &BTreeSet<u64>) -> Option<Vec<Value>> {
+    let last = posted.last().copied().unwrap_or_default();
+    let mut all = Vec::new();
+    for first in (0..=last).step_by(PODS_PER_NAMESPACE as usize) {
+        let rows = bygone
+            .try_rows(&[kind, "-n", &namespace(first)])
+            .inspect_err(|error| eprintln!("no answer yet: {error}"));
+        all.extend(rows.ok()?);
+    }
+    Some(all)
 }
 
 impl Drop for Load {
@@ -267,6 +280,10 @@ fn number_of(row: &Value) -> u64 {
     number.unwrap_or_else(|| panic!("pod {uid} is invented"))
 }
 
+fn namespace(number: u64) -> String {
+    format!("load-{}", number / PODS_PER_NAMESPACE)
+}
+
 fn name(number: u64) -> String {
     format!("pod-{number}")
 }
@@ -290,9 +307,10 @@ fn time(number: u64, after_seconds: u64, fraction: &str) -> String {
 
 fn events(number: u64) -> [Value; 2] {
     let (name, node, created) = (name(number), node(number), time(number, 0, ""));
-    let uri = "/api/v1/namespaces/load/pods";
+    let namespace = namespace(number);
+    let uri = format!("/api/v1/namespaces/{namespace}/pods");
     let metadata = |version: u64| {
-        json!({"name": name, "namespace": "load", "resourceVersion": version.to_string(),
+        json!({"name": name, "namespace": namespace, "resourceVersion": version.to_string(),
             "uid": format!("10ad0000-0000-4000-8000-{number:012x}"),
             "creationTimestamp": created, "labels": {"number": number.to_string()}})
     };
@@ -301,7 +319,7 @@ fn events(number: u64) -> [Value; 2] {
         "level": "RequestResponse", "auditID": format!("create-{number}"),
         "stage": "ResponseComplete", "verb": "create", "requestURI": uri,
         "user": {"username": "alice"},
-        "objectRef": {"resource": "pods", "namespace": "load", "apiVersion": "v1"},
+        "objectRef": {"resource": "pods", "namespace": namespace, "apiVersion": "v1"},
         "responseStatus": {"metadata": {}, "code": 201},
         "responseObject": {"kind": "Pod", "apiVersion": "v1", "metadata": metadata(2 * number + 1),
             "spec": spec, "status": {"phase": "Pending"}},
@@ -319,7 +337,7 @@ fn events(number: u64) -> [Value; 2] {
         "stage": "ResponseComplete", "verb": "patch",
         "requestURI": format!("{uri}/{name}/status"),
         "user": {"username": format!("system:node:{node}"), "groups": ["system:nodes"]},
-        "objectRef": {"resource": "pods", "namespace": "load", "name": name, "apiVersion": "v1",
+        "objectRef": {"resource": "pods", "namespace": namespace, "name": name, "apiVersion": "v1",
             "subresource": "status"},
         "responseStatus": {"metadata": {}, "code": 200},
         "responseObject": {"kind": "Pod", "apiVersion": "v1", "metadata": metadata(2 * number + 2),
@@ -331,14 +349,14 @@ fn events(number: u64) -> [Value; 2] {
 }
 
 fn expected_pod(number: u64) -> Value {
-    json!({"cluster": "demo", "namespace": "load", "pod": name(number), "node": node(number),
+    json!({"cluster": "demo", "namespace": namespace(number), "pod": name(number), "node": node(number),
         "pod_ips": [ip(number)], "labels": {"number": number.to_string()},
         "created_at": time(number, 0, ""), "created_by": "alice", "phase": "Running",
         "removed_at": null, "containers": 1, "restarts": 0})
 }
 
 fn expected_container(number: u64) -> Value {
-    json!({"cluster": "demo", "namespace": "load", "pod": name(number), "container": "main",
+    json!({"cluster": "demo", "namespace": namespace(number), "pod": name(number), "container": "main",
         "container_id": format!("{number:064x}"), "node": node(number), "restart": 0,
         "started_at": time(number, 2, ""), "ended_at": null, "pod_created_at": time(number, 0, "")})
 }

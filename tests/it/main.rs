@@ -57,6 +57,8 @@ mod outage;
 mod proxy;
 /// The accounts of `deploy/clickhouse-reader.xml`, with what they see and what they can't.
 mod reader;
+/// What was settled is sent again, all at once.
+mod replay;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
 /// How many rows questions read over a long history.

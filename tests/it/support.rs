@@ -360,7 +360,12 @@ impl Bygone {
 
     /// Settles all that was heard until now, as if it were an hour later.
     pub fn settle(&self) {
-        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        self.settle_as_if_later(1);
+    }
+
+    /// The same, so many hours later: each settling reaches further than those before.
+    pub fn settle_as_if_later(&self, hours: i64) {
+        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
         let mut command = plain(BYGONE);
         command
             .args(["settle", "--until", &until.to_string()])

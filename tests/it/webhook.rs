@@ -142,6 +142,8 @@ fn bad_parts_do_not_hold_up_good_ones() {
 fn refusals() {
     let bygone = Bygone::start();
     assert_eq!(post(&bygone).send("/v1/audit/a%20b", "{}").status(), 400);
+    let named_by_a_cloud = post(&bygone).send("/v1/audit/%2Faws%2Feks%2Fprod%2Fcluster", "{}");
+    assert_eq!(named_by_a_cloud.status(), 200);
     assert_eq!(post(&bygone).send("/v1/audit/", "{}").status(), 404);
     assert_eq!(post(&bygone).send("/v1/audit/a/b", "{}").status(), 404);
     let base = bygone.webhook.clone();

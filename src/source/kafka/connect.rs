@@ -13,8 +13,11 @@ use rdkafka::metadata::Metadata;
 use super::config::{Config, Mechanism};
 use super::{Error, context};
 
-/// How long brokers may take to answer for the first time.
-const CONTACT_WAIT: Duration = Duration::from_secs(10);
+/// How long brokers may take to let us connect for the first time. Others wait for it.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// How long they may take to answer where nothing says that they are away.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// How long one try of it may take.
 const TRY_WAIT: Duration = Duration::from_secs(1);
@@ -46,20 +49,22 @@ impl Errors {
     }
 }
 
-/// Asks the brokers for the topics.
+/// Asks the brokers for the topics. Where none answers, nothing is found wrong: the member tries on.
 pub fn check(config: &Config) -> Result<(), Error> {
     let client = config.client()?;
     // Without a group: nothing is joined yet.
     let consumer = BaseConsumer::from_config_and_context(&client, Errors::default());
     let consumer = consumer.map_err(|error| Error(format!("kafka: {}", named(&error))))?;
-    let deadline = Instant::now() + CONTACT_WAIT;
+    let begun = Instant::now();
     let mut pattern = false;
     for topic in &config.topics {
         if topic.starts_with('^') {
             pattern = true;
             continue;
         }
-        let metadata = ask(&consumer, Some(topic), deadline, config)?;
+        let Some(metadata) = ask(&consumer, Some(topic), begun, config)? else {
+            return Ok(());
+        };
         let found = metadata.topics().iter().find(|it| it.name() == topic);
         let error = found.and_then(|topic| topic.error());
         match error.map(RDKafkaErrorCode::from) {
@@ -79,25 +84,25 @@ pub fn check(config: &Config) -> Result<(), Error> {
         }
     }
     if pattern {
-        ask(&consumer, None, deadline, config)?;
+        ask(&consumer, None, begun, config)?;
     }
     Ok(())
 }
 
+/// `None` where no broker answers in time.
 fn ask(
     consumer: &BaseConsumer<Errors>,
     topic: Option<&str>,
-    deadline: Instant,
+    begun: Instant,
     config: &Config,
-) -> Result<Metadata, Error> {
+) -> Result<Option<Metadata>, Error> {
     loop {
         let answer = consumer.fetch_metadata(topic, TRY_WAIT);
         // Serves what librdkafka has to tell.
         while consumer.poll(Duration::ZERO).is_some() {}
-        let error = match answer {
-            Ok(metadata) => return Ok(metadata),
-            Err(error) => error,
-        };
+        if let Ok(metadata) = answer {
+            return Ok(Some(metadata));
+        }
         let errors = consumer.context();
         let refused = [
             RDKafkaErrorCode::Authentication,
@@ -107,17 +112,13 @@ fn ask(
         if let Some(refusal) = errors.find(&refused) {
             return Err(refusal_of(&refusal, config));
         }
-        if Instant::now() >= deadline {
-            let transport = [
-                RDKafkaErrorCode::BrokerTransportFailure,
-                RDKafkaErrorCode::Resolve,
-            ];
-            let cause = errors.find(&transport).map(|(_, text)| text);
-            let cause = cause.unwrap_or_else(|| named(&error));
-            let brokers = &config.brokers;
-            return Err(Error(format!(
-                "kafka: no broker answers at {brokers}: {cause}: see kafka.brokers"
-            )));
+        let transport = [
+            RDKafkaErrorCode::BrokerTransportFailure,
+            RDKafkaErrorCode::Resolve,
+        ];
+        let away = begun.elapsed() >= CONNECT_WAIT && errors.find(&transport).is_some();
+        if away || begun.elapsed() >= ANSWER_WAIT {
+            return Ok(None);
         }
     }
 }

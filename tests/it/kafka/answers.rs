@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
 use super::broker::{Record, shared};
 use super::members::{Group, partitions, statuses};
 use crate::support::{self, BYGONE, Bygone, plain, run, stderr, stdout, wait_for};
@@ -9,13 +12,60 @@ use crate::truth;
 
 const PARTITIONS: i32 = 12;
 
+/// How a forwarder puts a line of `audit.log` into a record.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Plain,
+    /// Fluent Bit's tail without a parser: the line as text, beside a time in seconds.
+    FluentBit,
+    /// OpenShift's forwarder: its fields beside the event's, the level overwritten.
+    Viaq,
+}
+
+impl Form {
+    fn of(self, line: &str, sequence: usize) -> String {
+        if let Form::Plain = self {
+            return line.to_owned();
+        }
+        let mut event: Value = serde_json::from_str(line).expect("an event");
+        let time = event["stageTimestamp"].clone();
+        if let Form::FluentBit = self {
+            let time: Timestamp = time
+                .as_str()
+                .and_then(|at| at.parse().ok())
+                .expect("a time");
+            let time = time.as_microsecond() as f64 / 1e6;
+            return json!({ "@timestamp": time, "log": line }).to_string();
+        }
+        let level = std::mem::replace(&mut event["level"], json!("default"));
+        for (key, value) in [
+            ("@timestamp", time.clone()),
+            ("timestamp", time),
+            ("hostname", json!("master-0")),
+            ("log_type", json!("audit")),
+            ("log_source", json!("kubeAPI")),
+            ("tag", json!(".k8s-audit.log")),
+            (
+                "openshift",
+                json!({ "cluster_id": "a-uuid", "sequence": sequence }),
+            ),
+            ("k8s_audit_level", level),
+        ] {
+            event[key] = value;
+        }
+        event.to_string()
+    }
+}
+
 /// Each event as a record, spread over the partitions: only their own time orders them.
-fn records(folder: &Path) -> Vec<Record> {
+fn records(folder: &Path, form: Form) -> Vec<Record> {
     let log = support::read(folder, "audit.log");
-    let partitions = (0..PARTITIONS).cycle();
-    partitions
-        .zip(log.lines())
-        .map(|(partition, line)| Record::new(partition, line))
+    let lines = log.lines().enumerate();
+    lines
+        .map(|(number, line)| {
+            let partition = number as i32 % PARTITIONS;
+            Record::new(partition, form.of(line, number))
+        })
         .collect()
 }
 
@@ -23,17 +73,51 @@ fn assigned(bygone: &Bygone) -> usize {
     partitions(bygone).len()
 }
 
-#[test]
-fn two_members_tell_the_truth_and_reading_again_changes_nothing() {
-    let broker = shared();
-    let group = Group::new(broker, "recording-a", PARTITIONS, "");
-    let mut members = [group.join(), group.join()];
+/// A topic, and a group of two members that share its partitions.
+fn two_members(topic: &str) -> (Group, [Bygone; 2]) {
+    let group = Group::new(shared(), topic, PARTITIONS, "");
+    let members = [group.join(), group.join()];
     wait_for("partitions for both", || {
         let all = PARTITIONS as usize;
         let counts = [assigned(&members[0]), assigned(&members[1])];
         (counts == [all / 2, all / 2]).then_some(())
     });
-    let records = records(&support::recording_a());
+    (group, members)
+}
+
+/// Two members tell the truth of a recording that is produced in this form.
+fn tells(folder: &Path, form: Form, removals_missed_max: usize) {
+    let recording = folder.file_name().expect("a name").to_string_lossy();
+    let name = format!("{recording}-{form:?}");
+    let (group, members) = two_members(&name);
+    shared().produce(&group.topic, records(folder, form));
+    group.drained(shared());
+    truth::answers_equal(folder, &members[1], &name, removals_missed_max);
+}
+
+#[test]
+fn in_the_forms_of_forwarders() {
+    for form in [Form::FluentBit, Form::Viaq] {
+        let missed = truth::RECORDING_A_REMOVALS_MISSED;
+        tells(&support::recording_a(), form, missed);
+    }
+}
+
+#[test]
+fn recording_load_in_every_form() {
+    let Some(folder) = support::corpus("recording-load") else {
+        return;
+    };
+    for form in [Form::Plain, Form::FluentBit, Form::Viaq] {
+        tells(&folder, form, 0);
+    }
+}
+
+#[test]
+fn two_members_tell_the_truth_and_reading_again_changes_nothing() {
+    let broker = shared();
+    let (group, mut members) = two_members("recording-a");
+    let records = records(&support::recording_a(), Form::Plain);
     let count = records.len() as i64;
     broker.produce(&group.topic, records);
     group.drained(broker);

@@ -138,6 +138,8 @@ impl Broker {
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
             .set("linger.ms", "5")
+            // An event that lists many objects is large.
+            .set("message.max.bytes", "16000000")
             .set("queue.buffering.max.kbytes", "262144");
         client.create().expect("a producer")
     }

@@ -76,6 +76,30 @@ fn the_broker_is_away_for_a_while() {
     senders.check(&member);
 }
 
+/// The webhook works meanwhile, and Kafka from when a broker answers.
+#[test]
+fn the_broker_is_away_at_the_start() {
+    let _alone = alone();
+    let mut broker = Broker::start();
+    let group = Group::new(&broker, "late", PARTITIONS, "");
+    broker.kill();
+    let member = group.join();
+    let told = "kafka: no broker answers";
+    wait_for("a word in the log", || {
+        member.log().contains(told).then_some(())
+    });
+    assert_eq!(member.log().matches(told).count(), 1, "{}", member.log());
+    assert!(member.log().contains("Connection refused"));
+    member.acknowledges([load::body(0)]);
+
+    broker.launch();
+    broker.answers();
+    broker.produce(&group.topic, [Record::new(0, load::body(1))]);
+    group.drained(&broker);
+    let batches = (0..2).collect();
+    load::check(&member, &batches, &batches);
+}
+
 #[test]
 fn clickhouse_is_away_while_kafka_flows() {
     let _alone = alone();

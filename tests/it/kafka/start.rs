@@ -1,9 +1,7 @@
 //! What is wrong with Kafka is told in one line at the start; what is right works, over TLS.
 
 use super::broker::{PASSWORD, Record, USER, folder_with, shared};
-use crate::support::{
-    Bygone, free_address, new_database, on_shared, run, setting, stderr, wait_for,
-};
+use crate::support::{Bygone, new_database, on_shared, run, setting, stderr, wait_for};
 
 /// The section for the secure listener.
 fn secure(more: &str) -> String {
@@ -93,21 +91,6 @@ fn unknown_topic() {
     check(
         &config,
         &["bygone: kafka: the brokers know no topic \"nowhere\""],
-    );
-}
-
-#[test]
-fn no_broker() {
-    let config = format!(
-        "[kafka]\nbrokers = \"{}\"\ntopics = [\"any\"]\ncluster = \"demo\"\n",
-        free_address()
-    );
-    check(
-        &config,
-        &[
-            "bygone: kafka: no broker answers at 127.0.0.1:",
-            "Connection refused",
-        ],
     );
 }
 

@@ -1,0 +1,170 @@
+//! Everything that was settled is sent once more, as fast as it is taken: no answer changes, and the
+//! engine keeps to its memory.
+//!
+//!     BYGONE_REPLAY_FACTS=5000000 cargo test --release --test it replay:: -- --nocapture
+//!
+//! A recording is sent for so many clusters that it makes that many facts. They are a day old or
+//! older by the server's clock, so all of them are late.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bygone::engine::{Config, Engine, Options};
+use serde_json::Value;
+
+use crate::support::{
+    self, BYGONE, Bygone, alone, block_on, plain, run, setting, stderr, wait_longer_for,
+};
+use crate::truth::{self, Order};
+
+const ENGINE_BYTES_MAX: u64 = 1 << 30;
+
+/// Facts that are sent, at least.
+const FACTS: u64 = 10_000;
+
+/// So many facts are taken in a second, at the very least.
+const FACTS_PER_SECOND_MIN: u64 = 2_000;
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Memory of the engine's process that is not a file's, in bytes.
+fn engine_bytes(engine: &Engine) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", engine.pid()?)).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+/// Does something while the engine's memory is looked at. Returns how long it took, and the most memory.
+fn watched(engine: &Engine, what: impl FnOnce()) -> (Duration, u64) {
+    let (done, most) = (AtomicBool::new(false), AtomicU64::new(0));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                most.fetch_max(engine_bytes(engine).unwrap_or(0), Ordering::Relaxed);
+                std::thread::park_timeout(LOOK_EVERY);
+            }
+        });
+        what();
+        done.store(true, Ordering::Relaxed);
+    });
+    (begun.elapsed(), most.into_inner())
+}
+
+/// All container instances and pods of a cluster, without its name.
+fn answers(bygone: &Bygone, cluster: &str) -> Vec<String> {
+    let mut rows = Vec::new();
+    for what in ["containers", "pods"] {
+        for mut row in bygone.rows(&[what, "-A", "--cluster", cluster]) {
+            row["cluster"] = Value::Null;
+            rows.push(row.to_string());
+        }
+    }
+    rows.sort_unstable();
+    rows
+}
+
+fn metric(bygone: &Bygone, name: &str) -> Option<f64> {
+    let metrics = bygone.metrics();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().parse().ok()
+}
+
+/// Sends the bodies for each cluster, and waits until ClickHouse has them.
+fn send(bygone: &mut Bygone, bodies: &[String], clusters: u64, facts: u64) {
+    for cluster in 0..clusters {
+        bygone.webhook = format!("{}/v1/audit/c{cluster}", bygone.ingest);
+        bygone.acknowledges(bodies.iter().cloned());
+    }
+    let patience = Duration::from_secs(60 + facts / FACTS_PER_SECOND_MIN);
+    wait_longer_for("an empty spool", patience, || {
+        (metric(bygone, "bygone_spool_waiting_frames ")? == 0.0).then_some(())
+    });
+}
+
+/// What the answers of one cluster are, heard once and settled, and how many facts that takes.
+fn expected(bodies: &[String]) -> (Vec<String>, u64) {
+    let once = Bygone::start();
+    once.post_all(bodies.iter().cloned());
+    let facts = support::sql(&once.database, "SELECT count() FROM facts");
+    let facts = facts.trim().parse().expect("a number");
+    once.settle();
+    (answers(&once, "demo"), facts)
+}
+
+/// A bygone on an engine that has this much memory.
+fn start(folder: &Path) -> (Engine, Bygone) {
+    let engine = block_on(Engine::start(Options {
+        config: Config {
+            library: Some(support::library()),
+            memory_bytes_max: ENGINE_BYTES_MAX,
+        },
+        data_dir: folder.to_owned(),
+        program: Some(BYGONE.into()),
+        tcp_port: None,
+    }));
+    let engine = engine.expect("the engine starts");
+    let password = folder.join("password");
+    std::fs::write(&password, engine.password()).expect("written");
+    let password = password.display().to_string();
+    let environment = [
+        ("BYGONE_CLICKHOUSE_URL", engine.url().to_owned()),
+        ("BYGONE_CLICKHOUSE_USER", engine.user().to_owned()),
+        ("BYGONE_CLICKHOUSE_PASSWORD_FILE", password),
+    ];
+    let mut apply = plain(BYGONE);
+    apply
+        .args(["schema", "apply"])
+        .envs(environment.iter().cloned());
+    let made = run(&mut apply);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let bygone = Bygone::start_with("bygone".to_owned(), &environment, &[]);
+    (engine, bygone)
+}
+
+#[test]
+fn of_everything_changes_nothing() {
+    let _alone = alone();
+    let folder = support::corpus("recording-load").unwrap_or_else(support::recording_a);
+    let bodies = truth::bodies(&folder, Order::AsSent);
+    let (expected, facts_each) = expected(&bodies);
+    let clusters = setting("BYGONE_REPLAY_FACTS", FACTS).div_ceil(facts_each);
+    let facts = clusters * facts_each;
+    println!("{facts} facts of {clusters} clusters");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, mut bygone) = start(folder.path());
+
+    let told = |how: &str, (took, most): (Duration, u64)| {
+        let (seconds, most_mib) = (took.as_secs_f64(), most >> 20);
+        let speed = facts as f64 / seconds;
+        println!("{how}: {seconds:.1} s, {speed:.0} facts a second, engine {most_mib} MiB at most");
+        assert!(most <= ENGINE_BYTES_MAX, "{how}: {most} bytes");
+    };
+    let check = |bygone: &Bygone, how: &str| {
+        for cluster in 0..clusters {
+            let came = answers(bygone, &format!("c{cluster}"));
+            assert_eq!(came.len(), expected.len(), "{how}: cluster {cluster}");
+            let differs = came.iter().zip(&expected).find(|(came, it)| came != it);
+            assert_eq!(differs, None, "{how}: cluster {cluster}");
+        }
+    };
+    let heard = watched(&engine, || send(&mut bygone, &bodies, clusters, facts));
+    told("heard", heard);
+    told("settled", watched(&engine, || bygone.settle()));
+    check(&bygone, "settled");
+
+    let heard = watched(&engine, || send(&mut bygone, &bodies, clusters, facts));
+    told("replayed", heard);
+    check(&bygone, "replayed");
+    // Not told before serve itself has looked.
+    let [lag, waiting] = ["lag_seconds", "facts_rows"]
+        .map(|name| metric(&bygone, &format!("bygone_settle_{name} ")));
+    println!("settling says: {lag:?} seconds behind, {waiting:?} facts");
+    let again = watched(&engine, || bygone.settle_as_if_later(2));
+    told("settled again", again);
+    check(&bygone, "settled again");
+}
