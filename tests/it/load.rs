@@ -173,15 +173,20 @@ pub fn check(bygone: &Bygone, posted: &BTreeSet<u64>, acknowledged: &BTreeSet<u6
     }
 }
 
-/// What is told of all namespaces that were posted.
+/// All that is told: by one question, or, of a long load, by one for each namespace.
 fn all_of(bygone: &Bygone, kind: &str, posted: &BTreeSet<u64>) -> Option<Vec<Value>> {
+    let ask = |scope: &[&str]| {
+        let rows = bygone.try_rows(&[&[kind], scope].concat());
+        let rows = rows.inspect_err(|error| eprintln!("no answer yet: {error}"));
+        rows.ok()
+    };
     let last = posted.last().copied().unwrap_or_default();
+    if last < PODS_PER_NAMESPACE {
+        return ask(&["-A"]);
+    }
     let mut all = Vec::new();
     for first in (0..=last).step_by(PODS_PER_NAMESPACE as usize) {
-        let rows = bygone
-            .try_rows(&[kind, "-n", &namespace(first)])
-            .inspect_err(|error| eprintln!("no answer yet: {error}"));
-        all.extend(rows.ok()?);
+        all.extend(ask(&["-n", &namespace(first)])?);
     }
     Some(all)
 }

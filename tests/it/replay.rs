@@ -14,7 +14,7 @@ use bygone::engine::{Config, Engine, Options};
 use serde_json::Value;
 
 use crate::support::{
-    self, BYGONE, Bygone, alone, block_on, plain, run, setting, stderr, wait_longer_for,
+    self, BYGONE, Bygone, alone, block_on, memory_bytes, plain, run, setting, stderr,
 };
 use crate::truth::{self, Order};
 
@@ -28,16 +28,6 @@ const FACTS_PER_SECOND_MIN: u64 = 2_000;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Memory of the engine's process that is not a file's, in bytes.
-fn engine_bytes(engine: &Engine) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", engine.pid()?)).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kib << 10)
-}
-
 /// Does something while the engine's memory is looked at. Returns how long it took, and the most memory.
 fn watched(engine: &Engine, what: impl FnOnce()) -> (Duration, u64) {
     let (done, most) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -45,7 +35,9 @@ fn watched(engine: &Engine, what: impl FnOnce()) -> (Duration, u64) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                most.fetch_max(engine_bytes(engine).unwrap_or(0), Ordering::Relaxed);
+                // Not what is a file's.
+                let bytes = engine.pid().and_then(|pid| memory_bytes(pid, "RssAnon:"));
+                most.fetch_max(bytes.unwrap_or(0), Ordering::Relaxed);
                 std::thread::park_timeout(LOOK_EVERY);
             }
         });
@@ -68,22 +60,13 @@ fn answers(bygone: &Bygone, cluster: &str) -> Vec<String> {
     rows
 }
 
-fn metric(bygone: &Bygone, name: &str) -> Option<f64> {
-    let metrics = bygone.metrics();
-    let line = metrics.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().parse().ok()
-}
-
 /// Sends the bodies for each cluster, and waits until ClickHouse has them.
 fn send(bygone: &mut Bygone, bodies: &[String], clusters: u64, facts: u64) {
     for cluster in 0..clusters {
         bygone.webhook = format!("{}/v1/audit/c{cluster}", bygone.ingest);
         bygone.acknowledges(bodies.iter().cloned());
     }
-    let patience = Duration::from_secs(60 + facts / FACTS_PER_SECOND_MIN);
-    wait_longer_for("an empty spool", patience, || {
-        (metric(bygone, "bygone_spool_waiting_frames ")? == 0.0).then_some(())
-    });
+    bygone.drained_within(Duration::from_secs(facts / FACTS_PER_SECOND_MIN));
 }
 
 /// What the answers of one cluster are, heard once and settled, and how many facts that takes.
@@ -161,8 +144,8 @@ fn of_everything_changes_nothing() {
     told("replayed", heard);
     check(&bygone, "replayed");
     // Not told before serve itself has looked.
-    let [lag, waiting] = ["lag_seconds", "facts_rows"]
-        .map(|name| metric(&bygone, &format!("bygone_settle_{name} ")));
+    let [lag, waiting] =
+        ["lag_seconds", "facts_rows"].map(|name| bygone.metric(&format!("bygone_settle_{name}")));
     println!("settling says: {lag:?} seconds behind, {waiting:?} facts");
     let again = watched(&engine, || bygone.settle_as_if_later(2));
     told("settled again", again);

@@ -295,11 +295,7 @@ impl Bygone {
 
     /// Memory of the process that is in RAM, without its engine's.
     pub fn rss_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kib.expect("VmRSS").trim().parse::<u64>().expect("a number") << 10
+        memory_bytes(self.pid(), "VmRSS:").expect("a process")
     }
 
     pub fn log(&self) -> String {
@@ -349,12 +345,13 @@ impl Bygone {
 
     /// Waits until ClickHouse has confirmed everything that was acknowledged.
     pub fn drained(&self) {
-        wait_for("an empty spool", || {
-            let metrics = self.metrics();
-            let waiting = metrics
-                .lines()
-                .find_map(|line| line.strip_prefix("bygone_spool_waiting_frames "));
-            (waiting? == "0").then_some(())
+        self.drained_within(Duration::ZERO);
+    }
+
+    /// The same, where that may take so much longer.
+    pub fn drained_within(&self, more: Duration) {
+        wait_longer_for("an empty spool", more, || {
+            (self.metric("bygone_spool_waiting_frames")? == 0.0).then_some(())
         });
     }
 
@@ -389,6 +386,14 @@ impl Bygone {
             }
             String::from_utf8(text).expect("text")
         })
+    }
+
+    /// A metric without labels.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let metrics = self.metrics();
+        let mut lines = metrics.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value?.parse().ok()
     }
 
     /// Posts bodies and waits until they are in ClickHouse.
@@ -442,6 +447,14 @@ fn launch(
 fn address_of(base: &str) -> &str {
     let (_, address) = base.split_once("://").expect("a base address");
     address
+}
+
+/// Memory of a process by the name that `/proc/PID/status` has for it; `None` where there is no such process.
+pub fn memory_bytes(pid: u32, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Some(kib?.trim().parse::<u64>().ok()? << 10)
 }
 
 /// The processor time that a process has used.
