@@ -42,8 +42,8 @@ SELECT
     nullIf(toDateTime64(l.force_asked_first.1, 6, 'UTC'), @never@) AS force_asked_at,
     nullIf(if(l.force_asked_first.3 = '', l.force_asked_first.2, concat(l.force_asked_first.2, ' as ', l.force_asked_first.3)), '') AS force_asked_by,
     nullIf(toDateTime64(l.life_disrupted.1, 6, 'UTC'), @never@) AS disrupted_at, nullIf(l.life_disrupted.2, '') AS disrupted_why,
-    if(l.life_removed_at = @none@, nullIf(l.replaced_at, @never@), NULL) AS replaced_at,
-    if(l.life_removed_at = @none@, nullIf(l.life_not_after, @never@), NULL) AS gone_by,
+    if(l.life_removed_at = @none@ AND l.pod_gone.2 = 1, nullIf(l.pod_gone.1, @never@), NULL) AS replaced_at,
+    if(l.life_removed_at = @none@ AND l.pod_gone.2 > 1, nullIf(l.pod_gone.1, @never@), NULL) AS gone_by,
     nullIf(l.over_at, @never@) AS over_at, toBool(l.pending) AS pending
 FROM
 (

@@ -47,7 +47,7 @@ FROM facts
 
 -- @pod_rows
 SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS container_id,
-    toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, @never@ AS not_after,
+    toDateTime(0, 'UTC') AS heard_at, 2 AS timely, 0 AS late, first_seen, @none@ AS last_seen, @never@ AS not_after,
     filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until, @no_named@ AS named,
     pod, toString(node) AS node, host_network, toString(service_account) AS service_account,
     (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(phase) AS phase,
@@ -62,7 +62,7 @@ FROM pod_history AS h
 
 -- @container_rows
 SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
-    toDateTime(0, 'UTC') AS heard_at, 1 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
+    toDateTime(0, 'UTC') AS heard_at, 2 AS timely, 0 AS late, first_seen, @none@ AS last_seen, not_after,
     filed_from AS settled_from, if(class = 11, toDateTime('2106-02-07 06:28:15', 'UTC'), filed_from + @bounds@[class + 1]) AS settled_until, @no_named@ AS named,
     pod, toString(node) AS node, host_network, '' AS service_account,
     (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(0) AS phase,
@@ -104,6 +104,7 @@ FROM
             max(pod) OVER life AS life_pod,
             -- Whether all that is known of the pod is here: not only its container instances, or late facts about it.
             max(container = '' AND pod != '' AND timely) OVER life AS has_pod,
+            max(timely = 2) OVER life AS life_settled,
             max(node) OVER life AS life_node,
             max(host_network) OVER life AS life_host_network,
             -- Late facts alone, not yet joined with history, give way to what history says.
@@ -170,7 +171,8 @@ WHERE empty(named)
     multiIf(container = '', pod_end,
             ended.2 != toDateTime(0, 'UTC'), toDateTime64(ended.2, 6, 'UTC') + toIntervalSecond(1),
             least(pod_end, not_after, superseded_at)) AS known_end,
-    known_end = @never@ AND NOT timely AS pending,
+    -- From late facts alone, not yet joined with history. Where history knows its pod, it may know an earlier end than what is proven here.
+    NOT timely AND if(container = '', life_removed = @none@, ended.2 = toDateTime(0, 'UTC')) AND (known_end = @never@ OR life_settled) AS pending,
     if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
     -- Who asked first for its end. Requests that named the pod are joined with it here, all else that did by the next settling.
     least(if(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC') + toIntervalMillisecond(1), @never@), pod_gone.1) AS name_until,
@@ -225,11 +227,11 @@ SELECT
     arrayMap(ip -> if(startsWith(toString(ip), '::ffff:'), substring(toString(ip), 8), toString(ip)), arraySort((ip, sight) -> sight, mapKeys(l.life_ips), mapValues(l.life_ips))) AS pod_ips,
     l.restart AS restart,
     nullIf(toDateTime64(l.started_at, 6, 'UTC'), @none@) AS started_at,
-    multiIf(l.ended.2 != toDateTime(0, 'UTC'), toDateTime64(l.ended.2, 6, 'UTC'), l.known_end != @never@, l.known_end, NULL) AS ended_at,
+    multiIf(l.ended.2 != toDateTime(0, 'UTC'), toDateTime64(l.ended.2, 6, 'UTC'), l.known_end != @never@ AND NOT l.pending, l.known_end, NULL) AS ended_at,
     toBool(l.ended.2 != toDateTime(0, 'UTC')) AS end_seen,
     if(l.ended.1, l.ended.3, NULL) AS exit_code, if(l.ended.4 != 0, l.ended.4, NULL) AS signal, nullIf(l.ended.5, '') AS reason,
     nullIf(toDateTime64(l.life_created_at, 6, 'UTC'), @none@) AS pod_created_at, nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS pod_removed_at,
-    nullIf(l.why.2, '') AS ended_by, nullIf(l.why.1, '') AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
+    if(l.pending, NULL, nullIf(l.why.2, '')) AS ended_by, if(l.pending, NULL, nullIf(l.why.1, '')) AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
     arrayConcat(
         if(l.life_metadata.7, ['workload inferred'], []),
         if(l.ended.2 = toDateTime(0, 'UTC') AND (l.ended.1 OR l.known_end != @never@ OR l.pending), ['end not confirmed'], [])) AS unknown,
@@ -250,15 +252,15 @@ SELECT
     nullIf(if(l.asked_first.3 = '', l.asked_first.2, concat(l.asked_first.2, ' as ', l.asked_first.3)), '') AS delete_asked_by,
     nullIf(toDateTime64(l.life_removed_at, 6, 'UTC'), @none@) AS removed_at, nullIf(['', 'Unknown', 'Pending', 'Running', 'Succeeded', 'Failed'][l.phase + 1], '') AS phase,
     -- Before it has ended, or finished, there is none.
-    if(l.pod_end = @never@ AND l.life_terminal_at = @never@, NULL, nullIf(l.pod_by, '')) AS ended_by,
-    if(l.pod_end = @never@ AND l.life_terminal_at = @never@, NULL, nullIf(l.pod_why, '')) AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
+    if((l.pod_end = @never@ OR l.pending) AND l.life_terminal_at = @never@, NULL, nullIf(l.pod_by, '')) AS ended_by,
+    if((l.pod_end = @never@ OR l.pending) AND l.life_terminal_at = @never@, NULL, nullIf(l.pod_why, '')) AS ended_why, CAST(NULL, 'Nullable(String)') AS ended_cause,
     toUInt64(arraySum(mapValues(l.restarts)) + length(l.restarts)) AS containers, toUInt64(arraySum(mapValues(l.restarts))) AS restarts,
     arrayConcat(
         if(l.life_metadata.7, ['workload inferred'], []),
         if(l.creator.1 = '', ['created unseen'], []),
         if(l.created_at = toDateTime(0, 'UTC') AND l.phase = 0, ['metadata only'], []),
         if(l.truncated OR l.life_means.4, ['truncated'], []),
-        if(l.life_removed_at = @none@ AND l.known_end != @never@, ['removal unseen'], []),
+        if(l.life_removed_at = @none@ AND l.known_end != @never@ AND NOT l.pending, ['removal unseen'], []),
         if(l.pending, ['end not confirmed'], []),
         arrayMap(w -> concat(w.1, ' not started: ', w.2), arrayFilter(w -> NOT mapContains(l.restarts, w.1), l.waiting.2))) AS unknown,
     toBool(l.host_network) AS host_network,

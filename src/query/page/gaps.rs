@@ -8,6 +8,9 @@ use crate::query::model::{Container, Pod};
 /// How the count of instances that no event told of ends, in `unknown`.
 const UNSEEN: &str = "instances unseen";
 
+/// What stands between a container that never started and why. The page tells it where it lists the containers.
+const NOT_STARTED: &str = " not started: ";
+
 /// Word, meaning, mend: of pods.
 const OF_PODS: [(&str, &str, &str); 6] = [
     (
@@ -65,7 +68,7 @@ pub(super) fn of(
     let mut gaps: Vec<Gap> = pod
         .unknown
         .iter()
-        .filter(counted)
+        .filter(|word| counted(word) && !word.contains(NOT_STARTED))
         .map(|word| gap(&OF_PODS, word, None))
         .collect();
     for container in containers {

@@ -38,6 +38,8 @@ pub struct Beyond {
     pub meant: Meant,
     /// Whether a settling has joined all of it: then what has no end lives.
     pub joined: bool,
+    /// Whether a settling has joined some of it: of the rest history may know more.
+    pub in_part: bool,
 }
 
 /// One pod with all that belongs to it.
@@ -101,7 +103,7 @@ pub fn tell(key: &PodKey, pod: &Pod, beyond: &Beyond) -> Told {
         });
     }
     let believed = beyond.joined || pod.seen.timely;
-    let pending = gone.is_none() && !believed;
+    let pending = pod.removed_at == 0 && !believed && (gone.is_none() || beyond.in_part);
     let end = if pending {
         Some(pod.seen.last + 1)
     } else {
@@ -184,10 +186,12 @@ impl Ending {
             .as_ref()
             .map_or(0, |(finished, ..)| *finished);
         let proven = [gone, superseded].into_iter().flatten().min();
+        let believed = beyond.joined || instance.seen.timely;
         match (reported, proven) {
-            (0, Some(at)) => Ending::Proven(at),
-            (0, None) if beyond.joined || instance.seen.timely => Ending::Lives,
-            (0, None) => Ending::Pending,
+            // History may know of an earlier end.
+            (0, Some(at)) if believed || !beyond.in_part => Ending::Proven(at),
+            (0, None) if believed => Ending::Lives,
+            (0, _) => Ending::Pending,
             (finished, _) => Ending::Reported(finished),
         }
     }
@@ -280,13 +284,13 @@ fn pod_row(
     let meant = &beyond.meant;
     let (workload_kind, workload, inferred) = workload(pod);
     let asked = &ending.why.asked;
-    let has_ended = ending.at.is_some() || pod.terminal_at.is_some();
+    let has_ended = ending.at.is_some() && !pending || pod.terminal_at.is_some();
     let created_by = match pod.created_by.0.is_empty() {
         true => &meant.created_by,
         false => &pod.created_by,
     };
     let restarts = pod.restarts.values().map(|times| u64::from(*times)).sum();
-    let removal_unseen = ending.at.is_some() && ending.removed.is_none();
+    let removal_unseen = ending.at.is_some() && ending.removed.is_none() && !pending;
     answer::Pod {
         cluster: cluster.to_string(),
         namespace: namespace.to_string(),

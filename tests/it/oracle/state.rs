@@ -260,6 +260,7 @@ impl Oracle {
                     gone_by: gone,
                     meant: Meant::of(&folds[uid], &says, proven, names_joined),
                     joined,
+                    in_part: false,
                 };
                 let told = tell(&key, &folds[uid], &beyond);
                 (vec![Arc::new(told)], BTreeSet::new())
@@ -484,10 +485,11 @@ impl Known {
                 continue;
             }
             for gone_by in [gone, None] {
-                for joined in [true, false] {
+                for (joined, in_part) in [(true, false), (false, false), (false, true)] {
                     let beyond = Beyond {
                         gone_by,
                         joined,
+                        in_part,
                         ..Beyond::default()
                     };
                     told.push(Arc::new(tell(key, &pod, &beyond)));
