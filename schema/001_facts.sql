@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS facts
     late              SimpleAggregateFunction(max, UInt8) DEFAULT toUnixTimestamp(heard_at) - toUnixTimestamp64Second(event_at) > 300
                       COMMENT 'some fact arrived over 5 minutes after its event; the next settling joins the life with history',
     timely            SimpleAggregateFunction(max, UInt8) DEFAULT NOT late
-                      COMMENT '1: some fact arrived in time; 2: a settling has joined the life with history. Without an end it lives',
+                      COMMENT '1: some fact arrived in time; 2: a settling has joined the life with history; 3: and has moved instances of the pod there. Without an end it lives',
     first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) DEFAULT event_at COMMENT 'oldest event that spoke of it',
     last_seen         SimpleAggregateFunction(max, DateTime64(6, 'UTC')) DEFAULT event_at COMMENT 'newest event that spoke of it',
 

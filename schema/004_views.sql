@@ -124,9 +124,10 @@ CREATE VIEW IF NOT EXISTS pods_with_ip AS
     UNION ALL
     @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(if(length(h.pod_ips) > 1, mapKeys(h.pod_ips), []), toIPv6({ip:String}))
     UNION ALL
-    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod) IN (
-        SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod_uid) IN (
-            SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(mapKeys(pod_ips), toIPv6({ip:String}))))
+    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod_uid) IN (
+        SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod) IN (
+            SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod_uid) IN (
+                SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(mapKeys(pod_ips), toIPv6({ip:String})))))
 @lives_end@) AS l
 WHERE l.container = '' AND l.life_pod != '' AND l.host_network = 0
     AND fromUnixTimestamp64Milli(toInt64(intDiv(l.pod_ips[toIPv6({ip:String})], 16)), 'UTC') < {until:DateTime64(6, 'UTC')}
@@ -164,8 +165,9 @@ CREATE VIEW IF NOT EXISTS pod_by_uid AS
 @pods@ (@lives_from@
     @pod_rows@ WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
     UNION ALL
-    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod) IN (
-        SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID})
+    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod_uid) IN (
+        SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod) IN (
+            SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID}))
 @lives_end@) AS l
 WHERE l.container = '' AND l.life_pod != '' AND l.pod_uid = {uid:UUID}
 SETTINGS min_table_rows_to_use_projection_index = 0;

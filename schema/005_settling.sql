@@ -1,5 +1,5 @@
 -- What a settling works on: the facts before {until}, of the pods whose uid is in [first, next), folded to one row for each pod and
--- container instance, joined with history where a late fact came, and judged:
+-- container instance, joined with history where a late fact came or an earlier instance is there, and judged:
 --
 --     settle   it has ended, and nothing was heard of it, or of its pod if that has ended too, for ten minutes: into history
 --     forget   it has no known end and nobody spoke of its pod since {forget}
@@ -19,9 +19,9 @@ SELECT l.*,
 FROM (@lives_from@
     @fact_rows@ WHERE @slots_read@ AND pod_uid >= {first:UUID} AND (pod_uid < {next:UUID} OR {next:UUID} = toUUID('ffffffff-ffff-ffff-ffff-ffffffffffff'))
     UNION ALL
-    @pod_rows@ WHERE @of_late_pods@
+    @pod_rows@ WHERE @of_joined_pods@
     UNION ALL
-    @container_rows@ WHERE @of_late_pods@
+    @container_rows@ WHERE @of_joined_pods@
 @lives_end@) AS l
 SETTINGS min_table_rows_to_use_projection_index = 0;
 

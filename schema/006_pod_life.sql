@@ -59,8 +59,9 @@ FROM
     FROM (@lives_from@
     @pod_rows@ WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
     UNION ALL
-    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod) IN (
-        SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID})
+    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod_uid) IN (
+        SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod) IN (
+            SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID}))
 @lives_end@)
     WHERE container = '' AND life_pod != '' AND pod_uid = {uid:UUID}
 ) AS l

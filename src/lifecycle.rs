@@ -19,6 +19,7 @@
 //!   deletionGracePeriodSeconds 0 and no finalizers, whoever sent it.
 //! - A deletecollection asks for the deletion of every item of its answer (`collection`).
 //! - A 404, and a 409 that names a uid, prove that an object was gone; the end of a namespace, that all in it were.
+//! - The deletion of a node is told under its name: of which pods it was the end, ClickHouse finds out.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
 
@@ -29,7 +30,7 @@ mod pod;
 mod request;
 mod workload;
 
-use crate::audit::{Actor, Binding, Event, Object, Stage, Verb};
+use crate::audit::{Actor, Binding, Event, Level, Object, Stage, Verb};
 use crate::rows::{Fact, microseconds};
 
 /// What is the same in all facts of one event.
@@ -72,6 +73,15 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
             Some(404 | 409)
         ) {
             named::tell_emptied(occasion, tell);
+        }
+        return Ok(());
+    }
+    if let Some(what) = of_node(event) {
+        if !matches!(
+            event.response_status.and_then(|status| status.code),
+            Some(404 | 409)
+        ) {
+            named::tell(occasion, what, occasion.at, tell);
         }
         return Ok(());
     }
@@ -126,7 +136,7 @@ fn counts(event: &Event) -> bool {
     let status = event.response_status.unwrap_or_default();
     event.stage == Stage::ResponseComplete
         && event.verb != Verb::Other
-        && (event.object_ref.is_pod() || is_emptied_namespace(event))
+        && (event.object_ref.is_pod() || is_emptied_namespace(event) || of_node(event).is_some())
         && status
             .code
             .is_none_or(|code| matches!(code, 200..300 | 404 | 409))
@@ -147,6 +157,19 @@ fn is_emptied_namespace(event: &Event) -> bool {
             "system:serviceaccount:kube-system:namespace-controller"
                 | "system:kube-controller-manager"
         )
+}
+
+/// Whether a node came or went. At level Metadata a dry run of its deletion looks like a deletion, and the
+/// pods would live on: there it says nothing.
+fn of_node(event: &Event) -> Option<&'static str> {
+    match event.verb {
+        _ if !event.object_ref.is_node() => None,
+        Verb::Create => Some("node came"),
+        Verb::Delete if matches!(event.level, Level::Request | Level::RequestResponse) => {
+            Some("node gone")
+        }
+        _ => None,
+    }
 }
 
 /// Pods come whole, or as their metadata alone where a metadata client asked (the garbage

@@ -104,7 +104,7 @@ FROM
             max(pod) OVER life AS life_pod,
             -- Whether all that is known of the pod is here: not only its container instances, or late facts about it.
             max(container = '' AND pod != '' AND timely) OVER life AS has_pod,
-            max(timely = 2) OVER life AS life_settled,
+            max(timely >= 2) OVER life AS life_settled,
             max(node) OVER life AS life_node,
             max(host_network) OVER life AS life_host_network,
             -- Late facts alone, not yet joined with history, give way to what history says.
@@ -162,7 +162,9 @@ WHERE empty(named)
 -- @ends
     -- Of the pod: what its removal says; where that is not known, what others prove. A request that removed whatever had its name is
     -- taken for its removal, unless something proves an earlier end.
-    if((replaced_at, toUInt8(1)) < life_gone, (replaced_at, toUInt8(1)), life_gone) AS pod_gone,
+    -- Whose node is gone, is gone, unless it was heard of later.
+    if(life_gone.2 = 2 AND life_last_seen > life_gone.1, @not_gone@, life_gone) AS proven_gone,
+    if((replaced_at, toUInt8(1)) < proven_gone, (replaced_at, toUInt8(1)), proven_gone) AS pod_gone,
     multiIf(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC'), pod_gone.2 = 0 AND pod_gone.1 != @never@, toDateTime64(toDateTime64(pod_gone.1, 3, 'UTC'), 6, 'UTC'), @none@) AS life_removed_at,
     if(life_removed_at != @none@, life_removed_at, pod_gone.1) AS pod_end,
     if(life_node != '', life_node, life_means.3) AS known_node,
@@ -171,8 +173,10 @@ WHERE empty(named)
     multiIf(container = '', pod_end,
             ended.2 != toDateTime(0, 'UTC'), toDateTime64(ended.2, 6, 'UTC') + toIntervalSecond(1),
             least(pod_end, not_after, superseded_at)) AS known_end,
-    -- From late facts alone, not yet joined with history. Where history knows its pod, it may know an earlier end than what is proven here.
-    NOT timely AND if(container = '', life_removed = @none@, ended.2 = toDateTime(0, 'UTC')) AND (known_end = @never@ OR life_settled) AS pending,
+    -- From late facts alone, not yet joined with history: that may know an earlier end than what is proven here, where it knows the pod,
+    -- or others of its name.
+    NOT timely AND if(container = '', life_removed = @none@, ended.2 = toDateTime(0, 'UTC'))
+        AND (known_end = @never@ OR life_settled OR life_removed = @none@ AND pod_gone.2 = 1) AS pending,
     if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
     -- Who asked first for its end. Requests that named the pod are joined with it here, all else that did by the next settling.
     least(if(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC') + toIntervalMillisecond(1), @never@), pod_gone.1) AS name_until,
@@ -291,10 +295,14 @@ l.began_at < {until:DateTime64(6, 'UTC')} AND l.over_at > {since:DateTime64(6, '
 -- @slots_read
 slot >= (SELECT max(slot) FROM checkpoints WHERE slot < {until:DateTime('UTC')}) AND slot < {until:DateTime('UTC')}
 
--- @late_rows
+-- @joined_pods
+-- Pods that history has something of, which is to be joined: of which something came late, or which have ended and of which instances
+-- were settled before.
 FROM facts
-        WHERE @slots_read@ AND pod_uid >= {first:UUID} AND (pod_uid < {next:UUID} OR {next:UUID} = toUUID('ffffffff-ffff-ffff-ffff-ffffffffffff')) AND late
+        WHERE @slots_read@ AND pod_uid >= {first:UUID} AND (pod_uid < {next:UUID} OR {next:UUID} = toUUID('ffffffff-ffff-ffff-ffff-ffffffffffff'))
+        GROUP BY pod_uid
+        HAVING max(late) OR max(timely) = 3 AND (max(removed_at) != @none@ OR min(gone).1 != @never@ OR min(if(container = '', not_after, @never@)) != @never@)
 
--- @of_late_pods
-uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) @late_rows@)
-        AND pod_uid IN (SELECT pod_uid @late_rows@)
+-- @of_joined_pods
+uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) @joined_pods@)
+        AND pod_uid IN (SELECT pod_uid @joined_pods@)

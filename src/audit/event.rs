@@ -122,6 +122,14 @@ impl ObjectRef<'_> {
     pub fn is_pod(&self) -> bool {
         matches!(&*self.resource, "pods" | "bindings") && self.api_group.is_empty()
     }
+
+    /// Whether this is a node itself.
+    pub fn is_node(&self) -> bool {
+        *self.resource == *"nodes"
+            && self.subresource.is_empty()
+            && self.api_group.is_empty()
+            && self.namespace.is_empty()
+    }
 }
 
 /// `metav1.Status` without its texts: `message` and `details` print objects, secrets included.
@@ -268,6 +276,7 @@ struct OldMetadata {
 impl<'a> Parts<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
         let of_pod = self.object_ref.as_ref().map(ObjectRef::is_pod);
+        let of_node = self.object_ref.as_ref().is_some_and(ObjectRef::is_node);
         match key {
             Key::AuditId => self.audit_id = map.next_value()?,
             Key::Level => self.level = map.next_value()?,
@@ -281,7 +290,7 @@ impl<'a> Parts<'a> {
             Key::ResponseStatus => {
                 self.response_status = map.next_value::<Lenient<ResponseStatus>>()?.0;
             }
-            Key::RequestObject if of_pod != Some(false) => {
+            Key::RequestObject if of_pod != Some(false) || of_node => {
                 self.request_object = Some(map.next_value()?);
             }
             Key::ResponseObject if of_pod == Some(true) => {
@@ -334,7 +343,8 @@ impl<'a> Parts<'a> {
         };
         let object_ref = self.object_ref.unwrap_or_default();
         if !object_ref.is_pod() {
-            self.request_object = None;
+            // Of a node, whether it was a dry run.
+            self.request_object = self.request_object.filter(|_| object_ref.is_node());
         } else if let Some(raw) = self.response_unread {
             self.response_object = serde_json::from_str::<Lenient<Object>>(raw.get())
                 .map_err(E::custom)?

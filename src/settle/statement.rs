@@ -106,9 +106,13 @@ impl Statements<'_> {
         self.rows(&text!("checkpoints"), &[]).await
     }
 
+    /// Which open pods are gone: their name is another one's, or their node is no more.
     pub async fn closings(&self, until: i64) -> Result<(), Error> {
-        let closings = text!("closings").replace("bygone.", &format!("{}.", self.whole));
-        self.run(&closings, &[("until", datetime(until))]).await
+        for closings in [text!("closings"), text!("closings_nodes")] {
+            let closings = closings.replace("bygone.", &format!("{}.", self.whole));
+            self.run(&closings, &[("until", datetime(until))]).await?;
+        }
+        Ok(())
     }
 
     /// Which pods the events meant that name one.

@@ -47,6 +47,8 @@ mod listener;
 mod lives;
 /// Senders as an API server is one, with a ledger of what was acknowledged.
 mod load;
+/// What ran on a node that was deleted.
+mod lost_nodes;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
 /// The answers by brute force.

@@ -239,3 +239,40 @@ fn a_namespace_that_went() {
         expect![[""]],
     );
 }
+
+/// A node that is deleted takes its pods along. A dry run, which shows in the options alone, does not.
+#[test]
+fn a_node_that_came_and_went() {
+    let mut event = event("delete", "", json!({"kind": "Status"}));
+    event["level"] = json!("Request");
+    event["requestObject"] = json!({"kind": "DeleteOptions"});
+    event["objectRef"] = json!({"resource": "nodes", "name": "node-1", "apiVersion": "v1"});
+    check(
+        &event,
+        expect![[r#"
+            /node-1 node gone=60000002 alice
+        "#]],
+    );
+    let mut dry = event.clone();
+    dry["requestObject"]["dryRun"] = json!(["All"]);
+    check(&dry, expect![[""]]);
+    check(
+        &changed(event.clone(), "/level", json!("Metadata")),
+        expect![[""]],
+    );
+    check(
+        &changed(event.clone(), "/responseStatus/code", json!(404)),
+        expect![[""]],
+    );
+    let came = changed(event.clone(), "/verb", json!("create"));
+    check(
+        &changed(came, "/level", json!("Metadata")),
+        expect![[r#"
+            /node-1 node came=60000002 alice
+        "#]],
+    );
+    check(
+        &changed(event, "/objectRef/resource", json!("leases")),
+        expect![[""]],
+    );
+}

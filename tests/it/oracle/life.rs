@@ -72,6 +72,8 @@ struct Gone {
     /// As an event told, or as the removal of its name did.
     removed: Option<i64>,
     at: Option<i64>,
+    /// Whether only another pod of its name proves it.
+    replaced: bool,
     why: Why,
 }
 
@@ -85,6 +87,8 @@ impl Gone {
         Gone {
             removed,
             at: removed.or(unseen.map(|(at, _)| at)),
+            replaced: pod.removed_at == 0
+                && proof.is_some_and(|(_, proof)| proof == Proof::Replaced),
             why: Why::of(pod, &beyond.meant, unseen.map(|(_, proof)| proof)),
         }
     }
@@ -93,17 +97,20 @@ impl Gone {
 pub fn tell(key: &PodKey, pod: &Pod, beyond: &Beyond) -> Told {
     let ending = Gone::of(pod, beyond);
     let gone = ending.at;
+    // Late facts alone: history may know of an earlier end than this.
+    let unsure = beyond.in_part || ending.replaced;
     let mut instances = Vec::new();
     for ((container, id), instance) in &pod.instances {
         let superseded = superseded(pod, container, instance);
-        let end = Ending::of(instance, gone, superseded, beyond);
+        let believed = beyond.joined || instance.seen.timely;
+        let end = Ending::of(instance, [gone, superseded], believed, unsure);
         instances.push(Life {
             span: end.span(instance),
             row: container_row(key, (pod, &ending), (container, id, instance), &end),
         });
     }
     let believed = beyond.joined || pod.seen.timely;
-    let pending = pod.removed_at == 0 && !believed && (gone.is_none() || beyond.in_part);
+    let pending = pod.removed_at == 0 && !believed && (gone.is_none() || unsure);
     let end = if pending {
         Some(pod.seen.last + 1)
     } else {
@@ -175,21 +182,15 @@ enum Ending {
 }
 
 impl Ending {
-    fn of(
-        instance: &Instance,
-        gone: Option<i64>,
-        superseded: Option<i64>,
-        beyond: &Beyond,
-    ) -> Ending {
+    fn of(instance: &Instance, proven: [Option<i64>; 2], believed: bool, unsure: bool) -> Ending {
         let reported = instance
             .ended
             .as_ref()
             .map_or(0, |(finished, ..)| *finished);
-        let proven = [gone, superseded].into_iter().flatten().min();
-        let believed = beyond.joined || instance.seen.timely;
+        let proven = proven.into_iter().flatten().min();
         match (reported, proven) {
             // History may know of an earlier end.
-            (0, Some(at)) if believed || !beyond.in_part => Ending::Proven(at),
+            (0, Some(at)) if believed || !unsure => Ending::Proven(at),
             (0, None) if believed => Ending::Lives,
             (0, _) => Ending::Pending,
             (finished, _) => Ending::Reported(finished),
