@@ -18,8 +18,8 @@ pub enum Settling {
     BothKilled,
 }
 
-/// Readers rely on a settling so long after it ended: longer than a question takes to begin.
-const LAG_SECONDS: u64 = 2;
+/// Readers rely on a settling so long after it ended: longer than a question takes to begin, on a busy machine as well.
+const LAG_SECONDS: u64 = 6;
 
 /// A settling that takes longer has failed.
 const SETTLING_MAX: Duration = Duration::from_secs(600);
