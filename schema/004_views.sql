@@ -44,7 +44,8 @@ AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container = '' AND l.life_pod != '';
+WHERE l.container = '' AND l.life_pod != ''
+SETTINGS @fold_settings@;
 
 CREATE VIEW IF NOT EXISTS containers
 (
@@ -87,7 +88,8 @@ AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container != '';
+WHERE l.container != ''
+SETTINGS @fold_settings@;
 
 -- What lived between two instants.
 CREATE VIEW IF NOT EXISTS pods_between AS
@@ -96,7 +98,8 @@ CREATE VIEW IF NOT EXISTS pods_between AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container = '' AND l.life_pod != '' AND @between@;
+WHERE l.container = '' AND l.life_pod != '' AND @between@
+SETTINGS @fold_settings@;
 
 CREATE VIEW IF NOT EXISTS containers_between AS
 @containers@ (@lives_from@
@@ -104,7 +107,8 @@ CREATE VIEW IF NOT EXISTS containers_between AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container != '' AND @between@;
+WHERE l.container != '' AND @between@
+SETTINGS @fold_settings@;
 
 -- What ran on a node; cluster '' is any.
 CREATE VIEW IF NOT EXISTS containers_on_node AS
@@ -114,7 +118,7 @@ CREATE VIEW IF NOT EXISTS containers_on_node AS
     @fact_rows@ WHERE @facts_since@ AND ({cluster:String} = '' OR cluster = {cluster:String})
 @lives_end@) AS l
 WHERE l.container != '' AND l.life_node = {node:String} AND @between@
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Who had an address (cluster '' is any), from its first sight until the pod ended or was done. Pods on the host's network are left out: they don't
 -- own the address of their node.
@@ -133,7 +137,7 @@ WHERE l.container = '' AND l.life_pod != '' AND l.host_network = 0
     AND fromUnixTimestamp64Milli(toInt64(intDiv(l.pod_ips[toIPv6({ip:String})], 16)), 'UTC') < {until:DateTime64(6, 'UTC')}
     AND mapContains(l.pod_ips, toIPv6({ip:String}))
     AND least(l.over_at, l.terminal_at) > {since:DateTime64(6, 'UTC')}
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Container instances by the first hex digits of their ID, eight at least; an ID of another form is found whole.
 CREATE VIEW IF NOT EXISTS containers_by_id AS
@@ -146,7 +150,7 @@ CREATE VIEW IF NOT EXISTS containers_by_id AS
                 SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND substring(container_id, 1, 4) = unhex(substring({prefix:String}, 1, 8)))))
 @lives_end@) AS l
 WHERE l.container != '' AND startsWith(lower(hex(l.container_id)), lower({prefix:String}))
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Every container instance of a pod.
 CREATE VIEW IF NOT EXISTS containers_of_pod AS
@@ -158,7 +162,7 @@ CREATE VIEW IF NOT EXISTS containers_of_pod AS
             SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID}))
 @lives_end@) AS l
 WHERE l.container != '' AND l.pod_uid = {uid:UUID}
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- A pod by its uid.
 CREATE VIEW IF NOT EXISTS pod_by_uid AS
@@ -170,7 +174,7 @@ CREATE VIEW IF NOT EXISTS pod_by_uid AS
             SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID}))
 @lives_end@) AS l
 WHERE l.container = '' AND l.life_pod != '' AND l.pod_uid = {uid:UUID}
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Lives that are known from late facts alone, without an end, and not yet joined with history: in answers they stand with the
 -- time that is certain. The next settling tells more.

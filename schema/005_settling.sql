@@ -23,7 +23,7 @@ FROM (@lives_from@
     UNION ALL
     @container_rows@ WHERE @of_joined_pods@
 @lives_end@) AS l
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Whose names a settling reads: the pods with facts before {until}, and those that have ended. A name is used again by a pod that
 -- in a cluster may lie on another shard, so there these two are read over all shards.

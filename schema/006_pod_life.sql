@@ -65,4 +65,4 @@ FROM
 @lives_end@)
     WHERE container = '' AND life_pod != '' AND pod_uid = {uid:UUID}
 ) AS l
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;

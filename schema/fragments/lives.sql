@@ -8,6 +8,10 @@
 -- Rows of one key merge by the same max, min and union as in the tables: it never matters which rows of a life are read in
 -- which version, as long as all that could be newest are.
 
+-- @fold_settings
+-- The rewriting of chains of comparisons walks through every level as often as it is used: without it a question is ready in a third of the time.
+optimize_and_compare_chain = 0
+
 -- @never
 toDateTime64('2200-01-01 00:00:00', 6, 'UTC')
 
@@ -76,7 +80,8 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
 FROM container_history
 
 -- @lives_from
--- Each level names what the next ones use more than once: a name that is used within its own level is written out anew for every use.
+-- Each level names what the next ones use: a name that is used within its own level is written out anew for every use, and what uses
+-- that again, again. Some such uses on top of each other make a question take seconds before it reads anything.
 SELECT *, @why@
 FROM
 (
@@ -86,7 +91,16 @@ FROM
 SELECT *, @pod_why@
 FROM
 (
-SELECT *, @ends@
+SELECT *, @judged@
+FROM
+(
+SELECT *, @asked@
+FROM
+(
+SELECT *, @pod_end@, @known_end@
+FROM
+(
+SELECT *, @proven@, @gone@, @removed@
 FROM
 (
     SELECT
@@ -94,10 +108,16 @@ FROM
         -- A name belongs to one pod at a time: the creation of another one proves that this one was gone.
         min(if(container = '' AND life_pod != '' AND created_at != toDateTime(0, 'UTC'), toDateTime64(created_at, 6, 'UTC') + toIntervalSecond(1), @never@))
             OVER (PARTITION BY cluster, namespace, life_pod ORDER BY life_second ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_at_,
-        if(replaced_at_ = @none@, @never@, replaced_at_) AS replaced_at,
         groupArrayArray(named) OVER (PARTITION BY cluster, namespace, life_pod) AS name_says
     FROM
     (
+        SELECT
+            *,
+            if(life_created_at != toDateTime(0, 'UTC'), toDateTime64(life_created_at, 6, 'UTC'), life_first_seen) AS name_from,
+            toUnixTimestamp(if(life_created_at != toDateTime(0, 'UTC'), life_created_at, toDateTime(life_first_seen))) AS life_second,
+            if(superseded_at_ = @none@, @never@, superseded_at_) AS superseded_at
+        FROM
+        (
         SELECT
             *,
             if(if(container = '', created_at, started_at) != toDateTime(0, 'UTC'), toDateTime64(if(container = '', created_at, started_at), 6, 'UTC'), first_seen) AS began_at,
@@ -124,12 +144,9 @@ FROM
             min(force_asked) OVER life AS life_force_asked,
             min(disrupted) OVER life AS life_disrupted,
             max(status_reason) OVER life AS life_status_reason,
-            if(life_created_at != toDateTime(0, 'UTC'), toDateTime64(life_created_at, 6, 'UTC'), life_first_seen) AS name_from,
-            toUnixTimestamp(if(life_created_at != toDateTime(0, 'UTC'), life_created_at, toDateTime(life_first_seen))) AS life_second,
             -- A container runs once at a time: the start of a later instance proves that this one had ended.
             min(if(container = '', @never@, if(started_at != toDateTime(0, 'UTC'), toDateTime64(started_at, 6, 'UTC'), first_seen)))
-                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_at_,
-            if(superseded_at_ = @none@, @never@, superseded_at_) AS superseded_at
+                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_at_
         FROM
         (
             SELECT
@@ -152,48 +169,66 @@ FROM
             GROUP BY r.cluster, r.namespace, r.pod_uid, r.container, r.container_id
         )
         WINDOW life AS (PARTITION BY cluster, namespace, pod_uid)
+        )
     )
 )
 WHERE empty(named)
 )
 )
 )
+)
+)
+)
 
--- @ends
-    -- Of the pod: what its removal says; where that is not known, what others prove. A request that removed whatever had its name is
-    -- taken for its removal, unless something proves an earlier end.
+-- @proven
+    if(replaced_at_ = @none@, @never@, replaced_at_) AS replaced_at,
     -- Whose node is gone, is gone, unless it was heard of later.
     if(life_gone.2 = 2 AND life_last_seen > life_gone.1, @not_gone@, life_gone) AS proven_gone,
-    if((replaced_at, toUInt8(1)) < proven_gone, (replaced_at, toUInt8(1)), proven_gone) AS pod_gone,
-    multiIf(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC'), pod_gone.2 = 0 AND pod_gone.1 != @never@, toDateTime64(toDateTime64(pod_gone.1, 3, 'UTC'), 6, 'UTC'), @none@) AS life_removed_at,
-    if(life_removed_at != @none@, life_removed_at, pod_gone.1) AS pod_end,
     if(life_node != '', life_node, life_means.3) AS known_node,
-    if(created_by.1 = '', life_means.2, created_by) AS creator,
+    if(created_by.1 = '', life_means.2, created_by) AS creator
+
+-- @gone
+    -- Of the pod: what its removal says; where that is not known, what others prove. A request that removed whatever had its name is
+    -- taken for its removal, unless something proves an earlier end.
+    if((replaced_at, toUInt8(1)) < proven_gone, (replaced_at, toUInt8(1)), proven_gone) AS pod_gone
+
+-- @removed
+    multiIf(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC'), pod_gone.2 = 0 AND pod_gone.1 != @never@, toDateTime64(toDateTime64(pod_gone.1, 3, 'UTC'), 6, 'UTC'), @none@) AS life_removed_at,
+    -- Until when what was said of its name was said of this pod.
+    least(if(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC') + toIntervalMillisecond(1), @never@), pod_gone.1) AS name_until
+
+-- @pod_end
+    if(life_removed_at != @none@, life_removed_at, pod_gone.1) AS pod_end,
+    arrayFilter(e -> e.2 IN ('ask', 'force', 'evict') AND e.1 >= name_from AND e.1 <= name_until, name_says) AS name_asks
+
+-- @known_end
     -- Kubernetes keeps ends of containers in whole seconds: it may have lived until that second was over.
     multiIf(container = '', pod_end,
             ended.2 != toDateTime(0, 'UTC'), toDateTime64(ended.2, 6, 'UTC') + toIntervalSecond(1),
             least(pod_end, not_after, superseded_at)) AS known_end,
-    -- From late facts alone, not yet joined with history: that may know an earlier end than what is proven here, where it knows the pod,
-    -- or others of its name.
-    NOT timely AND if(container = '', life_removed = @none@, ended.2 = toDateTime(0, 'UTC'))
-        AND (known_end = @never@ OR life_settled OR life_removed = @none@ AND pod_gone.2 = 1) AS pending,
-    if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
     -- Who asked first for its end. Requests that named the pod are joined with it here, all else that did by the next settling.
-    least(if(life_removed != @none@, toDateTime64(life_removed, 6, 'UTC') + toIntervalMillisecond(1), @never@), pod_gone.1) AS name_until,
-    arrayFilter(e -> e.2 IN ('ask', 'force', 'evict') AND e.1 >= name_from AND e.1 <= name_until, name_says) AS name_asks,
     arraySort(arrayConcat(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), arrayFilter(e -> e.2 = 'evict', name_asks)), [life_evict_asked, life_means.6]))[1] AS evict_asked_first,
     arraySort(arrayConcat(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), arrayFilter(e -> e.2 = 'force', name_asks)), [life_force_asked, life_means.7]))[1] AS force_asked_first,
     arraySort(arrayConcat(arrayMap(e -> (toDateTime64(e.1, 3, 'UTC'), e.3, e.4), name_asks), [life_delete_asked, life_evict_asked, life_means.5]))[1] AS asked_first
 
--- @pod_why
-    -- Why the pod ends: what came first of a request, a disruption and its own end (schema/README.md tells the words).
+-- @asked
+    -- From late facts alone, not yet joined with history: that may know an earlier end than what is proven here, where it knows the pod,
+    -- or others of its name.
+    NOT timely AND if(container = '', life_removed = @none@, ended.2 = toDateTime(0, 'UTC'))
+        AND (known_end = @never@ OR life_settled OR life_removed = @none@ AND pod_gone.2 = 1) AS pending,
     if(startsWith(asked_first.2, 'system:serviceaccount:kube-system:'), substring(asked_first.2, 35), '') AS controller,
+    transform(life_disrupted.2, ['EvictionByEvictionAPI', 'PreemptionByScheduler', 'PreemptionByKubeScheduler', 'DeletionByTaintManager', 'DeletionByPodGC', 'TerminationByKubelet'],
+        ['evicted', 'preempted', 'preempted', 'tainted', 'node lost', 'node pressure'], '') AS disruption
+
+-- @judged
+    if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
     transform(controller, ['generic-garbage-collector', 'pod-garbage-collector', 'namespace-controller', 'node-controller', 'taint-eviction-controller',
         'replicaset-controller', 'statefulset-controller', 'daemon-set-controller', 'job-controller', 'replication-controller', 'deployment-controller', 'cronjob-controller'],
         ['owner gone', 'node lost', 'namespace deleted', 'tainted', 'tainted', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled'], '') AS controlled,
-    transform(life_disrupted.2, ['EvictionByEvictionAPI', 'PreemptionByScheduler', 'PreemptionByKubeScheduler', 'DeletionByTaintManager', 'DeletionByPodGC', 'TerminationByKubelet'],
-        ['evicted', 'preempted', 'preempted', 'tainted', 'node lost', 'node pressure'], '') AS disruption,
-    disruption != '' AND toStartOfSecond(life_disrupted.1) <= least(asked_first.1, life_terminal_at) AS disrupted_first,
+    disruption != '' AND toStartOfSecond(life_disrupted.1) <= least(asked_first.1, life_terminal_at) AS disrupted_first
+
+-- @pod_why
+    -- Why the pod ends: what came first of a request, a disruption and its own end (schema/README.md tells the words).
     multiIf(
         disrupted_first, disruption,
         life_terminal_at < asked_first.1, transform(life_status_reason, ['Evicted', 'Preempting', 'NodeLost'], ['node pressure', 'preempted', 'node lost'], 'done'),

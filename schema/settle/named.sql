@@ -73,3 +73,4 @@ WHERE pod != '' AND notEmpty(says)
 )
 )
 WHERE name_gone < pod_gone OR judged != (life_means.2, life_means.3, life_means.4, life_means.5, life_means.6, life_means.7)
+SETTINGS @fold_settings@
