@@ -272,6 +272,8 @@ impl Statements<'_> {
             .with_setting("max_bytes_before_external_sort", spill)
             // What is put back is a slot, however large: it is merged in blocks of this size when it is written.
             .with_setting("min_insert_block_size_rows", piece_rows)
+            // As in `clickhouse`: an index over addresses would be made before equal rows are merged.
+            .with_setting("optimize_on_insert", "0")
             .with_setting("max_threads", "2");
         parameters.iter().fold(query, |query, (name, value)| {
             // Parameters that a statement does not name are no harm.
