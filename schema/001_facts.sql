@@ -33,15 +33,26 @@ CREATE TABLE IF NOT EXISTS facts
     late              SimpleAggregateFunction(max, UInt8) DEFAULT toUnixTimestamp(heard_at) - toUnixTimestamp64Second(event_at) > 300
                       COMMENT 'some fact arrived over 5 minutes after its event; the next settling joins the life with history',
     timely            SimpleAggregateFunction(max, UInt8) DEFAULT NOT late
-                      COMMENT 'some fact arrived in time, or a settling has joined the life with history: without an end it lives',
+                      COMMENT '1: some fact arrived in time; 2: a settling has joined the life with history; 3: and has moved instances of the pod there. Without an end it lives',
     first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) DEFAULT event_at COMMENT 'oldest event that spoke of it',
     last_seen         SimpleAggregateFunction(max, DateTime64(6, 'UTC')) DEFAULT event_at COMMENT 'newest event that spoke of it',
 
-    -- What settlings write.
     not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) DEFAULT toDateTime64('2200-01-01 00:00:00', 6, 'UTC')
-                      COMMENT 'it had ended by then, as facts about others prove',
+                      COMMENT 'it had ended by then: a request found it gone, or of a container instance that a later one began',
+
+    -- What settlings write.
+    gone              SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), proof UInt8)) DEFAULT (toDateTime64('2200-01-01 00:00:00', 6, 'UTC'), 0)
+                      COMMENT 'the pod was gone by then; proof: 0 a request that removed what had its name, 1 another pod of its name was created, 2 its node was deleted, 3 its namespace was, 4 it was not found',
+    means             SimpleAggregateFunction(max, Tuple(as_of UInt32, created_by Tuple(user String, acting_as String), node String, truncated UInt8, asked Tuple(at DateTime64(3, 'UTC'), user String, acting_as String), evict_asked Tuple(at DateTime64(3, 'UTC'), user String, acting_as String), force_asked Tuple(at DateTime64(3, 'UTC'), user String, acting_as String)))
+                      DEFAULT (0, ('', ''), '', 0, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', ''), (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', ''), (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', ''))
+                      COMMENT 'what rows about names said of this pod, as the newest settling that could tell has joined them',
     settled_from      SimpleAggregateFunction(min, DateTime('UTC')) DEFAULT toDateTime('2106-02-07 06:28:15', 'UTC') COMMENT 'from where history has filed it',
     settled_until     SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'until where history has filed it',
+
+    -- A row about a name: what events said that named a pod and not its uid. Its pod_uid is made from the name (version 8, where
+    -- Kubernetes' are of version 4). Which pod had the name then is found out where lives are folded.
+    named             SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(at DateTime64(6, 'UTC'), what String, user String, acting_as String, selector String)))
+                      COMMENT 'what: create, ask, force, evict, collect (asked to delete), remove (a kubelet''s last delete), gone (was not there), status (a kubelet''s), truncated; without a pod''s name: collect, finalize (the namespace was empty, and went); of the name of a node, without a namespace: node came, node gone',
 
     -- The pod, in rows with container = ''.
     pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',
@@ -62,6 +73,16 @@ CREATE TABLE IF NOT EXISTS facts
                       COMMENT 'the first event that told of phase Succeeded or Failed',
     delete_asked      SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String))
                       DEFAULT (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') COMMENT 'the first request to delete it',
+    evict_asked       SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String))
+                      DEFAULT (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') COMMENT 'the first request to the eviction API that was granted',
+    force_asked       SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String))
+                      DEFAULT (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') COMMENT 'the first request to delete it that left it no time',
+    disrupted         SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), reason String))
+                      DEFAULT (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '') COMMENT 'since when the condition DisruptionTarget holds, and why',
+    status_reason     SimpleAggregateFunction(max, String) COMMENT 'reason of the status: Evicted, DeadlineExceeded, ...',
+    waiting           SimpleAggregateFunction(max, Tuple(as_of UInt64, containers Array(Tuple(container String, reason String))))
+                      COMMENT 'containers that had not started when this was last said, and why: ImagePullBackOff, ...',
+    truncated         SimpleAggregateFunction(max, UInt8) COMMENT 'the API server cut off what an event about it held',
     removed_at        SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'when the API server let go of the object',
 
     -- The container instance, in rows with a container.

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS pod_history
     pod_uid           UUID,
 
     first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'oldest event that spoke of it, where its creation is not known; else 2200-01-01',
-    not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'it had ended by then, where its removal is not known; else 2200-01-01',
+    gone              SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), proof UInt8)) COMMENT 'as in facts, where its removal is not known; else 2200-01-01',
     pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',
     node              SimpleAggregateFunction(max, LowCardinality(String)),
     host_network      SimpleAggregateFunction(max, UInt8),
@@ -40,6 +40,15 @@ CREATE TABLE IF NOT EXISTS pod_history
     terminal_ms       SimpleAggregateFunction(min, Int64) COMMENT 'to the first event that told of phase Succeeded or Failed; 9223372036854775807 where none did',
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in facts, but for the time: 16 times the milliseconds to the first sight, plus the place',
     delete_asked      SimpleAggregateFunction(min, Tuple(ms Int64, user String, acting_as String)) COMMENT 'to the first request to delete it; 9223372036854775807 where there was none',
+
+    -- What few pods have. Their times are whole.
+    evict_asked       SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String)) COMMENT 'as in facts',
+    force_asked       SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String)) COMMENT 'as in facts',
+    disrupted         SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), reason String)) COMMENT 'as in facts',
+    status_reason     SimpleAggregateFunction(max, String) COMMENT 'as in facts',
+    waiting           SimpleAggregateFunction(max, Tuple(as_of UInt64, containers Array(Tuple(container String, reason String)))) COMMENT 'as in facts',
+    truncated         SimpleAggregateFunction(max, UInt8) COMMENT 'as in facts',
+    means             SimpleAggregateFunction(max, Tuple(as_of UInt32, created_by Tuple(user String, acting_as String), node String, truncated UInt8, asked Tuple(at DateTime64(3, 'UTC'), user String, acting_as String), evict_asked Tuple(at DateTime64(3, 'UTC'), user String, acting_as String), force_asked Tuple(at DateTime64(3, 'UTC'), user String, acting_as String))) COMMENT 'as in facts',
 
     uid_head          UInt32 MATERIALIZED toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) COMMENT 'the first 8 hex digits of the uid',
     any_ip            SimpleAggregateFunction(max, IPv6) DEFAULT arrayMax(mapKeys(pod_ips)) COMMENT 'one of its addresses, as most pods have one: for the look-up by it',
@@ -88,6 +97,8 @@ CREATE TABLE IF NOT EXISTS container_history
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in pod_history',
     pod_created       SimpleAggregateFunction(max, Int32) COMMENT 'seconds from filed_from',
     pod_removed_ms    SimpleAggregateFunction(max, Int64) COMMENT 'milliseconds from filed_from',
+    pod_gone          SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), proof UInt8)) COMMENT 'as in pod_history',
+    cause             SimpleAggregateFunction(max, Tuple(as_of UInt32, why String, by String)) COMMENT 'why it ended, and who asked for that; as_of: the settling that wrote it',
 
     id_head           UInt32 MATERIALIZED byteSwap(reinterpretAsUInt32(substring(container_id, 1, 4))) COMMENT 'the first 8 hex digits of the container ID',
     uid_head          UInt32 MATERIALIZED toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) COMMENT 'the first 8 hex digits of the uid',

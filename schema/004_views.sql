@@ -27,8 +27,8 @@ CREATE VIEW IF NOT EXISTS pods
     delete_asked_by  Nullable(String)              COMMENT 'the account that asked first; "a as b" where a impersonated b',
     removed_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'when the API server let go of it',
     phase            Nullable(String)              COMMENT 'the last that is known',
-    ended_by         Nullable(String)              COMMENT 'not told yet',
-    ended_why        Nullable(String)              COMMENT 'not told yet',
+    ended_by         Nullable(String)              COMMENT 'the account that asked for its end; "a as b" where a impersonated b',
+    ended_why        Nullable(String)              COMMENT 'why it ended: one of the words in schema/README.md',
     ended_cause      Nullable(String)              COMMENT 'not told yet',
     containers       UInt64                        COMMENT 'container instances that its restart numbers tell of',
     restarts         UInt64                        COMMENT 'sum over the containers of their highest restart number',
@@ -44,7 +44,8 @@ AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container = '' AND l.life_pod != '';
+WHERE l.container = '' AND l.life_pod != ''
+SETTINGS @fold_settings@;
 
 CREATE VIEW IF NOT EXISTS containers
 (
@@ -71,8 +72,8 @@ CREATE VIEW IF NOT EXISTS containers
     reason           Nullable(String)              COMMENT 'Completed, Error, OOMKilled, ...',
     pod_created_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'creation of its pod; whole seconds',
     pod_removed_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'removal of its pod',
-    ended_by         Nullable(String)              COMMENT 'not told yet',
-    ended_why        Nullable(String)              COMMENT 'not told yet',
+    ended_by         Nullable(String)              COMMENT 'the account that asked for its end; "a as b" where a impersonated b',
+    ended_why        Nullable(String)              COMMENT 'why it ended: one of the words in schema/README.md',
     ended_cause      Nullable(String)              COMMENT 'not told yet',
     unknown          Array(String)                 COMMENT 'what is not known for certain',
     labels           Map(String, String)           COMMENT 'of the pod, the last that are known',
@@ -87,7 +88,8 @@ AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container != '';
+WHERE l.container != ''
+SETTINGS @fold_settings@;
 
 -- What lived between two instants.
 CREATE VIEW IF NOT EXISTS pods_between AS
@@ -96,7 +98,8 @@ CREATE VIEW IF NOT EXISTS pods_between AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container = '' AND l.life_pod != '' AND @between@;
+WHERE l.container = '' AND l.life_pod != '' AND @between@
+SETTINGS @fold_settings@;
 
 CREATE VIEW IF NOT EXISTS containers_between AS
 @containers@ (@lives_from@
@@ -104,7 +107,8 @@ CREATE VIEW IF NOT EXISTS containers_between AS
     UNION ALL
     @fact_rows@ WHERE @facts_since@
 @lives_end@) AS l
-WHERE l.container != '' AND @between@;
+WHERE l.container != '' AND @between@
+SETTINGS @fold_settings@;
 
 -- What ran on a node; cluster '' is any.
 CREATE VIEW IF NOT EXISTS containers_on_node AS
@@ -114,7 +118,7 @@ CREATE VIEW IF NOT EXISTS containers_on_node AS
     @fact_rows@ WHERE @facts_since@ AND ({cluster:String} = '' OR cluster = {cluster:String})
 @lives_end@) AS l
 WHERE l.container != '' AND l.life_node = {node:String} AND @between@
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Who had an address (cluster '' is any), from its first sight until the pod ended or was done. Pods on the host's network are left out: they don't
 -- own the address of their node.
@@ -124,15 +128,16 @@ CREATE VIEW IF NOT EXISTS pods_with_ip AS
     UNION ALL
     @pod_rows@ WHERE @history_between@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(if(length(h.pod_ips) > 1, mapKeys(h.pod_ips), []), toIPv6({ip:String}))
     UNION ALL
-    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod) IN (
-        SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod_uid) IN (
-            SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(mapKeys(pod_ips), toIPv6({ip:String}))))
+    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod_uid) IN (
+        SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod) IN (
+            SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod_uid) IN (
+                SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND ({cluster:String} = '' OR cluster = {cluster:String}) AND has(mapKeys(pod_ips), toIPv6({ip:String})))))
 @lives_end@) AS l
 WHERE l.container = '' AND l.life_pod != '' AND l.host_network = 0
     AND fromUnixTimestamp64Milli(toInt64(intDiv(l.pod_ips[toIPv6({ip:String})], 16)), 'UTC') < {until:DateTime64(6, 'UTC')}
     AND mapContains(l.pod_ips, toIPv6({ip:String}))
     AND least(l.over_at, l.terminal_at) > {since:DateTime64(6, 'UTC')}
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Container instances by the first hex digits of their ID, eight at least; an ID of another form is found whole.
 CREATE VIEW IF NOT EXISTS containers_by_id AS
@@ -145,7 +150,7 @@ CREATE VIEW IF NOT EXISTS containers_by_id AS
                 SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND substring(container_id, 1, 4) = unhex(substring({prefix:String}, 1, 8)))))
 @lives_end@) AS l
 WHERE l.container != '' AND startsWith(lower(hex(l.container_id)), lower({prefix:String}))
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Every container instance of a pod.
 CREATE VIEW IF NOT EXISTS containers_of_pod AS
@@ -157,18 +162,19 @@ CREATE VIEW IF NOT EXISTS containers_of_pod AS
             SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID}))
 @lives_end@) AS l
 WHERE l.container != '' AND l.pod_uid = {uid:UUID}
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- A pod by its uid.
 CREATE VIEW IF NOT EXISTS pod_by_uid AS
 @pods@ (@lives_from@
     @pod_rows@ WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
     UNION ALL
-    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod) IN (
-        SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID})
+    @fact_rows@ WHERE @facts_since@ AND (cluster, namespace, pod_uid) IN (
+        SELECT cluster, namespace, pod_uid FROM facts WHERE @facts_since@ AND pod != '' AND (cluster, namespace, pod) IN (
+            SELECT cluster, namespace, pod FROM facts WHERE @facts_since@ AND pod != '' AND pod_uid = {uid:UUID}))
 @lives_end@) AS l
 WHERE l.container = '' AND l.life_pod != '' AND l.pod_uid = {uid:UUID}
-SETTINGS min_table_rows_to_use_projection_index = 0;
+SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
 -- Lives that are known from late facts alone, without an end, and not yet joined with history: in answers they stand with the
 -- time that is certain. The next settling tells more.
@@ -177,9 +183,9 @@ SELECT cluster, namespace, pod_uid, container, container_id, began_at
 FROM
 (
     SELECT cluster, namespace, pod_uid, container, container_id, min(f.first_seen) AS began_at, max(f.timely) AS timely,
-        max(f.ended).2 AS finished_at, min(f.not_after) AS not_after, max(max(f.removed_at)) OVER (PARTITION BY cluster, namespace, pod_uid) AS removed_at
+        max(f.ended).2 AS finished_at, least(min(f.not_after), min(f.gone).1) AS not_after, max(max(f.removed_at)) OVER (PARTITION BY cluster, namespace, pod_uid) AS removed_at
     FROM facts AS f
-    WHERE @facts_since@
+    WHERE @facts_since@ AND empty(f.named)
     GROUP BY cluster, namespace, pod_uid, container, container_id
 )
 WHERE NOT timely AND finished_at = toDateTime(0, 'UTC') AND not_after = @never@ AND removed_at = @none@

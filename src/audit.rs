@@ -15,10 +15,11 @@ mod json;
 mod pod;
 
 pub use event::{
-    Actor, Document, Event, Events, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage, Verb,
+    Actor, Document, Event, Events, Level, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage,
+    Verb,
 };
 pub use json::{Few, Lenient, Text, time};
 pub use pod::{
-    Binding, ContainerState, ContainerStatus, DeleteOptions, Metadata, Object, OwnerReference,
-    PodSpec, PodStatus, Terminated,
+    Binding, ContainerState, ContainerStatus, DeleteOptions, Eviction, Items, Metadata, Object,
+    OwnerReference, PodSpec, PodStatus, TableRow, Terminated,
 };

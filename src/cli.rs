@@ -5,8 +5,10 @@
 
 mod ask;
 mod config;
+mod coverage;
 mod dead_letters;
 mod demo;
+mod describe;
 mod engine;
 mod get;
 mod output;
@@ -60,6 +62,11 @@ enum Command {
     Serve(serve::Serve),
     /// Show containers or pods, also those that no longer exist
     Get(Box<get::Get>),
+    /// Show one page about a pod or a container: its life, step by step
+    #[command(subcommand)]
+    Describe(Box<describe::Describe>),
+    /// Show what came and what is missing, and which lines of an audit policy would mend it
+    Coverage(coverage::Coverage),
     /// Play a recording into an engine of its own and show what no longer exists
     Demo(demo::Demo),
     /// Create, bring up to date, or show the tables in ClickHouse
@@ -144,6 +151,8 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
+        Command::Describe(describe) => describe.run(),
+        Command::Coverage(coverage) => coverage.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),
         Command::Settle(settle) => settle.run(),

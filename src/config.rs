@@ -75,7 +75,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 46] = [
+const KEYS: [&str; 47] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -116,6 +116,7 @@ const KEYS: [&str; 46] = [
     "sink.facts_rows_max",
     "settle.enabled",
     "settle.retention_days",
+    "settle.names_seconds",
     "settle.piece_rows_max",
     "settle.memory_bytes_max",
     "settle.changeover_seconds",

@@ -7,14 +7,17 @@
 //! | `GET /livez` | 200 while the process serves |
 //! | `GET /readyz` | 200 when events are taken, with a word if ClickHouse is away; else 503 and why not |
 //! | `GET /metrics` | metrics in Prometheus' text format |
+//! | `GET /api/v1/coverage` | what came and what is missing, by cluster and day |
 //! | `GET /api/v1/sources` | how each source is, in the same forms |
 //! | `GET /api/v1/containers`, `GET /api/v1/pods` | an answer; parameters: [`crate::query::Params`] |
+//! | `GET /api/v1/pods/{uid}` | one page about a pod: [`crate::query::Page`] |
 //!
 //! Questions are answered for who may ask them (`access`); the listener itself is in `listener`.
 //!
 //! Never here: SQL, and anything that writes.
 
 mod api;
+mod coverage;
 pub mod listener;
 mod sources;
 
@@ -55,6 +58,8 @@ pub fn routes(app: App, access: Arc<Api>) -> Router {
     let questions = Router::new()
         .route("/api/v1/containers", get(api::answer::<Container>))
         .route("/api/v1/pods", get(api::answer::<Pod>))
+        .route("/api/v1/pods/{uid}", get(api::page))
+        .route("/api/v1/coverage", get(coverage::show))
         .route("/api/v1/sources", get(sources::show))
         .with_state(app.clone());
     let process = Router::new()

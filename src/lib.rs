@@ -4,13 +4,14 @@
 //! The wings share the tables and the vocabulary, and no code. `ARCHITECTURE.md` has the whole map.
 //!
 //! ```text
-//! write wing:  source -> pipeline (envelope -> lifecycle) -> spool -> sink
+//! write wing:  source -> pipeline (envelope -> lifecycle, coverage) -> spool -> sink
 //! wall:        the ClickHouse tables in schema/
 //! read wing:   query -> cli | http
 //! ```
 
 // The vocabulary, and the pure middle: no I/O, no clock.
 pub mod audit;
+pub mod coverage;
 pub mod envelope;
 pub mod lifecycle;
 pub mod rows;

@@ -6,21 +6,31 @@
 //!
 //! What counts (checked against recordings of a real API server):
 //!
-//! - Only stage `ResponseComplete` of a successful write to a core pod. Dry runs don't count.
+//! - Only stage `ResponseComplete` of a write to a core pod that was carried out. Dry runs don't count,
+//!   nor does a request whose client went away before it was answered.
 //! - A 2xx response to a create, update, patch or delete that holds a Pod tells its whole state.
+//! - Without a response (level Request) the request tells as much as it proves (`request`).
+//! - What says only the name of a pod becomes a row about the name (`named`): ClickHouse knows which
+//!   pod had it.
 //! - `pods/binding` answers with a Status: the node stands in its request.
 //! - A DELETE asks for the deletion, unless a kubelet sends it: that carries out what was asked
 //!   before. A mirror pod is the kubelet's own, there it asks.
 //! - The object is gone when the response to a DELETE, PATCH or PUT has a deletionTimestamp,
 //!   deletionGracePeriodSeconds 0 and no finalizers, whoever sent it.
+//! - A deletecollection asks for the deletion of every item of its answer (`collection`).
+//! - A 404, and a 409 that names a uid, prove that an object was gone; the end of a namespace, that all in it were.
+//! - The deletion of a node is told under its name: of which pods it was the end, ClickHouse finds out.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
 
+mod collection;
 mod container;
+mod named;
 mod pod;
+mod request;
 mod workload;
 
-use crate::audit::{Actor, Binding, DeleteOptions, Event, Object, Stage, Verb};
+use crate::audit::{Actor, Binding, Event, Level, Object, Stage, Verb};
 use crate::rows::{Fact, microseconds};
 
 /// What is the same in all facts of one event.
@@ -57,58 +67,153 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
-    let named = &event.object_ref;
-    match (event.verb, &*named.subresource) {
+    if is_emptied_namespace(event) {
+        if !matches!(
+            event.response_status.and_then(|status| status.code),
+            Some(404 | 409)
+        ) {
+            named::tell_emptied(occasion, tell);
+        }
+        return Ok(());
+    }
+    if let Some(what) = of_node(event) {
+        if !matches!(
+            event.response_status.and_then(|status| status.code),
+            Some(404 | 409)
+        ) {
+            named::tell(occasion, what, occasion.at, tell);
+        }
+        return Ok(());
+    }
+    if event.is_truncated {
+        truncated(occasion, tell);
+    }
+    match event.response_status.and_then(|status| status.code) {
+        Some(404 | 409) => {
+            request::gone(occasion, tell);
+            Ok(())
+        }
+        _ => carried_out(occasion, tell),
+    }
+}
+
+/// What it held can't be told, only that there was something.
+fn truncated(occasion: Occasion, tell: Tell) {
+    let named = &occasion.event.object_ref;
+    match parse_uid(&named.uid) {
+        Ok(uid) => tell(&Fact {
+            namespace: &named.namespace,
+            pod: &named.name,
+            truncated: true,
+            ..occasion.fact(uid)
+        }),
+        Err(_) => named::tell(occasion, "truncated", occasion.at, tell),
+    }
+}
+
+fn carried_out(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
+    let event = occasion.event;
+    match (event.verb, &*event.object_ref.subresource) {
         (Verb::Create, "binding") => binding(occasion, tell),
-        (Verb::Create, _) if &*named.resource == "bindings" => binding(occasion, tell),
+        (Verb::Create, _) if &*event.object_ref.resource == "bindings" => binding(occasion, tell),
+        (Verb::Create, "eviction") => {
+            request::eviction(occasion, tell);
+            Ok(())
+        }
+        (Verb::DeleteCollection, "") => collection::facts(occasion, tell),
         (Verb::Create | Verb::Update | Verb::Patch | Verb::Delete, _) => {
-            match &event.response_object {
-                Some(object) if is_pod(object) => pod::facts(occasion, object, tell),
-                _ => Ok(()),
+            match event.response_object.as_ref().and_then(pod_of) {
+                Some(object) => pod::facts(occasion, object, tell),
+                None => request::facts(occasion, tell),
             }
         }
         (Verb::DeleteCollection | Verb::Other, _) => Ok(()),
     }
 }
 
-/// Whether the event reports a successful write to a core pod.
+/// Whether the event reports what became of a write to a core pod.
 fn counts(event: &Event) -> bool {
-    let code = event.response_status.and_then(|status| status.code);
+    let status = event.response_status.unwrap_or_default();
     event.stage == Stage::ResponseComplete
         && event.verb != Verb::Other
-        && event.object_ref.is_pod()
-        && code.is_none_or(|code| (200..300).contains(&code))
+        && (event.object_ref.is_pod() || is_emptied_namespace(event) || of_node(event).is_some())
+        && status
+            .code
+            .is_none_or(|code| matches!(code, 200..300 | 404 | 409))
+        && !status.is_closed_early
         && !is_dry_run(event)
 }
 
-/// Pods come whole, or as their metadata alone where a metadata client asked (the garbage
-/// collector's). Everything else (Status, Table, lists) is not an object of ours.
-fn is_pod(object: &Object) -> bool {
-    matches!(&*object.kind, "Pod" | "PartialObjectMetadata")
+/// The namespace controller finalizes a namespace when nothing is left in it. (Others may do so before:
+/// that proves nothing.)
+fn is_emptied_namespace(event: &Event) -> bool {
+    let named = &event.object_ref;
+    let (resource, subresource) = (&*named.resource, &*named.subresource);
+    event.verb == Verb::Update
+        && (resource, subresource) == ("namespaces", "finalize")
+        && named.api_group.is_empty()
+        && matches!(
+            &*event.user.username,
+            "system:serviceaccount:kube-system:namespace-controller"
+                | "system:kube-controller-manager"
+        )
 }
 
-/// A dry run stands in the query; a DELETE's stands in its body. A dry-run create answers with an
-/// invented uid and no resourceVersion.
+/// Whether a node came or went. At level Metadata a dry run of its deletion looks like a deletion, and the
+/// pods would live on: there it says nothing.
+fn of_node(event: &Event) -> Option<&'static str> {
+    match event.verb {
+        _ if !event.object_ref.is_node() => None,
+        Verb::Create => Some("node came"),
+        Verb::Delete if matches!(event.level, Level::Request | Level::RequestResponse) => {
+            Some("node gone")
+        }
+        _ => None,
+    }
+}
+
+/// Pods come whole, or as their metadata alone where a metadata client asked (the garbage
+/// collector's), or as the row of a table. Everything else (Status, lists) is not an object of ours.
+fn pod_of<'o, 'a>(object: &'o Object<'a>) -> Option<&'o Object<'a>> {
+    match &*object.kind {
+        "Pod" | "PartialObjectMetadata" => Some(object),
+        "Table" => match object.rows.as_deref() {
+            Some([row]) => row
+                .object
+                .0
+                .as_ref()
+                .filter(|object| pod_of(object).is_some()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A dry run stands in the query; a DELETE's stands in its body, an eviction's in the options within
+/// its body. A dry-run create answers with an invented uid and no resourceVersion.
 fn is_dry_run(event: &Event) -> bool {
-    let query = event
-        .request_uri
-        .split_once('?')
-        .map_or("", |(_, query)| query);
-    let in_query = form_urlencoded::parse(query.as_bytes())
-        .any(|(key, value)| key == "dryRun" && !value.is_empty());
+    let in_query = query(event).any(|(key, value)| key == "dryRun" && !value.is_empty());
     in_query
-        || match event.verb {
-            Verb::Delete => event.request_object.is_some_and(|raw| {
-                serde_json::from_str::<DeleteOptions>(raw.get())
-                    .is_ok_and(|options| options.dry_run.iter().flatten().next().is_some())
-            }),
-            Verb::Create if event.object_ref.subresource.is_empty() => event
+        || match (event.verb, &*event.object_ref.subresource) {
+            (Verb::Delete | Verb::DeleteCollection, _) | (Verb::Create, "eviction") => {
+                let options = request::options(event);
+                options.dry_run.iter().flatten().next().is_some()
+            }
+            (Verb::Create, "") => event
                 .response_object
                 .as_ref()
                 .and_then(|object| object.metadata.as_ref())
-                .is_some_and(|metadata| metadata.resource_version.is_empty()),
+                .is_some_and(|metadata| {
+                    !metadata.uid.is_empty() && metadata.resource_version.is_empty()
+                }),
             _ => false,
         }
+}
+
+/// The parameters of the request.
+fn query<'e>(event: &'e Event) -> form_urlencoded::Parse<'e> {
+    let query = event.request_uri.split_once('?');
+    form_urlencoded::parse(query.map_or("", |(_, query)| query).as_bytes())
 }
 
 /// The scheduler's choice of a node.
@@ -127,7 +232,7 @@ fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
         &named.uid
     };
     if uid.is_empty() {
-        // At level Metadata an old server does not say which pod; there is nothing to tell.
+        // At level Metadata an old server does not say which pod.
         return Ok(());
     }
     tell(&Fact {
@@ -168,6 +273,21 @@ impl<'a> Occasion<'a> {
             &self.event.user.username,
             acting_as.map_or("", |actor| &actor.username),
         )
+    }
+
+    /// When the request came, and from whom.
+    fn asked(self) -> (i64, &'a str, &'a str) {
+        let received = microseconds(self.event.request_received);
+        let at = if received == 0 { self.at } else { received };
+        let (user, acting_as) = self.accounts();
+        (at, user, acting_as)
+    }
+
+    /// The node of the kubelet that sent the request. A kubelet speaks of its own pods alone.
+    fn node(self) -> &'a str {
+        let actor = self.actor();
+        let node = actor.username.strip_prefix("system:node:");
+        node.filter(|_| actor.is_node).unwrap_or_default()
     }
 
     /// The one whose rights were used.

@@ -14,10 +14,14 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{error, warn};
 
+use crate::audit::Event;
+use crate::coverage::Seen;
 use crate::dead_letters::{DeadLetters, Letter};
 use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
-use crate::rows::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, Table};
+use crate::rows::{
+    DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, RECEIVED, ReceivedRows, Table,
+};
 use crate::spool::{self, AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
 
@@ -213,7 +217,7 @@ impl Pipeline {
         let decoding = tokio::task::spawn_blocking(decode);
         let mut stored = Vec::new();
         while let Some(piece) = pieces.recv().await {
-            let receipt = self.spool.append(batch(piece)).await.map_err(not_taken)?;
+            let receipt = self.spool.append(piece).await.map_err(not_taken)?;
             stored.push(receipt.stored);
         }
         let (receipts, letters) = decoding.await.map_err(|_| NotTaken::Failed)??;
@@ -242,28 +246,32 @@ fn shape(table: &Table) -> Arc<Shape> {
     })
 }
 
-fn batch(facts: Facts) -> Batch {
+fn part_of_facts(facts: Facts) -> Part {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&FACTS));
-    let rows = facts.rows() as u32;
-    Batch {
-        parts: vec![Part {
-            shape: SHAPE.clone(),
-            rows,
-            bytes: facts.into_bytes().into(),
-        }],
+    Part {
+        shape: SHAPE.clone(),
+        rows: facts.rows() as u32,
+        bytes: facts.into_bytes().into(),
+    }
+}
+
+fn part_of_received(received: ReceivedRows) -> Part {
+    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&RECEIVED));
+    Part {
+        shape: SHAPE.clone(),
+        rows: received.rows() as u32,
+        bytes: received.into_bytes().into(),
     }
 }
 
 fn batch_of_letters(letters: DeadLetterRows) -> Batch {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&DEAD_LETTERS));
-    let rows = letters.rows() as u32;
-    Batch {
-        parts: vec![Part {
-            shape: SHAPE.clone(),
-            rows,
-            bytes: letters.into_bytes().into(),
-        }],
-    }
+    let part = Part {
+        shape: SHAPE.clone(),
+        rows: letters.rows() as u32,
+        bytes: letters.into_bytes().into(),
+    };
+    Batch { parts: vec![part] }
 }
 
 fn not_taken(failure: AppendError) -> NotTaken {
@@ -279,13 +287,15 @@ fn not_taken(failure: AppendError) -> NotTaken {
 /// Rows on their way to whoever appends them.
 struct Pieces {
     piece: Facts,
-    to: mpsc::Sender<Facts>,
+    seen: Seen,
+    to: mpsc::Sender<Batch>,
 }
 
 impl Pieces {
-    fn new(to: mpsc::Sender<Facts>) -> Pieces {
+    fn new(to: mpsc::Sender<Batch>) -> Pieces {
         Pieces {
             piece: Facts::default(),
+            seen: Seen::default(),
             to,
         }
     }
@@ -297,18 +307,26 @@ impl Pieces {
         }
     }
 
-    fn send(&mut self) {
-        let piece = std::mem::take(&mut self.piece);
-        // Nobody takes it when the spool refused a piece before, or the sender is gone: the delivery
-        // is not acknowledged then.
-        _ = self.to.blocking_send(piece);
-    }
-
-    /// Sends the rest.
-    fn finish(mut self) {
-        if !self.piece.is_empty() {
+    fn see(&mut self, cluster: &str, event: &Event) {
+        self.seen.add(cluster, event);
+        if self.seen.is_full() {
             self.send();
         }
+    }
+
+    /// Sends what there is, together.
+    fn send(&mut self) {
+        let facts = std::mem::take(&mut self.piece);
+        let received = self.seen.take();
+        let facts = (!facts.is_empty()).then(|| part_of_facts(facts));
+        let received = (!received.is_empty()).then(|| part_of_received(received));
+        let parts: Vec<Part> = facts.into_iter().chain(received).collect();
+        if parts.is_empty() {
+            return;
+        }
+        // Nobody takes it when the spool refused a piece before, or the sender is gone: the delivery
+        // is not acknowledged then.
+        _ = self.to.blocking_send(Batch { parts });
     }
 }
 
@@ -328,7 +346,7 @@ struct Decoded {
 }
 
 impl Decoded {
-    fn new(to: mpsc::Sender<Facts>, unwrapping: Unwrapping) -> Decoded {
+    fn new(to: mpsc::Sender<Batch>, unwrapping: Unwrapping) -> Decoded {
         Decoded {
             pieces: Pieces::new(to),
             receipts: Vec::new(),
@@ -360,6 +378,7 @@ impl Decoded {
             let Some(cluster) = told.or(delivery.cluster_else.as_deref()) else {
                 return Err(Reason::NoCluster);
             };
+            self.pieces.see(cluster, found.event);
             let outcome = lifecycle::facts(cluster, found.event, &mut |fact| {
                 rows += 1;
                 self.pieces.push(fact);
@@ -387,8 +406,8 @@ impl Decoded {
     }
 
     /// Sends the rest of the rows.
-    fn end(self) -> Result<(Vec<Receipt>, Vec<Placed>), NotTaken> {
-        self.pieces.finish();
+    fn end(mut self) -> Result<(Vec<Receipt>, Vec<Placed>), NotTaken> {
+        self.pieces.send();
         if self.starved {
             return Err(NotTaken::NoMemory);
         }

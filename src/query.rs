@@ -1,7 +1,7 @@
 //! Questions about the history, and their answers.
 //!
 //! In: a [`Question`]: a scope, a time, filters, a limit. Out: an [`Answer`]: typed rows in a stable
-//! order, oldest first, and whether more follow. Every surface (CLI, REST) asks the same way and
+//! order, oldest first, and whether more follow; or a [`Page`] about one pod. Every surface (CLI, REST) asks the same way and
 //! uses the same names.
 //!
 //! The order is by start, then by what makes a row unique; a cursor is the place of the last row in
@@ -9,8 +9,10 @@
 //!
 //! Never here: printing, and anything that writes.
 
+pub mod coverage;
 mod filter;
 mod model;
+mod page;
 mod params;
 mod rows;
 mod sql;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 pub use filter::{Labels, ParseError, Requirement, Workload};
 pub use model::{Container, Cost, Ending, Life, Pod, Time};
+pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, page};
 pub use params::Params;
 pub use sql::Answer;
 
@@ -125,6 +128,10 @@ impl std::str::FromStr for Cursor {
 pub enum Error {
     #[error("limit {0} is over the maximum of {ROWS_MAX}")]
     Limit(u64),
+    #[error(
+        "that is too long a time to tell the coverage of: ask for a shorter one, or for one cluster"
+    )]
+    Days,
     #[error(transparent)]
     Store(#[from] crate::clickhouse::Error),
 }

@@ -8,13 +8,15 @@
 
 mod dead_letter;
 mod fact;
+mod received;
 mod rowbinary;
 mod walk;
 
 pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use fact::{
-    ContainerKind, Ended, FACTS, Fact, Facts, Image, Owner, Phase, microseconds, seconds,
+    ContainerKind, Ended, FACTS, Fact, Facts, Image, Named, Owner, Phase, microseconds, seconds,
 };
+pub use received::{About, RECEIVED, Received, ReceivedRows};
 
 pub use walk::ends;
 

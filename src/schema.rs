@@ -40,12 +40,14 @@ macro_rules! migrations {
 }
 
 /// All migrations of this build, by version from 1 on.
-pub const MIGRATIONS: [Migration; 5] = migrations! {
+pub const MIGRATIONS: [Migration; 7] = migrations! {
     1 "001_facts",
     2 "002_history",
     3 "003_dead_letters",
     4 "004_views",
     5 "005_settling",
+    6 "006_pod_life",
+    7 "007_coverage",
 };
 
 const FRAGMENTS: &str = include_str!("../schema/fragments/lives.sql");

@@ -48,6 +48,9 @@ pub struct Config {
     /// Days that lives are kept after they ended. Whole partitions are removed: months, and for lives
     /// of 12 days and more years. 0 keeps all.
     pub retention_days: u32,
+    /// Seconds that events which name a pod without its uid are kept, to be joined with the pods that they
+    /// meant. What arrives of such a pod after that is not joined with them any more.
+    pub names_seconds: u32,
     /// Rows of facts that are settled at a time.
     pub piece_rows_max: u64,
     /// What ClickHouse may allocate for one statement, in bytes.
@@ -63,6 +66,7 @@ impl Default for Config {
         Config {
             enabled: true,
             retention_days: 400,
+            names_seconds: 3_600,
             piece_rows_max: 50_000,
             memory_bytes_max: 768 << 20,
             changeover_seconds: 10,
@@ -122,6 +126,7 @@ pub async fn once(
     // Every shard, also one with nothing due: a pod of it may have lost its name to another one's.
     if let Some(until) = due.iter().map(|(_, round)| round.until).max() {
         for shard in &shards {
+            shard.named(until).await?;
             shard.closings(until).await?;
         }
     }
@@ -177,6 +182,7 @@ async fn settle(statements: &Statements<'_>, round: &Round) -> Result<Outcome, E
     let begun = Instant::now();
     let Round { now, until, slots } = round;
     let until = *until;
+    statements.carry_named(until).await?;
     let rows = slots.iter().map(|slot| slot.rows).sum();
     let pieces = statements.pieces(until, rows).await?;
     let forget = match statements.config.retention_days {

@@ -155,9 +155,9 @@ impl Sink {
     /// Returns when every row of the load is stored or set aside.
     async fn deliver(&self, load: Load) {
         self.room.wait(&self.stores).await;
-        for rows in load.tables() {
-            self.store(rows).await;
-        }
+        // Side by side: who waits for the load waits for the slowest table, not for the sum.
+        let tables = load.tables().into_iter().map(|rows| self.store(rows));
+        futures_util::future::join_all(tables).await;
         for sequence in load.sequences() {
             self.spool.confirm(sequence);
         }
@@ -213,7 +213,7 @@ impl Sink {
                 .await;
             let Err(failure) = outcome else {
                 confirmed(rows, begun.elapsed());
-                self.trouble.over();
+                self.trouble.over(rows.table());
                 return Ok(());
             };
             metrics::counter!(telemetry::SINK_FAILURES).increment(1);
@@ -222,7 +222,7 @@ impl Sink {
                 Verdict::Unanswered => unanswered += 1,
                 Verdict::Wait => {}
             }
-            self.trouble.is(&failure);
+            self.trouble.is(rows.table(), &failure);
             backoff.wait().await;
         }
     }

@@ -26,6 +26,9 @@ pub struct Events<'t, 'a>(pub &'t mut dyn FnMut(Event<'a>));
 /// One audit event. Objects are kept only where `objectRef` names core pods.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
+    /// Made by the API server, or named by the client. Each stage of a request has the same.
+    pub audit_id: Text<'a>,
+    pub level: Level,
     pub stage: Stage,
     pub verb: Verb,
     /// Path and query as the client sent it. May hold secrets (an exec's command).
@@ -40,6 +43,8 @@ pub struct Event<'a> {
     pub request_object: Option<&'a RawValue>,
     pub response_object: Option<Object<'a>>,
     pub request_received: Option<Timestamp>,
+    /// Whether the API server cut both objects off, because the event was too large.
+    pub is_truncated: bool,
     /// When this stage was reached, by the API server's clock, to the microsecond.
     pub at: Timestamp,
     /// The cluster, where a relay wrote it into the event: OpenShift's `openshift.cluster_id`.
@@ -57,6 +62,28 @@ pub enum Verb {
     DeleteCollection,
     #[serde(other)]
     Other,
+}
+
+/// How much of the request the policy has recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Not said: relays use the name of the field for a level of their own.
+    #[default]
+    Other,
+    Metadata,
+    Request,
+    RequestResponse,
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match <&RawValue>::deserialize(deserializer)?.get() {
+            "\"Metadata\"" => Level::Metadata,
+            "\"Request\"" => Level::Request,
+            "\"RequestResponse\"" => Level::RequestResponse,
+            _ => Level::Other,
+        })
+    }
 }
 
 /// How far the request had come when the event was made.
@@ -95,6 +122,14 @@ impl ObjectRef<'_> {
     pub fn is_pod(&self) -> bool {
         matches!(&*self.resource, "pods" | "bindings") && self.api_group.is_empty()
     }
+
+    /// Whether this is a node itself.
+    pub fn is_node(&self) -> bool {
+        *self.resource == *"nodes"
+            && self.subresource.is_empty()
+            && self.api_group.is_empty()
+            && self.namespace.is_empty()
+    }
 }
 
 /// `metav1.Status` without its texts: `message` and `details` print objects, secrets included.
@@ -102,6 +137,14 @@ impl ObjectRef<'_> {
 #[serde(default)]
 pub struct ResponseStatus {
     pub code: Option<u16>,
+    /// Whether the client went away before it was answered: then a code of 200 proves nothing.
+    #[serde(rename = "message", deserialize_with = "is_closed_early")]
+    pub is_closed_early: bool,
+}
+
+/// Compares the message and forgets it.
+fn is_closed_early<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Text::deserialize(deserializer).map(|message| &*message == "Connection closed early")
 }
 
 /// `authenticationv1.UserInfo`.
@@ -145,6 +188,8 @@ fn has_nodes_group<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
 enum Key {
     #[serde(rename = "auditID")]
     AuditId,
+    Level,
+    Annotations,
     Stage,
     Verb,
     #[serde(rename = "requestURI")]
@@ -165,6 +210,24 @@ enum Key {
     Other,
 }
 
+/// Whether the annotation `audit.k8s.io/truncated` is there and "true". Others are not read.
+struct Annotations(bool);
+
+impl<'de> Deserialize<'de> for Annotations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Read<'a> {
+            #[serde(borrow, rename = "audit.k8s.io/truncated")]
+            truncated: Text<'a>,
+        }
+        let read = Lenient::<Read>::deserialize(deserializer)?.0;
+        Ok(Annotations(
+            read.is_some_and(|read| &*read.truncated == "true"),
+        ))
+    }
+}
+
 /// `Option<Timestamp>` by [`time`].
 #[derive(Deserialize)]
 struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
@@ -180,7 +243,9 @@ struct Openshift<'a> {
 /// The event while its keys come in, in any order.
 #[derive(Default)]
 struct Parts<'a> {
-    audit_id: bool,
+    audit_id: Text<'a>,
+    level: Level,
+    is_truncated: bool,
     stage: Option<Stage>,
     verb: Option<Verb>,
     request_uri: Text<'a>,
@@ -211,8 +276,11 @@ struct OldMetadata {
 impl<'a> Parts<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
         let of_pod = self.object_ref.as_ref().map(ObjectRef::is_pod);
+        let of_node = self.object_ref.as_ref().is_some_and(ObjectRef::is_node);
         match key {
-            Key::AuditId => self.audit_id = !map.next_value::<Text>()?.is_empty(),
+            Key::AuditId => self.audit_id = map.next_value()?,
+            Key::Level => self.level = map.next_value()?,
+            Key::Annotations => self.is_truncated = map.next_value::<Annotations>()?.0,
             Key::Stage => self.stage = Some(map.next_value()?),
             Key::Verb => self.verb = Some(map.next_value()?),
             Key::RequestUri => self.request_uri = map.next_value()?,
@@ -222,7 +290,7 @@ impl<'a> Parts<'a> {
             Key::ResponseStatus => {
                 self.response_status = map.next_value::<Lenient<ResponseStatus>>()?.0;
             }
-            Key::RequestObject if of_pod != Some(false) => {
+            Key::RequestObject if of_pod != Some(false) || of_node => {
                 self.request_object = Some(map.next_value()?);
             }
             Key::ResponseObject if of_pod == Some(true) => {
@@ -258,11 +326,12 @@ impl<'a> Parts<'a> {
     }
 
     fn is_event(&self) -> bool {
-        self.audit_id && self.stage.is_some() && self.verb.is_some()
+        !self.audit_id.is_empty() && self.stage.is_some() && self.verb.is_some()
     }
 
     fn finish<E: Error>(mut self) -> Result<Event<'a>, E> {
-        let (true, Some(stage), Some(verb)) = (self.audit_id, self.stage, self.verb) else {
+        let (false, Some(stage), Some(verb)) = (self.audit_id.is_empty(), self.stage, self.verb)
+        else {
             return Err(E::custom(NOT_AN_EVENT));
         };
         let at = self
@@ -274,13 +343,17 @@ impl<'a> Parts<'a> {
         };
         let object_ref = self.object_ref.unwrap_or_default();
         if !object_ref.is_pod() {
-            self.request_object = None;
+            // Of a node, whether it was a dry run.
+            self.request_object = self.request_object.filter(|_| object_ref.is_node());
         } else if let Some(raw) = self.response_unread {
             self.response_object = serde_json::from_str::<Lenient<Object>>(raw.get())
                 .map_err(E::custom)?
                 .0;
         }
         Ok(Event {
+            audit_id: self.audit_id,
+            level: self.level,
+            is_truncated: self.is_truncated,
             stage,
             verb,
             request_uri: self.request_uri,

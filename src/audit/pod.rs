@@ -4,7 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::json::{Few, LIST_MAX, Lenient, TOO_MANY, Text, time};
 
@@ -20,6 +21,49 @@ pub struct Object<'a> {
     pub spec: Lenient<PodSpec<'a>>,
     #[serde(borrow)]
     pub status: Lenient<PodStatus<'a>>,
+    /// Of a list (`PodList`, `PartialObjectMetadataList`). The items have no kind of their own.
+    /// A list may hold far more than would fit in memory at once: see [`Items`].
+    #[serde(borrow)]
+    pub items: Option<&'a RawValue>,
+    /// Of a `Table`.
+    #[serde(borrow)]
+    pub rows: Few<TableRow<'a>>,
+}
+
+/// Reads the items of a list, one after the other.
+pub struct Items<'t, 'a>(pub &'t mut dyn FnMut(Object<'a>));
+
+impl<'de> DeserializeSeed<'de> for Items<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(Lenient(item)) = seq.next_element()? {
+            if let Some(item) = item {
+                (self.0)(item);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `metav1.TableRow` without its cells: mostly it brings the object's metadata along.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TableRow<'a> {
+    #[serde(borrow)]
+    pub object: Lenient<Object<'a>>,
 }
 
 /// `metav1.ObjectMeta`.
@@ -90,6 +134,11 @@ pub struct InitContainer<'a> {
 pub struct PodStatus<'a> {
     #[serde(borrow)]
     pub phase: Text<'a>,
+    /// `Evicted`, `DeadlineExceeded`, `NodeLost`, ... Its message is not read.
+    #[serde(borrow)]
+    pub reason: Text<'a>,
+    #[serde(borrow)]
+    pub conditions: Few<Condition<'a>>,
     #[serde(borrow, rename = "podIP")]
     pub pod_ip: Text<'a>,
     #[serde(borrow, rename = "podIPs")]
@@ -104,11 +153,28 @@ pub struct PodStatus<'a> {
     pub ephemeral_container_statuses: Few<ContainerStatus<'a>>,
 }
 
+/// `PodCondition` without its message.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Condition<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow)]
+    pub status: Text<'a>,
+    #[serde(borrow)]
+    pub reason: Text<'a>,
+    #[serde(deserialize_with = "time")]
+    pub last_transition_time: Option<Timestamp>,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PodIp<'a> {
     #[serde(borrow)]
     pub ip: Text<'a>,
+    /// `delete` in a strategic merge patch: the address goes.
+    #[serde(borrow, rename = "$patch")]
+    pub patch: Text<'a>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -134,10 +200,19 @@ pub struct ContainerStatus<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ContainerState<'a> {
-    pub waiting: Option<IgnoredAny>,
+    #[serde(borrow)]
+    pub waiting: Option<Waiting<'a>>,
     pub running: Option<Running>,
     #[serde(borrow)]
     pub terminated: Option<Terminated<'a>>,
+}
+
+/// `ContainerStateWaiting` without its message.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Waiting<'a> {
+    #[serde(borrow)]
+    pub reason: Text<'a>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -180,12 +255,32 @@ pub struct BindingTarget<'a> {
     pub name: Text<'a>,
 }
 
-/// `metav1.DeleteOptions`: only what tells a dry run.
+/// `metav1.DeleteOptions`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeleteOptions<'a> {
     #[serde(borrow)]
     pub dry_run: Few<Text<'a>>,
+    pub grace_period_seconds: Option<i64>,
+    #[serde(borrow)]
+    pub preconditions: Option<Preconditions<'a>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Preconditions<'a> {
+    #[serde(borrow)]
+    pub uid: Text<'a>,
+    #[serde(borrow)]
+    pub resource_version: Text<'a>,
+}
+
+/// The request of `pods/eviction`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Eviction<'a> {
+    #[serde(borrow)]
+    pub delete_options: Lenient<DeleteOptions<'a>>,
 }
 
 /// Reads `metadata.labels`.

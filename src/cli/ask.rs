@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use bytes::{Bytes, BytesMut};
+use clap::Args;
 use jiff::Timestamp;
 use reqwest::header::ACCEPT;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,7 +17,7 @@ use super::running;
 use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::http::NDJSON;
-use crate::query::{self, Ending, Life, Params};
+use crate::query::{self, Ending, Life, Page, Params, Question};
 use crate::schema;
 use crate::tls::{self, ClientFiles};
 
@@ -30,6 +31,31 @@ const ROW_BYTES_MAX: usize = 4 << 20;
 pub enum Oracle {
     Store(Arc<Store>),
     Server(Server),
+}
+
+/// The flags that name a running bygone.
+#[derive(Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerFlags {
+    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
+    #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
+    pub server: Option<String>,
+    /// File with the bearer token that the server wants
+    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// File with the CA certificates that the server is trusted by [default: the machine's own]
+    #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+impl ServerFlags {
+    pub fn server(&self) -> Server {
+        Server {
+            base: self.server.clone().unwrap_or_default(),
+            token_file: self.token_file.clone(),
+            ca_file: self.ca_file.clone(),
+        }
+    }
 }
 
 /// A running bygone, and how it knows us.
@@ -106,6 +132,20 @@ impl Oracle {
             }
             Oracle::Server(server) => {
                 Ok(Rows::Server(Lines::open(server, L::PLURAL, params).await?))
+            }
+        }
+    }
+}
+
+impl Oracle {
+    /// Asks for the page about a pod.
+    pub async fn page(&self, uid: uuid::Uuid) -> anyhow::Result<Option<Page>> {
+        match self {
+            Oracle::Store(store) => Ok(query::page(store, uid, &Question::default()).await?),
+            Oracle::Server(server) => {
+                let what = format!("{}/{uid}", query::Pod::PLURAL);
+                let mut lines = Lines::open(server, &what, &Params::default()).await?;
+                lines.next().await
             }
         }
     }

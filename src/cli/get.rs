@@ -1,16 +1,16 @@
 //! `bygone get`.
 
 use std::io::{self, BufWriter};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::ask::{Oracle, Rows, Server};
+use super::ask::{Oracle, Rows, ServerFlags};
 use super::output::{End, Format, Look, Printer, Row};
 use super::{Common, NOTHING, Usage, block_on, when};
-use crate::query::{Container, Cost, Ending, Life, Params, Pod, ROWS_MAX};
+use crate::query::{Container, Cost, Ending, Life, Params, Pod, ROWS_MAX, Window};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
@@ -43,15 +43,8 @@ pub struct Get {
     filter: Filter,
     #[command(flatten)]
     shape: Shape,
-    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
-    #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
-    server: Option<String>,
-    /// File with the bearer token that the server wants
-    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
-    /// File with the CA certificates that the server is trusted by [default: the machine's own]
-    #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerFlags,
     #[command(flatten)]
     common: Common,
 }
@@ -69,7 +62,7 @@ Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
 /// When. What lived at any instant of the range is shown, not only what began in it.
 #[derive(Args)]
 #[command(next_help_heading = "Time")]
-struct Time {
+pub(super) struct Time {
     /// From so long ago until now: 90s, 15m, 2h, 1d
     #[arg(long, value_name = "DURATION")]
     since: Option<String>,
@@ -85,6 +78,22 @@ struct Time {
     /// Zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "local")]
     zone: String,
+}
+
+impl Time {
+    pub fn zone(&self) -> Result<TimeZone, Usage> {
+        when::zone(&self.zone).map_err(|error| Usage(error.to_string()))
+    }
+
+    pub fn window(&self, zone: &TimeZone, now: Timestamp) -> Result<Window, Usage> {
+        let args = when::Args {
+            since: self.since.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            at: self.at.as_deref(),
+        };
+        when::window(args, zone, now).map_err(|error| Usage(error.to_string()))
+    }
 }
 
 #[derive(Args)]
@@ -141,13 +150,13 @@ impl Get {
             .load(vec![("log", self.common.log_or("warn"))])?;
         block_on(&config, async {
             let now = Timestamp::now();
-            let zone = when::zone(&self.time.zone).map_err(|error| Usage(error.to_string()))?;
+            let zone = self.time.zone()?;
             let params = self.params(&zone, now)?;
             params
                 .question(now)
                 .map_err(|error| Usage(error.to_string()))?;
             let direct = self.common.clickhouse_url.is_some();
-            let oracle = Oracle::find(&config, self.server(), direct).await?;
+            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
             let look = Look {
                 zone,
                 now,
@@ -168,29 +177,8 @@ impl Get {
         })
     }
 
-    fn server(&self) -> Server {
-        Server {
-            base: self.server.clone().unwrap_or_default(),
-            token_file: self.token_file.clone(),
-            ca_file: self.ca_file.clone(),
-        }
-    }
-
-    fn params(&self, zone: &jiff::tz::TimeZone, now: Timestamp) -> anyhow::Result<Params> {
-        let Time {
-            since,
-            from,
-            to,
-            at,
-            ..
-        } = &self.time;
-        let args = when::Args {
-            since: since.as_deref(),
-            from: from.as_deref(),
-            to: to.as_deref(),
-            at: at.as_deref(),
-        };
-        let window = when::window(args, zone, now).map_err(|error| Usage(error.to_string()))?;
+    fn params(&self, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
+        let window = self.time.window(zone, now)?;
         let Filter {
             labels,
             workload,

@@ -13,11 +13,13 @@
 
 mod cell;
 mod containers;
+mod coverage;
 mod csv;
 mod dead_letters;
 mod json;
 mod name;
 mod ndjson;
+mod page;
 mod pods;
 mod sources;
 mod span;
@@ -31,6 +33,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use containers::ID_CHARS;
+pub use page::{Other, Others, PageFormat, Subject, write_page};
 use table::Column;
 
 /// How an answer is written.

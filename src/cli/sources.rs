@@ -1,13 +1,12 @@
 //! `bygone sources`.
 
 use std::io::{self, BufWriter};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::ask::{Lines, Server};
+use super::ask::{Lines, Server, ServerFlags};
 use super::output::{End, ListFormat, Look, Printer};
 use super::{Common, block_on, running};
 use crate::query::Params;
@@ -27,15 +26,8 @@ pub struct StatusCommand {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
     output: ListFormat,
-    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
-    #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
-    server: Option<String>,
-    /// File with the bearer token that the server wants
-    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
-    /// File with the CA certificates that the server is trusted by [default: the machine's own]
-    #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerFlags,
     #[command(flatten)]
     common: Common,
 }
@@ -52,7 +44,7 @@ impl StatusCommand {
         let config = self
             .common
             .load(vec![("log", self.common.log_or("warn"))])?;
-        let base = match (&self.server, running::find(&config.data_dir)) {
+        let base = match (&self.server.server, running::find(&config.data_dir)) {
             (Some(server), _) => server.clone(),
             (None, Some(running)) => running.api,
             (None, None) => bail!(
@@ -62,8 +54,7 @@ impl StatusCommand {
         };
         let server = Server {
             base,
-            token_file: self.token_file.clone(),
-            ca_file: self.ca_file.clone(),
+            ..self.server.server()
         };
         block_on(&config, async {
             let mut lines = Lines::open(&server, "sources", &Params::default()).await?;

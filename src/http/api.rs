@@ -4,10 +4,13 @@
 //! `application/x-ndjson`, where the client accepts that: one row a line, then a last line
 //! `{"end": {"more": false, "cursor": null, "pending": 0}}`. A stream without that end was cut off on
 //! the way. The fields are those of [`crate::query::Ending`].
+//!
+//! `GET /api/v1/pods/{uid}` is one JSON document, in one line; 404 where there is no such pod for this
+//! reader.
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Query, State, rejection::QueryRejection};
+use axum::extract::{Path, Query, State, rejection::QueryRejection};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -16,8 +19,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::App;
-use crate::access::Reader;
-use crate::query::{self, Answer, Life, Params};
+use crate::access::{Denied, Reader};
+use crate::query::{self, Answer, Life, Page, Params, Question};
 use crate::telemetry;
 
 /// The content type of one JSON document a line.
@@ -37,18 +40,48 @@ pub async fn answer<L: Life>(
     params: Result<Query<Params>, QueryRejection>,
 ) -> Response {
     let outcome = ask::<L>(&app, &reader, &headers, params).await;
-    let outcome_name = if outcome.is_ok() {
-        "answered"
-    } else {
-        "refused"
-    };
-    metrics::counter!(
-        telemetry::API_QUESTIONS,
-        "what" => L::PLURAL,
-        "outcome" => outcome_name
-    )
-    .increment(1);
+    count(L::PLURAL, outcome.is_ok());
     outcome.unwrap_or_else(|response| response)
+}
+
+/// Answers with one page about a pod.
+pub async fn page(
+    State(app): State<App>,
+    Extension(reader): Extension<Reader>,
+    Path(uid): Path<String>,
+) -> Response {
+    let outcome = ask_page(&app, &reader, &uid).await;
+    count("page", outcome.is_ok());
+    match outcome {
+        Ok(page) => axum::Json(page).into_response(),
+        Err(response) => response,
+    }
+}
+
+fn count(what: &'static str, is_answered: bool) {
+    let outcome = if is_answered { "answered" } else { "refused" };
+    metrics::counter!(telemetry::API_QUESTIONS, "what" => what, "outcome" => outcome).increment(1);
+}
+
+async fn ask_page(app: &App, reader: &Reader, uid: &str) -> Result<Page, Response> {
+    let bad = |_| {
+        let text = format!("uid {uid:?} is none: write the UUID of a pod");
+        error(StatusCode::BAD_REQUEST, &text)
+    };
+    let uid: uuid::Uuid = uid.parse().map_err(bad)?;
+    let mut seen = Question::default();
+    narrow(reader, &mut seen).map_err(IntoResponse::into_response)?;
+    let page = query::page(&app.store, uid, &seen).await;
+    let page = page.map_err(|failure| error(StatusCode::BAD_GATEWAY, &failure.to_string()))?;
+    page.ok_or_else(|| error(StatusCode::NOT_FOUND, "no pod of this uid is known"))
+}
+
+/// What this reader may not see is no part of the history for them, look-ups included.
+fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
+    let scope = reader.narrow(&question.clusters, &question.namespaces)?;
+    question.clusters = scope.clusters.unwrap_or_default();
+    question.namespaces = scope.namespaces.unwrap_or_default();
+    Ok(())
 }
 
 async fn ask<L: Life>(
@@ -63,12 +96,7 @@ async fn ask<L: Life>(
         .question(Timestamp::now())
         .map_err(|parse| bad(&parse.to_string()))?;
     question.limit.get_or_insert(LIMIT_DEFAULT);
-    // What this reader may not see is no part of the history for them, look-ups included.
-    let scope = reader
-        .narrow(&question.clusters, &question.namespaces)
-        .map_err(IntoResponse::into_response)?;
-    question.clusters = scope.clusters.unwrap_or_default();
-    question.namespaces = scope.namespaces.unwrap_or_default();
+    narrow(reader, &mut question).map_err(IntoResponse::into_response)?;
     let mut answer = match query::answer::<L>(&app.store, &question) {
         Ok(answer) => answer,
         Err(limit @ query::Error::Limit(_)) => return Err(bad(&limit.to_string())),

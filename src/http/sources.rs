@@ -3,13 +3,17 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{App, NDJSON};
 
 /// Tells it.
 pub async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
-    let items = (app.sources)().await;
+    list(&headers, &(app.sources)().await)
+}
+
+/// A short list in the forms of an answer.
+pub(super) fn list(headers: &HeaderMap, items: &[Value]) -> Response {
     let accept = headers.get(header::ACCEPT);
     let lines = accept.is_some_and(|accept| accept.to_str().is_ok_and(|it| it.contains(NDJSON)));
     if !lines {

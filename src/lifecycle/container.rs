@@ -33,6 +33,18 @@ pub(super) fn restarts<'a>(status: &'a PodStatus) -> Vec<(&'a str, u32)> {
         .collect()
 }
 
+/// The containers that wait and have never been started, and why. What every container waits for in
+/// the ordinary course is left out.
+pub(super) fn waiting<'a>(status: &'a PodStatus) -> Vec<(&'a str, &'a str)> {
+    let unstarted = all(status).filter(|(container, _)| container.container_id.is_empty());
+    let reasons = unstarted.filter_map(|(container, _)| {
+        let reason = &*container.state.as_ref()?.waiting.as_ref()?.reason;
+        let is_ordinary = matches!(reason, "" | "ContainerCreating" | "PodInitializing");
+        (!is_ordinary).then_some((&*container.name, reason))
+    });
+    reasons.collect()
+}
+
 /// The statuses of all containers, with what their list says of their kind.
 fn all<'s, 'a>(
     status: &'s PodStatus<'a>,

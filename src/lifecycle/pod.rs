@@ -2,15 +2,73 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Occasion, Tell, Unreadable, container, parse_uid, workload};
+use super::{Occasion, Tell, Unreadable, container, parse_uid, request, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
 use crate::rows::{Fact, Phase, microseconds, seconds};
 
 /// A namespace is a DNS label, of 63 bytes at most; it stands in the row of each container.
 const NAMESPACE_BYTES_MAX: usize = 253;
 
-/// Tells the facts about the pod and its container instances.
+/// What a request means for the end of a pod.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Fate<'a> {
+    pub asked: Option<(i64, &'a str, &'a str)>,
+    pub forced: bool,
+    pub removed: bool,
+}
+
+/// Where a pod's state was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The answer: the state at that version, complete.
+    Response,
+    /// What was sent: of a patch only what it changes.
+    Request,
+}
+
+/// Tells the facts about the pod of a response, and its container instances.
 pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(), Unreadable> {
+    let Some(metadata) = &object.metadata else {
+        return Ok(());
+    };
+    let options = request::options(occasion.event);
+    let asked = asked(occasion, metadata);
+    let fate = Fate {
+        asked,
+        // What a kubelet deletes has ended.
+        forced: asked.is_some()
+            && !occasion.actor().is_node
+            && request::is_forced(occasion.event, &options),
+        removed: removed(occasion, metadata),
+    };
+    told(occasion, object, (Place::Response, fate), tell)
+}
+
+/// Tells the facts about an item of a list.
+pub(super) fn facts_of_item<'a>(
+    occasion: Occasion<'a>,
+    object: &Object,
+    fate: Fate<'a>,
+    tell: Tell,
+) -> Result<(), Unreadable> {
+    told(occasion, object, (Place::Response, fate), tell)
+}
+
+/// Tells the facts about a pod whose status was sent, and its container instances.
+pub(super) fn facts_of_request(
+    occasion: Occasion,
+    object: &Object,
+    tell: Tell,
+) -> Result<(), Unreadable> {
+    told(occasion, object, (Place::Request, Fate::default()), tell)
+}
+
+fn told<'a>(
+    occasion: Occasion<'a>,
+    object: &Object,
+    (place, fate): (Place, Fate<'a>),
+    tell: Tell,
+) -> Result<(), Unreadable> {
     let Some(metadata) = &object.metadata else {
         return Ok(());
     };
@@ -22,43 +80,79 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
     if namespace.len() > NAMESPACE_BYTES_MAX {
         return Err(Unreadable("the namespace of a pod is too long"));
     }
+    // A patch of a status brings no labels; a whole pod does, wherever it stands.
+    let is_whole = place == Place::Response || &*object.kind == "Pod";
     let labels = sorted(metadata);
-    let ips = object.status.0.as_ref().map(pod_ips).unwrap_or_default();
     let spec = object.spec.0.as_ref();
     let status = object.status.0.as_ref();
-    let phase = status.map_or(Phase::None, |status| Phase::parse(&status.phase));
+    let ips = status.map(pod_ips).unwrap_or_default();
     let restarts = status.map(container::restarts).unwrap_or_default();
+    let waiting = status.map(container::waiting).unwrap_or_default();
+    let created = place == Place::Response && created(occasion);
+    let told_node = spec.map_or("", |spec| &*spec.node_name);
+    let by_kubelet = &*event.object_ref.subresource == "status";
     let identity = Fact {
         namespace,
-        version: metadata.resource_version.parse().unwrap_or(0),
+        version: match place {
+            Place::Response => metadata.resource_version.parse().unwrap_or(0),
+            Place::Request => 0,
+        },
         ..occasion.fact(parse_uid(&metadata.uid)?)
     };
     tell(&Fact {
         pod: first_of(&metadata.name, &event.object_ref.name),
-        node: spec.map_or("", |spec| &spec.node_name),
+        node: if told_node.is_empty() && by_kubelet {
+            occasion.node()
+        } else {
+            told_node
+        },
         host_network: spec.and_then(|spec| spec.host_network).unwrap_or(false),
         service_account: spec.map_or("", |spec| &spec.service_account_name),
         owner: workload::of(metadata),
-        labels: Some(&labels),
-        phase,
+        labels: is_whole.then_some(&labels),
         pod_ips: &ips,
         restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
-        created_by: created(occasion).then(|| occasion.accounts()),
+        created_by: created.then(|| occasion.accounts()),
         pod_started_at: seconds(status.and_then(|status| status.start_time)),
-        terminal_at: if phase.is_terminal() { occasion.at } else { 0 },
-        delete_asked: asked(occasion, metadata),
-        removed_at: if removed(occasion, metadata) {
-            occasion.at
-        } else {
-            0
-        },
-        ..identity.clone()
+        delete_asked: fate.asked,
+        force_asked: fate.asked.filter(|_| fate.forced),
+        removed_at: if fate.removed { occasion.at } else { 0 },
+        waiting: &waiting,
+        ..ending(occasion, status, identity.clone())
     });
     if let Some(status) = status {
         container::facts(&identity, spec, status, tell);
     }
     Ok(())
+}
+
+/// What a status says about the pod's end.
+fn ending<'a>(occasion: Occasion, status: Option<&'a PodStatus>, identity: Fact<'a>) -> Fact<'a> {
+    let Some(status) = status else {
+        return identity;
+    };
+    let phase = Phase::parse(&status.phase);
+    Fact {
+        phase,
+        terminal_at: if phase.is_terminal() { occasion.at } else { 0 },
+        status_reason: &status.reason,
+        disrupted: disrupted(occasion, status),
+        ..identity
+    }
+}
+
+/// The condition DisruptionTarget: somebody ends the pod, and this is why.
+fn disrupted<'a>(occasion: Occasion, status: &'a PodStatus) -> Option<(i64, &'a str)> {
+    let mut conditions = status.conditions.iter().flatten();
+    let condition = conditions.find(|condition| {
+        &*condition.kind == "DisruptionTarget"
+            && &*condition.status == "True"
+            && !condition.reason.is_empty()
+    })?;
+    let since = microseconds(condition.last_transition_time);
+    let at = if since == 0 { occasion.at } else { since };
+    Some((at, &condition.reason))
 }
 
 fn first_of<'a>(one: &'a str, other: &'a str) -> &'a str {
@@ -83,10 +177,7 @@ fn asked<'a>(occasion: Occasion<'a>, metadata: &Metadata) -> Option<(i64, &'a st
     let asks = event.verb == Verb::Delete
         && event.object_ref.subresource.is_empty()
         && (!occasion.actor().is_node || metadata.is_mirror);
-    let received = microseconds(event.request_received);
-    let at = if received == 0 { occasion.at } else { received };
-    let (user, acting_as) = occasion.accounts();
-    asks.then_some((at, user, acting_as))
+    asks.then(|| occasion.asked())
 }
 
 /// Whether the server let go of the object with this request.
@@ -96,7 +187,7 @@ fn removed(occasion: Occasion, metadata: &Metadata) -> bool {
         Verb::Delete | Verb::Patch | Verb::Update
     ) && metadata.deletion_timestamp.is_some()
         && metadata.deletion_grace_period_seconds == Some(0)
-        && metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
+        && metadata.finalizers.iter().flatten().next().is_none()
 }
 
 fn sorted<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
@@ -111,7 +202,9 @@ fn sorted<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
 
 /// `podIPs`, or `podIP` where an old server has only that. What is not an address is left out.
 fn pod_ips(status: &PodStatus) -> Vec<Ipv6Addr> {
-    let all = status.pod_ips.iter().flatten().map(|entry| &*entry.ip);
+    let entries = status.pod_ips.iter().flatten();
+    let kept = entries.filter(|entry| &*entry.patch != "delete");
+    let all = kept.map(|entry| &*entry.ip);
     let mut ips: Vec<Ipv6Addr> = all.filter_map(address).collect();
     if ips.is_empty() {
         ips.extend(address(&status.pod_ip));

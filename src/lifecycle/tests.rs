@@ -6,6 +6,10 @@ use crate::rows::Phase;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
+mod lean;
+mod many;
+mod odd;
+
 fn check(event: &Value, expected: Expect) {
     let text = event.to_string();
     let event: Event = serde_json::from_str(&text).expect("a readable event");
@@ -24,6 +28,33 @@ fn pairs(restarts: &[(&str, u32)]) -> String {
         .iter()
         .map(|(name, times)| format!("{name}:{times}"));
     pairs.collect::<Vec<_>>().join(",")
+}
+
+/// What a fact says of a pod's end.
+fn end(fact: &Fact, say: &mut dyn FnMut(&str, String)) {
+    let asked = |asked: Option<(i64, &str, &str)>| {
+        asked.map_or(String::new(), |asked| format!("{asked:?}"))
+    };
+    say("evict", asked(fact.evict_asked));
+    say("force", asked(fact.force_asked));
+    say(
+        "disrupted",
+        fact.disrupted
+            .map_or(String::new(), |disrupted| format!("{disrupted:?}")),
+    );
+    say("reason", fact.status_reason.to_owned());
+    if !fact.waiting.is_empty() {
+        say("waiting", format!("{:?}", fact.waiting));
+    }
+    if fact.truncated {
+        say("truncated", "yes".to_owned());
+    }
+    say("gone", fact.not_after.to_string());
+    if let Some(named) = &fact.named {
+        say(named.what, format!("{} {}", named.at, named.user));
+        say("as", named.acting_as.to_owned());
+        say("selector", named.selector.to_owned());
+    }
 }
 
 /// What a fact says, without what every fact of its event says.
@@ -75,6 +106,7 @@ fn line(fact: &Fact) -> String {
         fact.delete_asked
             .map_or(String::new(), |asked| format!("{asked:?}")),
     );
+    end(fact, &mut say);
     say("removed", fact.removed_at.to_string());
     say("runtime", fact.runtime.to_owned());
     say(
@@ -202,11 +234,15 @@ fn what_does_not_count() {
             "",
             json!({"kind": "Status", "status": "Success", "metadata": {}}),
         ),
-        expect![""],
+        expect![[r#"
+            n/web ask=60000001 alice
+        "#]],
     );
     check(
         &event("delete", "", json!("skipped-too-big-size-object")),
-        expect![""],
+        expect![[r#"
+            n/web ask=60000001 alice
+        "#]],
     );
     check(
         &event("patch", "", json!(["an", {"array": 1}])),
@@ -402,7 +438,7 @@ fn a_restart() {
             0,
         ),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[]
+            n/web version=7 node=node-1 labels=[] waiting=[("main", "ImagePullBackOff")]
         "#]],
     );
 }

@@ -8,7 +8,7 @@ use super::Cursor;
 use super::model::{Container, Pod, Time};
 use super::sql::Row;
 
-fn time(micros: Option<i64>, whole_seconds: bool) -> Option<Time> {
+pub(super) fn time(micros: Option<i64>, whole_seconds: bool) -> Option<Time> {
     let instant = Timestamp::from_microsecond(micros?).ok()?;
     Some(Time {
         instant,
@@ -186,4 +186,28 @@ impl Row<Pod> for PodRow {
             unknown: self.unknown,
         }
     }
+}
+
+/// The row of the view `pod_life`.
+#[derive(Deserialize, driver::Row)]
+pub struct PodLifeRow {
+    pub owner_kind: Option<String>,
+    pub owner: Option<String>,
+    pub first_seen: i64,
+    pub ips: Vec<(String, i64)>,
+    pub restart_counts: Vec<(String, u32)>,
+    pub waiting: Vec<(String, String)>,
+    pub status_reason: Option<String>,
+    pub terminal_at: Option<i64>,
+    pub delete_asked_at: Option<i64>,
+    pub delete_asked_by: Option<String>,
+    pub evict_asked_at: Option<i64>,
+    pub evict_asked_by: Option<String>,
+    pub force_asked_at: Option<i64>,
+    pub force_asked_by: Option<String>,
+    pub disrupted_at: Option<i64>,
+    pub disrupted_why: Option<String>,
+    pub replaced_at: Option<i64>,
+    pub gone_by: Option<i64>,
+    pub pending: bool,
 }

@@ -7,11 +7,12 @@ use driver::query::{Query, RowCursor};
 use jiff::Timestamp;
 
 use super::model::{Cost, Ending, Life};
+use super::rows::PodLifeRow;
 use super::{Cursor, Error, Question, ROWS_MAX, Requirement, view};
 use crate::clickhouse::Store;
 
 /// How long ClickHouse may work on a question.
-const QUESTION_SECONDS_MAX: &str = "60";
+pub(super) const QUESTION_SECONDS_MAX: &str = "60";
 
 /// A row as ClickHouse sends it.
 pub trait Row<L>:
@@ -111,6 +112,30 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
         last: None,
         more: false,
     })
+}
+
+/// What one page tells of a pod beyond the columns of `pods`.
+pub(super) async fn pod_life(
+    store: &Store,
+    uid: uuid::Uuid,
+    question: &Question,
+) -> Result<Option<PodLifeRow>, Error> {
+    let mut statement = Statement::default();
+    let uid = statement.value("UUID", Value::Text(uid.to_string()));
+    scope(question, &mut statement);
+    // The driver knows no names inside of tuples.
+    statement.sql = format!(
+        "SELECT owner_kind, owner, first_seen, \
+         CAST(ips, 'Array(Tuple(String, DateTime64(6, \\'UTC\\')))') AS ips, restart_counts, \
+         CAST(waiting, 'Array(Tuple(String, String))') AS waiting, status_reason, \
+         terminal_at, delete_asked_at, delete_asked_by, evict_asked_at, evict_asked_by, \
+         force_asked_at, force_asked_by, disrupted_at, disrupted_why, replaced_at, gone_by, \
+         pending FROM pod_life(uid = {uid}){}",
+        statement.filter()
+    );
+    let query = statement.bind(store);
+    let row = store.within_limit(query.fetch_optional::<PodLifeRow>());
+    Ok(row.await?)
 }
 
 /// What ClickHouse reads for a question, found by asking it once more.

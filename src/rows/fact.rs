@@ -10,7 +10,7 @@ use super::rowbinary as put;
 /// The columns that [`Facts`] encodes, in its order.
 pub const FACTS: Table = Table {
     name: "facts",
-    columns_version: 1,
+    columns_version: 2,
     columns: &[
         "cluster",
         "namespace",
@@ -18,6 +18,8 @@ pub const FACTS: Table = Table {
         "container",
         "container_id",
         "event_at",
+        "not_after",
+        "named",
         "pod",
         "node",
         "host_network",
@@ -32,6 +34,12 @@ pub const FACTS: Table = Table {
         "pod_started_at",
         "terminal_at",
         "delete_asked",
+        "evict_asked",
+        "force_asked",
+        "disrupted",
+        "status_reason",
+        "waiting",
+        "truncated",
         "removed_at",
         "kind",
         "runtime",
@@ -60,6 +68,10 @@ pub struct Fact<'a> {
     pub container_id: [u8; 32],
     /// Microseconds since the epoch.
     pub event_at: i64,
+    /// Its object was gone by then; microseconds, 0 says nothing.
+    pub not_after: i64,
+    /// Of a row about a name, where the event does not say which pod it means: see [`Named`].
+    pub named: Option<Named<'a>>,
     /// The resourceVersion of the object that this was read from; 0 where it had none.
     pub version: u64,
 
@@ -86,6 +98,16 @@ pub struct Fact<'a> {
     pub terminal_at: i64,
     /// When, the account, and the account that it impersonated.
     pub delete_asked: Option<(i64, &'a str, &'a str)>,
+    /// The same of a request to the eviction API, and of one that left the pod no time to end.
+    pub evict_asked: Option<(i64, &'a str, &'a str)>,
+    pub force_asked: Option<(i64, &'a str, &'a str)>,
+    /// Since when the condition DisruptionTarget holds, and its reason.
+    pub disrupted: Option<(i64, &'a str)>,
+    pub status_reason: &'a str,
+    /// The containers that wait to be started, and why, where somebody has to do something about it.
+    pub waiting: &'a [(&'a str, &'a str)],
+    /// The API server cut off what the event held.
+    pub truncated: bool,
     pub removed_at: i64,
 
     pub kind: ContainerKind,
@@ -95,6 +117,19 @@ pub struct Fact<'a> {
     pub restart: u32,
     pub started_at: u32,
     pub ended: Option<Ended<'a>>,
+}
+
+/// What an event says about whichever pod has the name. ClickHouse finds out which one it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// Microseconds since the epoch.
+    pub at: i64,
+    /// A word of the column `named` (`schema/001_facts.sql`).
+    pub what: &'static str,
+    pub user: &'a str,
+    pub acting_as: &'a str,
+    /// The label selector of a deletecollection.
+    pub selector: &'a str,
 }
 
 /// The controlling owner, and the workload above it.
@@ -201,7 +236,10 @@ impl Facts {
         put::string(out, fact.container);
         out.extend_from_slice(&fact.container_id);
         put::i64(out, fact.event_at);
+        put::i64(out, or_never(fact.not_after));
+        named(out, fact);
         pod_columns(out, fact);
+        end_columns(out, fact);
         container_columns(out, fact);
         self.rows += 1;
     }
@@ -233,31 +271,61 @@ fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
     put::string(out, acting_as);
     put::i64(out, millis(fact.scheduled_at));
     put::u32(out, fact.pod_started_at);
-    put::i64(
-        out,
-        millis(match fact.terminal_at {
-            0 => NEVER,
-            at => at,
-        }),
-    );
-    let (at, user, acting_as) = fact.delete_asked.unwrap_or((NEVER, "", ""));
+}
+
+/// What ends a pod.
+fn end_columns(out: &mut Vec<u8>, fact: &Fact) {
+    put::i64(out, millis(or_never(fact.terminal_at)));
+    for asked in [fact.delete_asked, fact.evict_asked, fact.force_asked] {
+        let (at, user, acting_as) = asked.unwrap_or((NEVER, "", ""));
+        put::i64(out, millis(at));
+        put::string(out, user);
+        put::string(out, acting_as);
+    }
+    let (at, reason) = fact.disrupted.unwrap_or((NEVER, ""));
     put::i64(out, millis(at));
-    put::string(out, user);
-    put::string(out, acting_as);
+    put::string(out, reason);
+    put::string(out, fact.status_reason);
+    as_of(out, fact, !fact.waiting.is_empty());
+    put::varint(out, fact.waiting.len());
+    for (container, reason) in fact.waiting {
+        put::string(out, container);
+        put::string(out, reason);
+    }
+    put::u8(out, fact.truncated.into());
     put::i64(out, millis(fact.removed_at));
 }
 
-/// Labels, owner and workload, which are always told together.
-fn metadata(out: &mut Vec<u8>, fact: &Fact) {
-    // See `as_of` in the DDL.
+fn or_never(at: i64) -> i64 {
+    if at == 0 { NEVER } else { at }
+}
+
+fn named(out: &mut Vec<u8>, fact: &Fact) {
+    put::varint(out, fact.named.iter().count());
+    if let Some(named) = &fact.named {
+        put::i64(out, named.at);
+        put::string(out, named.what);
+        put::string(out, named.user);
+        put::string(out, named.acting_as);
+        put::string(out, named.selector);
+    }
+}
+
+/// The first element of a tuple that merges by its newest state: see `as_of` in the DDL.
+fn as_of(out: &mut Vec<u8>, fact: &Fact, said: bool) {
     put::u64(
         out,
-        match (fact.labels.is_some(), fact.version) {
+        match (said, fact.version) {
             (false, _) => 0,
             (true, 0) => fact.event_at.unsigned_abs(),
             (true, version) => version | 1 << 63,
         },
     );
+}
+
+/// Labels, owner and workload, which are always told together.
+fn metadata(out: &mut Vec<u8>, fact: &Fact) {
+    as_of(out, fact, fact.labels.is_some());
     let labels = fact.labels.unwrap_or_default();
     put::varint(out, labels.len());
     for (key, value) in labels {

@@ -18,13 +18,16 @@ use Layout::{Array, Fixed, Text, Tuple};
 fn layout(column: &str) -> Option<Layout> {
     Some(match column {
         "cluster" | "namespace" | "container" | "pod" | "node" | "service_account" | "runtime"
-        | "container_id_text" | "image" | "image_id" | "origin" | "reason" => Text,
+        | "container_id_text" | "image" | "image_id" | "origin" | "reason" | "status_reason"
+        | "api_server" => Text,
         "pod_uid" | "id" => Fixed(16),
         "container_id" | "sha256" => Fixed(32),
-        "event_at" | "scheduled_at" | "terminal_at" | "removed_at" | "received_at"
-        | "position_from" | "bytes" => Fixed(8),
-        "host_network" | "phase" | "kind" | "raw_kept" => Fixed(1),
-        "created_at" | "pod_started_at" | "started_at" | "restart" => Fixed(4),
+        "event_at" | "not_after" | "scheduled_at" | "terminal_at" | "removed_at"
+        | "received_at" | "position_from" | "bytes" | "minutes" => Fixed(8),
+        "host_network" | "phase" | "kind" | "raw_kept" | "truncated" | "about" | "level"
+        | "stage" => Fixed(1),
+        "created_at" | "pod_started_at" | "started_at" | "restart" | "hour" => Fixed(4),
+        "ids" => Array(&[Fixed(8)]),
         "metadata" => Tuple(&[
             Fixed(8),
             Array(&[Text, Text]),
@@ -37,7 +40,10 @@ fn layout(column: &str) -> Option<Layout> {
         "pod_ips" => Array(&[Fixed(16), Fixed(8)]),
         "restarts" => Array(&[Text, Fixed(4)]),
         "created_by" => Tuple(&[Text, Text]),
-        "delete_asked" => Tuple(&[Fixed(8), Text, Text]),
+        "named" => Array(&[Fixed(8), Text, Text, Text, Text]),
+        "disrupted" => Tuple(&[Fixed(8), Text]),
+        "waiting" => Tuple(&[Fixed(8), Array(&[Text, Text])]),
+        "delete_asked" | "evict_asked" | "force_asked" => Tuple(&[Fixed(8), Text, Text]),
         "ended" => Tuple(&[Fixed(1 + 4 + 4 + 4), Text]),
         _ => return None,
     })
@@ -87,7 +93,7 @@ fn within(bytes: &[u8], at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{Ended, FACTS, Fact, Facts, Image, Owner};
+    use crate::rows::{Ended, FACTS, Fact, Facts, Image, Named, Owner};
 
     #[test]
     fn every_row_ends_where_the_next_begins() {
@@ -114,6 +120,18 @@ mod tests {
             restarts: &[("a", 1), ("b", 0)],
             created_by: Some(("a", "b")),
             delete_asked: Some((1, "a", "b")),
+            evict_asked: Some((2, "c", "d")),
+            force_asked: Some((3, "e", "f")),
+            disrupted: Some((4, "why")),
+            status_reason: "Evicted",
+            waiting: &[("a", "ImagePullBackOff"), ("b", "")],
+            named: Some(Named {
+                at: 1,
+                what: "ask",
+                user: "a",
+                acting_as: "b",
+                selector: "s",
+            }),
             image: Some(Image {
                 image: "i",
                 image_id: "j",

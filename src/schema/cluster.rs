@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Engines, Error, MIGRATIONS, MIGRATIONS_TABLE, VERSION, driver, found};
 use crate::clickhouse::{Scope, Store};
-use crate::rows::{DEAD_LETTERS, FACTS, Table};
+use crate::rows::{DEAD_LETTERS, FACTS, RECEIVED, Table};
 
 /// Views that speak of a shard's own settlings.
 const INNER: [&str; 2] = ["checkpoint", "settling"];
@@ -20,6 +20,8 @@ const CREATE_VIEW: &str = "CREATE VIEW IF NOT EXISTS ";
 fn shard_key(table: &Table) -> &'static str {
     match table.name {
         "dead_letters" => "sipHash64(id)",
+        // Different events are counted where all of them are.
+        "received" => "sipHash64(cluster)",
         _ => "sipHash64(pod_uid)",
     }
 }
@@ -79,7 +81,7 @@ pub async fn apply(whole: &Store, shard: &Store, cluster: &str) -> Result<(), Er
             database: database.to_owned(),
         });
     }
-    for table in [&FACTS, &DEAD_LETTERS] {
+    for table in [&FACTS, &DEAD_LETTERS, &RECEIVED] {
         let sql = distributed(table, &columns(shard, table).await?, shard, cluster);
         whole.execute(&sql, Scope::Database).await?;
     }

@@ -106,9 +106,31 @@ impl Statements<'_> {
         self.rows(&text!("checkpoints"), &[]).await
     }
 
+    /// Which open pods are gone: their name is another one's, or their node is no more.
     pub async fn closings(&self, until: i64) -> Result<(), Error> {
-        let closings = text!("closings").replace("bygone.", &format!("{}.", self.whole));
-        self.run(&closings, &[("until", datetime(until))]).await
+        for closings in [text!("closings"), text!("closings_nodes")] {
+            let closings = closings.replace("bygone.", &format!("{}.", self.whole));
+            self.run(&closings, &[("until", datetime(until))]).await?;
+        }
+        Ok(())
+    }
+
+    /// Which pods the events meant that name one.
+    pub async fn named(&self, until: i64) -> Result<(), Error> {
+        let named = text!("named").replace("bygone.", &format!("{}.", self.whole));
+        self.run(&named, &self.names_until(until)).await
+    }
+
+    /// Takes what events said of names along.
+    pub async fn carry_named(&self, until: i64) -> Result<(), Error> {
+        self.run(&text!("carry_named"), &self.names_until(until))
+            .await
+    }
+
+    /// Where a settling ends, and since when rows about names are still there.
+    fn names_until(&self, until: i64) -> [(&'static str, String); 2] {
+        let horizon = until.saturating_sub(self.config.names_seconds.into());
+        [("until", datetime(until)), ("horizon", datetime(horizon))]
     }
 
     /// Where the pieces begin. The first begins with the smallest uid that there can be.
@@ -238,6 +260,7 @@ impl Statements<'_> {
     fn query(&self, sql: &str, parameters: &[(&str, String)]) -> driver::query::Query {
         let memory = self.config.memory_bytes_max;
         let spill = (memory / 3).to_string();
+        let piece_rows = self.config.piece_rows_max.max(1).to_string();
         let query = self
             .store
             .query(sql)
@@ -247,6 +270,10 @@ impl Statements<'_> {
             .with_setting("max_memory_usage", memory.to_string())
             .with_setting("max_bytes_before_external_group_by", spill.clone())
             .with_setting("max_bytes_before_external_sort", spill)
+            // What is put back is a slot, however large: it is merged in blocks of this size when it is written.
+            .with_setting("min_insert_block_size_rows", piece_rows)
+            // As in `clickhouse`: an index over addresses would be made before equal rows are merged.
+            .with_setting("optimize_on_insert", "0")
             .with_setting("max_threads", "2");
         parameters.iter().fold(query, |query, (name, value)| {
             // Parameters that a statement does not name are no harm.

@@ -93,30 +93,40 @@ pub struct Trouble(Mutex<Option<Told>>);
 /// Kinds of trouble that were told since it began.
 struct Told {
     kinds: BTreeSet<String>,
+    /// The tables that have not taken rows since.
+    tables: BTreeSet<String>,
     since: Instant,
 }
 
 impl Trouble {
     /// Tells it, unless this kind of trouble was told already: texts of one kind differ by sizes and
     /// names, and two INSERTs under way may fail in two ways in turn.
-    pub fn is(&self, failure: &Error) {
+    pub fn is(&self, table: &str, failure: &Error) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let told = told.get_or_insert_with(|| Told {
             kinds: BTreeSet::new(),
+            tables: BTreeSet::new(),
             since: Instant::now(),
         });
+        told.tables.insert(table.to_owned());
         if told.kinds.insert(kind(failure)) {
             warn!("{failure}: rows wait in the spool");
         }
     }
 
-    pub fn over(&self) {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Told { since, .. }) = told {
+    /// A table took rows. Another one may still not.
+    pub fn over(&self, table: &str) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Told { tables, since, .. }) = &mut *told else {
+            return;
+        };
+        tables.remove(table);
+        if tables.is_empty() {
             info!(
                 "clickhouse takes rows again, after {} s",
                 since.elapsed().as_secs()
             );
+            *told = None;
         }
     }
 }

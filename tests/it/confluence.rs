@@ -24,9 +24,10 @@ use world::World;
 const HISTORIES: u64 = 150;
 const ROUNDS: u64 = 4;
 
-/// After the last arrival: what came into a slot that was read needs two settlings, one more and
+/// After the last arrival: what came into a slot that was read needs two settlings, what names a pod one more, and
+/// with one more
 /// nothing was heard for long.
-const ROUNDS_IN_PEACE: u64 = 3;
+const ROUNDS_IN_PEACE: u64 = 4;
 
 #[test]
 fn every_order_ends_in_the_same_answers() {

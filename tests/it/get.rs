@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::support::{self, BYGONE, Bygone, on_shared, plain, run, stderr, stdout};
 
-/// One bygone with the recording, for all tests here: none of them writes.
-static RECORDED: LazyLock<Bygone> = LazyLock::new(|| {
+/// One bygone with the recording, for all tests that only ask.
+pub static RECORDED: LazyLock<Bygone> = LazyLock::new(|| {
     let bygone = Bygone::start();
     let folder = support::recording_a();
     bygone.post_all(

@@ -90,10 +90,12 @@ impl House {
     }
 
     fn get(&self, token: Option<&str>, args: &[&str]) -> (i32, String, String) {
+        self.run(token, &[&["get", "pods", "-o", "name"], args].concat())
+    }
+
+    fn run(&self, token: Option<&str>, args: &[&str]) -> (i32, String, String) {
         let mut command = plain(BYGONE);
-        command
-            .args(["get", "pods", "-o", "name", "--server", &self.bygone.api])
-            .args(args);
+        command.args(args).args(["--server", &self.bygone.api]);
         command.arg("--ca-file").arg(&self.ca.file);
         if let Some(token) = token {
             command
@@ -168,6 +170,7 @@ fn who_may_send_and_who_may_ask() {
     let (code, out, err) = house.get(None, &[]);
     assert_eq!((code, &*out), (2, ""), "{err}");
     assert!(err.contains("--token-file"), "{err}");
+    pages_are_narrowed(&house);
     // Probes need no token.
     let livez = format!("{}/livez", house.bygone.api);
     assert_eq!(
@@ -185,6 +188,35 @@ fn who_may_send_and_who_may_ask() {
     ] {
         assert!(!log.contains(secret), "{log}");
     }
+}
+
+/// A page is as much a part of the history as a row, and its uid opens nothing.
+fn pages_are_narrowed(house: &House) {
+    let describe =
+        |token: &str, args: &[&str]| house.run(Some(token), &[&["describe", "pod"], args].concat());
+    let (code, out, err) = describe("everything", &["bank/prod", "-o", "json"]);
+    assert_eq!(code, 0, "{err}");
+    let page: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let uid = page["pod"]["pod_uid"].as_str().expect("a uid");
+    let (code, out, err) = describe("shop", &["bank/prod"]);
+    assert_eq!((code, &*out), (2, ""), "{err}");
+    assert!(
+        err.contains("does not let this token ask about that"),
+        "{err}"
+    );
+    let (code, out, _) = describe("shop", &["prod"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("Namespace:       shop"), "{out}");
+    assert_eq!(describe("shop", &["--uid", uid]).0, 1);
+    let status = |token: &str| {
+        let url = format!("{}/api/v1/pods/{uid}", house.bygone.api);
+        let token = format!("{token}-secret-0123456789");
+        let request = house.client(None).get(url).bearer_auth(token);
+        block_on(request.send()).expect("an answer").status()
+    };
+    assert_eq!(status("shop"), 404);
+    assert_eq!(status("all"), 200);
+    assert_eq!(status("nobody"), 401);
 }
 
 /// Beyond loopback nobody is let in unasked, unless an operator says so.

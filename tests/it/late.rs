@@ -15,15 +15,15 @@ use crate::truth::{Order, RECORDING_A_REMOVALS_MISSED, answers_equal, bodies};
 /// The slot in which the recording begins; it takes four minutes.
 const BEGIN: &str = "2026-11-23T06:10:00Z";
 
-const NO_SETTLING: (&str, &str) = ("BYGONE_SETTLE_ENABLED", "false");
+pub const NO_SETTLING: (&str, &str) = ("BYGONE_SETTLE_ENABLED", "false");
 
-fn hours_later(hours: i64) -> Timestamp {
+pub fn hours_later(hours: i64) -> Timestamp {
     let begin: Timestamp = BEGIN.parse().expect("a time");
     begin + hours.hours()
 }
 
 /// From now on the server believes that it is nine minutes after this.
-fn set_clock(database: &str, slot: Timestamp) {
+pub fn set_clock(database: &str, slot: Timestamp) {
     let heard = slot + SignedDuration::from_mins(9);
     for (column, at) in [("slot", slot), ("heard_at", heard)] {
         let second = at.as_second();
@@ -46,7 +46,7 @@ fn settling(database: &str, slot: Timestamp, changeover: &str) -> Child {
     command.spawn().expect("bygone starts")
 }
 
-fn settle(database: &str, slot: Timestamp) {
+pub fn settle(database: &str, slot: Timestamp) {
     let status = settling(database, slot, "0").wait().expect("it ends");
     // 1: there is nothing to settle.
     assert!(matches!(status.code(), Some(0 | 1)), "{status}");

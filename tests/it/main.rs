@@ -11,12 +11,18 @@ mod bad_input;
 mod canaries;
 /// Every order, lateness and settling ends in the oracle's answers.
 mod confluence;
+/// What came and what is missing: levels, silences, lives, dead letters, and what would mend it.
+mod coverage;
 /// `bygone dead-letters`: list, show, replay; and their table.
 mod dead_letters;
 /// The borrowed structs agree with k8s-openapi's `Pod`.
 mod decode;
 /// The samples in `deploy/` are what the program reads.
 mod deploy;
+/// `bygone describe`: one page, pinned for pods of many fates.
+mod describe;
+/// Why pods ended, and who asked for it.
+mod ended;
 /// The embedded ClickHouse: start, stop, kill, lock, password.
 mod engine;
 /// Every wrapper of `fixtures/envelopes` through the webhook: the answers of the bare events.
@@ -41,6 +47,8 @@ mod listener;
 mod lives;
 /// Senders as an API server is one, with a ledger of what was acknowledged.
 mod load;
+/// What ran on a node that was deleted.
+mod lost_nodes;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
 /// The answers by brute force.
@@ -49,6 +57,8 @@ mod oracle;
 mod outage;
 /// A proxy before ClickHouse that cuts connections.
 mod proxy;
+/// The accounts of `deploy/clickhouse-reader.xml`, with what they see and what they can't.
+mod reader;
 /// What was settled is sent again, all at once.
 mod replay;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
@@ -66,3 +76,5 @@ mod truth;
 mod visible;
 /// `POST /v1/audit/{cluster}`: forms, encodings, refusals.
 mod webhook;
+/// The questions that `schema/README.md` works out, against the truth.
+mod worked;

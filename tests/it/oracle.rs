@@ -15,12 +15,16 @@ pub mod compare;
 pub mod fold;
 /// A pod's lives and their rows.
 pub mod life;
+/// What was said of names.
+pub mod names;
 /// What has been heard and joined, and so how strictly a pod is compared.
 pub mod state;
 /// Hand-made cases.
 mod tests;
 /// The views, asked.
 pub mod views;
+/// Why a life ended.
+pub mod why;
 
 /// From `since`, up to but without `until`; microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -590,6 +590,8 @@ pub fn insert(database: &str, statement: &str, rows: Vec<u8>) {
         .query(&[
             ("database", database),
             ("async_insert", "0"),
+            // As bygone inserts.
+            ("optimize_on_insert", "0"),
             ("query", statement),
         ])
         .header("X-ClickHouse-User", &shared.user)

@@ -6,7 +6,7 @@ use super::{Look, Row};
 use crate::query::Container;
 
 /// As many characters of a container's ID as `docker ps` shows.
-const ID_CHARS: usize = 12;
+pub const ID_CHARS: usize = 12;
 
 impl Row for Container {
     fn columns(look: &Look, wide: bool) -> Vec<Column<Container>> {
@@ -53,7 +53,7 @@ impl Row for Container {
 
 /// Kubernetes' states of a container, with the reason for the last one: `Running`, `Error(137)`.
 /// An end that nobody saw is `Unknown`, as it has neither.
-fn state(container: &Container) -> String {
+pub fn state(container: &Container) -> String {
     match (container.ended_at, container.end_seen) {
         (None, false) => "Running".to_owned(),
         (Some(_), false) => "Unknown".to_owned(),
@@ -65,7 +65,7 @@ fn state(container: &Container) -> String {
     }
 }
 
-fn lifetime(container: &Container, look: &Look) -> String {
+pub fn lifetime(container: &Container, look: &Look) -> String {
     match (container.ended_at, container.end_seen) {
         (Some(end), _) => cell::span(container.started_at, end.instant),
         (None, false) => cell::span(container.started_at, look.now),

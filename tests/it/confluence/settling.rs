@@ -18,8 +18,8 @@ pub enum Settling {
     BothKilled,
 }
 
-/// Readers rely on a settling so long after it ended: longer than a question takes to begin.
-const LAG_SECONDS: u64 = 2;
+/// Readers rely on a settling so long after it ended: longer than a question takes to begin, on a busy machine as well.
+const LAG_SECONDS: u64 = 6;
 
 /// A settling that takes longer has failed.
 const SETTLING_MAX: Duration = Duration::from_secs(600);
@@ -87,6 +87,8 @@ impl World {
             on_shared(&self.database, &["settle", "--until", &until.to_string()]);
         let settings = [
             ("RETENTION_DAYS", 0),
+            // What was said of names waits until all has arrived.
+            ("NAMES_SECONDS", 400 * 86_400),
             ("PIECE_ROWS_MAX", self.piece_rows_max),
             ("CHANGEOVER_SECONDS", LAG_SECONDS),
         ];

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::object::{Event, Id, Kind, Object, State, Status, Terminated, Verb};
+use super::object::{Event, Id, Kind, Level, Object, State, Status, Terminated, Verb};
 
 /// One body.
 pub fn list<'a>(events: impl IntoIterator<Item = &'a Event>) -> String {
@@ -20,6 +20,11 @@ fn event(event: &Event) -> Value {
         Verb::PatchStatus => ("patch", Some("status"), 200),
         Verb::Patch => ("patch", None, 200),
         Verb::Delete => ("delete", None, 200),
+        Verb::Evict => ("create", Some("eviction"), 201),
+        Verb::Collect => ("deletecollection", None, 200),
+        Verb::Finalize => ("update", Some("finalize"), 200),
+        Verb::Missed => ("delete", None, 404),
+        Verb::MissedStatus => ("patch", Some("status"), 404),
     };
     let mut json = json!({
         "level": "RequestResponse",
@@ -42,18 +47,75 @@ fn event(event: &Event) -> Value {
     if !event.acting_as.is_empty() {
         json["impersonatedUser"] = json!({"username": &*event.acting_as});
     }
-    if event.verb == Verb::Bind {
-        json["objectRef"]["uid"] = uid(object);
-        json["requestObject"] = json!({
-            "kind": "Binding", "apiVersion": "v1",
-            "metadata": {"name": &*object.name, "namespace": &*object.namespace, "uid": uid(object)},
-            "target": {"kind": "Node", "name": &*object.node},
-        });
-        json["responseObject"] = json!({"kind": "Status", "status": "Success", "code": 201});
-    } else {
-        json["responseObject"] = pod(object);
+    objects(event, &mut json);
+    match event.level {
+        Level::Full => return json,
+        Level::Request => {}
+        Level::Metadata => cut(&mut json, "requestObject"),
+        Level::Truncated => {
+            cut(&mut json, "requestObject");
+            json["annotations"] = json!({"audit.k8s.io/truncated": "true"});
+        }
+    }
+    cut(&mut json, "responseObject");
+    // generateName: only the answer knows it.
+    if event.verb == Verb::Create && event.is_unnamed() {
+        json["objectRef"]["name"] = Value::Null;
     }
     json
+}
+
+fn cut(json: &mut Value, key: &str) {
+    if let Some(members) = json.as_object_mut() {
+        members.remove(key);
+    }
+}
+
+/// What was sent and answered.
+fn objects(event: &Event, json: &mut Value) {
+    let object = &event.object;
+    let gone = json!({"kind": "Status", "status": "Failure", "code": 404});
+    match event.verb {
+        Verb::Collect => json["objectRef"]["name"] = Value::Null,
+        Verb::Finalize => {
+            json["objectRef"] = json!({"resource": "namespaces", "subresource": "finalize", "apiVersion": "v1",
+                "namespace": &*object.namespace, "name": &*object.namespace});
+            json["responseObject"] =
+                json!({"kind": "Namespace", "metadata": {"name": &*object.namespace}});
+        }
+        Verb::Evict => {
+            json["responseObject"] = json!({"kind": "Status", "status": "Success", "code": 201})
+        }
+        Verb::Missed => json["responseObject"] = gone,
+        Verb::MissedStatus => {
+            json["requestObject"] = json!({"metadata": {"uid": uid(object)}, "status": {}});
+            json["responseObject"] = gone;
+        }
+        Verb::Bind => bound(object, json),
+        _ => json["responseObject"] = pod(object),
+    }
+    match event.verb {
+        Verb::Delete if event.forced => json["requestObject"] = json!({"gracePeriodSeconds": 0}),
+        Verb::Delete if event.by_node() || event.by_collector() => {
+            json["requestObject"] = json!({"preconditions": {"uid": uid(object)}});
+        }
+        Verb::PatchStatus => {
+            let mut patch = pod(object)["status"].clone();
+            patch["$setElementOrder/conditions"] = json!([]);
+            json["requestObject"] = json!({"metadata": {"uid": uid(object)}, "status": patch});
+        }
+        _ => {}
+    }
+}
+
+fn bound(object: &Object, json: &mut Value) {
+    json["objectRef"]["uid"] = uid(object);
+    json["requestObject"] = json!({
+        "kind": "Binding", "apiVersion": "v1",
+        "metadata": {"name": &*object.name, "namespace": &*object.namespace, "uid": uid(object)},
+        "target": {"kind": "Node", "name": &*object.node},
+    });
+    json["responseObject"] = json!({"kind": "Status", "status": "Success", "code": 201});
 }
 
 fn uid(object: &Object) -> Value {
@@ -128,7 +190,7 @@ fn pod(object: &Object) -> Value {
             "hostNetwork": object.host_network, "initContainers": sidecars,
         },
         "status": {
-            "phase": &*object.phase, "startTime": whole(object.started),
+            "phase": &*object.phase, "reason": &*object.reason, "conditions": conditions(object), "startTime": whole(object.started),
             "podIP": ips.first(),
             "podIPs": ips.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
             "initContainerStatuses": of(&[Kind::Init, Kind::Sidecar]),
@@ -138,6 +200,12 @@ fn pod(object: &Object) -> Value {
     })
 }
 
+fn conditions(object: &Object) -> Vec<Value> {
+    let disrupted = object.disrupted.iter();
+    let condition = |(since, reason): &(u32, super::Text)| json!({"type": "DisruptionTarget", "status": "True", "reason": &**reason, "lastTransitionTime": whole(*since)});
+    disrupted.map(condition).collect()
+}
+
 fn status(status: &Status) -> Value {
     json!({
         "name": &*status.name, "image": &*status.image, "imageID": &*status.image_id,
@@ -145,6 +213,7 @@ fn status(status: &Status) -> Value {
         "restartCount": status.restart,
         "state": match &status.state {
             State::Waiting => json!({"waiting": {"reason": "ContainerCreating"}}),
+            State::Stuck(reason) => json!({"waiting": {"reason": &**reason}}),
             State::Running { started } => json!({"running": {"startedAt": whole(*started)}}),
             State::Terminated(terminated) => json!({"terminated": end(terminated)}),
         },

@@ -2,7 +2,7 @@
 
 use bygone::rows;
 
-use super::fact::{About, Ended, Fact, InstanceFact, PodFact};
+use super::fact::{About, Ended, Fact, InstanceFact, NameFact, PodFact};
 use super::object::Kind;
 use super::{SECOND, Text};
 
@@ -38,7 +38,22 @@ pub fn push(fact: &Fact, facts: &mut rows::Facts) {
     match &fact.about {
         About::Pod(pod) => push_pod(pod, row, facts),
         About::Instance(instance) => push_instance(instance, row, facts),
+        About::Name(name) => push_name(name, row, facts),
     }
+}
+
+fn push_name(name: &NameFact, row: rows::Fact, facts: &mut rows::Facts) {
+    facts.push(&rows::Fact {
+        pod: &name.pod,
+        named: Some(rows::Named {
+            at: name.at,
+            what: name.what,
+            user: &name.user,
+            acting_as: &name.acting_as,
+            selector: "",
+        }),
+        ..row
+    });
 }
 
 fn push_pod(pod: &PodFact, row: rows::Fact, facts: &mut rows::Facts) {
@@ -50,6 +65,8 @@ fn push_pod(pod: &PodFact, row: rows::Fact, facts: &mut rows::Facts) {
     });
     let restarts = pod.restarts.iter();
     let restarts: Vec<(&str, u32)> = restarts.map(|(name, times)| (&**name, *times)).collect();
+    let waiting = pod.waiting.iter();
+    let waiting: Vec<(&str, &str)> = waiting.map(|(name, why)| (&**name, &**why)).collect();
     let phase = rows::Phase::parse(&pod.phase);
     let event_at = row.event_at;
     facts.push(&rows::Fact {
@@ -73,10 +90,13 @@ fn push_pod(pod: &PodFact, row: rows::Fact, facts: &mut rows::Facts) {
         created_by: pair(pod.created_by.as_ref()),
         scheduled_at: pod.scheduled_at,
         pod_started_at: pod.started_at,
-        delete_asked: pod
-            .delete_asked
-            .as_ref()
-            .map(|(at, user, acting_as)| (*at, &**user, &**acting_as)),
+        delete_asked: asked(pod.delete_asked.as_ref()),
+        force_asked: asked(pod.force_asked.as_ref()),
+        disrupted: pod.disrupted.as_ref().map(|(at, reason)| (*at, &**reason)),
+        status_reason: &pod.reason,
+        waiting: &waiting,
+        truncated: pod.truncated,
+        not_after: pod.not_after,
         removed_at: pod.removed_at,
         ..row
     });
@@ -112,6 +132,10 @@ fn ended(ended: &Ended) -> rows::Ended<'_> {
         signal: ended.signal,
         reason: &ended.reason,
     }
+}
+
+fn asked(asked: Option<&(i64, Text, Text)>) -> Option<(i64, &str, &str)> {
+    asked.map(|(at, user, acting_as)| (*at, &**user, &**acting_as))
 }
 
 fn pair(pair: Option<&(Text, Text)>) -> Option<(&str, &str)> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::Text;
-use super::object::{Event, Id, Kind, Owner, State, Status, Terminated, Verb};
+use super::object::{Event, Id, Kind, Level, Owner, State, Status, Terminated, Verb};
 
 /// What one event says of one pod, or of one of its container instances.
 #[derive(Clone, Debug)]
@@ -25,6 +25,17 @@ pub struct Fact {
 pub enum About {
     Pod(Box<PodFact>),
     Instance(Box<InstanceFact>),
+    /// About whatever has the name, or about its namespace where that is empty.
+    Name(Box<NameFact>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NameFact {
+    pub pod: Text,
+    pub at: i64,
+    pub what: &'static str,
+    pub user: Text,
+    pub acting_as: Text,
 }
 
 /// Empty texts, zeros and `None` say nothing.
@@ -46,7 +57,15 @@ pub struct PodFact {
     pub scheduled_at: i64,
     pub started_at: u32,
     pub delete_asked: Option<(i64, Text, Text)>,
+    pub force_asked: Option<(i64, Text, Text)>,
     pub removed_at: i64,
+    /// It was gone by then.
+    pub not_after: i64,
+    pub disrupted: Option<(i64, Text)>,
+    pub reason: Text,
+    /// The containers that can't start, and why.
+    pub waiting: Vec<(Text, Text)>,
+    pub truncated: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -71,8 +90,20 @@ pub struct Ended {
     pub reason: Text,
 }
 
+mod lean;
+
 /// What `event` says, the pod first.
 pub fn facts(event: &Event) -> Vec<Fact> {
+    match event.level {
+        Level::Full => of_answer(event),
+        _ => lean::facts(event),
+    }
+}
+
+fn of_answer(event: &Event) -> Vec<Fact> {
+    if let Some(told) = lean::without_a_pod(event) {
+        return told;
+    }
     let object = &event.object;
     let fact = |version, about| Fact {
         cluster: object.cluster.clone(),
@@ -106,6 +137,10 @@ pub fn facts(event: &Event) -> Vec<Fact> {
 fn of_pod(event: &Event) -> PodFact {
     let object = &event.object;
     let asks = event.verb == Verb::Delete && (!event.by_node() || object.mirror);
+    let asked = |asks: bool| {
+        let (user, acting_as) = (event.user.clone(), event.acting_as.clone());
+        asks.then_some((event.received, user, acting_as))
+    };
     let statuses = object.statuses.iter();
     let started = statuses.filter(|status| status.id.is_some());
     let accounts = || (event.user.clone(), event.acting_as.clone());
@@ -125,17 +160,32 @@ fn of_pod(event: &Event) -> PodFact {
         created_by: (event.verb == Verb::Create).then(accounts),
         scheduled_at: 0,
         started_at: object.started,
-        delete_asked: asks.then(|| {
-            let (user, acting_as) = accounts();
-            (event.received, user, acting_as)
-        }),
+        delete_asked: asked(asks),
+        force_asked: asked(event.forced),
         removed_at: if event.removes() { event.at } else { 0 },
+        not_after: 0,
+        disrupted: disrupted(event),
+        reason: object.reason.clone(),
+        waiting: object.statuses.iter().filter_map(stuck).collect(),
+        truncated: false,
+    }
+}
+
+fn disrupted(event: &Event) -> Option<(i64, Text)> {
+    let disrupted = event.object.disrupted.clone();
+    disrupted.map(|(since, reason)| (i64::from(since) * super::SECOND, reason))
+}
+
+fn stuck(status: &Status) -> Option<(Text, Text)> {
+    match &status.state {
+        State::Stuck(reason) if status.id.is_none() => Some((status.name.clone(), reason.clone())),
+        _ => None,
     }
 }
 
 fn of_current(status: &Status) -> Option<InstanceFact> {
     let (started_at, ended) = match &status.state {
-        State::Waiting => (0, None),
+        State::Waiting | State::Stuck(_) => (0, None),
         State::Running { started } => (*started, None),
         State::Terminated(terminated) => (terminated.started, Some(ended(terminated))),
     };

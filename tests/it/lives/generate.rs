@@ -7,7 +7,7 @@ mod chance;
 mod life;
 mod spec;
 
-use super::object::Event;
+use super::object::{Event, Level, Verb};
 use super::{DAY, HOUR, MINUTE, SECOND, Text};
 use crate::support::Random;
 use chance::Chance;
@@ -54,6 +54,7 @@ pub fn history(seed: u64, namespace: &str, plan: &Plan) -> Vec<Event> {
             begin = life.now() + SECOND + life.random().below(3 * SECOND as u64) as i64;
         }
     }
+    finish(&mut random, &mut events, plan);
     let loss = Loss {
         percent: *random.pick(&[0, 0, 0, 0, 0, 0, 2, 2, 10, 30]),
         before: random.chance(70),
@@ -61,6 +62,35 @@ pub fn history(seed: u64, namespace: &str, plan: &Plan) -> Vec<Event> {
     events.retain(|event| event.at < plan.end && !loss.takes(event, plan, &mut random));
     events.sort_by_key(|event| event.at);
     events
+}
+
+/// How much the audit policy keeps of it, and whether the namespace goes in the end.
+fn finish(random: &mut Random, events: &mut Vec<Event>, plan: &Plan) {
+    use Level::{Full, Metadata, Request};
+    let level = *random.pick(&[
+        Full, Full, Full, Full, Full, Full, Request, Request, Metadata,
+    ]);
+    let large = level == Full && random.chance(10);
+    for event in &mut *events {
+        event.level = match large && random.chance(5) {
+            true => Level::Truncated,
+            false => level,
+        };
+    }
+    if random.chance(5)
+        && let Some(last) = events.iter().max_by_key(|event| event.at)
+        && last.at < plan.end - MINUTE
+    {
+        let at = last.at + SECOND;
+        events.push(Event {
+            received: at,
+            at: at + 7_000,
+            verb: Verb::Finalize,
+            user: "system:serviceaccount:kube-system:namespace-controller".into(),
+            acting_as: Text::default(),
+            ..last.clone()
+        });
+    }
 }
 
 fn beginning(random: &mut Random, spec: &Spec, plan: &Plan) -> i64 {

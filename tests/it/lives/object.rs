@@ -28,6 +28,10 @@ pub struct Object {
     /// When it is to be gone, and the seconds of grace.
     pub deletion: Option<(u32, u32)>,
     pub finalizer: bool,
+    /// `status.reason`, empty where there is none.
+    pub reason: Text,
+    /// Since when the condition DisruptionTarget holds, and why.
+    pub disrupted: Option<(u32, Text)>,
     pub statuses: Vec<Status>,
 }
 
@@ -66,7 +70,11 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     Waiting,
-    Running { started: u32 },
+    /// It waits for what somebody has to mend.
+    Stuck(Text),
+    Running {
+        started: u32,
+    },
     Terminated(Terminated),
 }
 
@@ -97,6 +105,9 @@ pub struct Event {
     pub user: Text,
     /// The account that `user` impersonated, or nothing.
     pub acting_as: Text,
+    /// A DELETE that leaves no time.
+    pub forced: bool,
+    pub level: Level,
     /// The pod that the response holds.
     pub object: Arc<Object>,
 }
@@ -109,12 +120,43 @@ pub enum Verb {
     PatchStatus,
     Patch,
     Delete,
+    /// The eviction API.
+    Evict,
+    /// A deletecollection of the whole namespace, without its items.
+    Collect,
+    /// The namespace was empty, and goes.
+    Finalize,
+    /// A DELETE of a name that found nothing.
+    Missed,
+    /// A status of a uid that is gone.
+    MissedStatus,
+}
+
+/// How much of an event the audit policy keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Metadata,
+    Request,
+    Full,
+    /// Both objects were cut off, because the event was too large.
+    Truncated,
 }
 
 impl Event {
     /// Whether a kubelet sent it.
     pub fn by_node(&self) -> bool {
         self.user.starts_with("system:node:")
+    }
+
+    /// Whether the garbage collector sent it: it names the uid that it means.
+    pub fn by_collector(&self) -> bool {
+        self.user.ends_with(":generic-garbage-collector")
+    }
+
+    /// Whether the server makes up the pod's name when it is created.
+    pub fn is_unnamed(&self) -> bool {
+        let owner = self.object.owner.as_deref();
+        owner.is_some_and(|owner| &*owner.kind != "StatefulSet")
     }
 
     /// Whether the API server let go of the object with this write.

@@ -26,7 +26,16 @@ pub struct Pod {
     pub created_by: (Text, Text),
     pub scheduled_at: i64,
     pub started_at: u32,
-    pub delete_asked: Option<(i64, Text, Text)>,
+    pub delete_asked: Asked,
+    pub force_asked: Asked,
+    /// Microseconds.
+    pub not_after: Option<i64>,
+    /// Milliseconds, as all times that an event itself tells.
+    pub disrupted: Option<(i64, Text)>,
+    pub reason: Text,
+    /// The containers that could not start when that was last said, and why.
+    pub waiting: Option<(AsOf, Vec<(Text, Text)>)>,
+    pub truncated: bool,
     pub removed_at: i64,
     /// Milliseconds, as all times that an event itself tells.
     pub terminal_at: Option<i64>,
@@ -56,6 +65,9 @@ pub struct Seen {
     /// Whether any of it was heard in time.
     pub timely: bool,
 }
+
+/// When, in milliseconds, who, and the account that was impersonated.
+pub type Asked = Option<(i64, Text, Text)>;
 
 /// How new a state is: those with a resourceVersion are newer than those without.
 pub type AsOf = (bool, u64);
@@ -110,6 +122,7 @@ impl Pod {
                 instance.seen.add(fact.event_at, timely);
                 instance.add(told);
             }
+            About::Name(_) => {}
         }
     }
 
@@ -147,16 +160,29 @@ impl Pod {
         }
         self.scheduled_at = self.scheduled_at.max(millis(pod.scheduled_at));
         self.started_at = self.started_at.max(pod.started_at);
-        if let Some((at, user, acting_as)) = &pod.delete_asked {
-            let asked = (millis(*at), user.clone(), acting_as.clone());
-            if self
-                .delete_asked
-                .as_ref()
-                .is_none_or(|first| asked < *first)
-            {
-                self.delete_asked = Some(asked);
-            }
+        for (first, told) in [
+            (&mut self.delete_asked, &pod.delete_asked),
+            (&mut self.force_asked, &pod.force_asked),
+        ] {
+            let asked = told.as_ref();
+            *first = earlier(
+                first.take(),
+                asked.map(|(at, user, acting_as)| (millis(*at), user.clone(), acting_as.clone())),
+            );
         }
+        let disrupted = pod.disrupted.as_ref();
+        self.disrupted = earlier(
+            self.disrupted.take(),
+            disrupted.map(|(since, reason)| (millis(*since), reason.clone())),
+        );
+        self.not_after = earlier(
+            self.not_after,
+            (pod.not_after != 0).then_some(pod.not_after),
+        );
+        greatest(&mut self.reason, &pod.reason);
+        let waiting = (!pod.waiting.is_empty()).then(|| (as_of, pod.waiting.clone()));
+        greatest(&mut self.waiting, &waiting);
+        self.truncated |= pod.truncated;
         self.removed_at = self.removed_at.max(millis(pod.removed_at));
     }
 
@@ -206,6 +232,11 @@ impl Instance {
             }
         }
     }
+}
+
+/// The smaller of what there is.
+pub fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    [one, other].into_iter().flatten().min()
 }
 
 fn greatest<T: Ord + Clone>(kept: &mut T, told: &T) {

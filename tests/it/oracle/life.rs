@@ -4,7 +4,9 @@ use std::net::Ipv6Addr;
 
 use super::Window;
 use super::answer;
-use super::fold::{Instance, PHASES, Pod};
+use super::fold::{Asked, Instance, PHASES, Pod, earlier};
+use super::names::{Meant, Proof};
+use super::why::Why;
 use crate::lives::object::Kind;
 use crate::lives::{SECOND, Text};
 
@@ -29,12 +31,15 @@ pub struct Life<R> {
 }
 
 /// What is known of a pod apart from its own facts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Beyond {
     /// When a pod of the same name proves that this one was gone.
     pub gone_by: Option<i64>,
+    pub meant: Meant,
     /// Whether a settling has joined all of it: then what has no end lives.
     pub joined: bool,
+    /// Whether a settling has joined some of it: of the rest history may know more.
+    pub in_part: bool,
 }
 
 /// One pod with all that belongs to it.
@@ -56,19 +61,56 @@ pub fn start_of(pod: &Pod) -> i64 {
 /// Cluster, namespace, uid.
 pub type PodKey = (Text, Text, u128);
 
-pub fn tell(key: &PodKey, pod: &Pod, beyond: Beyond) -> Told {
-    let gone = told(pod.removed_at).or(beyond.gone_by);
+/// What proves that it was gone, apart from what was said of its name.
+pub fn gone_without_name(pod: &Pod, gone_by: Option<i64>) -> Option<(i64, Proof)> {
+    let not_found = pod.not_after.map(|at| (at, Proof::NotFound));
+    earlier(gone_by.map(|at| (at, Proof::Replaced)), not_found)
+}
+
+/// How a pod ended.
+struct Gone {
+    /// As an event told, or as the removal of its name did.
+    removed: Option<i64>,
+    at: Option<i64>,
+    /// Whether only another pod of its name proves it.
+    replaced: bool,
+    why: Why,
+}
+
+impl Gone {
+    fn of(pod: &Pod, beyond: &Beyond) -> Gone {
+        let proof = earlier(gone_without_name(pod, beyond.gone_by), beyond.meant.gone);
+        let by_name = proof.filter(|(_, proof)| *proof == Proof::Removed);
+        let by_name = by_name.map(|(at, _)| at - at.rem_euclid(1_000));
+        let removed = told(pod.removed_at).or(by_name);
+        let unseen = proof.filter(|_| removed.is_none());
+        Gone {
+            removed,
+            at: removed.or(unseen.map(|(at, _)| at)),
+            replaced: pod.removed_at == 0
+                && proof.is_some_and(|(_, proof)| proof == Proof::Replaced),
+            why: Why::of(pod, &beyond.meant, unseen.map(|(_, proof)| proof)),
+        }
+    }
+}
+
+pub fn tell(key: &PodKey, pod: &Pod, beyond: &Beyond) -> Told {
+    let ending = Gone::of(pod, beyond);
+    let gone = ending.at;
+    // Late facts alone: history may know of an earlier end than this.
+    let unsure = beyond.in_part || ending.replaced;
     let mut instances = Vec::new();
     for ((container, id), instance) in &pod.instances {
         let superseded = superseded(pod, container, instance);
-        let end = Ending::of(instance, gone, superseded, beyond);
+        let believed = beyond.joined || instance.seen.timely;
+        let end = Ending::of(instance, [gone, superseded], believed, unsure);
         instances.push(Life {
             span: end.span(instance),
-            row: container_row(key, pod, (container, id, instance), &end),
+            row: container_row(key, (pod, &ending), (container, id, instance), &end),
         });
     }
     let believed = beyond.joined || pod.seen.timely;
-    let pending = gone.is_none() && !believed;
+    let pending = pod.removed_at == 0 && !believed && (gone.is_none() || unsure);
     let end = if pending {
         Some(pod.seen.last + 1)
     } else {
@@ -82,7 +124,7 @@ pub fn tell(key: &PodKey, pod: &Pod, beyond: Beyond) -> Told {
         leases: leases(pod, span),
         pod: Life {
             span,
-            row: pod_row(key, pod, gone, pending),
+            row: pod_row(key, (pod, &ending), beyond, pending),
         },
         instances,
     }
@@ -140,21 +182,17 @@ enum Ending {
 }
 
 impl Ending {
-    fn of(
-        instance: &Instance,
-        gone: Option<i64>,
-        superseded: Option<i64>,
-        beyond: Beyond,
-    ) -> Ending {
+    fn of(instance: &Instance, proven: [Option<i64>; 2], believed: bool, unsure: bool) -> Ending {
         let reported = instance
             .ended
             .as_ref()
             .map_or(0, |(finished, ..)| *finished);
-        let proven = [gone, superseded].into_iter().flatten().min();
+        let proven = proven.into_iter().flatten().min();
         match (reported, proven) {
-            (0, Some(at)) => Ending::Proven(at),
-            (0, None) if beyond.joined || instance.seen.timely => Ending::Lives,
-            (0, None) => Ending::Pending,
+            // History may know of an earlier end.
+            (0, Some(at)) if believed || !unsure => Ending::Proven(at),
+            (0, None) if believed => Ending::Lives,
+            (0, _) => Ending::Pending,
             (finished, _) => Ending::Reported(finished),
         }
     }
@@ -183,10 +221,18 @@ impl Ending {
 
 fn container_row(
     (cluster, namespace, uid): &PodKey,
-    pod: &Pod,
+    (pod, ending): (&Pod, &Gone),
     (container, id, instance): (&Text, &[u8; 32], &Instance),
     end: &Ending,
 ) -> answer::Container {
+    let over = match end {
+        Ending::Lives | Ending::Pending => None,
+        Ending::Reported(_) | Ending::Proven(_) => end.span(instance).end,
+    };
+    let why = over.map(|over| {
+        let reported = matches!(end, Ending::Reported(_));
+        ending.why.of_instance(over, reported)
+    });
     let report = instance.ended.as_ref();
     let (workload_kind, workload, inferred) = workload(pod);
     let unconfirmed = match end {
@@ -218,7 +264,9 @@ fn container_row(
         signal: report.and_then(|(_, _, signal, _)| (*signal != 0).then_some(*signal)),
         reason: report.and_then(|(.., reason)| text(reason)),
         pod_created_at: whole(pod.created_at),
-        pod_removed_at: told(pod.removed_at),
+        pod_removed_at: ending.removed,
+        ended_by: why.as_ref().and_then(|(_, by)| asked_by(by)),
+        ended_why: why.map(|(word, _)| word.to_owned()),
         unknown: unknown([
             (unconfirmed, "end not confirmed"),
             (inferred, "workload inferred"),
@@ -230,14 +278,20 @@ fn container_row(
 
 fn pod_row(
     (cluster, namespace, uid): &PodKey,
-    pod: &Pod,
-    gone: Option<i64>,
+    (pod, ending): (&Pod, &Gone),
+    beyond: &Beyond,
     pending: bool,
 ) -> answer::Pod {
+    let meant = &beyond.meant;
     let (workload_kind, workload, inferred) = workload(pod);
-    let asked = pod.delete_asked.as_ref();
+    let asked = &ending.why.asked;
+    let has_ended = ending.at.is_some() && !pending || pod.terminal_at.is_some();
+    let created_by = match pod.created_by.0.is_empty() {
+        true => &meant.created_by,
+        false => &pod.created_by,
+    };
     let restarts = pod.restarts.values().map(|times| u64::from(*times)).sum();
-    let removal_unseen = gone.is_some() && pod.removed_at == 0;
+    let removal_unseen = ending.at.is_some() && ending.removed.is_none() && !pending;
     answer::Pod {
         cluster: cluster.to_string(),
         namespace: namespace.to_string(),
@@ -245,25 +299,33 @@ fn pod_row(
         workload,
         pod: pod.name.to_string(),
         pod_uid: uid_text(*uid),
-        node: text(&pod.node),
+        node: text(&pod.node).or(text(&meant.node)),
         pod_ips: ips(pod),
         labels: labels(pod),
         service_account: text(&pod.service_account),
         created_at: whole(pod.created_at),
-        created_by: accounts(&pod.created_by.0, &pod.created_by.1),
+        created_by: accounts(&created_by.0, &created_by.1),
         scheduled_at: told(pod.scheduled_at),
         started_at: whole(pod.started_at),
-        delete_asked_at: asked.and_then(|(at, ..)| told(*at)),
-        delete_asked_by: asked.and_then(|(_, user, acting_as)| accounts(user, acting_as)),
-        removed_at: told(pod.removed_at),
+        delete_asked_at: asked.as_ref().and_then(|(at, ..)| told(*at)),
+        delete_asked_by: asked_by(asked),
+        removed_at: ending.removed,
         phase: text(&PHASES[pod.phase].into()),
+        ended_by: asked_by(&ending.why.by).filter(|_| has_ended),
+        ended_why: text(&ending.why.word.into()).filter(|_| has_ended),
         containers: restarts + pod.restarts.len() as u64,
         restarts,
-        unknown: unknown([
-            (pending, "end not confirmed"),
-            (removal_unseen, "removal unseen"),
-            (inferred, "workload inferred"),
-        ]),
+        unknown: not_started(
+            pod,
+            unknown([
+                (created_by.0.is_empty(), "created unseen"),
+                (pod.truncated || meant.truncated, "truncated"),
+                (pending, "end not confirmed"),
+                (pod.created_at == 0 && pod.phase == 0, "metadata only"),
+                (removal_unseen, "removal unseen"),
+                (inferred, "workload inferred"),
+            ]),
+        ),
         host_network: pod.host_network,
     }
 }
@@ -277,7 +339,18 @@ fn workload(pod: &Pod) -> (Option<String>, Option<String>, bool) {
 
 fn unknown<const N: usize>(all: [(bool, &str); N]) -> Vec<String> {
     let held = all.into_iter().filter(|(holds, _)| *holds);
-    held.map(|(_, what)| what.to_owned()).collect()
+    let mut held: Vec<String> = held.map(|(_, what)| what.to_owned()).collect();
+    held.sort();
+    held
+}
+
+/// And the containers that never were.
+fn not_started(pod: &Pod, mut unknown: Vec<String>) -> Vec<String> {
+    let waiting = pod.waiting.iter().flat_map(|(_, waiting)| waiting);
+    let never = waiting.filter(|(name, _)| !pod.restarts.contains_key(name));
+    unknown.extend(never.map(|(name, why)| format!("{name} not started: {why}")));
+    unknown.sort();
+    unknown
 }
 
 fn labels(pod: &Pod) -> std::collections::BTreeMap<String, String> {
@@ -292,6 +365,11 @@ fn ips(pod: &Pod) -> Vec<String> {
     sights
         .map(|(ip, _)| ip.to_canonical().to_string())
         .collect()
+}
+
+fn asked_by(asked: &Asked) -> Option<String> {
+    let (_, user, acting_as) = asked.as_ref()?;
+    accounts(user, acting_as)
 }
 
 fn accounts(user: &Text, acting_as: &Text) -> Option<String> {

@@ -12,10 +12,11 @@ use super::Window;
 use super::answer::{Container, Pod as PodRow};
 use super::compare::Expected;
 use super::fold::Pod;
-use super::life::{Beyond, Life, PodKey, Span, Told, start_of, tell};
+use super::life::{Beyond, Life, PodKey, Span, Told, gone_without_name, start_of, tell};
+use super::names::{Joined, Meant};
 use super::views::time;
 use crate::lives::encode::SLOT_SECONDS;
-use crate::lives::fact::{About, Fact};
+use crate::lives::fact::{About, Fact, NameFact};
 use crate::lives::{SECOND, Text};
 
 /// A fact that is heard longer than this after its event is late.
@@ -27,6 +28,10 @@ pub struct Oracle {
     pods: BTreeMap<PodKey, Known>,
     /// The uids of each cluster, namespace and name.
     names: BTreeMap<(Text, Text, Text), BTreeSet<u128>>,
+    /// What was said of each of these, or of a namespace where the name is empty.
+    said: BTreeMap<(Text, Text, Text), Vec<Heard>>,
+    /// How many settlings have ended.
+    settlings: u32,
     /// Where the newest settling ended; readers see the slots from there on.
     checkpoint: i64,
     /// Whether a settling has begun and may not have ended.
@@ -39,6 +44,8 @@ struct Known {
     heard: Vec<Heard>,
     /// What the pod's answers may be; one that is certain.
     told: Option<Vec<Arc<Told>>>,
+    /// Whether what was said of its name may be joined in part.
+    loose: bool,
     /// Where it is not certain: the instances that readers see, by container and ID.
     visible: BTreeSet<(String, String)>,
 }
@@ -49,6 +56,8 @@ struct Heard {
     slot: i64,
     late: bool,
     place: Place,
+    /// Which settling read it.
+    joined_by: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +85,7 @@ impl Oracle {
         let key = (fact.cluster.clone(), fact.namespace.clone(), fact.pod_uid);
         let slot = heard_at - heard_at.rem_euclid(i64::from(SLOT_SECONDS) * SECOND);
         let heard = heard_at - heard_at.rem_euclid(SECOND);
-        let known = self.pods.entry(key).or_default();
-        known.heard.push(Heard {
+        let heard = Heard {
             fact: fact.clone(),
             slot,
             late: heard - fact.event_at > TIMELY_MICROSECONDS_MAX,
@@ -86,10 +94,19 @@ impl Oracle {
             } else {
                 Place::Open
             },
-        });
+            joined_by: 0,
+        };
+        if let About::Name(said) = &fact.about {
+            let name = (key.0, key.1, said.pod.clone());
+            self.said.entry(name).or_default().push(heard);
+            return;
+        }
+        let known = self.pods.entry(key).or_default();
+        known.heard.push(heard);
         known.told = None;
         if let About::Pod(pod) = &fact.about
             && known.name.is_empty()
+            && !pod.pod.is_empty()
         {
             known.name = pod.pod.clone();
             let name = (
@@ -114,29 +131,27 @@ impl Oracle {
     /// A settling up to this slot has ended.
     pub fn settled(&mut self, until: i64) {
         self.settling = false;
+        self.settlings += 1;
+        let by = self.settlings;
         self.checkpoint = self.checkpoint.max(until);
         for known in self.pods.values_mut() {
             if known.certainty(true) != Certainty::Joined {
                 known.told = None;
             }
-            for heard in &mut known.heard {
-                match heard.place {
-                    Place::Open if heard.slot < until => heard.place = Place::Joined,
-                    Place::Hidden => {
-                        heard.place = Place::Open;
-                        heard.slot = until;
-                        heard.late = true;
-                    }
-                    Place::Open | Place::Joined => {}
-                }
-            }
+            known
+                .heard
+                .iter_mut()
+                .for_each(|heard| heard.settled(until, by));
+        }
+        for heard in self.said.values_mut().flatten() {
+            heard.settled(until, by);
         }
     }
 
     /// How many pods are not certain.
     pub fn uncertain(&self) -> usize {
         let pods = self.pods.values();
-        pods.filter(|known| known.told.as_ref().is_some_and(|told| told.len() > 1))
+        pods.filter(|known| known.loose || known.told.as_ref().is_some_and(|told| told.len() > 1))
             .count()
     }
 
@@ -159,9 +174,12 @@ impl Oracle {
             return vec![format!("nothing was heard of {cluster} {uid}")];
         };
         let name = (Text::from(cluster), namespace.clone(), known.name.clone());
-        let uids = &self.names[&name];
+        let Some(uids) = self.names.get(&name) else {
+            return vec![format!("{uid} has no name")];
+        };
         let heard = uids.iter().flat_map(|uid| &self.pod(&name, *uid).heard);
         let mut heard: Vec<&Heard> = heard.collect();
+        heard.extend(self.of_name(&name));
         heard.sort_by_key(|heard| heard.fact.event_at);
         let mut lines = vec![format!(
             "{cluster} {uid} {}, checkpoint {}",
@@ -177,7 +195,10 @@ impl Oracle {
         let names: Vec<_> = self
             .names
             .iter()
-            .filter(|(name, uids)| uids.iter().any(|uid| self.pod(name, *uid).told.is_none()))
+            .filter(|(name, uids)| {
+                self.of_name(name).next().is_some()
+                    || uids.iter().any(|uid| self.pod(name, *uid).told.is_none())
+            })
             .map(|(name, uids)| (name.clone(), uids.clone()))
             .collect();
         for (name, uids) in names {
@@ -189,6 +210,32 @@ impl Oracle {
         &self.pods[&(cluster.clone(), namespace.clone(), uid)]
     }
 
+    /// What was said of a name and of its namespace.
+    fn of_name(&self, name: &(Text, Text, Text)) -> impl Iterator<Item = &Heard> {
+        let space = (name.0.clone(), name.1.clone(), Text::default());
+        let said = [self.said.get(name), self.said.get(&space)];
+        said.into_iter().flatten().flatten()
+    }
+
+    /// How much of that is joined; `None` where that is not certain.
+    fn joined(&self, name: &(Text, Text, Text), uids: &BTreeSet<u128>) -> Option<Joined> {
+        if self.of_name(name).next().is_none() {
+            return Some(Joined::Nothing);
+        }
+        let all = |held: &dyn Fn(&Heard) -> bool| {
+            let mut pods = uids.iter().flat_map(|uid| &self.pod(name, *uid).heard);
+            pods.all(held) && self.of_name(name).all(held)
+        };
+        // What one settling finds out is joined with history by the next.
+        if all(&|heard| heard.place == Place::Joined && heard.joined_by < self.settlings) {
+            Some(Joined::All)
+        } else if !self.settling && all(&|heard| heard.place == Place::Open) {
+            Some(Joined::Asks)
+        } else {
+            None
+        }
+    }
+
     fn tell_name(&mut self, name: &(Text, Text, Text), uids: &BTreeSet<u128>) {
         let folds: BTreeMap<u128, Pod> = uids
             .iter()
@@ -197,23 +244,32 @@ impl Oracle {
         let certain = uids
             .iter()
             .all(|uid| self.pod(name, *uid).certainty(self.settling) != Certainty::None);
+        let names_joined = self.joined(name, uids);
+        let mut says: Vec<NameFact> = self.of_name(name).filter_map(Heard::said).collect();
+        says.sort_by_key(|say| say.at);
         for uid in uids {
             let key = (name.0.clone(), name.1.clone(), *uid);
             let gone = gone_by(&folds, *uid);
             let known = &self.pods[&key];
-            let (told, visible) = if certain {
+            let (told, visible) = if let Some(names_joined) = names_joined
+                && certain
+            {
                 let joined = known.certainty(self.settling) == Certainty::Joined;
+                let proven = gone_without_name(&folds[uid], gone);
                 let beyond = Beyond {
                     gone_by: gone,
+                    meant: Meant::of(&folds[uid], &says, proven, names_joined),
                     joined,
+                    in_part: false,
                 };
-                let told = tell(&key, &folds[uid], beyond);
+                let told = tell(&key, &folds[uid], &beyond);
                 (vec![Arc::new(told)], BTreeSet::new())
             } else {
                 (known.possible(&key, gone), known.shown(&key))
             };
             let known = self.pods.get_mut(&key).expect("it was just read");
             known.told = Some(told);
+            known.loose = names_joined.is_none();
             known.visible = visible;
         }
     }
@@ -226,7 +282,7 @@ impl Oracle {
     ) -> Vec<Expected<'_, Container>> {
         let mut expected = Vec::new();
         for known in self.pods.values() {
-            let told = known.told.as_deref().expect("tell was called");
+            let told = known.told.as_deref().unwrap_or_default();
             let mut by_id: BTreeMap<(&str, &str), Vec<&Life<Container>>> = BTreeMap::new();
             for life in told.iter().flat_map(|told| &told.instances) {
                 let id = (&*life.row.container, &*life.row.container_id);
@@ -242,6 +298,10 @@ impl Oracle {
                     .map(|life| (life.span, wanted(&life.row)))
                     .collect();
                 let rows = lives.iter().map(|life| &life.row);
+                if known.loose {
+                    expected.push(Expected::loose(rows.collect()));
+                    continue;
+                }
                 expected.extend(Expected::of(&spans, window, visible, rows));
             }
         }
@@ -256,12 +316,16 @@ impl Oracle {
     ) -> Vec<Expected<'_, PodRow>> {
         let mut expected = Vec::new();
         for known in self.pods.values() {
-            let told = known.told.as_deref().expect("tell was called");
+            let told = known.told.as_deref().unwrap_or_default();
             let spans: Vec<(Span, bool)> = told
                 .iter()
                 .map(|told| (told.pod.span, wanted(&told.pod.row)))
                 .collect();
             let rows = told.iter().map(|told| &told.pod.row);
+            if known.loose && !told.is_empty() {
+                expected.push(Expected::loose(rows.collect()));
+                continue;
+            }
             expected.extend(Expected::of(&spans, window, known.is_visible(), rows));
         }
         expected
@@ -279,7 +343,7 @@ impl Oracle {
             if **of != *cluster {
                 continue;
             }
-            let told = known.told.as_deref().expect("tell was called");
+            let told = known.told.as_deref().unwrap_or_default();
             let spans: Vec<(Span, bool)> = told
                 .iter()
                 .map(|told| {
@@ -288,6 +352,10 @@ impl Oracle {
                 })
                 .collect();
             let rows = told.iter().map(|told| &told.pod.row);
+            if known.loose && !told.is_empty() {
+                expected.push(Expected::loose(rows.collect()));
+                continue;
+            }
             expected.extend(Expected::of(&spans, Some(window), known.is_visible(), rows));
         }
         expected
@@ -307,6 +375,29 @@ fn gone_by(folds: &BTreeMap<u128, Pod>, uid: u128) -> Option<i64> {
 }
 
 impl Heard {
+    /// A settling up to this slot has read it, or will see it.
+    fn settled(&mut self, until: i64, by: u32) {
+        match self.place {
+            Place::Open if self.slot < until => {
+                self.place = Place::Joined;
+                self.joined_by = by;
+            }
+            Place::Hidden => {
+                self.place = Place::Open;
+                self.slot = until;
+                self.late = true;
+            }
+            Place::Open | Place::Joined => {}
+        }
+    }
+
+    fn said(&self) -> Option<NameFact> {
+        match &self.fact.about {
+            About::Name(said) => Some((**said).clone()),
+            _ => None,
+        }
+    }
+
     /// One line; times of days are enough.
     fn describe(&self) -> String {
         let (slot, at) = (time(self.slot), time(self.fact.event_at));
@@ -332,11 +423,20 @@ fn what(fact: &Fact) -> String {
                     .is_some()
                     .then(|| "delete asked".to_owned()),
             );
+            said.extend((pod.not_after != 0).then(|| "gone".to_owned()));
+            said.extend(pod.disrupted.as_ref().map(|(_, why)| why.to_string()));
             said.extend((pod.removed_at != 0).then(|| "removed".to_owned()));
             said.extend(pod.labels.as_ref().map(|labels| format!("{labels:?}")));
             said.extend((!pod.ips.is_empty()).then(|| format!("{:?}", pod.ips)));
             format!("pod, created {} {}", pod.created_at, said.join(", "))
         }
+        About::Name(said) => format!(
+            "{:?} {} by {} at {}",
+            said.pod,
+            said.what,
+            said.user,
+            time(said.at)
+        ),
         About::Instance(told) => {
             let id = told.key[0];
             let ended = told
@@ -381,12 +481,18 @@ impl Known {
         let mut told = Vec::new();
         for part in parts {
             let pod = self.fold(part);
-            if pod.seen.first == i64::MAX {
+            if pod.seen.first == i64::MAX || pod.name.is_empty() {
                 continue;
             }
             for gone_by in [gone, None] {
-                for joined in [true, false] {
-                    told.push(Arc::new(tell(key, &pod, Beyond { gone_by, joined })));
+                for (joined, in_part) in [(true, false), (false, false), (false, true)] {
+                    let beyond = Beyond {
+                        gone_by,
+                        joined,
+                        in_part,
+                        ..Beyond::default()
+                    };
+                    told.push(Arc::new(tell(key, &pod, &beyond)));
                 }
             }
         }
@@ -394,12 +500,15 @@ impl Known {
     }
 
     fn is_visible(&self) -> bool {
-        self.heard.iter().any(|heard| heard.place != Place::Hidden)
+        self.heard.iter().any(|heard| {
+            let is_named = matches!(&heard.fact.about, About::Pod(pod) if !pod.pod.is_empty());
+            is_named && heard.place != Place::Hidden
+        })
     }
 
     fn shown(&self, key: &PodKey) -> BTreeSet<(String, String)> {
         let visible = self.fold(|heard| heard.place != Place::Hidden);
-        let told = tell(key, &visible, Beyond::default());
+        let told = tell(key, &visible, &Beyond::default());
         let rows = told.instances.into_iter().map(|life| life.row);
         rows.map(|row| (row.container, row.container_id)).collect()
     }

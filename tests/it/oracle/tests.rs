@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Window;
 use super::state::Oracle;
-use crate::lives::fact::{About, Ended, Fact, InstanceFact, PodFact};
+use crate::lives::fact::{About, Ended, Fact, InstanceFact, NameFact, PodFact};
 use crate::lives::object::Kind;
 use crate::lives::{HOUR, MINUTE, SECOND, Text};
 
@@ -245,4 +245,98 @@ fn what_came_into_a_slot_that_was_read_is_certain_two_settlings_later() {
         certain.push(oracle.pods(None, |_| true)[0].rows.len() == 1);
     }
     assert_eq!(certain, [false, false, true]);
+}
+
+/// What alice did to whatever was called `web-0`.
+fn said(at: i64, what: &'static str) -> Arc<Fact> {
+    let told = NameFact {
+        pod: "web-0".into(),
+        at: BEGIN + at,
+        what,
+        user: "alice".into(),
+        acting_as: Text::default(),
+    };
+    fact(9, at, About::Name(Box::new(told)))
+}
+
+/// Removal in minutes, why, by whom, and what is not known, of each pod after two settlings.
+fn fates(heard: &[(&Arc<Fact>, i64)]) -> Vec<String> {
+    let mut oracle = oracle(heard);
+    for hour in [1, 2] {
+        oracle.settled(BEGIN + hour * HOUR);
+    }
+    oracle.tell();
+    let pods = oracle.pods(None, |_| true).into_iter();
+    pods.map(|expected| {
+        let row = expected.rows[0];
+        let removed = row.removed_at.map(|at| (at - BEGIN) / MINUTE);
+        let (why, by) = (row.ended_why.as_deref(), row.ended_by.as_deref());
+        format!("{removed:?} {why:?} {by:?} {:?}", row.unknown)
+    })
+    .collect()
+}
+
+#[test]
+fn what_was_said_of_a_name_belongs_to_the_pod_that_had_it_then() {
+    let ask = said(4 * MINUTE, "ask");
+    let (one, two) = (pod(1, 0, |_| ()), pod(2, 8 * MINUTE, |_| ()));
+    let remove = said(5 * MINUTE, "remove");
+    let lives = r#"None None None ["created unseen"]"#;
+    let removed = r#"Some(5) Some("asked") Some("alice") ["created unseen"]"#;
+    assert_eq!(
+        fates(&[
+            (&one, SECOND),
+            (&two, SECOND),
+            (&remove, SECOND),
+            (&ask, SECOND)
+        ]),
+        [removed, lives]
+    );
+    // Without its removal the next pod proves that it was gone.
+    let replaced = r#"None Some("asked") Some("alice") ["created unseen", "removal unseen"]"#;
+    assert_eq!(
+        fates(&[(&two, SECOND), (&ask, SECOND), (&one, SECOND)]),
+        [replaced, lives]
+    );
+    let nobody = r#"None Some("replaced") None ["created unseen", "removal unseen"]"#;
+    assert_eq!(fates(&[(&two, SECOND), (&one, SECOND)]), [nobody, lives]);
+}
+
+#[test]
+fn what_has_finished_goes_when_that_is_asked() {
+    let done = pod(1, MINUTE, |pod| pod.phase = "Succeeded".into());
+    let ask = said(9 * MINUTE, "ask");
+    let fate = fates(&[
+        (&pod(1, 0, |_| ()), SECOND),
+        (&done, SECOND),
+        (&ask, SECOND),
+    ]);
+    let gone = r#"None Some("done") None ["created unseen", "removal unseen"]"#;
+    assert_eq!(fate, [gone]);
+}
+
+#[test]
+fn an_instance_that_ends_while_its_pod_is_to_end_has_the_reason_of_the_pod() {
+    let asked = |pod: &mut PodFact| {
+        pod.delete_asked = Some((BEGIN + 4 * MINUTE, "bob".into(), "alice".into()));
+    };
+    let oracle = oracle(&[
+        (&pod(1, 0, |_| ()), SECOND),
+        (&pod(1, 4 * MINUTE, asked), SECOND),
+        (&instance(1, 0, 0xaa, 0, Some(3 * MINUTE)), SECOND),
+        (&instance(1, 0, 0xbb, 1, Some(5 * MINUTE)), SECOND),
+    ]);
+    let expected = oracle.containers(None, |_| true);
+    let fates = expected.iter().map(|expected| {
+        let row = expected.rows[0];
+        (row.ended_why.as_deref(), row.ended_by.as_deref())
+    });
+    let fates: Vec<_> = fates.collect();
+    assert_eq!(
+        fates,
+        [
+            (Some("exited"), None),
+            (Some("asked"), Some("bob as alice"))
+        ]
+    );
 }

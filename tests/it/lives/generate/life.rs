@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::chance::Chance;
 use super::spec::{Spec, address};
-use crate::lives::object::{Event, Id, Kind, Object, State, Status, Terminated, Verb};
+use crate::lives::object::{Event, Id, Kind, Level, Object, State, Status, Terminated, Verb};
 use crate::lives::{DAY, HOUR, MINUTE, SECOND, Text, seconds};
 use crate::support::Random;
 
 const GARBAGE_COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
 const JOB_CONTROLLER: &str = "system:serviceaccount:kube-system:job-controller";
 const POD_GC: &str = "system:serviceaccount:kube-system:pod-garbage-collector";
+const TAINTS: &str = "system:serviceaccount:kube-system:taint-eviction-controller";
 const REPLICA_SETS: &str = "system:serviceaccount:kube-system:replicaset-controller";
 
 pub struct Life<'a> {
@@ -81,6 +82,8 @@ impl<'a> Life<'a> {
             verb,
             user: user.clone(),
             acting_as: acting_as.clone(),
+            forced: false,
+            level: Level::Full,
             object: Arc::new(self.object.clone()),
         });
     }
@@ -91,6 +94,8 @@ impl<'a> Life<'a> {
     }
 
     fn create(&mut self, spec: &Spec) {
+        // The server gives it its time when it has the request.
+        self.now += SECOND - self.now.rem_euclid(SECOND);
         self.object.created = seconds(self.now);
         if self.object.mirror {
             self.object.node = self.node.clone();
@@ -115,6 +120,9 @@ impl<'a> Life<'a> {
     fn start(&mut self) {
         self.wait(SECOND);
         self.object.started = seconds(self.now);
+        if self.random.chance(10) {
+            self.object.statuses[0].state = State::Stuck("ImagePullBackOff".into());
+        }
         self.kubelet_says(Verb::PatchStatus);
         for place in 0..self.object.statuses.len() {
             if self.object.statuses[place].kind != Kind::Init {
@@ -227,8 +235,17 @@ impl<'a> Life<'a> {
         self.now = self.now.max(end);
         match self.random.below(20) {
             0 => self.evicted(),
-            1..=3 => self.remove_at_once("alice"),
+            1..=2 => self.remove_at_once("alice"),
+            3..=4 => self.forced(),
+            5..=8 => self.disturbed(),
             _ => self.stopped(),
+        }
+        if self.random.chance(15) {
+            self.wait(HOUR);
+            self.say(Verb::Missed, &"alice".into(), &Text::default());
+        }
+        if self.random.chance(10) {
+            self.kubelet_says(Verb::MissedStatus);
         }
     }
 
@@ -357,11 +374,27 @@ impl<'a> Life<'a> {
         let human = self.random.chance(25);
         let user: Text = if human { "alice" } else { REPLICA_SETS }.into();
         self.object.deletion = Some((seconds(self.now) + 30, 30));
-        self.say(Verb::Delete, &user, &Text::default());
+        let verb = match human && self.random.chance(10) {
+            true => Verb::Collect,
+            false => Verb::Delete,
+        };
+        self.say(verb, &user, &Text::default());
         if self.random.chance(10) {
             self.say(Verb::Delete, &"bob".into(), &Text::default());
         }
-        self.wait(30 * SECOND);
+        let grace = *self.random.pick(&[30 * SECOND, 30 * SECOND, 2 * HOUR]);
+        self.go(grace, human);
+    }
+
+    /// Its containers end within the time that they have, one after the other where that is long, and its
+    /// kubelet lets it go.
+    fn go(&mut self, grace: i64, human: bool) {
+        if grace > MINUTE {
+            let places = self.places();
+            self.end(places[0], 0, "Completed");
+            self.kubelet_says(Verb::PatchStatus);
+        }
+        self.wait(grace);
         for place in self.places() {
             self.end(
                 place,
@@ -385,9 +418,43 @@ impl<'a> Life<'a> {
             self.end(place, 137, "Error");
         }
         self.object.phase = "Failed".into();
+        self.object.reason = "Evicted".into();
+        if self.random.chance(50) {
+            self.object.disrupted = Some((seconds(self.now), "TerminationByKubelet".into()));
+        }
         self.kubelet_says(Verb::PatchStatus);
         self.wait(6 * HOUR);
         self.remove_at_once(POD_GC);
+    }
+
+    /// Somebody ends it without having meant it.
+    fn disturbed(&mut self) {
+        let (user, reason) = *self.random.pick(&[
+            ("drainer", "EvictionByEvictionAPI"),
+            ("drainer", "EvictionByEvictionAPI"),
+            ("system:kube-scheduler", "PreemptionByScheduler"),
+            (TAINTS, "DeletionByTaintManager"),
+        ]);
+        self.object.disrupted = Some((seconds(self.now), reason.into()));
+        self.object.deletion = Some((seconds(self.now) + 30, 30));
+        let verb = match user {
+            "drainer" => Verb::Evict,
+            _ => Verb::Delete,
+        };
+        self.say(verb, &user.into(), &Text::default());
+        if self.random.chance(30) {
+            self.object.disrupted = None;
+        }
+        self.go(30 * SECOND, false);
+    }
+
+    /// Removed while it runs.
+    fn forced(&mut self) {
+        self.object.deletion = Some((seconds(self.now), 0));
+        self.say(Verb::Delete, &"alice".into(), &"deployer".into());
+        if let Some(event) = self.events.last_mut() {
+            event.forced = true;
+        }
     }
 
     /// The object goes with the request, unless a finalizer holds it.

@@ -60,6 +60,11 @@ impl Spec {
             random.log_normal(4.0 * HOUR as f64, 1.8)
         };
         let workload = *random.pick(&["web", "api", "sync", "index", "cache"]);
+        // Its pods are named after it alone, and no two pods of one name are there at once.
+        let workload = match controller {
+            Controller::StatefulSet => format!("{workload}-{:08x}", random.next() as u32),
+            _ => workload.to_owned(),
+        };
         Spec {
             job,
             incarnations: if controller == Controller::StatefulSet {
@@ -102,6 +107,8 @@ impl Spec {
             started: 0,
             deletion: None,
             finalizer: self.job && incarnation == 0 && random.chance(30),
+            reason: Text::default(),
+            disrupted: None,
             statuses: self.containers.iter().map(|one| self.status(one)).collect(),
         }
     }

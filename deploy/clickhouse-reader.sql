@@ -1,0 +1,67 @@
+-- Accounts that may read what people ask, and nothing else: for analysts, dashboards and scripts.
+--
+--     clickhouse client --user bygone --queries-file deploy/clickhouse-reader.sql
+--
+-- Run it as the account that bygone uses, after "bygone schema apply", and again after each later one: a view that is made
+-- anew is closed to readers. All of it may be repeated. If the database has another name than bygone, change it here.
+--
+-- Where accounts stand in files, as for the embedded engine, use deploy/clickhouse-reader.xml instead of parts 2 to 4.
+
+-- 1. The views read the tables with the rights of the account that runs this: readers need none on the tables.
+ALTER TABLE bygone.pods MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.containers MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.pods_between MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.containers_between MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.pods_with_ip MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.containers_on_node MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.containers_by_id MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.containers_of_pod MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.pod_by_uid MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.pending_lives MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.coverage MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+
+-- 2. What a reader's questions may cost. readonly = 1: a reader can change no setting, and so none of these.
+CREATE SETTINGS PROFILE IF NOT EXISTS bygone_reader SETTINGS
+    readonly = 1,
+    max_execution_time = 60,
+    max_memory_usage = 2000000000,
+    max_rows_to_read = 500000000,
+    max_bytes_to_read = 100000000000,
+    max_result_rows = 1000000,
+    max_threads = 4,
+    max_concurrent_queries_for_user = 8,
+    priority = 10;
+
+-- 3. Who reads. With a hash of zeros nobody can log in: ALTER USER analyst IDENTIFIED WITH sha256_password BY '...'.
+CREATE ROLE IF NOT EXISTS bygone_reader;
+GRANT SELECT ON bygone.pods TO bygone_reader;
+GRANT SELECT ON bygone.containers TO bygone_reader;
+GRANT SELECT ON bygone.pods_between TO bygone_reader;
+GRANT SELECT ON bygone.containers_between TO bygone_reader;
+GRANT SELECT ON bygone.pods_with_ip TO bygone_reader;
+GRANT SELECT ON bygone.containers_on_node TO bygone_reader;
+GRANT SELECT ON bygone.containers_by_id TO bygone_reader;
+GRANT SELECT ON bygone.containers_of_pod TO bygone_reader;
+GRANT SELECT ON bygone.pod_by_uid TO bygone_reader;
+GRANT SELECT ON bygone.pending_lives TO bygone_reader;
+CREATE USER IF NOT EXISTS analyst IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
+CREATE USER IF NOT EXISTS analyst_shop IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
+GRANT bygone_reader TO analyst, analyst_shop;
+-- It speaks of whole clusters, so not for those who see some namespaces alone.
+GRANT SELECT ON bygone.coverage TO analyst;
+CREATE QUOTA IF NOT EXISTS bygone_reader KEYED BY user_name
+    FOR INTERVAL 1 hour MAX queries = 1000, read_rows = 10000000000, execution_time = 1800
+    TO analyst, analyst_shop;
+
+-- 4. An example: an account that sees two namespaces of one cluster. Every view needs its policy, one without shows all. Other
+-- accounts go on seeing everything, unless the server's users_without_row_policies_can_read_rows is false.
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pods USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pods_between USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers_between USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pods_with_ip USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers_on_node USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers_by_id USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers_of_pod USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pod_by_uid USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pending_lives USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;

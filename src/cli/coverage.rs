@@ -1,0 +1,153 @@
+//! `bygone coverage`.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::ask::{Lines, Oracle, Server};
+use super::output::{End, ListFormat, Look, Printer};
+use super::{Common, NOTHING, Usage, block_on, when};
+use crate::query::Params;
+use crate::query::coverage::{self, Advice, Day, Scope};
+
+/// For each cluster and day: how many events came at which level of the audit policy, which API
+/// servers were heard and when one of them was silent while another spoke, of how many lives
+/// something is unknown, what could not be read, and which lines of an audit policy would mend it.
+///
+/// Days are of UTC. Counts are of different events, however often they came, and mostly within 2 %
+/// where they are large. API servers are told apart by the leases that they renew; other events do
+/// not say who made them, and an API server that was never heard is not missed.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Coverage {
+    /// Kubernetes clusters, separated by commas
+    #[arg(long, value_name = "NAMES")]
+    cluster: Option<String>,
+    /// From the day so long ago until now: 2h, 1d, 2w
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
+    since: String,
+    /// Form of the answer; all of it is in json and ndjson
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
+    output: ListFormat,
+    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
+    #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
+    server: Option<String>,
+    /// File with the bearer token that the server wants
+    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// File with the CA certificates that the server is trusted by [default: the machine's own]
+    #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
+    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bygone coverage                             the last seven days of every cluster
+  bygone coverage --cluster prod --since 1d   today and yesterday
+  bygone coverage -o json                     silences with their times, all counts
+
+What a lower level than RequestResponse can't tell stands in schema/README.md (What is not known).
+
+Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
+
+impl Coverage {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self
+            .common
+            .load(vec![("log", self.common.log_or("warn"))])?;
+        block_on(&config, async {
+            let now = Timestamp::now();
+            let params = self.params(now)?;
+            let direct = self.common.clickhouse_url.is_some();
+            let oracle = Oracle::find(&config, self.server(), direct).await?;
+            let days = days(&oracle, &params, now).await?;
+            self.print(&days)
+        })
+    }
+
+    fn params(&self, now: Timestamp) -> anyhow::Result<Params> {
+        let args = when::Args {
+            since: Some(&self.since),
+            ..when::Args::default()
+        };
+        let window = when::window(args, &jiff::tz::TimeZone::UTC, now)
+            .map_err(|error| Usage(error.to_string()))?;
+        Ok(Params {
+            cluster: self.cluster.clone(),
+            from: window.since.map(|since| since.to_string()),
+            ..Params::default()
+        })
+    }
+
+    fn server(&self) -> Server {
+        Server {
+            base: self.server.clone().unwrap_or_default(),
+            token_file: self.token_file.clone(),
+            ca_file: self.ca_file.clone(),
+        }
+    }
+
+    fn print(&self, days: &[Day]) -> anyhow::Result<ExitCode> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let mut printer = Printer::new(self.output.into(), Look::plain(), &mut out);
+        for day in days {
+            printer.row(day)?;
+        }
+        printer.end(&End::default())?;
+        if days.is_empty() {
+            eprintln!("nothing found: no event came in that time");
+            return Ok(ExitCode::from(NOTHING));
+        }
+        if matches!(self.output, ListFormat::Table) {
+            advise(days, &mut out)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn days(oracle: &Oracle, params: &Params, now: Timestamp) -> anyhow::Result<Vec<Day>> {
+    match oracle {
+        Oracle::Store(store) => {
+            let asked = params.question(now)?;
+            let scope = Scope {
+                clusters: asked.clusters,
+                namespaces: asked.namespaces,
+                time: asked.time,
+            };
+            Ok(coverage::coverage(store, &scope, now).await?)
+        }
+        Oracle::Server(server) => {
+            let mut lines = Lines::open(server, "coverage", params).await?;
+            let mut days = Vec::new();
+            while let Some(day) = lines.next::<Day>().await? {
+                days.push(day);
+            }
+            Ok(days)
+        }
+    }
+}
+
+/// What would mend each cluster's newest day with events; what was wrong before may be mended by now.
+fn advise(days: &[Day], out: &mut impl Write) -> anyhow::Result<()> {
+    let with_events = days.iter().filter(|day| !day.events.is_empty());
+    let with_events: Vec<&Day> = with_events.collect();
+    for cluster in with_events.chunk_by(|a, b| a.cluster == b.cluster) {
+        let Some(newest) = cluster.last() else {
+            continue;
+        };
+        for Advice { why, place, lines } in &newest.advice {
+            let (cluster, date) = (newest.cluster.escape_debug(), newest.day);
+            writeln!(out, "\n{cluster}, {date}: {why}.")?;
+            writeln!(out, "In the audit policy ({place}):\n")?;
+            for line in lines.lines() {
+                writeln!(out, "    {line}")?;
+            }
+        }
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,354 @@
+//! `bygone describe`.
+//!
+//! First the question of `get` tells which lives are meant; then the page about the newest of them
+//! is asked for, by its uid.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::{self, BufWriter};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::ask::{Oracle, ServerFlags};
+use super::get::Time;
+use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
+use super::{Common, NOTHING, Usage, block_on};
+use crate::query::{Container, Life, Page, Params, Pod};
+
+/// As many other lives are named, the newest.
+const OTHERS_MAX: usize = 10;
+
+/// As many namespaces or container IDs are named where several are meant.
+const PLACES_MAX: usize = 10;
+
+/// One page: who it was, its life step by step with the evidence, its containers and restarts, why
+/// it ended and who asked for that, and what is not known.
+#[derive(Subcommand)]
+pub enum Describe {
+    /// Show one page about a pod
+    #[command(visible_alias = "po", alias = "pods", after_help = POD_EXAMPLES)]
+    Pod(DescribePod),
+    /// Show one page about a container instance
+    #[command(visible_alias = "co", alias = "containers", after_help = CONTAINER_EXAMPLES)]
+    Container(DescribeContainer),
+}
+
+const POD_EXAMPLES: &str = "\
+Examples:
+  bygone describe pod web-0 -n shop                        the newest pod of this name
+  bygone describe pod shop/web-0                           the same
+  bygone describe pod web-0 -n shop --at '2026-11-23 06:15'  the one that lived then
+  bygone describe pod --uid 7c2f7a3e-6f0e-4c2a-9d6b-3a5b1c0d9e8f
+  bygone describe pod web-0 -n shop -o json                for programs
+
+Names are used again. The newest life is described; the others of that time are counted below, with
+their uids. \"bygone get pods\" lists pods.
+
+Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage, or a name in several namespaces.";
+
+const CONTAINER_EXAMPLES: &str = "\
+Examples:
+  bygone describe container 38cb0c636df0                   by the beginning of its ID
+  bygone describe container web-0/app -n shop              the newest instance of this container
+  bygone describe container shop/web-0/app                 the same
+  bygone describe container web-0/app -n shop --at 06:15   the instance that ran then
+  bygone describe container app --uid 7c2f7a3e-6f0e-4c2a-9d6b-3a5b1c0d9e8f
+
+Every restart is an instance of its own. The newest is described; the others of that time are
+counted below, with their IDs. \"bygone get containers\" lists them.
+
+Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage, or a name that means several.";
+
+#[derive(Args)]
+pub struct DescribePod {
+    /// Name of the pod, or namespace/name
+    #[arg(required_unless_present = "uid")]
+    name: Option<String>,
+    #[command(flatten)]
+    scope: ScopeFlags,
+}
+
+#[derive(Args)]
+pub struct DescribeContainer {
+    /// Container ID or its beginning, pod/container, namespace/pod/container, or with --uid the name
+    container: String,
+    #[command(flatten)]
+    scope: ScopeFlags,
+}
+
+/// Without a time all of the history is asked, without -n all namespaces.
+#[derive(Args)]
+struct ScopeFlags {
+    /// UID of the pod
+    #[arg(long, value_name = "UID")]
+    uid: Option<String>,
+    /// Namespace
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Kubernetes cluster
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Form of the page
+    #[arg(short, long, value_enum, default_value_t = PageFormat::Text)]
+    output: PageFormat,
+    #[command(flatten)]
+    time: Time,
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Describe {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Describe::Pod(pod) => pod.run(),
+            Describe::Container(container) => container.run(),
+        }
+    }
+}
+
+impl DescribePod {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let DescribePod { name, scope } = self;
+        let name = name
+            .as_deref()
+            .map(|name| name.rsplit_once('/').unwrap_or(("", name)));
+        let (namespace, name) = name.unwrap_or_default();
+        let mut params = scope.params(namespace)?;
+        params.name = exact(name)?;
+        scope.answer(params, async |oracle, params| {
+            let place = |pod: &Pod| Some(format!("{}/{}", pod.cluster, pod.namespace));
+            let lives = Lives::find(oracle, params, place).await?;
+            lives.check_place(&format!("{name:?} is a pod in"), "--uid")?;
+            let Some(pod) = &lives.newest else {
+                return Ok(None);
+            };
+            let page = oracle.page(pod.pod_uid).await?;
+            Ok(page.map(|page| (page, Subject::Pod, lives.others(other_pod))))
+        })
+    }
+}
+
+impl DescribeContainer {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let DescribeContainer { container, scope } = self;
+        let meant = Meant::parse(&container);
+        let mut params = scope.params(meant.namespace)?;
+        params.name = exact(meant.pod)?;
+        if meant.pod.is_empty() && scope.uid.is_none() {
+            params.container_id = Some(container.clone());
+        }
+        scope.answer(params, async |oracle, params| {
+            let place = |row: &Container| meant.place(row);
+            let lives = Lives::find(oracle, params, place).await?;
+            lives.check_place(
+                &format!("{container:?} means containers in"),
+                "more of the ID",
+            )?;
+            let Some(newest) = &lives.newest else {
+                return Ok(None);
+            };
+            let Some(page) = oracle.page(newest.pod_uid).await? else {
+                return Ok(None);
+            };
+            let page = page.of_instance(&newest.container, &newest.container_id);
+            Ok(Some((
+                page,
+                Subject::Container,
+                lives.others(other_container),
+            )))
+        })
+    }
+}
+
+/// Which container is meant.
+struct Meant<'a> {
+    namespace: &'a str,
+    pod: &'a str,
+    /// Its name, or the beginning of its ID.
+    container: &'a str,
+}
+
+impl Meant<'_> {
+    fn parse(text: &str) -> Meant<'_> {
+        if let Some((_, id)) = text.split_once("://") {
+            return Meant {
+                namespace: "",
+                pod: "",
+                container: id,
+            };
+        }
+        let (path, container) = text.rsplit_once('/').unwrap_or(("", text));
+        let (namespace, pod) = path.rsplit_once('/').unwrap_or(("", path));
+        Meant {
+            namespace,
+            pod,
+            container,
+        }
+    }
+
+    /// Where it is: instances of one place may be told apart by their time.
+    fn place(&self, row: &Container) -> Option<String> {
+        if row.container == self.container {
+            return Some(format!("{}/{}", row.cluster, row.namespace));
+        }
+        let is_it = self.pod.is_empty()
+            && row
+                .container_id
+                .to_ascii_lowercase()
+                .starts_with(&self.container.to_ascii_lowercase());
+        let id = short_id(row);
+        is_it.then(|| format!("{}/{}/{id}", row.cluster, row.namespace))
+    }
+}
+
+/// A name of one pod and no more.
+fn exact(name: &str) -> Result<Option<String>, Usage> {
+    if name.contains(['*', ',']) {
+        return Err(Usage(format!(
+            "{name:?} names several pods: describe one, or list them with \"bygone get pods\""
+        )));
+    }
+    Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
+impl ScopeFlags {
+    fn params(&self, namespace: &str) -> Result<Params, Usage> {
+        if !namespace.is_empty() && self.namespace.is_some() {
+            return Err(Usage(format!(
+                "{namespace:?} and --namespace both name a namespace: leave one out"
+            )));
+        }
+        let named = (!namespace.is_empty()).then(|| namespace.to_owned());
+        Ok(Params {
+            cluster: self.cluster.clone(),
+            namespace: named.or_else(|| self.namespace.clone()),
+            uid: self.uid.clone(),
+            ..Params::default()
+        })
+    }
+
+    /// Asks for a page and prints it.
+    fn answer(
+        &self,
+        mut params: Params,
+        ask: impl AsyncFnOnce(&Oracle, &Params) -> anyhow::Result<Option<(Page, Subject, Others)>>,
+    ) -> anyhow::Result<ExitCode> {
+        let config = self
+            .common
+            .load(vec![("log", self.common.log_or("warn"))])?;
+        block_on(&config, async {
+            let now = Timestamp::now();
+            let zone = self.time.zone()?;
+            let window = self.time.window(&zone, now)?;
+            params.from = window.since.map(|from| from.to_string());
+            params.to = window.until.map(|to| to.to_string());
+            params.limit = Some(crate::query::ROWS_MAX);
+            params
+                .question(now)
+                .map_err(|error| Usage(error.to_string()))?;
+            let direct = self.common.clickhouse_url.is_some();
+            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
+            let Some((page, subject, others)) = ask(&oracle, &params).await? else {
+                eprintln!("nothing found");
+                return Ok(ExitCode::from(NOTHING));
+            };
+            let mut out = BufWriter::new(io::stdout().lock());
+            let look = Look {
+                zone,
+                now,
+                ..Look::plain()
+            };
+            write_page(self.output, &page, (subject, &others), &look, &mut out)?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// The lives that a name means in a time.
+struct Lives<L> {
+    newest: Option<L>,
+    /// The next newest, oldest first.
+    others: VecDeque<L>,
+    others_count: u64,
+    places: BTreeSet<String>,
+}
+
+impl<L: Life> Lives<L> {
+    /// Rows come by their start, so the last one is the newest. `place` tells where a row is, or that
+    /// it is not meant.
+    async fn find(
+        oracle: &Oracle,
+        params: &Params,
+        place: impl Fn(&L) -> Option<String>,
+    ) -> anyhow::Result<Lives<L>> {
+        let mut lives = Lives {
+            newest: None,
+            others: VecDeque::new(),
+            others_count: 0,
+            places: BTreeSet::new(),
+        };
+        let mut rows = oracle.ask::<L>(params).await?;
+        while let Some(row) = rows.next().await? {
+            let Some(place) = place(&row) else { continue };
+            if lives.places.len() <= PLACES_MAX {
+                lives.places.insert(place);
+            }
+            if let Some(other) = lives.newest.replace(row) {
+                lives.others.push_back(other);
+                lives.others_count += 1;
+            }
+            if lives.others.len() > OTHERS_MAX {
+                lives.others.pop_front();
+            }
+        }
+        Ok(lives)
+    }
+
+    /// # Errors
+    ///
+    /// Where the name means lives in more than one place: none of them is meant more than another.
+    fn check_place(&self, what: &str, else_name: &str) -> Result<(), Usage> {
+        if self.places.len() <= 1 {
+            return Ok(());
+        }
+        let mut places: Vec<&str> = self.places.iter().map(|place| &**place).collect();
+        if places.len() > PLACES_MAX {
+            places[PLACES_MAX] = "...";
+        }
+        Err(Usage(format!(
+            "{what} {}: name one with --namespace, --cluster or {else_name}",
+            places.join(", ")
+        )))
+    }
+
+    fn others(&self, other: fn(&L) -> Other) -> Others {
+        Others {
+            count: self.others_count,
+            newest: self.others.iter().rev().map(other).collect(),
+        }
+    }
+}
+
+fn other_pod(pod: &Pod) -> Other {
+    Other {
+        command: format!("bygone describe pod --uid {}", pod.pod_uid),
+        from: pod.created_at,
+        to: pod.removed_at,
+    }
+}
+
+fn other_container(container: &Container) -> Other {
+    let (id, uid) = (short_id(container), container.pod_uid);
+    Other {
+        command: format!("bygone describe container {id} --uid {uid}"),
+        from: container.started_at,
+        to: container.ended_at,
+    }
+}
+
+fn short_id(container: &Container) -> String {
+    container.container_id.chars().take(ID_CHARS).collect()
+}

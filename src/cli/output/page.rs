@@ -1,0 +1,294 @@
+//! One page about a pod or a container, for eyes as `kubectl describe` writes them, or as JSON.
+//!
+//! A page has at most as many lines as fit a look: of many steps and restarts the middle is left out,
+//! and said so.
+
+mod containers;
+mod words;
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::{Look, cell};
+use crate::cli::when;
+use crate::query::{Gap, Page, Pod, State, Step, Time, What};
+
+/// How a page is written.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PageFormat {
+    /// For eyes
+    #[default]
+    Text,
+    /// One JSON document: all that is known, times in UTC
+    Json,
+}
+
+/// What a page is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Pod,
+    /// The one instance that the page has.
+    Container,
+}
+
+/// The lives that a name also meant.
+#[derive(Clone, Debug, Default)]
+pub struct Others {
+    pub count: u64,
+    /// The newest of them, newest first.
+    pub newest: Vec<Other>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// What asks for it.
+    pub command: String,
+    pub from: Option<Time>,
+    pub to: Option<Time>,
+}
+
+/// Of a longer life line the first and the last steps are written.
+const FIRST_STEPS: usize = 20;
+const LAST_STEPS: usize = 40;
+
+/// Where the values of the head begin.
+const INDENT: usize = 17;
+
+/// Writes a page.
+///
+/// # Errors
+///
+/// When `out` fails.
+pub fn write_page(
+    format: PageFormat,
+    page: &Page,
+    (subject, others): (Subject, &Others),
+    look: &Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if format == PageFormat::Json {
+        serde_json::to_writer_pretty(&mut *out, page)?;
+        writeln!(out)?;
+        return out.flush();
+    }
+    let mut text = Text::new(look);
+    if subject == Subject::Container {
+        containers::head(page, &mut text);
+    }
+    text.pod(page);
+    text.life_line(page);
+    if subject == Subject::Pod {
+        containers::list(page, &mut text);
+    }
+    text.unknown(page);
+    text.others(subject, others);
+    out.write_all(text.text.as_bytes())?;
+    out.flush()
+}
+
+/// The text of a page as it grows.
+struct Text<'a> {
+    text: String,
+    look: &'a Look,
+}
+
+impl<'a> Text<'a> {
+    fn new(look: &'a Look) -> Text<'a> {
+        Text {
+            text: String::new(),
+            look,
+        }
+    }
+
+    /// A line, without what could command a terminal.
+    fn line(&mut self, line: &str) {
+        let line = cell::harmless(line.trim_end().to_owned());
+        writeln!(self.text, "{line}").expect("a string takes any text");
+    }
+
+    fn heading(&mut self, heading: &str) {
+        self.text.push('\n');
+        self.line(heading);
+    }
+
+    /// A name and its value.
+    fn field(&mut self, name: &str, value: impl AsRef<str>) {
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}:")
+        };
+        self.line(&format!("{name:INDENT$}{}", value.as_ref()));
+    }
+
+    fn time(&self, time: Option<Time>) -> String {
+        cell::time(time, cell::UNKNOWN, self.look)
+    }
+
+    /// With the milliseconds, where they are known.
+    fn exact(&self, time: Time) -> String {
+        let form = match time.whole_seconds {
+            true => "%Y-%m-%d %H:%M:%S",
+            false => "%Y-%m-%d %H:%M:%S%.3f",
+        };
+        let there = self.look.zone.to_datetime(time.instant);
+        there.strftime(form).to_string()
+    }
+
+    fn pod(&mut self, page: &Page) {
+        let pod = &page.pod;
+        self.field("Pod", &pod.pod);
+        self.field("Namespace", &pod.namespace);
+        self.field("Cluster", &pod.cluster);
+        self.field("UID", pod.pod_uid.to_string());
+        self.field("State", state(page));
+        if let Some(why) = &pod.ended_why {
+            self.field("Ended", words::why(why, pod.ended_by.as_deref()));
+        }
+        self.field("Lifetime", self.lifetime(page));
+        self.field("Owner", owner(page));
+        self.field("Node", cell::text(pod.node.as_deref(), cell::NONE));
+        self.addresses(page);
+        let account = cell::text(pod.service_account.as_deref(), cell::NONE);
+        self.field("Service account", account);
+        self.labels(pod);
+    }
+
+    fn lifetime(&self, page: &Page) -> String {
+        let last = page.steps.last().map(|step| step.at.instant);
+        let end = match page.state {
+            State::Lives | State::NotConfirmed => self.look.now,
+            State::Removed | State::Gone => last.unwrap_or(self.look.now),
+        };
+        let lifetime = cell::span(page.pod.created_at, end);
+        match page.state {
+            State::Lives => format!("{lifetime} so far"),
+            State::NotConfirmed | State::Gone => format!("{lifetime} at most"),
+            State::Removed => lifetime,
+        }
+    }
+
+    fn addresses(&mut self, page: &Page) {
+        if page.addresses.is_empty() {
+            self.field("Addresses", cell::NONE);
+        }
+        for (place, address) in page.addresses.iter().enumerate() {
+            let from = self.exact(address.from);
+            let to = match address.to {
+                Some(to) => format!(" to {}", self.exact(to)),
+                None => String::new(),
+            };
+            let name = if place == 0 { "Addresses" } else { "" };
+            self.field(name, format!("{}   from {from}{to}", address.ip));
+        }
+    }
+
+    fn labels(&mut self, pod: &Pod) {
+        for (place, (key, value)) in pod.labels.iter().enumerate() {
+            let name = if place == 0 { "Labels" } else { "" };
+            self.field(name, format!("{key}={value}"));
+        }
+    }
+
+    fn life_line(&mut self, page: &Page) {
+        let zone = when::zone_name(&self.look.zone);
+        self.heading(&format!("Life line ({zone}):"));
+        let told: Vec<[String; 3]> = page
+            .steps
+            .iter()
+            .map(|step| [self.exact(step.at), words::step(step), step.source.clone()])
+            .collect();
+        let hidden = told.len().saturating_sub(FIRST_STEPS + LAST_STEPS);
+        let shown: Vec<&[String; 3]> = match hidden {
+            0 => told.iter().collect(),
+            _ => {
+                let last = &told[FIRST_STEPS + hidden..];
+                told[..FIRST_STEPS].iter().chain(last).collect()
+            }
+        };
+        let widths = [0, 1].map(|column: usize| {
+            let widths = shown.iter().map(|row| row[column].chars().count());
+            widths.max().unwrap_or(0)
+        });
+        for (place, [at, step, source]) in shown.into_iter().enumerate() {
+            if hidden > 0 && place == FIRST_STEPS {
+                self.line(&format!("  ... {hidden} more steps: -o json has them"));
+            }
+            let (first, second) = (widths[0], widths[1]);
+            self.line(&format!("  {at:first$}   {step:second$}   {source}"));
+        }
+    }
+
+    fn unknown(&mut self, page: &Page) {
+        if page.unknown.is_empty() {
+            self.heading("Unknown: nothing");
+            return;
+        }
+        self.heading("Unknown:");
+        let mut told: Vec<&Gap> = Vec::new();
+        for gap in &page.unknown {
+            let same = |other: &&Gap| (&other.what, &other.means) == (&gap.what, &gap.means);
+            if told.iter().any(same) {
+                continue;
+            }
+            told.push(gap);
+            let of = page.unknown.iter().filter(same);
+            let of: Vec<String> = of
+                .filter_map(|gap| gap.instance.as_ref().map(words::instance))
+                .collect();
+            let of = match &*of {
+                [] => String::new(),
+                of => format!(" ({})", of.join(", ")),
+            };
+            self.line(&format!("  {}{of}: {}", gap.what, gap.means));
+            self.line(&format!("    to mend: {}", gap.mend));
+        }
+    }
+
+    fn others(&mut self, subject: Subject, others: &Others) {
+        let what = match subject {
+            Subject::Pod => "pods of this name",
+            Subject::Container => "instances",
+        };
+        if others.count == 0 {
+            return;
+        }
+        self.heading(&format!("{} other {what}, newest first:", others.count));
+        for Other { command, from, to } in &others.newest {
+            let to = cell::time(*to, "now", self.look);
+            self.line(&format!("  {} to {to}   {command}", self.time(*from)));
+        }
+        let hidden = others.count - others.newest.len() as u64;
+        if hidden > 0 {
+            self.line(&format!("  ... {hidden} older: \"bygone get\" lists them"));
+        }
+    }
+}
+
+fn state(page: &Page) -> String {
+    let state = match page.state {
+        State::Lives => "lives",
+        State::Removed => "removed",
+        State::Gone => "gone",
+        State::NotConfirmed => "not confirmed",
+    };
+    let phase = page.pod.phase.as_deref().unwrap_or("unknown");
+    match &page.status_reason {
+        Some(reason) => format!("{state}; last phase {phase} ({reason})"),
+        None => format!("{state}; last phase {phase}"),
+    }
+}
+
+/// `ReplicaSet/web-5d9c7b8f4 of Deployment/web`.
+fn owner(page: &Page) -> String {
+    let pod = &page.pod;
+    let workload = cell::workload(pod.workload_kind.as_deref(), pod.workload.as_deref());
+    let owner = cell::workload(page.owner_kind.as_deref(), page.owner.as_deref());
+    match page.owner.is_none() || owner == workload {
+        true => workload,
+        false => format!("{owner} of {workload}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

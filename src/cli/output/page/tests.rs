@@ -1,0 +1,125 @@
+//! The text of pages that no recording has.
+
+use super::*;
+use crate::query::{Container, Instance};
+use expect_test::expect;
+use jiff::tz::TimeZone;
+
+fn page() -> Page {
+    let pod = r#"{"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,
+        "pod":"web\u001b[31m-0","pod_uid":"00000000-0000-4000-8000-000000000001","node":null,
+        "pod_ips":[],"labels":{},"service_account":null,"created_at":"2026-11-23T06:15:00Z",
+        "created_by":null,"scheduled_at":null,"started_at":null,"delete_asked_at":null,
+        "delete_asked_by":null,"removed_at":null,"phase":null,"ended_by":null,
+        "ended_why":"a new word","ended_cause":null,"containers":0,"restarts":0,"unknown":[]}"#;
+    let container = r#"{"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,
+        "pod":"web-0","pod_uid":"00000000-0000-4000-8000-000000000001","container":"app",
+        "kind":"app","container_id":"abc","runtime":null,"image":null,"image_id":null,"node":null,
+        "pod_ips":[],"restart":0,"started_at":"2026-11-23T06:15:01Z","ended_at":null,
+        "end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,
+        "pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}"#;
+    let container: Container = serde_json::from_str(container).unwrap();
+    let step = |restart| Step {
+        at: container.started_at.unwrap(),
+        what: What::ContainerStarted,
+        instance: Some(Instance {
+            container: "app".to_owned(),
+            restart,
+            container_id: "abc".to_owned(),
+        }),
+        by: None,
+        detail: None,
+        source: "its status".to_owned(),
+    };
+    let restarts = 0..(FIRST_STEPS + LAST_STEPS) as u32 + 5;
+    Page {
+        pod: serde_json::from_str(pod).unwrap(),
+        state: State::Lives,
+        status_reason: None,
+        owner_kind: None,
+        owner: None,
+        addresses: Vec::new(),
+        steps: restarts.map(step).collect(),
+        containers: vec![container.clone(); 12],
+        containers_left_out: 7,
+        waiting: Vec::new(),
+        unknown: Vec::new(),
+    }
+}
+
+/// Much is cut and said to be, what is absent is said to be, and no name commands the terminal.
+#[test]
+fn a_long_life() {
+    let look = Look {
+        zone: TimeZone::get("Europe/Berlin").unwrap(),
+        now: "2026-11-23T07:15:00Z".parse().unwrap(),
+        ..Look::plain()
+    };
+    let others = Others {
+        count: 3,
+        newest: vec![Other {
+            command: "bygone describe pod --uid X".to_owned(),
+            from: None,
+            to: None,
+        }],
+    };
+    let mut out = Vec::new();
+    let about = (Subject::Pod, &others);
+    write_page(PageFormat::Text, &page(), about, &look, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let steps = text.lines().filter(|line| line.ends_with("its status"));
+    assert_eq!(steps.count(), FIRST_STEPS + LAST_STEPS);
+    // Of the steps only those around the gap.
+    let plain = |line: &&str| {
+        !line.ends_with("its status") || line.contains(" #19 ") || line.contains(" #25 ")
+    };
+    let shown: Vec<&str> = text.lines().filter(plain).collect();
+    expect![[r#"
+        Pod:             web?[31m-0
+        Namespace:       shop
+        Cluster:         prod
+        UID:             00000000-0000-4000-8000-000000000001
+        State:           lives; last phase unknown
+        Ended:           a new word
+        Lifetime:        60m so far
+        Owner:           <none>
+        Node:            <none>
+        Addresses:       <none>
+        Service account: <none>
+
+        Life line (Europe/Berlin):
+          2026-11-23 07:15:01   app #19 started   its status
+          ... 5 more steps: -o json has them
+          2026-11-23 07:15:01   app #25 started   its status
+
+        Containers:
+          app, app, 0 restarts:
+            ... 2 earlier instances: bygone get containers --uid 00000000-0000-4000-8000-000000000001
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+            #0   Running   since 2026-11-23 07:15:01, 59m
+                 abc
+          ... 7 older instances: bygone get containers --uid 00000000-0000-4000-8000-000000000001
+
+        Unknown: nothing
+
+        3 other pods of this name, newest first:
+          <unknown> to now   bygone describe pod --uid X
+          ... 2 older: "bygone get" lists them"#]].assert_eq(&shown.join("\n"));
+}

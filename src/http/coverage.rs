@@ -1,0 +1,56 @@
+//! `GET /api/v1/coverage`: what came and what is missing, in the forms of an answer.
+//!
+//! Of the parameters of an answer it takes `cluster`, `namespace`, `since`, `from` and `to`. A reader of
+//! some namespaces sees the lives of these; all else is told of their clusters as a whole.
+
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{App, api, sources};
+use crate::access::Reader;
+use crate::query::coverage::{self, Scope};
+use crate::query::{Error, Params};
+
+/// Tells it.
+pub async fn show(
+    State(app): State<App>,
+    Extension(reader): Extension<Reader>,
+    headers: HeaderMap,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Response {
+    match days(&app, &reader, params).await {
+        Ok(days) => sources::list(&headers, &days),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn days(
+    app: &App,
+    reader: &Reader,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Vec<Value>, Response> {
+    let bad = |text: &str| api::error(StatusCode::BAD_REQUEST, text);
+    let Query(params) = params.map_err(|rejection| bad(&rejection.body_text()))?;
+    let now = Timestamp::now();
+    let asked = params
+        .question(now)
+        .map_err(|error| bad(&error.to_string()))?;
+    let may = reader
+        .narrow(&asked.clusters, &asked.namespaces)
+        .map_err(IntoResponse::into_response)?;
+    let scope = Scope {
+        clusters: may.clusters.unwrap_or_default(),
+        namespaces: may.namespaces.unwrap_or_default(),
+        time: asked.time,
+    };
+    match coverage::coverage(&app.store, &scope, now).await {
+        Ok(days) => Ok(days.iter().map(|day| json!(day)).collect()),
+        Err(long @ Error::Days) => Err(bad(&long.to_string())),
+        Err(failure) => Err(api::error(StatusCode::BAD_GATEWAY, &failure.to_string())),
+    }
+}

@@ -1,0 +1,167 @@
+//! What a request proves where its answer holds no pod: at level Request and Metadata, and for
+//! requests that are answered with a Status.
+
+use super::{Occasion, Tell, Unreadable, named, parse_uid, pod, query};
+use crate::audit::{DeleteOptions, Event, Eviction, Lenient, Object, Verb};
+use crate::rows::Fact;
+
+/// Tells what a request says that was carried out.
+pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
+    let event = occasion.event;
+    let created = event.response_status.and_then(|status| status.code) == Some(201);
+    let (received, ..) = occasion.asked();
+    match (event.verb, &*event.object_ref.subresource) {
+        (Verb::Delete, "") => {
+            delete(occasion, tell);
+            Ok(())
+        }
+        (Verb::Create, "") => {
+            named::tell(occasion, "create", received, tell);
+            Ok(())
+        }
+        (Verb::Patch, "") if created => {
+            named::tell(occasion, "create", received, tell);
+            Ok(())
+        }
+        (Verb::Patch | Verb::Update, "status") => status(occasion, tell),
+        _ => Ok(()),
+    }
+}
+
+/// A DELETE. A kubelet's is the last one: it is sent when the containers have ended. (Whether a finalizer
+/// holds the object still, only the answer would say.)
+fn delete(occasion: Occasion, tell: Tell) {
+    let options = options(occasion.event);
+    let forced = is_forced(occasion.event, &options);
+    let (received, user, acting_as) = occasion.asked();
+    let by_kubelet = occasion.actor().is_node;
+    let uid = options.preconditions.map(|conditions| conditions.uid);
+    let uid = uid.and_then(|uid| parse_uid(&uid).ok());
+    match (by_kubelet, forced) {
+        (true, _) if uid.is_none() => named::tell(occasion, "remove", occasion.at, tell),
+        (false, true) if uid.is_none() => named::tell(occasion, "force", received, tell),
+        (_, true) | (true, _) => {}
+        // A pod that has finished goes at once. Whether it had, other events know.
+        (false, false) => named::tell(occasion, "ask", received, tell),
+    }
+    let Some(uid) = uid else { return };
+    let asked = (!by_kubelet).then_some((received, user, acting_as));
+    tell(&Fact {
+        namespace: &occasion.event.object_ref.namespace,
+        pod: &occasion.event.object_ref.name,
+        node: occasion.node(),
+        delete_asked: asked,
+        force_asked: asked.filter(|_| forced),
+        removed_at: if by_kubelet || forced { occasion.at } else { 0 },
+        ..occasion.fact(uid)
+    });
+}
+
+/// A status: as a strategic merge patch of what has changed, or, before Kubernetes 1.11, as the whole pod.
+/// Lists of container statuses are always whole.
+fn status(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
+    let sent = sent(occasion.event);
+    let uid = sent.as_ref().and_then(|object| object.metadata.as_ref());
+    match (uid, &sent) {
+        (Some(metadata), Some(object)) if !metadata.uid.is_empty() => {
+            pod::facts_of_request(occasion, object, tell)
+        }
+        _ if occasion.node().is_empty() => Ok(()),
+        _ => {
+            let named = &occasion.event.object_ref;
+            match parse_uid(&named.uid) {
+                Ok(uid) => tell(&Fact {
+                    namespace: &named.namespace,
+                    pod: &named.name,
+                    node: occasion.node(),
+                    ..occasion.fact(uid)
+                }),
+                Err(_) => named::tell(occasion, "status", occasion.at, tell),
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The object that was sent.
+fn sent<'a>(event: &Event<'a>) -> Option<Object<'a>> {
+    let raw = event.request_object?;
+    serde_json::from_str::<Lenient<Object>>(raw.get()).ok()?.0
+}
+
+/// The eviction API deletes by itself; that leaves no DELETE.
+pub(super) fn eviction(occasion: Occasion, tell: Tell) {
+    let asked = occasion.asked();
+    let uid = options(occasion.event)
+        .preconditions
+        .map(|conditions| conditions.uid);
+    match uid.and_then(|uid| parse_uid(&uid).ok()) {
+        None => named::tell(occasion, "evict", asked.0, tell),
+        Some(uid) => tell(&Fact {
+            namespace: &occasion.event.object_ref.namespace,
+            pod: &occasion.event.object_ref.name,
+            delete_asked: Some(asked),
+            evict_asked: Some(asked),
+            ..occasion.fact(uid)
+        }),
+    }
+}
+
+/// A request that found no such pod (404), or one of another uid (409).
+pub(super) fn gone(occasion: Occasion, tell: Tell) {
+    let event = occasion.event;
+    // Others speak of what is in the pod (`proxy`), or of its node (`binding`).
+    let subresource = &*event.object_ref.subresource;
+    if !matches!(
+        (event.verb, subresource),
+        (Verb::Delete | Verb::Patch | Verb::Update, "" | "status") | (Verb::Create, "eviction")
+    ) {
+        return;
+    }
+    let is_missing = event.response_status.and_then(|status| status.code) == Some(404);
+    let conditions = options(event).preconditions.unwrap_or_default();
+    let sent = sent(event).and_then(|object| object.metadata);
+    let uid = match event.verb {
+        Verb::Delete if !is_missing && !conditions.resource_version.is_empty() => return,
+        Verb::Delete => conditions.uid,
+        _ if !is_missing => return,
+        Verb::Create => conditions.uid,
+        _ => sent.unwrap_or_default().uid,
+    };
+    match parse_uid(&uid) {
+        // Not its name: it may be somebody's invention.
+        Ok(uid) => tell(&Fact {
+            namespace: &event.object_ref.namespace,
+            not_after: occasion.at,
+            ..occasion.fact(uid)
+        }),
+        Err(_) if is_missing => named::tell(occasion, "gone", occasion.at, tell),
+        Err(_) => {}
+    }
+}
+
+/// The options of a DELETE, a deletecollection or an eviction, as far as the event has them.
+pub(super) fn options<'a>(event: &Event<'a>) -> DeleteOptions<'a> {
+    let Some(raw) = event.request_object else {
+        return DeleteOptions::default();
+    };
+    match event.verb {
+        Verb::Delete | Verb::DeleteCollection => {
+            let options = serde_json::from_str::<Lenient<DeleteOptions>>(raw.get());
+            options.ok().and_then(|options| options.0)
+        }
+        Verb::Create if &*event.object_ref.subresource == "eviction" => {
+            let eviction = serde_json::from_str::<Lenient<Eviction>>(raw.get());
+            let eviction = eviction.ok().and_then(|eviction| eviction.0);
+            eviction.and_then(|eviction| eviction.delete_options.0)
+        }
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
+/// Whether a DELETE leaves the pod no time. Options stand in the body or in the query.
+pub(super) fn is_forced(event: &Event, options: &DeleteOptions) -> bool {
+    options.grace_period_seconds == Some(0)
+        || query(event).any(|(key, value)| key == "gracePeriodSeconds" && value == "0")
+}

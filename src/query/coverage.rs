@@ -1,0 +1,170 @@
+//! What came and what is missing, by cluster and day.
+//!
+//! In: clusters, namespaces and a beginning. Out: [`Day`]s, the oldest first. Days are of UTC. What is
+//! counted are events that came, whichever day they came on.
+//!
+//! Silences are of API servers that tell of themselves (`schema/007_coverage.sql`). Other events do
+//! not say which of them made them.
+//!
+//! Limits: [`DAYS_MAX`] days, and rows as for any answer.
+
+mod advice;
+mod silence;
+mod sql;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Window};
+use crate::clickhouse::Store;
+
+pub use advice::Advice;
+pub use silence::Silence;
+
+/// The longest time that is told of at once.
+pub const DAYS_MAX: i64 = 400;
+
+/// How far back is told of where nobody says.
+pub const DAYS_DEFAULT: i64 = 7;
+
+/// What is asked for. No names: all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    pub clusters: Vec<String>,
+    /// Narrows the lives; everything else is of whole clusters.
+    pub namespaces: Vec<String>,
+    pub time: Window,
+}
+
+/// A day of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Day {
+    pub cluster: String,
+    /// Of UTC.
+    pub day: Date,
+    pub events: Vec<Events>,
+    /// Those that told of themselves.
+    pub api_servers: Vec<String>,
+    pub silences: Vec<Silence>,
+    /// Pods and container instances that began on this day.
+    pub pods: Lives,
+    pub containers: Lives,
+    /// What could not be read, by reason, on the day that it came.
+    pub dead_letters: BTreeMap<String, u64>,
+    pub advice: Vec<Advice>,
+}
+
+/// Events that have what they are about, level and stage in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Events {
+    /// `pods` (writes to pods), `heartbeat` (of an API server) or `other`.
+    pub about: String,
+    /// Empty where a relay took it away.
+    pub level: String,
+    pub stage: String,
+    /// Different ones, about.
+    pub events: u64,
+}
+
+/// Lives, and how many of them have an unknown part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lives {
+    pub lives: u64,
+    pub with_unknown: u64,
+    /// By what is not known: the words of the column `unknown`.
+    pub unknown: BTreeMap<String, u64>,
+}
+
+/// Tells of each cluster and day of which anything is known.
+///
+/// # Errors
+///
+/// When the time is too long, there are too many rows, or ClickHouse can't be reached or refuses.
+pub async fn coverage(store: &Store, scope: &Scope, now: Timestamp) -> Result<Vec<Day>, Error> {
+    let time = days(scope.time, now)?;
+    let read = sql::Read { store, scope, time };
+    let mut days: BTreeMap<(String, Date), Day> = BTreeMap::new();
+    let hours = read.hours().await?;
+    for hour in &hours {
+        let day = entry(&mut days, &hour.cluster, date(hour.hour));
+        add(&mut day.events, hour);
+        if !hour.api_server.is_empty() && !day.api_servers.contains(&hour.api_server) {
+            day.api_servers.push(hour.api_server.clone());
+        }
+    }
+    for (cluster, silence) in silence::silences(&hours) {
+        let first = silence.from.to_zoned_datetime(TimeZone::UTC).date();
+        entry(&mut days, &cluster, first).silences.push(silence);
+    }
+    for life in read.lives().await? {
+        let day = entry(&mut days, &life.cluster, date(life.day));
+        let lives = match &*life.of {
+            "pods" => &mut day.pods,
+            _ => &mut day.containers,
+        };
+        *lives = Lives {
+            lives: life.lives,
+            with_unknown: life.with_unknown,
+            unknown: life.unknown.into_iter().collect(),
+        };
+    }
+    for letters in read.dead_letters().await? {
+        let day = entry(&mut days, &letters.cluster, date(letters.day));
+        day.dead_letters.insert(letters.reason, letters.letters);
+    }
+    let days = days.into_values().map(|mut day| {
+        day.api_servers.sort_unstable();
+        day.advice = advice::of(&day);
+        day
+    });
+    Ok(days.collect())
+}
+
+fn entry<'d>(days: &'d mut BTreeMap<(String, Date), Day>, cluster: &str, day: Date) -> &'d mut Day {
+    days.entry((cluster.to_owned(), day))
+        .or_insert_with(|| Day {
+            cluster: cluster.to_owned(),
+            day,
+            ..Day::default()
+        })
+}
+
+fn add(events: &mut Vec<Events>, hour: &sql::Hour) {
+    let same = |known: &&mut Events| {
+        (&known.about, &known.level, &known.stage) == (&hour.about, &hour.level, &hour.stage)
+    };
+    match events.iter_mut().find(same) {
+        Some(known) => known.events += hour.events,
+        None => events.push(Events {
+            about: hour.about.clone(),
+            level: hour.level.clone(),
+            stage: hour.stage.clone(),
+            events: hour.events,
+        }),
+    }
+}
+
+fn date(second: u32) -> Date {
+    let at = Timestamp::from_second(second.into()).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned_datetime(TimeZone::UTC).date()
+}
+
+/// Whole days: from the beginning of the first one.
+fn days(asked: Window, now: Timestamp) -> Result<(Timestamp, Timestamp), Error> {
+    let until = asked.until.unwrap_or(now);
+    let since = asked.since.unwrap_or_else(|| {
+        let back = until.checked_sub((24 * DAYS_DEFAULT).hours());
+        back.unwrap_or(until)
+    });
+    let first = since.to_zoned_datetime(TimeZone::UTC).start_of_day();
+    let since = first.map_or(since, |first| first.timestamp());
+    if until.duration_since(since).as_hours() > 24 * (DAYS_MAX + 1) {
+        return Err(Error::Days);
+    }
+    Ok((since, until))
+}

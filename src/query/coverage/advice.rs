@@ -1,0 +1,158 @@
+//! What would mend a day's gaps: lines of the audit policy.
+
+use serde::{Deserialize, Serialize};
+
+use super::Day;
+
+/// What is missing, and what would mend it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advice {
+    pub why: String,
+    /// Where the lines belong.
+    pub place: String,
+    /// Lines of an audit policy (`audit.k8s.io/v1`).
+    pub lines: String,
+}
+
+/// As `deploy/audit-policy.yaml` has it.
+const PODS: &str = "\
+- level: RequestResponse
+  verbs: [create, update, patch, delete, deletecollection]
+  resources:
+    - group: \"\"
+      resources: [pods, \"pods/*\", bindings]";
+
+const LEASES: &str = "\
+- level: Metadata
+  users: [\"system:apiserver\"]
+  verbs: [create, update, patch]
+  namespaces: [kube-system]
+  resources:
+    - group: coordination.k8s.io
+      resources: [leases]";
+
+const BEFORE_PODS: &str = "rules, before every other that matches writes to pods";
+
+/// Of a day on which anything came.
+pub fn of(day: &Day) -> Vec<Advice> {
+    let advice = [pods(day), truncated(day), heartbeats(day)];
+    advice.into_iter().flatten().collect()
+}
+
+fn pods(day: &Day) -> Option<Advice> {
+    // Earlier stages hold no answers at any level.
+    let at = |level: &str| -> u64 {
+        let events = day.events.iter().filter(|events| {
+            events.about == "pods" && events.stage == "ResponseComplete" && events.level == level
+        });
+        events.map(|events| events.events).sum()
+    };
+    let (request, metadata) = (at("Request"), at("Metadata"));
+    let all = request + metadata + at("RequestResponse") + at("");
+    let why = match (request, metadata) {
+        (0, 0) if all > 0 || day.events.is_empty() => return None,
+        (0, 0) => "events came, and no write to a pod was among them".to_owned(),
+        (0, lean) => format!("{lean} of {all} writes to pods came at level Metadata"),
+        (lean, 0) => format!("{lean} of {all} writes to pods came at level Request"),
+        (request, metadata) => format!(
+            "{metadata} of {all} writes to pods came at level Metadata, {request} at level Request"
+        ),
+    };
+    Some(Advice {
+        why,
+        place: BEFORE_PODS.to_owned(),
+        lines: PODS.to_owned(),
+    })
+}
+
+fn truncated(day: &Day) -> Option<Advice> {
+    let cut = *day.pods.unknown.get("truncated")?;
+    Some(Advice {
+        why: format!("the API server cut events of {cut} pods, because they were too large"),
+        place: "the head of the policy; and a larger --audit-webhook-truncate-max-event-size, \
+                --audit-log-truncate-max-event-size of the API server"
+            .to_owned(),
+        lines: "omitManagedFields: true".to_owned(),
+    })
+}
+
+fn heartbeats(day: &Day) -> Option<Advice> {
+    if day.events.is_empty() || !day.api_servers.is_empty() {
+        return None;
+    }
+    Some(Advice {
+        why: "no event told which API server made it, so silences of one can't be told".to_owned(),
+        place: "rules, before every other that matches leases".to_owned(),
+        lines: LEASES.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::coverage::Events;
+
+    fn day(events: &[(&str, &str, u64)]) -> Day {
+        let events = events.iter().map(|(about, level, events)| Events {
+            about: (*about).to_owned(),
+            level: (*level).to_owned(),
+            stage: "ResponseComplete".to_owned(),
+            events: *events,
+        });
+        Day {
+            events: events.collect(),
+            api_servers: vec!["apiserver-x".to_owned()],
+            ..Day::default()
+        }
+    }
+
+    fn whys(day: &Day) -> String {
+        let whys = of(day).into_iter().map(|advice| advice.why);
+        whys.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(whys(&day(&[])), "");
+        assert_eq!(whys(&day(&[("pods", "RequestResponse", 3)])), "");
+        assert_eq!(
+            whys(&day(&[("other", "Metadata", 3)])),
+            "events came, and no write to a pod was among them"
+        );
+        assert_eq!(
+            whys(&day(&[
+                ("pods", "RequestResponse", 3),
+                ("pods", "Metadata", 1)
+            ])),
+            "1 of 4 writes to pods came at level Metadata"
+        );
+        assert_eq!(
+            whys(&day(&[("pods", "Request", 3), ("pods", "Metadata", 1)])),
+            "1 of 4 writes to pods came at level Metadata, 3 at level Request"
+        );
+        let mut nameless = day(&[("pods", "RequestResponse", 3)]);
+        nameless.api_servers.clear();
+        nameless.pods.unknown.insert("truncated".to_owned(), 2);
+        assert_eq!(
+            whys(&nameless),
+            "the API server cut events of 2 pods, because they were too large; \
+             no event told which API server made it, so silences of one can't be told"
+        );
+    }
+
+    /// What is advised is what the sample does.
+    #[test]
+    fn the_lines_are_those_of_the_sample() {
+        let sample = include_str!("../../../deploy/audit-policy.yaml");
+        let bare = |text: &str| {
+            let lines = text.lines().map(str::trim);
+            lines
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(|line| line.to_owned() + "\n")
+                .collect::<String>()
+        };
+        for lines in [PODS, LEASES, "omitManagedFields: true"] {
+            assert!(bare(sample).contains(&bare(lines)), "{lines}");
+        }
+    }
+}

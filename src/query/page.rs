@@ -1,0 +1,319 @@
+//! One page about one pod: its row, its instances, its life line, what is not known.
+//!
+//! In: the rows of `pods`, `containers` and `pod_life` for one uid. Out: a [`Page`]. Whatever a step
+//! tells stands in a column; its source says of which evidence that column is made.
+
+mod gaps;
+mod steps;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{Container, Pod, Time};
+use super::rows::PodLifeRow;
+use super::{Error, Question, answer, sql};
+use crate::clickhouse::Store;
+
+/// The most container instances on a page: the newest.
+pub const INSTANCES_MAX: usize = 500;
+
+/// One page about one pod. Absent is `null`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    pub pod: Pod,
+    pub state: State,
+    /// The reason of its status: Evicted, DeadlineExceeded, ...
+    pub status_reason: Option<String>,
+    /// Its controlling owner, below the workload.
+    pub owner_kind: Option<String>,
+    pub owner: Option<String>,
+    pub addresses: Vec<Address>,
+    /// Oldest first. A time in whole seconds may be up to a second later.
+    pub steps: Vec<Step>,
+    /// By start, oldest first.
+    pub containers: Vec<Container>,
+    /// How many older instances are not on the page.
+    pub containers_left_out: u64,
+    /// Containers that had not started when this was last said, and why.
+    pub waiting: Vec<Waiting>,
+    pub unknown: Vec<Gap>,
+}
+
+/// Whether the pod exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Lives,
+    /// Its removal was seen.
+    Removed,
+    /// Others prove that it is gone.
+    Gone,
+    /// Known from late events alone: it may live.
+    NotConfirmed,
+}
+
+/// An address, and while it was the pod's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    pub ip: String,
+    pub from: Time,
+    /// When the pod was done or gone; `None` while it is neither.
+    pub to: Option<Time>,
+}
+
+/// A container that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiting {
+    pub container: String,
+    pub reason: String,
+}
+
+/// One step of a life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub at: Time,
+    pub what: What,
+    /// Of which container instance; `None`: of the pod.
+    pub instance: Option<Instance>,
+    /// The account; `a as b` where a impersonated b.
+    pub by: Option<String>,
+    /// The node, the address, the phase, the reason.
+    pub detail: Option<String>,
+    /// What the knowledge comes from.
+    pub source: String,
+}
+
+/// What can happen. Of one instant, they come in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    Created,
+    /// In place of `Created` where its time is not known.
+    FirstSeen,
+    Scheduled,
+    /// A kubelet took it up.
+    TakenUp,
+    AddressSeen,
+    ContainerStarted,
+    EvictionAsked,
+    DeletionAsked,
+    DeletionForced,
+    Disrupted,
+    ContainerEnded,
+    /// The pod is Succeeded or Failed.
+    Finished,
+    Removed,
+    /// In place of `Removed` where nobody saw it.
+    Gone,
+}
+
+/// A container instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    pub container: String,
+    pub restart: u32,
+    pub container_id: String,
+}
+
+/// Something that is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// As in `unknown` of pods and containers.
+    pub what: String,
+    /// Of which container instance; `None`: of the pod.
+    pub instance: Option<Instance>,
+    pub means: String,
+    /// What would tell it.
+    pub mend: String,
+}
+
+impl Page {
+    /// The page about one container instance: other instances, and what happened to them, left out.
+    #[must_use]
+    pub fn of_instance(mut self, container: &str, container_id: &str) -> Page {
+        let is_it = |instance: &Instance| {
+            instance.container == container && instance.container_id == container_id
+        };
+        self.containers.retain(|other| is_it(&instance_of(other)));
+        self.steps
+            .retain(|step| step.instance.as_ref().is_none_or(is_it));
+        self.unknown
+            .retain(|gap| gap.instance.as_ref().is_none_or(is_it));
+        self.waiting
+            .retain(|waiting| waiting.container == container);
+        self.containers_left_out = 0;
+        self
+    }
+}
+
+/// The page about a pod, as far as the clusters and namespaces of `scope` let it be seen.
+///
+/// # Errors
+///
+/// When ClickHouse can't be reached or refuses.
+pub async fn page(
+    store: &Arc<Store>,
+    uid: uuid::Uuid,
+    scope: &Question,
+) -> Result<Option<Page>, Error> {
+    let question = Question {
+        clusters: scope.clusters.clone(),
+        namespaces: scope.namespaces.clone(),
+        uid: Some(uid),
+        ..Question::default()
+    };
+    let Some(pod) = answer::<Pod>(store, &question)?.next().await? else {
+        return Ok(None);
+    };
+    let Some(life) = sql::pod_life(store, uid, &question).await? else {
+        return Ok(None);
+    };
+    let mut answered = answer::<Container>(store, &question)?;
+    let mut instances = Instances::default();
+    while let Some(container) = answered.next().await? {
+        instances.push(container);
+    }
+    Ok(Some(write(pod, life.life(), instances)))
+}
+
+/// The newest instances, and how many there are of each container.
+#[derive(Default)]
+struct Instances {
+    newest: VecDeque<Container>,
+    left_out: u64,
+    seen: BTreeMap<String, u64>,
+}
+
+impl Instances {
+    fn push(&mut self, container: Container) {
+        *self.seen.entry(container.container.clone()).or_default() += 1;
+        self.newest.push_back(container);
+        if self.newest.len() > INSTANCES_MAX {
+            self.newest.pop_front();
+            self.left_out += 1;
+        }
+    }
+}
+
+/// What `pod_life` tells beyond the columns of `pods`.
+pub(super) struct PodLife {
+    pub owner_kind: Option<String>,
+    pub owner: Option<String>,
+    pub first_seen: Option<Time>,
+    pub ips: Vec<(String, Time)>,
+    pub restart_counts: Vec<(String, u32)>,
+    pub waiting: Vec<(String, String)>,
+    pub status_reason: Option<String>,
+    pub terminal_at: Option<Time>,
+    pub delete_asked: Option<(Time, Option<String>)>,
+    pub evict_asked: Option<(Time, Option<String>)>,
+    pub force_asked: Option<(Time, Option<String>)>,
+    pub disrupted: Option<(Time, Option<String>)>,
+    pub replaced_at: Option<Time>,
+    pub gone_by: Option<Time>,
+    pub pending: bool,
+}
+
+fn write(pod: Pod, life: PodLife, instances: Instances) -> Page {
+    let state = match (pod.removed_at, life.gone()) {
+        (Some(_), _) => State::Removed,
+        (None, Some(_)) => State::Gone,
+        (None, None) if life.pending => State::NotConfirmed,
+        (None, None) => State::Lives,
+    };
+    let over = pod.removed_at.or_else(|| life.gone().map(|(at, _)| at));
+    let to = [life.terminal_at, over].into_iter().flatten().min();
+    let addresses = life.ips.iter().map(|(ip, from)| Address {
+        ip: ip.clone(),
+        from: *from,
+        to,
+    });
+    let addresses = addresses.collect();
+    let containers: Vec<Container> = instances.newest.into();
+    let waiting = life.waiting.iter().map(|(container, reason)| Waiting {
+        container: container.clone(),
+        reason: reason.clone(),
+    });
+    Page {
+        state,
+        addresses,
+        steps: steps::of(&pod, &life, &containers),
+        waiting: waiting.collect(),
+        unknown: gaps::of(&pod, &containers, &life.restart_counts, &instances.seen),
+        status_reason: life.status_reason,
+        owner_kind: life.owner_kind,
+        owner: life.owner,
+        containers_left_out: instances.left_out,
+        containers,
+        pod,
+    }
+}
+
+impl PodLife {
+    /// Where nobody saw the removal: by when it was gone, and what proves it.
+    fn gone(&self) -> Option<(Time, &'static str)> {
+        let proofs = [
+            (self.replaced_at, "a later pod of its name was created"),
+            (
+                self.gone_by,
+                "a request found it gone, or facts about others prove it",
+            ),
+        ];
+        let proofs = proofs
+            .into_iter()
+            .filter_map(|(at, proof)| Some((at?, proof)));
+        proofs.min_by_key(|(at, _)| at.instant)
+    }
+}
+
+fn instance_of(container: &Container) -> Instance {
+    Instance {
+        container: container.container.clone(),
+        restart: container.restart,
+        container_id: container.container_id.clone(),
+    }
+}
+
+impl PodLifeRow {
+    fn life(self) -> PodLife {
+        use super::rows::time;
+        let at = |micros| time(micros, false);
+        let asked = |micros, by| at(micros).map(|at| (at, by));
+        // The time of a condition, unless it had none.
+        let is_whole = self
+            .disrupted_at
+            .is_some_and(|micros| micros % 1_000_000 == 0);
+        PodLife {
+            owner_kind: self.owner_kind,
+            owner: self.owner,
+            first_seen: at(Some(self.first_seen)),
+            ips: self
+                .ips
+                .into_iter()
+                .filter_map(|(ip, seen)| Some((ip, at(Some(seen))?)))
+                .collect(),
+            restart_counts: self.restart_counts,
+            waiting: self.waiting,
+            status_reason: self.status_reason,
+            terminal_at: at(self.terminal_at),
+            delete_asked: asked(self.delete_asked_at, self.delete_asked_by),
+            evict_asked: asked(self.evict_asked_at, self.evict_asked_by),
+            force_asked: asked(self.force_asked_at, self.force_asked_by),
+            disrupted: time(self.disrupted_at, is_whole).map(|at| (at, self.disrupted_why)),
+            replaced_at: at(self.replaced_at),
+            gone_by: at(self.gone_by),
+            pending: self.pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

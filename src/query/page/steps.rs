@@ -1,0 +1,236 @@
+//! The life line: every step that a column tells, in order, with the evidence.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{PodLife, Step, What, instance_of};
+use crate::query::model::{Container, Pod, Time};
+
+pub(super) fn of(pod: &Pod, life: &PodLife, containers: &[Container]) -> Vec<Step> {
+    let mut line = Line::default();
+    beginning(pod, life, &mut line);
+    line.asked = asked(life);
+    let mut in_order: Vec<&Container> = containers.iter().collect();
+    in_order.sort_by_key(|container| container.restart);
+    for container in in_order {
+        instance(container, containers, &mut line);
+    }
+    ending(pod, life, &mut line);
+    line.steps.sort_by_key(|(place, step)| (*place, step.what));
+    line.steps.into_iter().map(|(_, step)| step).collect()
+}
+
+/// Steps, each with its place in the order.
+#[derive(Default)]
+struct Line {
+    steps: Vec<(Timestamp, Step)>,
+    /// Since when containers may have started.
+    ready: Option<Timestamp>,
+    /// Since when the pod was to end.
+    asked: [Option<Timestamp>; 2],
+    /// Of each container: just after the end of the instance before.
+    ended: BTreeMap<String, Timestamp>,
+}
+
+impl Line {
+    fn push(&mut self, at: Option<Time>, what: What, source: &str) -> Option<&mut Step> {
+        self.push_after(&[], at, what, source)
+    }
+
+    /// A time in whole seconds is the beginning of a second. Where the step can't have come before
+    /// another one in that second, it stands behind it.
+    fn push_after(
+        &mut self,
+        before: &[Option<Timestamp>],
+        at: Option<Time>,
+        what: What,
+        source: &str,
+    ) -> Option<&mut Step> {
+        let at = at?;
+        let step = Step {
+            at,
+            what,
+            instance: None,
+            by: None,
+            detail: None,
+            source: source.to_owned(),
+        };
+        self.steps.push((place(at, before), step));
+        self.steps.last_mut().map(|(_, step)| step)
+    }
+}
+
+/// `before`: steps that it can't have come before.
+fn place(at: Time, before: &[Option<Timestamp>]) -> Timestamp {
+    let second = SignedDuration::ZERO..SignedDuration::from_secs(1);
+    let in_its_second = |before: &&Timestamp| second.contains(&before.duration_since(at.instant));
+    let before = before.iter().flatten().filter(in_its_second).max();
+    let before = before.filter(|_| at.whole_seconds);
+    before.copied().unwrap_or(at.instant)
+}
+
+fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
+    let (created, what, source) = match (pod.created_at, &pod.created_by) {
+        (Some(at), Some(_)) => (
+            Some(at),
+            What::Created,
+            "metadata.creationTimestamp; the account: its create",
+        ),
+        (Some(at), None) => (Some(at), What::Created, "metadata.creationTimestamp"),
+        (None, Some(_)) => (
+            life.first_seen,
+            What::FirstSeen,
+            "the first event that spoke of it; the account: its create",
+        ),
+        (None, None) => (
+            life.first_seen,
+            What::FirstSeen,
+            "the first event that spoke of it",
+        ),
+    };
+    if let Some(step) = line.push(created, what, source) {
+        step.by.clone_from(&pod.created_by);
+    }
+    let scheduled = line.push(
+        pod.scheduled_at,
+        What::Scheduled,
+        "the create of its pods/binding",
+    );
+    if let Some(step) = scheduled {
+        step.detail.clone_from(&pod.node);
+    }
+    let scheduled = pod.scheduled_at.map(|at| at.instant);
+    line.push_after(
+        &[scheduled],
+        pod.started_at,
+        What::TakenUp,
+        "status.startTime",
+    );
+    line.ready = pod
+        .started_at
+        .map(|at| place(at, &[scheduled]))
+        .or(scheduled);
+    for (ip, seen) in &life.ips {
+        let source = "the first event whose status.podIPs had it";
+        if let Some(step) = line.push(Some(*seen), What::AddressSeen, source) {
+            step.detail = Some(ip.clone());
+        }
+    }
+}
+
+/// The first request for the pod's end, and its disruption.
+fn asked(life: &PodLife) -> [Option<Timestamp>; 2] {
+    let asked = [&life.delete_asked, &life.evict_asked, &life.force_asked];
+    let asked = asked.into_iter().flatten().map(|(at, _)| at.instant);
+    [
+        asked.min(),
+        life.disrupted.as_ref().map(|(at, _)| at.instant),
+    ]
+}
+
+fn instance(container: &Container, all: &[Container], line: &mut Line) {
+    let ready = [line.ready, line.ended.get(&container.container).copied()];
+    let source = "the container's status: startedAt";
+    let started = line.push_after(&ready, container.started_at, What::ContainerStarted, source);
+    if let Some(step) = started {
+        step.instance = Some(instance_of(container));
+    }
+    let start = container.started_at.map(|at| place(at, &ready));
+    // Why it ended says whether that came after its pod was to end.
+    let by_itself = |why: &str| matches!(why, "exited" | "unknown");
+    let mut before = vec![start];
+    if !container.ended_why.as_deref().is_none_or(by_itself) {
+        before.extend(line.asked);
+    }
+    let source = match container.end_seen {
+        true => "the container's status: finishedAt",
+        false => proof_of_end(container, all),
+    };
+    if let Some(at) = container.ended_at {
+        let behind = place(at, &before) + SignedDuration::from_nanos(1);
+        line.ended.insert(container.container.clone(), behind);
+    }
+    let ended = line.push_after(&before, container.ended_at, What::ContainerEnded, source);
+    if let Some(step) = ended {
+        step.instance = Some(instance_of(container));
+        step.detail = how(container);
+    }
+}
+
+/// `OOMKilled(137)`, where a report says it.
+fn how(container: &Container) -> Option<String> {
+    let code = container.exit_code.map(|code| format!("({code})"));
+    match (&container.reason, code) {
+        (None, None) => None,
+        (reason, code) => {
+            let reason = reason.as_deref().unwrap_or("Terminated");
+            Some(format!("{reason}{}", code.unwrap_or_default()))
+        }
+    }
+}
+
+/// What proves an end that no report told.
+fn proof_of_end(container: &Container, all: &[Container]) -> &'static str {
+    let ended = container.ended_at.map(|at| at.instant);
+    if ended == container.pod_removed_at.map(|at| at.instant) {
+        return "no report; the removal of its pod";
+    }
+    let superseded = all.iter().any(|other| {
+        other.container == container.container
+            && other.restart > container.restart
+            && other.started_at.map(|at| at.instant) == ended
+    });
+    match superseded {
+        true => "no report; the start of a later instance",
+        false => "no report; what proves that its pod was gone",
+    }
+}
+
+fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
+    let disrupted = life.disrupted.as_ref();
+    let source = "condition DisruptionTarget: lastTransitionTime";
+    // An eviction is what sets the condition; all others set it before they delete.
+    let evicted = life.evict_asked.as_ref().map(|(at, _)| at.instant);
+    let at = disrupted.map(|(at, _)| *at);
+    if let Some(step) = line.push_after(&[evicted], at, What::Disrupted, source) {
+        step.detail = disrupted.and_then(|(_, why)| why.clone());
+    }
+    // The first deletion may be the forced one, or stand for the eviction.
+    let is_told = |asked: &(Time, Option<String>)| {
+        [&life.force_asked, &life.evict_asked].contains(&&Some(asked.clone()))
+    };
+    let delete_asked = life.delete_asked.clone().filter(|asked| !is_told(asked));
+    let asked = [
+        (
+            life.evict_asked.clone(),
+            What::EvictionAsked,
+            "a create of its pods/eviction",
+        ),
+        (
+            delete_asked,
+            What::DeletionAsked,
+            "a DELETE, or a deletecollection that listed it",
+        ),
+        (
+            life.force_asked.clone(),
+            What::DeletionForced,
+            "a DELETE or deletecollection with grace 0",
+        ),
+    ];
+    for (asked, what, source) in asked {
+        let Some((at, by)) = asked else { continue };
+        if let Some(step) = line.push(Some(at), what, source) {
+            step.by = by;
+        }
+    }
+    let source = "the first event that told of this phase";
+    if let Some(step) = line.push(life.terminal_at, What::Finished, source) {
+        step.detail.clone_from(&pod.phase);
+    }
+    let source = "the event at which the API server let go of it";
+    line.push(pod.removed_at, What::Removed, source);
+    if let (None, Some((at, proof))) = (pod.removed_at, life.gone()) {
+        line.push(Some(at), What::Gone, proof);
+    }
+}

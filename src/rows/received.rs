@@ -1,0 +1,120 @@
+//! Rows of the table `received` (`schema/007_coverage.sql`): which events came, counted by the hour.
+
+use super::Table;
+use super::rowbinary as put;
+
+/// The columns that [`ReceivedRows`] encodes, in its order.
+pub const RECEIVED: Table = Table {
+    name: "received",
+    columns_version: 1,
+    columns: &[
+        "cluster",
+        "hour",
+        "about",
+        "api_server",
+        "level",
+        "stage",
+        "minutes",
+        "ids",
+    ],
+};
+
+/// What an event is about, by the numbers of the column `about`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum About {
+    #[default]
+    Other = 0,
+    /// A write to a pod or a part of one.
+    Pods = 1,
+    /// An API server renews its own lease: the one kind of event that tells which of them speaks.
+    Heartbeat = 2,
+}
+
+/// One row: events of one hour that have all else in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received<'a> {
+    pub cluster: &'a str,
+    /// Its beginning, in seconds since the epoch.
+    pub hour: u32,
+    pub about: About,
+    /// Of a heartbeat; else empty.
+    pub api_server: &'a str,
+    /// By the numbers of the columns.
+    pub level: u8,
+    pub stage: u8,
+    /// Bit n is set where there was an event in minute n.
+    pub minutes: u64,
+    /// A number made from each event, the same whenever and wherever it comes.
+    pub ids: &'a [u64],
+}
+
+/// Encoded rows of `received`.
+#[derive(Clone, Debug, Default)]
+pub struct ReceivedRows {
+    bytes: Vec<u8>,
+    rows: usize,
+}
+
+impl ReceivedRows {
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// RowBinary.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    pub fn push(&mut self, row: &Received) {
+        let out = &mut self.bytes;
+        put::string(out, row.cluster);
+        put::u32(out, row.hour);
+        put::u8(out, row.about as u8);
+        put::string(out, row.api_server);
+        put::u8(out, row.level);
+        put::u8(out, row.stage);
+        put::u64(out, row.minutes);
+        put::varint(out, row.ids.len());
+        for id in row.ids {
+            put::u64(out, *id);
+        }
+        self.rows += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_as_clickhouse_reads_it() {
+        let mut rows = ReceivedRows::default();
+        rows.push(&Received {
+            cluster: "c",
+            hour: 3600,
+            about: About::Heartbeat,
+            api_server: "a",
+            level: 1,
+            stage: 3,
+            minutes: 5,
+            ids: &[7, 8],
+        });
+        let expected = [
+            b"\x01c\x10\x0e\0\0\x02\x01a\x01\x03".as_slice(),
+            b"\x05\0\0\0\0\0\0\0\x02\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0",
+        ];
+        assert_eq!(rows.rows(), 1);
+        assert_eq!(rows.bytes(), expected.concat());
+        let columns: Vec<String> = RECEIVED.columns.iter().map(|it| (*it).to_owned()).collect();
+        let ends = crate::rows::ends(&columns, rows.bytes());
+        assert_eq!(ends, Some(vec![rows.bytes().len()]));
+    }
+}

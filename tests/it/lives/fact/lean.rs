@@ -1,0 +1,208 @@
+//! What an event says that holds no pod: by its verb, by its level, or because it was cut.
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    About, Fact, InstanceFact, NameFact, PodFact, disrupted, of_current, of_previous, stuck,
+};
+use crate::lives::Text;
+use crate::lives::object::{Event, Kind, Level, Verb};
+
+/// Verbs that are never answered with a pod; of all others nothing.
+pub(super) fn without_a_pod(event: &Event) -> Option<Vec<Fact>> {
+    let name = &event.object.name;
+    Some(match event.verb {
+        Verb::Evict => vec![of_name(event, name, "evict", event.received)],
+        Verb::Collect => vec![of_name(event, "", "collect", event.received)],
+        Verb::Finalize => vec![of_name(event, "", "finalize", event.at)],
+        Verb::Missed => vec![of_name(event, name, "gone", event.at)],
+        Verb::MissedStatus if knows_the_uid(event) => {
+            let gone = PodFact {
+                not_after: event.at,
+                ..PodFact::default()
+            };
+            vec![of_pod(event, gone)]
+        }
+        Verb::MissedStatus => vec![of_name(event, name, "gone", event.at)],
+        _ => return None,
+    })
+}
+
+fn knows_the_uid(event: &Event) -> bool {
+    matches!(event.level, Level::Full | Level::Request)
+}
+
+pub(super) fn facts(event: &Event) -> Vec<Fact> {
+    let mut told = Vec::new();
+    if event.level == Level::Truncated && event.verb != Verb::Finalize {
+        told.extend(cut(event));
+    }
+    match without_a_pod(event) {
+        Some(facts) => told.extend(facts),
+        None => told.extend(of_write(event)),
+    }
+    told
+}
+
+fn cut(event: &Event) -> Option<Fact> {
+    let name = &event.object.name;
+    match event.verb {
+        Verb::Bind => Some(of_pod(
+            event,
+            PodFact {
+                truncated: true,
+                ..named(event)
+            },
+        )),
+        Verb::Collect => None,
+        Verb::Create if event.is_unnamed() => None,
+        _ => Some(of_name(event, name, "truncated", event.at)),
+    }
+}
+
+fn of_write(event: &Event) -> Vec<Fact> {
+    let name = &event.object.name;
+    let with_request = event.level == Level::Request;
+    match event.verb {
+        Verb::Create if event.is_unnamed() => Vec::new(),
+        Verb::Create => vec![of_name(event, name, "create", event.received)],
+        Verb::Bind => {
+            let bound = PodFact {
+                node: if with_request {
+                    event.object.node.clone()
+                } else {
+                    Text::default()
+                },
+                scheduled_at: event.at,
+                ..named(event)
+            };
+            vec![of_pod(event, bound)]
+        }
+        Verb::PatchStatus if with_request => status(event),
+        Verb::PatchStatus if event.by_node() => vec![of_name(event, name, "status", event.at)],
+        Verb::Delete => delete(event, with_request),
+        _ => Vec::new(),
+    }
+}
+
+fn delete(event: &Event, with_request: bool) -> Vec<Fact> {
+    let name = &event.object.name;
+    let by_node = event.by_node();
+    let knows_the_uid = with_request && (by_node || event.by_collector());
+    if !knows_the_uid {
+        let what = match (by_node, event.forced && with_request) {
+            (true, _) => return vec![of_name(event, name, "remove", event.at)],
+            (_, true) => "force",
+            (_, false) => "ask",
+        };
+        return vec![of_name(event, name, what, event.received)];
+    }
+    let asked = (event.received, event.user.clone(), event.acting_as.clone());
+    let told = PodFact {
+        node: node(event),
+        delete_asked: (!by_node).then_some(asked),
+        removed_at: if by_node { event.at } else { 0 },
+        ..named(event)
+    };
+    let mut facts = vec![of_pod(event, told)];
+    if !by_node {
+        // If it had finished, it went at once.
+        facts.insert(0, of_name(event, name, "ask", event.received));
+    }
+    facts
+}
+
+/// A patch of a status. It knows neither labels nor spec, so no sidecar from an init container.
+fn status(event: &Event) -> Vec<Fact> {
+    let object = &event.object;
+    let statuses = object.statuses.iter();
+    let started = statuses.filter(|status| status.id.is_some());
+    let told = PodFact {
+        node: node(event),
+        phase: object.phase.clone(),
+        ips: object.ips.clone(),
+        restarts: started
+            .map(|status| (status.name.clone(), status.restart))
+            .collect(),
+        started_at: object.started,
+        disrupted: disrupted(event),
+        reason: object.reason.clone(),
+        waiting: object.statuses.iter().filter_map(stuck).collect(),
+        ..named(event)
+    };
+    let mut facts = vec![of_pod(event, told)];
+    for status in in_lists(event) {
+        let told = [of_current(status), of_previous(status)];
+        facts.extend(told.into_iter().flatten().map(|instance| {
+            let kind = match instance.kind {
+                Kind::Sidecar => Kind::Init,
+                kind => kind,
+            };
+            let about = InstanceFact { kind, ..instance };
+            fact(event, event.object.uid, About::Instance(Box::new(about)))
+        }));
+    }
+    facts
+}
+
+/// In the order of the lists that a status has.
+fn in_lists(event: &Event) -> impl Iterator<Item = &crate::lives::object::Status> {
+    let lists = [
+        [Kind::Init, Kind::Sidecar],
+        [Kind::App; 2],
+        [Kind::Ephemeral; 2],
+    ];
+    lists.into_iter().flat_map(|kinds| {
+        let statuses = event.object.statuses.iter();
+        statuses.filter(move |status| kinds.contains(&status.kind))
+    })
+}
+
+fn named(event: &Event) -> PodFact {
+    PodFact {
+        pod: event.object.name.clone(),
+        ..PodFact::default()
+    }
+}
+
+/// Of the kubelet that sent it.
+fn node(event: &Event) -> Text {
+    let node = event.user.strip_prefix("system:node:");
+    node.unwrap_or_default().into()
+}
+
+fn of_pod(event: &Event, told: PodFact) -> Fact {
+    fact(event, event.object.uid, About::Pod(Box::new(told)))
+}
+
+fn of_name(event: &Event, pod: &str, what: &'static str, at: i64) -> Fact {
+    let told = NameFact {
+        pod: pod.into(),
+        at,
+        what,
+        user: event.user.clone(),
+        acting_as: event.acting_as.clone(),
+    };
+    let uid = uid(&event.object.namespace, pod);
+    fact(event, uid, About::Name(Box::new(told)))
+}
+
+fn fact(event: &Event, pod_uid: u128, about: About) -> Fact {
+    Fact {
+        cluster: event.object.cluster.clone(),
+        namespace: event.object.namespace.clone(),
+        pod_uid,
+        event_at: event.at,
+        version: 0,
+        about,
+    }
+}
+
+/// Made from the name, of version 8.
+fn uid(namespace: &str, name: &str) -> u128 {
+    let hash = Sha256::digest([namespace.as_bytes(), &[0], name.as_bytes()].concat());
+    let bytes: [u8; 16] = *hash.first_chunk().expect("32 bytes");
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .as_u128()
+}

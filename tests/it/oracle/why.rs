@@ -1,0 +1,144 @@
+//! Why a life ended, and who asked for it.
+
+use super::fold::{Asked, Pod, earlier};
+use super::names::{Meant, Proof};
+use crate::lives::{SECOND, Text};
+
+/// Of a pod, whether or not it has ended.
+#[derive(Clone, Debug, Default)]
+pub struct Why {
+    pub word: &'static str,
+    pub by: Asked,
+    /// Since when it was ending, in microseconds.
+    pub since: Option<i64>,
+    /// Who asked first, for whatever reason.
+    pub asked: Asked,
+}
+
+const CONTROLLERS: &str = "system:serviceaccount:kube-system:";
+
+impl Why {
+    /// `gone` is the proof where nobody saw it go.
+    pub fn of(pod: &Pod, meant: &Meant, gone: Option<Proof>) -> Why {
+        let asked = earlier(pod.delete_asked.clone(), meant.asked.clone());
+        let asked_at = asked.as_ref().map(|(at, ..)| *at);
+        let finished_at = pod.terminal_at;
+        let disruption = pod
+            .disrupted
+            .as_ref()
+            .and_then(|(since, reason)| Some((*since, of_disruption(reason)?)));
+        // A condition knows whole seconds.
+        let before = |since: i64, other: Option<i64>| {
+            other.is_none_or(|other| since - since.rem_euclid(1_000) <= other)
+        };
+        let finished_first = finished_at.is_some() && earlier(finished_at, asked_at) != asked_at;
+        let first = earlier(asked_at, finished_at.map(|at| at - at.rem_euclid(1_000)));
+        if let Some((since, word)) = disruption
+            && before(since, asked_at)
+            && before(since, finished_at)
+        {
+            let by = match word {
+                "node pressure" => None,
+                "evicted" => meant.evict_asked.clone().or_else(|| asked.clone()),
+                _ => asked.clone(),
+            };
+            let since = earlier(Some(since), asked_at);
+            return Why {
+                word,
+                by,
+                since: since.map(micros),
+                asked,
+            };
+        }
+        let (word, by) = match &asked {
+            _ if finished_first => (of_reason(&pod.reason), None),
+            None => (of_proof(gone), None),
+            Some((at, user, _)) => {
+                let evicted = meant
+                    .evict_asked
+                    .as_ref()
+                    .filter(|(evicted, ..)| evicted <= at);
+                let force_asked = earlier(pod.force_asked.clone(), meant.force_asked.clone());
+                let forced = force_asked.filter(|(_, user, _)| !user.starts_with(CONTROLLERS));
+                let has_node = !pod.node.is_empty() || !meant.node.is_empty();
+                match (evicted, of_account(user), forced) {
+                    (Some(_), ..) => ("evicted", meant.evict_asked.clone()),
+                    (None, Some(word), _) => (word, asked.clone()),
+                    (None, None, Some(forced)) if has_node => ("forced", Some(forced)),
+                    _ => ("asked", asked.clone()),
+                }
+            }
+        };
+        let by = if matches!(word, "preempted" | "node lost") && finished_first {
+            asked.clone()
+        } else {
+            by
+        };
+        Why {
+            word,
+            by,
+            since: first.map(micros),
+            asked,
+        }
+    }
+
+    /// Of a container instance that ended; `reported` says whether somebody told of it.
+    pub fn of_instance(&self, end: i64, reported: bool) -> (&'static str, Asked) {
+        let by_itself =
+            matches!(self.word, "" | "done") || self.since.is_none_or(|since| end <= since);
+        match (by_itself, reported) {
+            (true, true) => ("exited", None),
+            (true, false) => ("unknown", None),
+            (false, _) => (self.word, self.by.clone()),
+        }
+    }
+}
+
+fn micros(millis: i64) -> i64 {
+    millis * SECOND / 1_000
+}
+
+fn of_disruption(reason: &Text) -> Option<&'static str> {
+    Some(match &**reason {
+        "EvictionByEvictionAPI" => "evicted",
+        "PreemptionByScheduler" => "preempted",
+        "DeletionByTaintManager" => "tainted",
+        "DeletionByPodGC" => "node lost",
+        "TerminationByKubelet" => "node pressure",
+        _ => return None,
+    })
+}
+
+fn of_reason(reason: &Text) -> &'static str {
+    match &**reason {
+        "Evicted" => "node pressure",
+        "Preempting" => "preempted",
+        "NodeLost" => "node lost",
+        _ => "done",
+    }
+}
+
+fn of_proof(proof: Option<Proof>) -> &'static str {
+    match proof {
+        Some(Proof::Replaced) => "replaced",
+        Some(Proof::NamespaceGone) => "namespace deleted",
+        _ => "unknown",
+    }
+}
+
+fn of_account(user: &Text) -> Option<&'static str> {
+    if &**user == "system:kube-scheduler" {
+        return Some("preempted");
+    }
+    Some(match user.strip_prefix(CONTROLLERS)? {
+        "generic-garbage-collector" => "owner gone",
+        "pod-garbage-collector" => "node lost",
+        "namespace-controller" => "namespace deleted",
+        "node-controller" | "taint-eviction-controller" => "tainted",
+        "replicaset-controller"
+        | "statefulset-controller"
+        | "job-controller"
+        | "daemon-set-controller" => "scaled",
+        _ => return None,
+    })
+}
