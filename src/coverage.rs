@@ -9,7 +9,7 @@
 //! renews a lease of its own, `apiserver-...` in `kube-system`, every ten seconds, as itself. No
 //! other may.
 //!
-//! Limits: [`KEYS_MAX`] rows and [`IDS_MAX`] numbers are held; then whoever asks takes them.
+//! Limits: `KEYS_MAX` rows and `IDS_MAX` numbers are held; then whoever asks takes them.
 //! Never here: I/O, a clock, state between deliveries.
 
 use crate::audit::{Event, Level, ObjectRef, Stage, Verb};
