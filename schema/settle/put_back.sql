@@ -7,3 +7,6 @@ SELECT cluster, namespace, pod_uid, container, container_id, 1, 0, first_seen, l
     terminal_at, delete_asked, evict_asked, force_asked, disrupted, status_reason, waiting, truncated, removed_at, kind, runtime, container_id_text, image, image_id, restart, started_at, ended
 FROM facts
 WHERE slot = {slot:DateTime('UTC')}
+-- However many rows it has: in blocks that make compact parts. A large block makes a wide one, and each of its columns, of which there are
+-- hundreds, a buffer.
+SETTINGS max_threads = 1, max_block_size = 8192, min_insert_block_size_rows = 8192, min_insert_block_size_bytes = 4194304

@@ -260,7 +260,6 @@ impl Statements<'_> {
     fn query(&self, sql: &str, parameters: &[(&str, String)]) -> driver::query::Query {
         let memory = self.config.memory_bytes_max;
         let spill = (memory / 3).to_string();
-        let piece_rows = self.config.piece_rows_max.max(1).to_string();
         let query = self
             .store
             .query(sql)
@@ -270,8 +269,6 @@ impl Statements<'_> {
             .with_setting("max_memory_usage", memory.to_string())
             .with_setting("max_bytes_before_external_group_by", spill.clone())
             .with_setting("max_bytes_before_external_sort", spill)
-            // What is put back is a slot, however large: it is merged in blocks of this size when it is written.
-            .with_setting("min_insert_block_size_rows", piece_rows)
             // As in `clickhouse`: an index over addresses would be made before equal rows are merged.
             .with_setting("optimize_on_insert", "0")
             .with_setting("max_threads", "2");
