@@ -42,7 +42,11 @@ FROM
 SELECT *,
     -- An instant at which it had surely been created, and what created it.
     if(life_created_at != toDateTime(0, 'UTC'), name_from + toIntervalMicrosecond(999999), name_from) AS pivot,
-    arrayConcat(name_says, space_says) AS says,
+    -- A deletecollection of what a selector selects: joined where that is a list of key=value and the labels are known. Other selectors are not.
+    CAST(life_metadata.2, 'Map(String, String)') AS labels,
+    arrayConcat(name_says, arrayFilter(e -> e.2 != 'collect' OR e.5 = '' OR arrayAll(
+        pair -> match(pair, '^[^=!()\\s]+(=|==)[^=!()\\s]*$') AND mapContains(labels, splitByChar('=', pair)[1]) AND labels[splitByChar('=', pair)[1]] = splitByChar('=', pair)[-1],
+        splitByChar(',', e.5)), space_says)) AS says,
     arraySort(e -> -toUnixTimestamp64Micro(e.1), arrayFilter(e -> e.2 = 'create' AND e.1 <= pivot, says))[1] AS last_create,
     arrayMax(arrayPushBack(arrayMap(e -> e.1, arrayFilter(e -> e.2 IN ('remove', 'force') AND e.1 <= pivot, says)), @none@)) AS last_remove_at,
     last_create.2 != '' AND if(life_created_at != toDateTime(0, 'UTC'), last_create.1 >= name_from - toIntervalSecond(1), last_create.1 > last_remove_at) AS create_named
@@ -61,8 +65,7 @@ FROM (@lives_from@
 @lives_end@) AS l
 LEFT JOIN
 (
-    -- A deletecollection with a selector is not joined: which pods it meant, their labels say, which events without answers don't hold.
-    SELECT cluster, namespace, arrayFilter(e -> e.2 != 'collect' OR e.5 = '', groupUniqArrayArray(named)) AS space_says
+    SELECT cluster, namespace, groupUniqArrayArray(named) AS space_says
     FROM bygone.said_names(until = {until:DateTime('UTC')})
     WHERE pod = ''
     GROUP BY cluster, namespace

@@ -10,7 +10,7 @@ const STARTED: &str = "2026-11-23T06:15:00.000000Z";
 const LOST: &str = "2026-11-23T06:16:00.000000Z";
 const GONE: &str = "2026-11-23T06:17:00.000Z";
 
-fn event(at: &str, verb: &str, user: &str, object_ref: Value) -> Value {
+pub fn event(at: &str, verb: &str, user: &str, object_ref: Value) -> Value {
     json!({
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse",
         "auditID": format!("{verb}-{at}-{object_ref}"), "stage": "ResponseComplete",
@@ -20,7 +20,7 @@ fn event(at: &str, verb: &str, user: &str, object_ref: Value) -> Value {
 }
 
 /// A kubelet says that a pod runs.
-fn runs(at: &str, number: u64, node: &str) -> Value {
+pub fn runs(at: &str, number: u64, node: &str) -> Value {
     let name = format!("web-{number}");
     let uid = format!("00000000-0000-4000-8000-{number:012}");
     let id = format!("containerd://{number:064}");
@@ -33,7 +33,7 @@ fn runs(at: &str, number: u64, node: &str) -> Value {
     event["responseObject"] = json!({
         "kind": "Pod", "apiVersion": "v1",
         "metadata": {"name": name, "namespace": "shop", "uid": uid, "resourceVersion": "7",
-            "creationTimestamp": "2026-11-23T06:10:00Z"},
+            "creationTimestamp": "2026-11-23T06:10:00Z", "labels": {"app": "web", "number": number.to_string()}},
         "spec": {"nodeName": node, "containers": [{"name": "main", "image": "web:1"}]},
         "status": {"phase": "Running", "containerStatuses": [{
             "name": "main", "image": "web:1", "imageID": "", "containerID": id, "restartCount": 0,
@@ -51,7 +51,7 @@ fn node(at: &str, verb: &str, name: &str) -> Value {
     event
 }
 
-fn body(events: &[Value]) -> String {
+pub fn body(events: &[Value]) -> String {
     json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": events}).to_string()
 }
 

@@ -9,6 +9,8 @@
 mod bad_input;
 /// No secret of the recordings is in any byte that was written.
 mod canaries;
+/// Deletions of many pods at once, of which the events hold no items.
+mod collections;
 /// Every order, lateness and settling ends in the oracle's answers.
 mod confluence;
 /// What came and what is missing: levels, silences, lives, dead letters, and what would mend it.
