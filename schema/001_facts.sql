@@ -104,5 +104,6 @@ CREATE TABLE IF NOT EXISTS facts
 ENGINE = AggregatingMergeTree
 PARTITION BY slot
 ORDER BY (cluster, namespace, pod_uid, container, container_id)
-SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000
+-- Small buffers: whoever writes a wide part, an INSERT or a merge, holds two for each column, and tuples and maps are many.
+SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000, min_compress_block_size = 16384, max_compress_block_size = 65536
 COMMENT 'what audit events say about pods and container instances that may still change';
