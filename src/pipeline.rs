@@ -20,7 +20,8 @@ use crate::dead_letters::{DeadLetters, Letter};
 use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
 use crate::rows::{
-    DEAD_LETTERS, DeadLetterRow, DeadLetterRows, FACTS, Fact, Facts, RECEIVED, ReceivedRows, Table,
+    DEAD_LETTERS, DeadLetterRow, DeadLetterRows, Encoded, FACTS, Fact, Facts, RECEIVED,
+    ReceivedRows, Table,
 };
 use crate::spool::{self, AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
@@ -248,30 +249,26 @@ fn shape(table: &Table) -> Arc<Shape> {
 
 fn part_of_facts(facts: Facts) -> Part {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&FACTS));
-    Part {
-        shape: SHAPE.clone(),
-        rows: facts.rows() as u32,
-        bytes: facts.into_bytes().into(),
-    }
+    part(&SHAPE, facts)
 }
 
 fn part_of_received(received: ReceivedRows) -> Part {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&RECEIVED));
-    Part {
-        shape: SHAPE.clone(),
-        rows: received.rows() as u32,
-        bytes: received.into_bytes().into(),
-    }
+    part(&SHAPE, received)
 }
 
 fn batch_of_letters(letters: DeadLetterRows) -> Batch {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&DEAD_LETTERS));
-    let part = Part {
-        shape: SHAPE.clone(),
-        rows: letters.rows() as u32,
-        bytes: letters.into_bytes().into(),
-    };
-    Batch { parts: vec![part] }
+    let parts = vec![part(&SHAPE, letters)];
+    Batch { parts }
+}
+
+fn part<R>(shape: &Arc<Shape>, rows: Encoded<R>) -> Part {
+    Part {
+        shape: shape.clone(),
+        rows: rows.rows() as u32,
+        bytes: rows.into_bytes().into(),
+    }
 }
 
 fn not_taken(failure: AppendError) -> NotTaken {

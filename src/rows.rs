@@ -7,12 +7,14 @@
 //! cannot hold are the callers' to leave out (see [`seconds`] and [`microseconds`]).
 
 mod dead_letter;
+mod encoded;
 mod fact;
 mod received;
 mod rowbinary;
 mod walk;
 
 pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
+pub use encoded::Encoded;
 pub use fact::{
     ContainerKind, Ended, FACTS, Fact, Facts, Image, Named, Owner, Phase, microseconds, seconds,
 };

@@ -1,13 +1,12 @@
 //! `bygone coverage`.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::ask::{Lines, Oracle, Server};
+use super::ask::{Lines, Oracle, ServerFlags};
 use super::output::{End, ListFormat, Look, Printer};
 use super::{Common, NOTHING, Usage, block_on, when};
 use crate::query::Params;
@@ -32,15 +31,8 @@ pub struct Coverage {
     /// Form of the answer; all of it is in json and ndjson
     #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
     output: ListFormat,
-    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
-    #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
-    server: Option<String>,
-    /// File with the bearer token that the server wants
-    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
-    /// File with the CA certificates that the server is trusted by [default: the machine's own]
-    #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerFlags,
     #[command(flatten)]
     common: Common,
 }
@@ -64,7 +56,7 @@ impl Coverage {
             let now = Timestamp::now();
             let params = self.params(now)?;
             let direct = self.common.clickhouse_url.is_some();
-            let oracle = Oracle::find(&config, self.server(), direct).await?;
+            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
             let days = days(&oracle, &params, now).await?;
             self.print(&days)
         })
@@ -82,14 +74,6 @@ impl Coverage {
             from: window.since.map(|since| since.to_string()),
             ..Params::default()
         })
-    }
-
-    fn server(&self) -> Server {
-        Server {
-            base: self.server.clone().unwrap_or_default(),
-            token_file: self.token_file.clone(),
-            ca_file: self.ca_file.clone(),
-        }
     }
 
     fn print(&self, days: &[Day]) -> anyhow::Result<ExitCode> {

@@ -1,7 +1,7 @@
 //! Rows of the table `dead_letters` (`schema/003_dead_letters.sql`): metadata only.
 
-use super::Table;
 use super::rowbinary as put;
+use super::{Encoded, Table};
 
 /// The columns that [`DeadLetterRows`] encodes, in its order.
 pub const DEAD_LETTERS: Table = Table {
@@ -37,30 +37,9 @@ pub struct DeadLetterRow<'a> {
 }
 
 /// Encoded rows of `dead_letters`.
-#[derive(Clone, Debug, Default)]
-pub struct DeadLetterRows {
-    bytes: Vec<u8>,
-    rows: usize,
-}
+pub type DeadLetterRows = Encoded<DeadLetterRow<'static>>;
 
 impl DeadLetterRows {
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
-    /// RowBinary.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
     pub fn push(&mut self, row: &DeadLetterRow) {
         let out = &mut self.bytes;
         put::string(out, row.cluster);

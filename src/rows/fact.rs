@@ -4,8 +4,8 @@ use std::net::Ipv6Addr;
 
 use jiff::Timestamp;
 
-use super::Table;
 use super::rowbinary as put;
+use super::{Encoded, Table};
 
 /// The columns that [`Facts`] encodes, in its order.
 pub const FACTS: Table = Table {
@@ -204,30 +204,9 @@ impl Phase {
 }
 
 /// Encoded rows of `facts`.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    bytes: Vec<u8>,
-    rows: usize,
-}
+pub type Facts = Encoded<Fact<'static>>;
 
 impl Facts {
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
-    /// RowBinary.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
     pub fn push(&mut self, fact: &Fact) {
         let out = &mut self.bytes;
         put::string(out, fact.cluster);

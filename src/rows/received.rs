@@ -1,7 +1,7 @@
 //! Rows of the table `received` (`schema/007_coverage.sql`): which events came, counted by the hour.
 
-use super::Table;
 use super::rowbinary as put;
+use super::{Encoded, Table};
 
 /// The columns that [`ReceivedRows`] encodes, in its order.
 pub const RECEIVED: Table = Table {
@@ -49,30 +49,9 @@ pub struct Received<'a> {
 }
 
 /// Encoded rows of `received`.
-#[derive(Clone, Debug, Default)]
-pub struct ReceivedRows {
-    bytes: Vec<u8>,
-    rows: usize,
-}
+pub type ReceivedRows = Encoded<Received<'static>>;
 
 impl ReceivedRows {
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
-    /// RowBinary.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
     pub fn push(&mut self, row: &Received) {
         let out = &mut self.bytes;
         put::string(out, row.cluster);

@@ -24,9 +24,8 @@ use world::World;
 const HISTORIES: u64 = 150;
 const ROUNDS: u64 = 4;
 
-/// After the last arrival: what came into a slot that was read needs two settlings, what names a pod one more, and
-/// with one more
-/// nothing was heard for long.
+/// After the last arrival: what came into a slot that was read needs two settlings, what names a pod one
+/// more, and with one more nothing was heard for long.
 const ROUNDS_IN_PEACE: u64 = 4;
 
 #[test]
