@@ -343,15 +343,21 @@ impl Bygone {
         Ok(rows.map(|row| row.expect("JSON")).collect())
     }
 
-    /// Waits until ClickHouse has confirmed everything that was acknowledged.
+    /// Waits until ClickHouse has confirmed everything that was acknowledged until now. More may come meanwhile.
     pub fn drained(&self) {
         self.drained_within(Duration::ZERO);
     }
 
     /// The same, where that may take so much longer.
     pub fn drained_within(&self, more: Duration) {
-        wait_longer_for("an empty spool", more, || {
-            (self.metric("bygone_spool_waiting_frames")? == 0.0).then_some(())
+        let begun = Instant::now();
+        wait_longer_for("the confirm of what was acknowledged", more, || {
+            let elapsed = begun.elapsed().as_secs_f64();
+            let metrics = self.metrics();
+            let oldest = value_of(&metrics, "bygone_spool_oldest_waiting_seconds")?;
+            let waiting = value_of(&metrics, "bygone_spool_waiting_frames")?;
+            // What waits was spooled later.
+            (waiting == 0.0 || (oldest > 0.0 && oldest < elapsed)).then_some(())
         });
     }
 
@@ -390,10 +396,7 @@ impl Bygone {
 
     /// A metric without labels.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        let metrics = self.metrics();
-        let mut lines = metrics.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value?.parse().ok()
+        value_of(&self.metrics(), name)
     }
 
     /// Posts bodies and waits until they are in ClickHouse.
@@ -442,6 +445,13 @@ fn launch(
         .envs(environment.iter().map(|(key, value)| (key, value)));
     command.stdout(Stdio::null()).stderr(log.expect("a log"));
     command.spawn().expect("bygone starts")
+}
+
+/// The value of a metric without labels.
+fn value_of(metrics: &str, name: &str) -> Option<f64> {
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value?.parse().ok()
 }
 
 fn address_of(base: &str) -> &str {
