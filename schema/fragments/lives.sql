@@ -33,6 +33,9 @@ CAST((0, '', ''), 'Tuple(UInt32, String, String)')
 -- @no_named
 CAST([], 'Array(Tuple(DateTime64(6, \'UTC\'), String, String, String, String))')
 
+-- @no_instances
+CAST([], 'Array(Tuple(String, UInt32))')
+
 -- @bounds
 [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
 
@@ -46,7 +49,7 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
     created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at,
     evict_asked, force_asked, disrupted, status_reason, waiting, truncated, @no_cause@ AS cause,
     if(container != '', @not_gone@, if((not_after, toUInt8(4)) < gone, (not_after, toUInt8(4)), gone)) AS gone, means,
-    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart, started_at, ended
+    toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart, started_at, ended, instances
 FROM facts
 
 -- @pod_rows
@@ -61,7 +64,7 @@ SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS co
     (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
     evict_asked, force_asked, disrupted, status_reason, waiting, truncated, @no_cause@ AS cause, gone, means,
     toInt8(0) AS kind, '' AS runtime, '' AS container_id_text, '' AS image, '' AS image_id, 0 AS restart, toDateTime(0, 'UTC') AS started_at,
-    (0, toDateTime(0, 'UTC'), toInt32(0), toInt32(0), '') AS ended
+    (0, toDateTime(0, 'UTC'), toInt32(0), toInt32(0), '') AS ended, instances
 FROM pod_history AS h
 
 -- @container_rows
@@ -76,7 +79,7 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
     @unasked@ AS evict_asked, @unasked@ AS force_asked, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '') AS disrupted, '' AS status_reason,
     CAST((0, []), 'Tuple(UInt64, Array(Tuple(String, String)))') AS waiting, 0 AS truncated, cause, pod_gone AS gone, @no_means@ AS means,
     toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart,
-    if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS started_at, (ended.1, if(ended.2 = -2147483648, toDateTime(0, 'UTC'), filed_from + ended.2), ended.3, ended.4, ended.5) AS ended
+    if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS started_at, (ended.1, if(ended.2 = -2147483648, toDateTime(0, 'UTC'), filed_from + ended.2), ended.3, ended.4, ended.5) AS ended, @no_instances@ AS instances
 FROM container_history
 
 -- @lives_from
@@ -130,6 +133,7 @@ FROM
             -- Late facts alone, not yet joined with history, give way to what history says.
             max(if(timely, metadata, (toUInt64(0), metadata.2, metadata.3, metadata.4, metadata.5, metadata.6, metadata.7))) OVER life AS life_metadata,
             minMap(pod_ips) OVER life AS life_ips,
+            groupUniqArrayArray(if(container = '', instances, [(container, restart)])) OVER life AS life_instances,
             max(created_at) OVER life AS life_created_at,
             max(removed_at) OVER life AS life_removed,
             min(gone) OVER life AS life_gone,
@@ -160,7 +164,7 @@ FROM
                 min(r.evict_asked) AS evict_asked, min(r.force_asked) AS force_asked, min(r.disrupted) AS disrupted, max(r.status_reason) AS status_reason,
                 max(r.waiting) AS waiting, max(r.truncated) AS truncated, max(r.cause) AS cause, min(r.gone) AS gone, max(r.means) AS means, groupUniqArrayArray(r.named) AS named,
                 max(r.kind) AS kind, max(r.runtime) AS runtime, max(r.container_id_text) AS container_id_text, max(r.image) AS image, max(r.image_id) AS image_id, max(r.restart) AS restart,
-                max(r.started_at) AS started_at, max(r.ended) AS ended
+                max(r.started_at) AS started_at, max(r.ended) AS ended, groupUniqArrayArray(r.instances) AS instances
             FROM
             (
 
@@ -222,6 +226,8 @@ WHERE empty(named)
 
 -- @judged
     if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
+    -- Of the pod: how many instances its restart numbers tell of, and no event.
+    arraySum(mapValues(restarts)) + length(restarts) - arrayCount(i -> mapContains(restarts, i.1) AND i.2 <= restarts[i.1], life_instances) AS unseen,
     transform(controller, ['generic-garbage-collector', 'pod-garbage-collector', 'namespace-controller', 'node-controller', 'taint-eviction-controller',
         'replicaset-controller', 'statefulset-controller', 'daemon-set-controller', 'job-controller', 'replication-controller', 'deployment-controller', 'cronjob-controller'],
         ['owner gone', 'node lost', 'namespace deleted', 'tainted', 'tainted', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled'], '') AS controlled,
@@ -301,6 +307,7 @@ SELECT
         if(l.truncated OR l.life_means.4, ['truncated'], []),
         if(l.life_removed_at = @none@ AND l.known_end != @never@ AND NOT l.pending, ['removal unseen'], []),
         if(l.pending, ['end not confirmed'], []),
+        if(l.unseen > 0, [concat(toString(l.unseen), ' instances unseen')], []),
         arrayMap(w -> concat(w.1, ' not started: ', w.2), arrayFilter(w -> NOT mapContains(l.restarts, w.1), l.waiting.2))) AS unknown,
     toBool(l.host_network) AS host_network,
     l.began_at AS began_at, nullIf(l.over_at, @never@) AS over_at, toBool(l.pending) AS pending

@@ -6,7 +6,7 @@
 mod gaps;
 mod steps;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -184,17 +184,18 @@ pub async fn page(
     Ok(Some(write(pod, life.life(), instances)))
 }
 
-/// The newest instances, and how many there are of each container.
+/// The newest instances, and which restart numbers there are of each container.
 #[derive(Default)]
 struct Instances {
     newest: VecDeque<Container>,
     left_out: u64,
-    seen: BTreeMap<String, u64>,
+    seen: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl Instances {
     fn push(&mut self, container: Container) {
-        *self.seen.entry(container.container.clone()).or_default() += 1;
+        let seen = self.seen.entry(container.container.clone()).or_default();
+        seen.insert(container.restart);
         self.newest.push_back(container);
         if self.newest.len() > INSTANCES_MAX {
             self.newest.pop_front();

@@ -130,9 +130,9 @@ pub fn answers_equal(folder: &Path, bygone: &Bygone, how: &str, removals_missed_
     let mut differences = Vec::new();
     let pods = Pods::read(bygone);
     let instances = compare_containers(folder, bygone, &pods, &mut differences);
-    let missed = compare_pods(folder, &pods, &mut differences);
+    let (missed, unseen) = compare_pods(folder, &pods, &mut differences);
     println!(
-        "{} {how}: {instances} instances, {} pods, {missed} removals missed, {} differences",
+        "{} {how}: {instances} instances, {} pods, {missed} removals missed, {unseen} pods with unseen instances, {} differences",
         folder.file_name().unwrap_or_default().to_string_lossy(),
         pods.0.len(),
         differences.len()
@@ -331,9 +331,15 @@ fn next_start(instance: &Value, all: &[Value]) -> Option<Value> {
         .map(|other| other["started_at"].clone())
 }
 
-/// Returns how many removals are missing from our answers.
-fn compare_pods(folder: &Path, pods: &Pods, differences: &mut Vec<String>) -> usize {
-    let mut missed = 0;
+/// Returns how many removals are missing from our answers, and how many pods have instances that nobody saw.
+fn compare_pods(folder: &Path, pods: &Pods, differences: &mut Vec<String>) -> (usize, usize) {
+    let (mut missed, mut unseen) = (0, 0);
+    let mut instances: BTreeMap<String, BTreeSet<(String, u64)>> = BTreeMap::new();
+    for instance in json_lines(folder, "truth.jsonl") {
+        let restart = instance["restart"].as_u64().expect("a restart number");
+        let seen = instances.entry(text(&instance["pod_uid"])).or_default();
+        seen.insert((text(&instance["container"]), restart));
+    }
     let mut invented: BTreeSet<&String> = pods.0.keys().collect();
     for truth in json_lines(folder, "truth-pods.jsonl") {
         let (uid, at) = (
@@ -380,6 +386,17 @@ fn compare_pods(folder: &Path, pods: &Pods, differences: &mut Vec<String>) -> us
             &or_empty(&truth["pod_ips"], "[]"),
             differences,
         );
+        // What not even the watch saw, restart numbers tell of.
+        let told = row["containers"].as_u64().expect("a count");
+        let seen = instances.get(&uid).map_or(0, BTreeSet::len) as u64;
+        let word = format!("{} instances unseen", told.saturating_sub(seen));
+        let word = (told > seen).then_some(word);
+        let unknown = row["unknown"].as_array().expect("words").iter();
+        let ours = unknown
+            .map(text)
+            .find(|word| word.ends_with(" instances unseen"));
+        unseen += usize::from(ours.is_some());
+        expect(&at, "unseen", &ours.into(), &word.into(), differences);
         match (micros(&row["removed_at"]), micros(&truth["removed_at"])) {
             (None, Some(_)) => missed += 1,
             (Some(ours), Some(true_)) if (ours - true_).abs() <= REMOVAL_MICROSECONDS_MAX => {}
@@ -394,7 +411,7 @@ fn compare_pods(folder: &Path, pods: &Pods, differences: &mut Vec<String>) -> us
         }
     }
     differences.extend(invented.iter().map(|uid| format!("pod {uid} is invented")));
-    missed
+    (missed, unseen)
 }
 
 fn or_empty(value: &Value, empty: &str) -> Value {

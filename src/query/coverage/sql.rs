@@ -68,7 +68,8 @@ impl Read<'_> {
                 "SELECT '{name}' AS of, cluster, \
                  toUnixTimestamp(toStartOfDay(began_at)) AS day, count() AS lives, \
                  countIf(notEmpty(l.unknown)) AS with_unknown, \
-                 sumMap(CAST((l.unknown, arrayResize([toUInt64(1)], length(l.unknown), toUInt64(1))), \
+                 sumMap(CAST((arrayMap(word -> if(endsWith(word, ' instances unseen'), \
+                 'instances unseen', word), l.unknown), arrayResize([toUInt64(1)], length(l.unknown), toUInt64(1))), \
                  'Map(String, UInt64)')) AS unknown \
                  FROM {name}_between(since = {{since:DateTime64(6, 'UTC')}}, \
                  until = {{until:DateTime64(6, 'UTC')}}) AS l \

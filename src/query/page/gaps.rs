@@ -1,11 +1,11 @@
 //! What is not known, in sentences: what each word of `unknown` means, and what would mend it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gap, Instance, instance_of};
 use crate::query::model::{Container, Pod};
 
-/// How the count of instances that no event told of ends, in `unknown`.
+/// How the count of instances that no event told of ends, in `unknown`. The page tells it of each container.
 const UNSEEN: &str = "instances unseen";
 
 /// What stands between a container that never started and why. The page tells it where it lists the containers.
@@ -62,7 +62,7 @@ pub(super) fn of(
     pod: &Pod,
     containers: &[Container],
     restart_counts: &[(String, u32)],
-    seen: &BTreeMap<String, u64>,
+    seen: &BTreeMap<String, BTreeSet<u32>>,
 ) -> Vec<Gap> {
     let counted = |word: &&String| !word.ends_with(UNSEEN);
     let mut gaps: Vec<Gap> = pod
@@ -79,7 +79,7 @@ pub(super) fn of(
     gaps.extend(
         restart_counts
             .iter()
-            .filter_map(|(name, count)| unseen(name, u64::from(*count) + 1, seen)),
+            .filter_map(|(name, count)| unseen(name, *count, seen.get(name))),
     );
     gaps
 }
@@ -99,8 +99,9 @@ fn gap(table: &[(&str, &str, &str)], word: &str, instance: Option<Instance>) -> 
 }
 
 /// Instances that the restart count tells of and that no event did.
-fn unseen(container: &str, started: u64, seen: &BTreeMap<String, u64>) -> Option<Gap> {
-    let seen = seen.get(container).copied().unwrap_or(0);
+fn unseen(container: &str, restarts: u32, seen: Option<&BTreeSet<u32>>) -> Option<Gap> {
+    let started = u64::from(restarts) + 1;
+    let seen = seen.map_or(0, |seen| seen.range(..=restarts).count() as u64);
     let missing = started.checked_sub(seen).filter(|missing| *missing > 0)?;
     Some(Gap {
         what: format!("{missing} {UNSEEN}"),

@@ -1,5 +1,6 @@
 //! A pod's life and those of its container instances, and their rows.
 
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 use super::Window;
@@ -315,7 +316,7 @@ fn pod_row(
         ended_why: text(&ending.why.word.into()).filter(|_| has_ended),
         containers: restarts + pod.restarts.len() as u64,
         restarts,
-        unknown: not_started(
+        unknown: counted(
             pod,
             unknown([
                 (created_by.0.is_empty(), "created unseen"),
@@ -344,8 +345,19 @@ fn unknown<const N: usize>(all: [(bool, &str); N]) -> Vec<String> {
     held
 }
 
-/// And the containers that never were.
-fn not_started(pod: &Pod, mut unknown: Vec<String>) -> Vec<String> {
+/// And the containers that never were, and the instances that restart numbers alone tell of.
+fn counted(pod: &Pod, mut unknown: Vec<String>) -> Vec<String> {
+    let mut missing: BTreeSet<(&Text, u32)> = pod
+        .restarts
+        .iter()
+        .flat_map(|(name, times)| (0..=*times).map(move |restart| (name, restart)))
+        .collect();
+    for ((name, _), instance) in &pod.instances {
+        missing.remove(&(name, instance.restart));
+    }
+    if !missing.is_empty() {
+        unknown.push(format!("{} instances unseen", missing.len()));
+    }
     let waiting = pod.waiting.iter().flat_map(|(_, waiting)| waiting);
     let never = waiting.filter(|(name, _)| !pod.restarts.contains_key(name));
     unknown.extend(never.map(|(name, why)| format!("{name} not started: {why}")));
