@@ -334,12 +334,7 @@ fn next_start(instance: &Value, all: &[Value]) -> Option<Value> {
 /// Returns how many removals are missing from our answers, and how many pods have instances that nobody saw.
 fn compare_pods(folder: &Path, pods: &Pods, differences: &mut Vec<String>) -> (usize, usize) {
     let (mut missed, mut unseen) = (0, 0);
-    let mut instances: BTreeMap<String, BTreeSet<(String, u64)>> = BTreeMap::new();
-    for instance in json_lines(folder, "truth.jsonl") {
-        let restart = instance["restart"].as_u64().expect("a restart number");
-        let seen = instances.entry(text(&instance["pod_uid"])).or_default();
-        seen.insert((text(&instance["container"]), restart));
-    }
+    let seen = instances_seen(folder);
     let mut invented: BTreeSet<&String> = pods.0.keys().collect();
     for truth in json_lines(folder, "truth-pods.jsonl") {
         let (uid, at) = (
@@ -386,17 +381,8 @@ fn compare_pods(folder: &Path, pods: &Pods, differences: &mut Vec<String>) -> (u
             &or_empty(&truth["pod_ips"], "[]"),
             differences,
         );
-        // What not even the watch saw, restart numbers tell of.
-        let told = row["containers"].as_u64().expect("a count");
-        let seen = instances.get(&uid).map_or(0, BTreeSet::len) as u64;
-        let word = format!("{} instances unseen", told.saturating_sub(seen));
-        let word = (told > seen).then_some(word);
-        let unknown = row["unknown"].as_array().expect("words").iter();
-        let ours = unknown
-            .map(text)
-            .find(|word| word.ends_with(" instances unseen"));
-        unseen += usize::from(ours.is_some());
-        expect(&at, "unseen", &ours.into(), &word.into(), differences);
+        let seen = seen.get(&uid).map_or(0, BTreeSet::len) as u64;
+        unseen += usize::from(compare_unseen(&at, row, seen, differences));
         match (micros(&row["removed_at"]), micros(&truth["removed_at"])) {
             (None, Some(_)) => missed += 1,
             (Some(ours), Some(true_)) if (ours - true_).abs() <= REMOVAL_MICROSECONDS_MAX => {}
@@ -412,6 +398,30 @@ fn compare_pods(folder: &Path, pods: &Pods, differences: &mut Vec<String>) -> (u
     }
     differences.extend(invented.iter().map(|uid| format!("pod {uid} is invented")));
     (missed, unseen)
+}
+
+/// The instances of each pod that the watch saw, by container and restart number.
+fn instances_seen(folder: &Path) -> BTreeMap<String, BTreeSet<(String, u64)>> {
+    let mut seen: BTreeMap<String, BTreeSet<(String, u64)>> = BTreeMap::new();
+    for instance in json_lines(folder, "truth.jsonl") {
+        let restart = instance["restart"].as_u64().expect("a restart number");
+        let of_pod = seen.entry(text(&instance["pod_uid"])).or_default();
+        of_pod.insert((text(&instance["container"]), restart));
+    }
+    seen
+}
+
+/// What not even the watch saw, restart numbers tell of. Returns whether there is any.
+fn compare_unseen(at: &str, row: &Value, seen: u64, differences: &mut Vec<String>) -> bool {
+    let told = row["containers"].as_u64().expect("a count");
+    let missing = told.saturating_sub(seen);
+    let word = (missing > 0).then(|| format!("{missing} instances unseen"));
+    let unknown = row["unknown"].as_array().expect("words").iter();
+    let ours = unknown
+        .map(text)
+        .find(|word| word.ends_with(" instances unseen"));
+    expect(at, "unseen", &ours.into(), &word.into(), differences);
+    missing > 0
 }
 
 fn or_empty(value: &Value, empty: &str) -> Value {
