@@ -15,6 +15,8 @@ pub struct Expected<'a, R> {
     pub must: bool,
     /// Whether what was said of names may be joined in part: see [`LOOSE`].
     pub loose: bool,
+    /// Other instances of its pod: what these may say of the pod it may say too. See [`OF_THE_POD`].
+    pub siblings: Vec<&'a R>,
 }
 
 impl<'a, R> Expected<'a, R> {
@@ -41,6 +43,7 @@ impl<'a, R> Expected<'a, R> {
             rows: rows.collect(),
             must,
             loose: false,
+            siblings: Vec::new(),
         })
     }
 }
@@ -61,6 +64,10 @@ const LOOSE: [&str; 12] = [
     "truncated",
 ];
 
+/// What late facts do not add to, but give way to what history says: an instance that only late facts
+/// speak of is shown with what its settled siblings know of the pod.
+const OF_THE_POD: [&str; 3] = ["labels", "workload", "workload_kind"];
+
 impl<'a, R> Expected<'a, R> {
     /// One that may be there, at any time.
     pub fn loose(rows: Vec<&'a R>) -> Expected<'a, R> {
@@ -68,6 +75,7 @@ impl<'a, R> Expected<'a, R> {
             rows,
             must: false,
             loose: true,
+            siblings: Vec::new(),
         }
     }
 }
@@ -160,17 +168,20 @@ pub fn compare<R: Row>(question: &str, expected: Vec<Expected<R>>, came: Vec<R>)
 
 /// The columns whose value no expected row has.
 fn differences<R: Row>(expected: &Expected<R>, row: &R) -> Vec<String> {
-    let is_loose = expected.loose;
+    let (is_loose, siblings) = (expected.loose, &expected.siblings);
     let expected = &expected.rows;
     if expected.contains(&row) {
         return Vec::new();
     }
     let all: Vec<_> = expected.iter().map(|row| row.columns()).collect();
+    let siblings: Vec<_> = siblings.iter().map(|row| row.columns()).collect();
     let columns = row.columns().into_iter().enumerate();
     columns
         .filter_map(|(place, (name, value))| {
             let mut wanted: Vec<&str> = all.iter().map(|columns| &*columns[place].1).collect();
-            if wanted.contains(&&*value) || is_loose && LOOSE.contains(&name) {
+            let by_siblings = OF_THE_POD.contains(&name)
+                && siblings.iter().any(|columns| columns[place].1 == value);
+            if wanted.contains(&&*value) || by_siblings || is_loose && LOOSE.contains(&name) {
                 return None;
             }
             wanted.sort_unstable();

@@ -298,11 +298,17 @@ impl Oracle {
                     .map(|life| (life.span, wanted(&life.row)))
                     .collect();
                 let rows = lives.iter().map(|life| &life.row);
-                if known.loose {
-                    expected.push(Expected::loose(rows.collect()));
-                    continue;
+                let row = if known.loose {
+                    Some(Expected::loose(rows.collect()))
+                } else {
+                    Expected::of(&spans, window, visible, rows)
+                };
+                let mut siblings = Vec::new();
+                if !sure {
+                    let all = told.iter().flat_map(|told| &told.instances);
+                    siblings.extend(all.map(|life| &life.row));
                 }
-                expected.extend(Expected::of(&spans, window, visible, rows));
+                expected.extend(row.map(|row| Expected { siblings, ..row }));
             }
         }
         expected
