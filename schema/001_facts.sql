@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS facts
                       COMMENT 'what rows about names said of this pod, as the newest settling that could tell has joined them',
     settled_from      SimpleAggregateFunction(min, DateTime('UTC')) DEFAULT toDateTime('2106-02-07 06:28:15', 'UTC') COMMENT 'from where history has filed it',
     settled_until     SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'until where history has filed it',
-    instances         SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(container String, restart UInt32))) COMMENT 'container instances of the pod that events told of, settled ones as well',
+    instances         SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(container String, first UInt32, last UInt32))) COMMENT 'container instances of the pod that events told of, settled ones as well: from which restart number to which',
 
     -- A row about a name: what events said that named a pod and not its uid. Its pod_uid is made from the name (version 8, where
     -- Kubernetes' are of version 4). Which pod had the name then is found out where lives are folded.

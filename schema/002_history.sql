@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS pod_history
     metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), workload_kind String, workload String, inferred UInt8)) COMMENT 'as in facts',
     phase             SimpleAggregateFunction(max, Enum8('' = 0, 'Unknown' = 1, 'Pending' = 2, 'Running' = 3, 'Succeeded' = 4, 'Failed' = 5)) COMMENT 'as in facts',
     restarts          SimpleAggregateFunction(maxMap, Map(String, UInt32)) COMMENT 'as in facts',
-    instances         SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(container String, restart UInt32))) COMMENT 'as in facts: those that restarts tells of and this does not were not seen',
+    instances         SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(container String, first UInt32, last UInt32))) COMMENT 'as in facts: those that restarts tells of and this does not were not seen',
     created_by        SimpleAggregateFunction(max, Tuple(user String, acting_as String)) COMMENT 'as in facts',
 
     -- Times by their distance from filed_from, which takes half of the space: seconds, or milliseconds where so named.

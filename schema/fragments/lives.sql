@@ -34,7 +34,7 @@ CAST((0, '', ''), 'Tuple(UInt32, String, String)')
 CAST([], 'Array(Tuple(DateTime64(6, \'UTC\'), String, String, String, String))')
 
 -- @no_instances
-CAST([], 'Array(Tuple(String, UInt32))')
+CAST([], 'Array(Tuple(String, UInt32, UInt32))')
 
 -- @bounds
 [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
@@ -82,6 +82,12 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
     if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS started_at, (ended.1, if(ended.2 = -2147483648, toDateTime(0, 'UTC'), filed_from + ended.2), ended.3, ended.4, ended.5) AS ended, @no_instances@ AS instances
 FROM container_history
 
+-- @instances_seen
+-- Of the pod: its instances, consecutive restart numbers as one.
+    arrayMap((first, last) -> (first.1, first.2, last.2),
+        arrayFilter((one, before) -> before != (one.1, toUInt32(one.2 - 1)), s.life_instances, arrayShiftRight(s.life_instances, 1, ('', toUInt32(0)))),
+        arrayFilter((one, after) -> after != (one.1, toUInt32(one.2 + 1)), s.life_instances, arrayShiftLeft(s.life_instances, 1, ('', toUInt32(0)))))
+
 -- @lives_from
 -- Each level names what the next ones use: a name that is used within its own level is written out anew for every use, and what uses
 -- that again, again. Some such uses on top of each other make a question take seconds before it reads anything.
@@ -118,7 +124,8 @@ FROM
             *,
             if(life_created_at != toDateTime(0, 'UTC'), toDateTime64(life_created_at, 6, 'UTC'), life_first_seen) AS name_from,
             toUnixTimestamp(if(life_created_at != toDateTime(0, 'UTC'), life_created_at, toDateTime(life_first_seen))) AS life_second,
-            if(superseded_at_ = @none@, @never@, superseded_at_) AS superseded_at
+            if(superseded_at_ = @none@, @never@, superseded_at_) AS superseded_at,
+            arraySort(arrayDistinct(arrayFlatten(arrayMap(i -> arrayMap(number -> (i.1, toUInt32(number)), range(i.2, i.3 + 1)), arrayConcat(instances, instances_here))))) AS life_instances
         FROM
         (
         SELECT
@@ -133,7 +140,8 @@ FROM
             -- Late facts alone, not yet joined with history, give way to what history says.
             max(if(timely, metadata, (toUInt64(0), metadata.2, metadata.3, metadata.4, metadata.5, metadata.6, metadata.7))) OVER life AS life_metadata,
             minMap(pod_ips) OVER life AS life_ips,
-            groupUniqArrayArray(if(container = '', instances, [(container, restart)])) OVER life AS life_instances,
+            -- Of the pod alone: the window of an instance is empty, since each row keeps what its window holds.
+            groupUniqArray((container, restart, restart)) OVER (PARTITION BY cluster, namespace, pod_uid ORDER BY toInt8(container = '') ASC RANGE BETWEEN 1 PRECEDING AND 1 PRECEDING) AS instances_here,
             max(created_at) OVER life AS life_created_at,
             max(removed_at) OVER life AS life_removed,
             min(gone) OVER life AS life_gone,

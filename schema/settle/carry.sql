@@ -6,7 +6,7 @@ INSERT INTO facts (slot, cluster, namespace, pod_uid, container, container_id, h
 SELECT {until:DateTime('UTC')}, s.cluster, s.namespace, s.pod_uid, s.container, s.container_id, s.heard_at, 0,
     -- 3: an instance of this pod is in history, and is to be joined with its end.
     if(s.container = '' AND (s.timely = 3 OR s.pod_uid IN (SELECT pod_uid FROM {scratch:Identifier} WHERE verdict = 'settle' AND container != '')), 3, 2), s.first_seen, s.last_seen,
-    if(s.container = '', s.not_after, least(s.not_after, s.superseded_at)), s.settled_from, s.settled_until, if(s.container = '', arraySort(s.life_instances), []), if(s.container = '', s.pod_gone, s.gone), s.means,
+    if(s.container = '', s.not_after, least(s.not_after, s.superseded_at)), s.settled_from, s.settled_until, @instances_seen@, if(s.container = '', s.pod_gone, s.gone), s.means,
     s.pod, s.node, s.host_network, s.service_account, s.metadata, s.phase, s.pod_ips, s.restarts, s.created_at, s.created_by, s.scheduled_at, s.pod_started_at,
     s.terminal_at, s.delete_asked, s.evict_asked, s.force_asked, s.disrupted, s.status_reason, s.waiting, s.truncated, s.removed_at, s.kind, s.runtime, s.container_id_text, s.image, s.image_id, s.restart, s.started_at, s.ended
 FROM {scratch:Identifier} AS s

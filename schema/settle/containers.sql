@@ -1,7 +1,7 @@
 INSERT INTO container_history (cluster, namespace, class, filed_from, pod_uid, container, container_id, first_seen, not_after, kind, runtime,
     container_id_text, image, image_id, restart, started, ended, pod, node, host_network, metadata, pod_ips, pod_created, pod_removed_ms, pod_gone, cause)
 SELECT s.cluster, s.namespace, s.class, s.filed_from, s.pod_uid, s.container, s.container_id,
-    if(s.started_at = toDateTime(0, 'UTC'), s.first_seen, @never@), if(s.ended.2 = toDateTime(0, 'UTC'), s.known_end, @never@),
+    if(s.started_at = toDateTime(0, 'UTC'), s.first_seen, @never@), if(s.ended.2 = toDateTime(0, 'UTC'), least(s.not_after, s.superseded_at), @never@),
     s.kind, s.runtime, s.container_id_text, s.image, s.image_id, s.restart,
     toInt32(if(s.started_at = toDateTime(0, 'UTC'), -2147483648, toInt64(toUnixTimestamp(s.started_at)) - toUnixTimestamp(s.filed_from))),
     (s.ended.1, toInt32(if(s.ended.2 = toDateTime(0, 'UTC'), -2147483648, toInt64(toUnixTimestamp(s.ended.2)) - toUnixTimestamp(s.filed_from))), s.ended.3, s.ended.4, s.ended.5),

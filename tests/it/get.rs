@@ -17,6 +17,7 @@ pub static RECORDED: LazyLock<Bygone> = LazyLock::new(|| {
     );
     // Half of it is history then, and what has no end lives.
     bygone.settle();
+    bygone.ends_with_the_tests();
     bygone
 });
 

@@ -116,4 +116,8 @@ fn its_pods_are_gone_where_nobody_saw_them_go() {
     set_clock(&bygone.database, hours_later(4));
     bygone.post_all([body(&[runs("2026-11-23T10:17:00.000000Z", 1, "lost")])]);
     assert_eq!(fates(&bygone)[0], lives(1), "heard of again");
+    let containers = bygone.rows(&["containers", "-A", "--node", "lost"]);
+    let container = containers.iter().find(|row| row["pod"] == "web-1");
+    let container = container.expect("its container");
+    assert!(container["ended_at"].is_null(), "{container}");
 }

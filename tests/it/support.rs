@@ -306,6 +306,15 @@ impl Bygone {
         self.folder.path().join("data")
     }
 
+    /// For one that is never dropped: a process that outlives this one for a moment, and then ends it.
+    pub fn ends_with_the_tests(&self) {
+        let mut command = plain("sh");
+        command.args(["-c", "read -r _; kill $0", &self.pid().to_string()]);
+        let watcher = command.stdin(Stdio::piped()).spawn().expect("sh");
+        // Its stdin is closed by the end of this process alone.
+        std::mem::forget(watcher);
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
