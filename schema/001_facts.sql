@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS facts
     -- A row about a name: what events said that named a pod and not its uid. Its pod_uid is made from the name (version 8, where
     -- Kubernetes' are of version 4). Which pod had the name then is found out where lives are folded.
     named             SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(at DateTime64(6, 'UTC'), what String, user String, acting_as String, selector String)))
-                      COMMENT 'what: create, ask, force, evict, collect (asked to delete), remove (a kubelet''s last delete), gone (was not there), status (a kubelet''s), truncated; without a pod''s name: collect, finalize (the namespace was empty, and went); of the name of a node, without a namespace: node came, node gone',
+                      COMMENT 'what: create, ask, force, evict, collect (asked to delete), purge (the same, at once), remove (a kubelet''s last delete), gone (was not there), status (a kubelet''s), truncated; without a pod''s name: collect, purge, finalize (the namespace was empty, and went); of the name of a node, without a namespace: node came, node gone',
 
     -- The pod, in rows with container = ''.
     pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',

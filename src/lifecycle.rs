@@ -85,15 +85,17 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
         }
         return Ok(());
     }
-    if event.is_truncated {
-        truncated(occasion, tell);
-    }
     match event.response_status.and_then(|status| status.code) {
         Some(404 | 409) => {
             request::gone(occasion, tell);
             Ok(())
         }
-        _ => carried_out(occasion, tell),
+        _ => {
+            if event.is_truncated {
+                truncated(occasion, tell);
+            }
+            carried_out(occasion, tell)
+        }
     }
 }
 
@@ -137,9 +139,11 @@ fn counts(event: &Event) -> bool {
     event.stage == Stage::ResponseComplete
         && event.verb != Verb::Other
         && (event.object_ref.is_pod() || is_emptied_namespace(event) || of_node(event).is_some())
-        && status
-            .code
-            .is_none_or(|code| matches!(code, 200..300 | 404 | 409))
+        && status.code.map_or(!status.is_failure, |code| match code {
+            200..300 => !status.is_failure,
+            404 | 409 => true,
+            _ => false,
+        })
         && !status.is_closed_early
         && !is_dry_run(event)
 }
@@ -160,16 +164,23 @@ fn is_emptied_namespace(event: &Event) -> bool {
 }
 
 /// Whether a node came or went. At level Metadata a dry run of its deletion looks like a deletion, and the
-/// pods would live on: there it says nothing.
+/// pods would live on: there it says nothing. An answer that holds the node says that it is still there:
+/// finalizers keep it while it is drained.
 fn of_node(event: &Event) -> Option<&'static str> {
     match event.verb {
         _ if !event.object_ref.is_node() => None,
         Verb::Create => Some("node came"),
+        Verb::Delete if event.response_object.as_ref().is_some_and(is_node) => None,
         Verb::Delete if matches!(event.level, Level::Request | Level::RequestResponse) => {
             Some("node gone")
         }
         _ => None,
     }
+}
+
+/// Whether an answer holds a node, whole or its metadata.
+fn is_node(object: &Object) -> bool {
+    matches!(&*object.kind, "Node" | "PartialObjectMetadata" | "Table")
 }
 
 /// Pods come whole, or as their metadata alone where a metadata client asked (the garbage

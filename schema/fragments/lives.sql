@@ -229,8 +229,10 @@ WHERE empty(named)
     NOT timely AND if(container = '', life_removed = @none@, ended.2 = toDateTime(0, 'UTC'))
         AND (known_end = @never@ OR life_settled OR life_removed = @none@ AND pod_gone.2 = 1) AS pending,
     if(startsWith(asked_first.2, 'system:serviceaccount:kube-system:'), substring(asked_first.2, 35), '') AS controller,
-    transform(life_disrupted.2, ['EvictionByEvictionAPI', 'PreemptionByScheduler', 'PreemptionByKubeScheduler', 'DeletionByTaintManager', 'DeletionByPodGC', 'TerminationByKubelet'],
-        ['evicted', 'preempted', 'preempted', 'tainted', 'node lost', 'node pressure'], '') AS disruption
+    -- A kubelet says the same for three reasons; its status tells them apart.
+    if(life_disrupted.2 = 'TerminationByKubelet', transform(life_status_reason, ['Preempting', 'NodeLost', 'Terminated', 'NodeShutdown', 'Shutdown'], ['preempted', 'node lost', 'node lost', 'node lost', 'node lost'], 'node pressure'),
+        transform(life_disrupted.2, ['EvictionByEvictionAPI', 'PreemptionByScheduler', 'PreemptionByKubeScheduler', 'DeletionByTaintManager', 'DeletionByPodGC'],
+            ['evicted', 'preempted', 'preempted', 'tainted', 'node lost'], '')) AS disruption
 
 -- @judged
     if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
@@ -239,23 +241,30 @@ WHERE empty(named)
     transform(controller, ['generic-garbage-collector', 'pod-garbage-collector', 'namespace-controller', 'node-controller', 'taint-eviction-controller',
         'replicaset-controller', 'statefulset-controller', 'daemon-set-controller', 'job-controller', 'replication-controller', 'deployment-controller', 'cronjob-controller'],
         ['owner gone', 'node lost', 'namespace deleted', 'tainted', 'tainted', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled'], '') AS controlled,
-    disruption != '' AND toStartOfSecond(life_disrupted.1) <= least(asked_first.1, life_terminal_at) AS disrupted_first
+    -- Who says that a pod is disrupted deletes it at once. Where that failed the condition stays for some minutes, and what ends the pod
+    -- later has nothing to do with it.
+    disruption != '' AND toStartOfSecond(life_disrupted.1) <= least(asked_first.1, life_terminal_at)
+        AND (life_disrupted.2 = 'TerminationByKubelet' OR least(asked_first.1, life_terminal_at) = @never@ OR least(asked_first.1, life_terminal_at) <= life_disrupted.1 + toIntervalMinute(10)) AS disrupted_first
 
 -- @pod_why
     -- Why the pod ends: what came first of a request, a disruption and its own end (schema/README.md tells the words).
     multiIf(
         disrupted_first, disruption,
-        life_terminal_at < asked_first.1, transform(life_status_reason, ['Evicted', 'Preempting', 'NodeLost'], ['node pressure', 'preempted', 'node lost'], 'done'),
+        life_terminal_at < asked_first.1, transform(life_status_reason, ['Evicted', 'Preempting', 'NodeLost', 'Terminated', 'NodeShutdown', 'Shutdown'], ['node pressure', 'preempted', 'node lost', 'node lost', 'node lost', 'node lost'], 'done'),
         asked_first.1 = @never@, if(life_removed_at = @none@, ['replaced', 'node lost', 'namespace deleted', 'unknown'][pod_gone.2], 'unknown'),
         evict_asked_first.1 <= asked_first.1, 'evicted',
+        controlled = 'tainted' AND life_status_reason = 'NodeLost', 'node lost',
         controlled != '', controlled,
         asked_first.2 = 'system:kube-scheduler', 'preempted',
-        force_asked_first.1 != @never@ AND known_node != '' AND NOT startsWith(force_asked_first.2, 'system:serviceaccount:kube-system:'), 'forced',
+        force_asked_first.1 != @never@ AND force_asked_first.1 <= life_terminal_at AND known_node != ''
+            AND NOT startsWith(force_asked_first.2, 'system:serviceaccount:kube-system:') AND force_asked_first.2 != 'system:kube-controller-manager', 'forced',
         'asked') AS pod_why
 
 -- @pod_account
     multiIf(pod_why = 'evicted' AND evict_asked_first.1 != @never@, evict_asked_first, pod_why = 'forced', force_asked_first,
-            pod_why IN ('', 'done', 'node pressure', 'replaced', 'unknown'), @unasked@, asked_first) AS pod_account,
+            pod_why IN ('', 'done', 'node pressure', 'replaced', 'unknown'), @unasked@,
+            -- What a kubelet did, nobody asked for: whoever deletes the pod later cleans up.
+            if(disrupted_first, life_disrupted.2 = 'TerminationByKubelet', life_terminal_at < asked_first.1), @unasked@, asked_first) AS pod_account,
     -- Since when it was ending.
     if(disrupted_first, least(life_disrupted.1, asked_first.1), least(asked_first.1, toStartOfSecond(life_terminal_at))) AS pod_ending_at
 
@@ -311,7 +320,7 @@ SELECT
     arrayConcat(
         if(l.life_metadata.7, ['workload inferred'], []),
         if(l.creator.1 = '', ['created unseen'], []),
-        if(l.created_at = toDateTime(0, 'UTC') AND l.phase = 0, ['metadata only'], []),
+        if(l.created_at = toDateTime(0, 'UTC') AND l.phase = 0 AND empty(l.restarts) AND empty(l.waiting.2), ['metadata only'], []),
         if(l.truncated OR l.life_means.4, ['truncated'], []),
         if(l.life_removed_at = @none@ AND l.known_end != @never@ AND NOT l.pending, ['removal unseen'], []),
         if(l.pending, ['end not confirmed'], []),

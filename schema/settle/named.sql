@@ -18,12 +18,12 @@ FROM
 SELECT *,
     arraySort(arrayFilter(e -> e.1 >= meant_from AND e.1 <= meant_until, says)) AS said,
     if(create_named, (last_create.3, last_create.4), ('', '')) AS meant_by,
-    substring(arrayPushBack(arrayMap(e -> e.3, arrayFilter(e -> e.2 = 'status', said)), '')[1], length('system:node:') + 1) AS meant_node,
+    substring(arrayPushBack(arrayMap(e -> if(e.4 = '', e.3, e.4), arrayFilter(e -> e.2 = 'status', said)), '')[1], length('system:node:') + 1) AS meant_node,
     arrayExists(e -> e.2 = 'truncated', said) AS meant_truncated,
-    arrayMap(e -> (e.2, (toDateTime64(e.1, 3, 'UTC'), e.3, e.4)), arrayFilter(e -> e.2 IN ('ask', 'force', 'evict', 'collect'), said)) AS asks,
+    arrayMap(e -> (e.2, (toDateTime64(e.1, 3, 'UTC'), e.3, e.4)), arrayFilter(e -> e.2 IN ('ask', 'force', 'evict', 'collect', 'purge'), said)) AS asks,
     arraySort(arrayPushBack(arrayMap(a -> a.2, asks), if(life_means.5.1 < {horizon:DateTime64(6, 'UTC')}, life_means.5, @unasked@)))[1] AS meant_asked,
     arraySort(arrayPushBack(arrayMap(a -> a.2, arrayFilter(a -> a.1 = 'evict', asks)), if(life_means.6.1 < {horizon:DateTime64(6, 'UTC')}, life_means.6, @unasked@)))[1] AS meant_evict,
-    arraySort(arrayPushBack(arrayMap(a -> a.2, arrayFilter(a -> a.1 = 'force', asks)), if(life_means.7.1 < {horizon:DateTime64(6, 'UTC')}, life_means.7, @unasked@)))[1] AS meant_force
+    arraySort(arrayPushBack(arrayMap(a -> a.2, arrayFilter(a -> a.1 IN ('force', 'purge'), asks)), if(life_means.7.1 < {horizon:DateTime64(6, 'UTC')}, life_means.7, @unasked@)))[1] AS meant_force
 FROM
 (
 SELECT *,
@@ -32,8 +32,8 @@ SELECT *,
     -- It was gone when another one of its name was created, when it was not found, when whatever had its name was removed, when its namespace was
     -- empty; and a pod that has finished goes when it is asked to.
     arraySort(arrayPushBack(
-        arrayMap(e -> (e.1, transform(e.2, ['remove', 'force', 'create', 'finalize'], [toUInt8(0), toUInt8(0), toUInt8(1), toUInt8(3)], toUInt8(4))),
-            arrayFilter(e -> e.1 > pivot AND (e.2 IN ('create', 'gone', 'remove', 'force', 'finalize')
+        arrayMap(e -> (e.1, transform(e.2, ['remove', 'force', 'purge', 'create', 'finalize'], [toUInt8(0), toUInt8(0), toUInt8(0), toUInt8(1), toUInt8(3)], toUInt8(4))),
+            arrayFilter(e -> e.1 > pivot AND (e.2 IN ('create', 'gone', 'remove', 'force', 'purge', 'finalize')
                 OR e.2 IN ('ask', 'evict', 'collect') AND e.1 > life_terminal_at), says)), @not_gone@))[1] AS proven,
     if(life_removed = @none@, proven, @not_gone@) AS name_gone,
     least(name_until, proven.1) AS meant_until
@@ -44,11 +44,11 @@ SELECT *,
     if(life_created_at != toDateTime(0, 'UTC'), name_from + toIntervalMicrosecond(999999), name_from) AS pivot,
     -- A deletecollection of what a selector selects: joined where that is a list of key=value and the labels are known. Other selectors are not.
     CAST(life_metadata.2, 'Map(String, String)') AS labels,
-    arrayConcat(name_says, arrayFilter(e -> e.2 != 'collect' OR e.5 = '' OR arrayAll(
+    arrayConcat(name_says, arrayFilter(e -> e.2 NOT IN ('collect', 'purge') OR e.5 = '' OR arrayAll(
         pair -> match(pair, '^[^=!()\\s]+(=|==)[^=!()\\s]*$') AND mapContains(labels, splitByChar('=', pair)[1]) AND labels[splitByChar('=', pair)[1]] = splitByChar('=', pair)[-1],
         splitByChar(',', e.5)), space_says)) AS says,
     arraySort(e -> -toUnixTimestamp64Micro(e.1), arrayFilter(e -> e.2 = 'create' AND e.1 <= pivot, says))[1] AS last_create,
-    arrayMax(arrayPushBack(arrayMap(e -> e.1, arrayFilter(e -> e.2 IN ('remove', 'force') AND e.1 <= pivot, says)), @none@)) AS last_remove_at,
+    arrayMax(arrayPushBack(arrayMap(e -> e.1, arrayFilter(e -> e.2 IN ('remove', 'force', 'purge') AND e.1 <= pivot, says)), @none@)) AS last_remove_at,
     last_create.2 != '' AND if(life_created_at != toDateTime(0, 'UTC'), last_create.1 >= name_from - toIntervalSecond(1), last_create.1 > last_remove_at) AS create_named
 FROM (@lives_from@
     SELECT * FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod != ''

@@ -140,11 +140,18 @@ pub struct ResponseStatus {
     /// Whether the client went away before it was answered: then a code of 200 proves nothing.
     #[serde(rename = "message", deserialize_with = "is_closed_early")]
     pub is_closed_early: bool,
+    /// An eviction that is refused may have code 201, and a status that says so.
+    #[serde(rename = "status", deserialize_with = "is_failure")]
+    pub is_failure: bool,
 }
 
 /// Compares the message and forgets it.
 fn is_closed_early<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Text::deserialize(deserializer).map(|message| &*message == "Connection closed early")
+}
+
+fn is_failure<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Text::deserialize(deserializer).map(|status| &*status == "Failure")
 }
 
 /// `authenticationv1.UserInfo`.
@@ -293,7 +300,7 @@ impl<'a> Parts<'a> {
             Key::RequestObject if of_pod != Some(false) || of_node => {
                 self.request_object = Some(map.next_value()?);
             }
-            Key::ResponseObject if of_pod == Some(true) => {
+            Key::ResponseObject if of_pod == Some(true) || of_node => {
                 self.response_object = map.next_value::<Lenient<Object>>()?.0;
             }
             Key::ResponseObject if of_pod.is_none() => {
@@ -343,8 +350,11 @@ impl<'a> Parts<'a> {
         };
         let object_ref = self.object_ref.unwrap_or_default();
         if !object_ref.is_pod() {
-            // Of a node, whether it was a dry run.
+            // Of a node, whether it was a dry run, and whether it is still there.
             self.request_object = self.request_object.filter(|_| object_ref.is_node());
+        }
+        if !object_ref.is_pod() && !object_ref.is_node() {
+            self.response_object = None;
         } else if let Some(raw) = self.response_unread {
             self.response_object = serde_json::from_str::<Lenient<Object>>(raw.get())
                 .map_err(E::custom)?

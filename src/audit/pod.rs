@@ -115,6 +115,8 @@ pub struct PodSpec<'a> {
     #[serde(borrow)]
     pub service_account_name: Text<'a>,
     pub host_network: Option<bool>,
+    /// 0: its deletion needs no kubelet.
+    pub termination_grace_period_seconds: Option<i64>,
     #[serde(borrow)]
     pub init_containers: Few<InitContainer<'a>>,
 }

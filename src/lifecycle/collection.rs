@@ -4,7 +4,7 @@
 //! can be told: those that no kubelet has to end, and all of them where the request leaves no time.
 
 use super::{Occasion, Tell, Unreadable, named, pod, query, request};
-use crate::audit::{Items, Object};
+use crate::audit::{DeleteOptions, Items, Object};
 use serde::de::DeserializeSeed;
 
 /// Tells of every item that its deletion was asked for, and whether it was gone at once.
@@ -14,7 +14,7 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     let forced = request::is_forced(event, &options);
     let list = event.response_object.as_ref();
     let Some((list, items)) = list.and_then(|list| Some((list, list.items?))) else {
-        named::tell_collection(occasion, &selector(occasion), tell);
+        named::tell_collection(occasion, forced, &selector(occasion), tell);
         return Ok(());
     };
     let whole = &*list.kind == "PodList";
@@ -23,8 +23,12 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
         let fate = pod::Fate {
             asked: Some(occasion.asked()),
             forced,
-            removed: is_unheld(&item) && (forced || whole && is_unattended(&item)),
+            removed: is_unheld(&item) && (forced || whole && is_unattended(&item, &options)),
         };
+        if !whole && !forced && is_unheld(&item) {
+            // If it had finished, it went at once. Whether it had, other events know.
+            named::tell_item(occasion, &item, tell);
+        }
         if let Err(unreadable) = pod::facts_of_item(occasion, &item, fate, tell) {
             outcome = Err(unreadable);
         }
@@ -42,11 +46,16 @@ fn is_unheld(item: &Object) -> bool {
     metadata.is_none_or(|metadata| metadata.finalizers.iter().flatten().next().is_none())
 }
 
-/// Whether no kubelet has to end it: it has no node, or it has finished.
-fn is_unattended(item: &Object) -> bool {
-    let node = item.spec.0.as_ref().map_or("", |spec| &*spec.node_name);
+/// Whether no kubelet has to end it: it has no node, or it has finished, or it wants no time, where the
+/// request doesn't say another.
+fn is_unattended(item: &Object, options: &DeleteOptions) -> bool {
+    let spec = item.spec.0.as_ref();
+    let node = spec.map_or("", |spec| &*spec.node_name);
     let phase = item.status.0.as_ref().map_or("", |status| &*status.phase);
-    node.is_empty() || matches!(phase, "Succeeded" | "Failed")
+    let wants = spec.and_then(|spec| spec.termination_grace_period_seconds);
+    node.is_empty()
+        || matches!(phase, "Succeeded" | "Failed")
+        || options.grace_period_seconds.or(wants) == Some(0)
 }
 
 /// The label selector; "?" where the request selects by other things too.

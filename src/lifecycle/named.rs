@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Occasion, Tell};
+use crate::audit::Object;
 use crate::rows::{Fact, Named};
 
 /// Tells `what` about the name, unless the event has none.
@@ -16,10 +17,27 @@ pub(super) fn tell(occasion: Occasion, what: &'static str, at: i64, tell: Tell) 
     }
 }
 
-/// Tells that all pods of a namespace that `selector` selects are to be deleted.
-pub(super) fn tell_collection(occasion: Occasion, selector: &str, tell: Tell) {
+/// Tells that all pods of a namespace that `selector` selects are to be deleted; `forced` where the
+/// request leaves them no time.
+pub(super) fn tell_collection(occasion: Occasion, forced: bool, selector: &str, tell: Tell) {
     let (at, ..) = occasion.asked();
-    row(occasion, "collect", at, selector, tell);
+    let what = if forced { "purge" } else { "collect" };
+    row(occasion, what, at, selector, tell);
+}
+
+/// Tells that the deletion of an item of a list was asked for.
+pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
+    let Some(metadata) = &item.metadata else {
+        return;
+    };
+    let (at, ..) = occasion.asked();
+    let namespace = match &*metadata.namespace {
+        "" => &*occasion.event.object_ref.namespace,
+        own => own,
+    };
+    if !metadata.name.is_empty() {
+        row_of(occasion, (namespace, &metadata.name), ("ask", at, ""), tell);
+    }
 }
 
 /// Tells that nothing is left in a namespace.

@@ -89,19 +89,24 @@ fn sent<'a>(event: &Event<'a>) -> Option<Object<'a>> {
     serde_json::from_str::<Lenient<Object>>(raw.get()).ok()?.0
 }
 
-/// The eviction API deletes by itself; that leaves no DELETE.
+/// The eviction API deletes by itself; that leaves no DELETE, and if it left no time no other event either.
 pub(super) fn eviction(occasion: Occasion, tell: Tell) {
     let asked = occasion.asked();
-    let uid = options(occasion.event)
-        .preconditions
-        .map(|conditions| conditions.uid);
-    match uid.and_then(|uid| parse_uid(&uid).ok()) {
-        None => named::tell(occasion, "evict", asked.0, tell),
+    let options = options(occasion.event);
+    let forced = is_forced(occasion.event, &options);
+    let uid = options.preconditions.map(|conditions| conditions.uid);
+    let uid = uid.and_then(|uid| parse_uid(&uid).ok());
+    // Under its name in any case: if it had finished, it went at once.
+    named::tell(occasion, "evict", asked.0, tell);
+    match uid {
+        None if forced => named::tell(occasion, "remove", occasion.at, tell),
+        None => {}
         Some(uid) => tell(&Fact {
             namespace: &occasion.event.object_ref.namespace,
             pod: &occasion.event.object_ref.name,
             delete_asked: Some(asked),
             evict_asked: Some(asked),
+            removed_at: if forced { occasion.at } else { 0 },
             ..occasion.fact(uid)
         }),
     }

@@ -69,6 +69,7 @@ fn a_collection_with_its_items() {
     check(
         &collection("PartialObjectMetadataList", bare),
         expect![[r#"
+            n/web ask=60000001 alice
             n/web version=7 labels=[] asked=(60000001, "alice", "")
         "#]],
     );
@@ -84,6 +85,14 @@ fn a_collection_without_its_items() {
         n/ collect=60000001 alice selector=app=many
     "#]],
     );
+    event["requestObject"] = json!({"kind": "DeleteOptions", "gracePeriodSeconds": 0});
+    check(
+        &event,
+        expect![[r#"
+        n/ purge=60000001 alice selector=app=many
+    "#]],
+    );
+    event["requestObject"] = Value::Null;
     event["requestURI"] = json!("/api/v1/namespaces/n/pods?fieldSelector=spec.nodeName%3Da");
     check(
         &event,
@@ -111,11 +120,62 @@ fn an_eviction() {
     check(
         &event,
         expect![[r#"
-        n/web asked=(60000001, "alice", "") evict=(60000001, "alice", "")
+            n/web evict=60000001 alice
+            n/web asked=(60000001, "alice", "") evict=(60000001, "alice", "")
+        "#]],
+    );
+    // Without any time it goes at once, and nothing else tells of it.
+    event["requestObject"]["deleteOptions"]["gracePeriodSeconds"] = json!(0);
+    check(
+        &event,
+        expect![[r#"
+        n/web evict=60000001 alice
+        n/web asked=(60000001, "alice", "") evict=(60000001, "alice", "") removed=60000002
+    "#]],
+    );
+    event["requestObject"]["deleteOptions"] = json!({"gracePeriodSeconds": 0});
+    check(
+        &event,
+        expect![[r#"
+        n/web evict=60000001 alice
+        n/web remove=60000002 alice
     "#]],
     );
     event["requestObject"]["deleteOptions"] = json!({"dryRun": ["All"]});
     check(&event, expect![[""]]);
+}
+
+/// Two disruption budgets of one pod: the status says 500, the answer is sent with 201.
+#[test]
+fn an_eviction_that_is_refused_with_201() {
+    let status = json!({"kind": "Status", "status": "Failure", "code": 500});
+    let mut event = event("create", "eviction", status);
+    event["requestObject"] = json!({"kind": "Eviction", "metadata": {"name": "web"}});
+    event["responseStatus"] = json!({"status": "Failure", "code": 201});
+    check(&event, expect![[""]]);
+    event["responseStatus"] = json!({"status": "Failure"});
+    check(&event, expect![[""]]);
+}
+
+/// `terminationGracePeriodSeconds: 0` leaves a kubelet nothing to do, unless the request says otherwise.
+#[test]
+fn a_collection_of_pods_that_want_no_time() {
+    let mut item = item(json!({}), json!({"phase": "Running"}), "node-1");
+    item["spec"]["terminationGracePeriodSeconds"] = json!(0);
+    let mut event = collection("PodList", json!([item]));
+    check(
+        &event,
+        expect![[r#"
+        n/web version=7 node=node-1 labels=[] phase=Running asked=(60000001, "alice", "") removed=60000002
+    "#]],
+    );
+    event["requestObject"] = json!({"kind": "DeleteOptions", "gracePeriodSeconds": 5});
+    check(
+        &event,
+        expect![[r#"
+        n/web version=7 node=node-1 labels=[] phase=Running asked=(60000001, "alice", "")
+    "#]],
+    );
 }
 
 #[test]
@@ -253,6 +313,13 @@ fn a_node_that_came_and_went() {
             /node-1 node gone=60000002 alice
         "#]],
     );
+    // Finalizers keep it while it is drained: the answer holds it.
+    let mut kept = event.clone();
+    kept["level"] = json!("RequestResponse");
+    kept["responseObject"] = json!({"kind": "Node", "apiVersion": "v1", "metadata": {"name": "node-1",
+        "deletionTimestamp": "1970-01-01T00:01:00Z", "finalizers": ["karpenter.sh/termination"]},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}], "images": []}});
+    check(&kept, expect![[""]]);
     let mut dry = event.clone();
     dry["requestObject"]["dryRun"] = json!(["All"]);
     check(&dry, expect![[""]]);

@@ -322,7 +322,13 @@ fn pod_row(
                 (created_by.0.is_empty(), "created unseen"),
                 (pod.truncated || meant.truncated, "truncated"),
                 (pending, "end not confirmed"),
-                (pod.created_at == 0 && pod.phase == 0, "metadata only"),
+                (
+                    pod.created_at == 0
+                        && pod.phase == 0
+                        && pod.restarts.is_empty()
+                        && pod.waiting.is_none(),
+                    "metadata only",
+                ),
                 (removal_unseen, "removal unseen"),
                 (inferred, "workload inferred"),
             ]),

@@ -15,6 +15,9 @@ pub struct Why {
     pub asked: Asked,
 }
 
+/// The condition stays for some minutes where the deletion failed.
+const STALE_MILLIS: i64 = 600_000;
+
 const CONTROLLERS: &str = "system:serviceaccount:kube-system:";
 
 impl Why {
@@ -26,7 +29,11 @@ impl Why {
         let disruption = pod
             .disrupted
             .as_ref()
-            .and_then(|(since, reason)| Some((*since, of_disruption(reason)?)));
+            .and_then(|(since, reason)| Some((*since, of_disruption(reason, &pod.reason)?)));
+        let by_kubelet = pod
+            .disrupted
+            .as_ref()
+            .is_some_and(|(_, reason)| &**reason == "TerminationByKubelet");
         // A condition knows whole seconds.
         let before = |since: i64, other: Option<i64>| {
             other.is_none_or(|other| since - since.rem_euclid(1_000) <= other)
@@ -36,9 +43,11 @@ impl Why {
         if let Some((since, word)) = disruption
             && before(since, asked_at)
             && before(since, finished_at)
+            && (by_kubelet
+                || earlier(asked_at, finished_at).is_none_or(|at| at <= since + STALE_MILLIS))
         {
             let by = match word {
-                "node pressure" => None,
+                _ if by_kubelet => None,
                 "evicted" => meant.evict_asked.clone().or_else(|| asked.clone()),
                 _ => asked.clone(),
             };
@@ -59,20 +68,22 @@ impl Why {
                     .as_ref()
                     .filter(|(evicted, ..)| evicted <= at);
                 let force_asked = earlier(pod.force_asked.clone(), meant.force_asked.clone());
-                let forced = force_asked.filter(|(_, user, _)| !user.starts_with(CONTROLLERS));
+                let forced = force_asked.filter(|(at, user, _)| {
+                    !user.starts_with(CONTROLLERS)
+                        && &**user != "system:kube-controller-manager"
+                        && finished_at.is_none_or(|finished| *at <= finished)
+                });
                 let has_node = !pod.node.is_empty() || !meant.node.is_empty();
                 match (evicted, of_account(user), forced) {
                     (Some(_), ..) => ("evicted", meant.evict_asked.clone()),
+                    (None, Some("tainted"), _) if &*pod.reason == "NodeLost" => {
+                        ("node lost", asked.clone())
+                    }
                     (None, Some(word), _) => (word, asked.clone()),
                     (None, None, Some(forced)) if has_node => ("forced", Some(forced)),
                     _ => ("asked", asked.clone()),
                 }
             }
-        };
-        let by = if matches!(word, "preempted" | "node lost") && finished_first {
-            asked.clone()
-        } else {
-            by
         };
         Why {
             word,
@@ -98,8 +109,9 @@ fn micros(millis: i64) -> i64 {
     millis * SECOND / 1_000
 }
 
-fn of_disruption(reason: &Text) -> Option<&'static str> {
+fn of_disruption(reason: &Text, status: &Text) -> Option<&'static str> {
     Some(match &**reason {
+        "TerminationByKubelet" if of_reason(status) != "done" => of_reason(status),
         "EvictionByEvictionAPI" => "evicted",
         "PreemptionByScheduler" => "preempted",
         "DeletionByTaintManager" => "tainted",
@@ -113,7 +125,7 @@ fn of_reason(reason: &Text) -> &'static str {
     match &**reason {
         "Evicted" => "node pressure",
         "Preempting" => "preempted",
-        "NodeLost" => "node lost",
+        "NodeLost" | "Terminated" | "NodeShutdown" | "Shutdown" => "node lost",
         _ => "done",
     }
 }

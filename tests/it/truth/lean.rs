@@ -10,7 +10,7 @@ use crate::support::Bygone;
 
 /// Removals of recording-a that level Request tells, of 151, and of recording-metadata that level
 /// Metadata tells.
-const REMOVALS_TOLD_AT_REQUEST: usize = 118;
+const REMOVALS_TOLD_AT_REQUEST: usize = 119;
 const REMOVALS_TOLD_AT_METADATA: usize = 38;
 
 /// Pods that were never bound have no uid without answers. Of a container in an init list only the spec,
@@ -92,9 +92,8 @@ fn compare_what_is_told(folder: &Path, pods: &Pods, differences: &mut Vec<String
             (None, None) => {}
             // Without a grace period nobody knows whether it went at once.
             (None, Some(_)) if has(row, "metadata only") => {}
-            // What was held by a finalizer goes when that is cleared; what a deletecollection took at
-            // once leaves no event. Both only answers tell.
-            _ if matches!(&*text(&row["pod"]), "held" | "other") => {}
+            // What was held by a finalizer goes when that is cleared: only answers tell.
+            _ if text(&row["pod"]) == "held" => {}
             (ours, _) => differences.push(format!(
                 "{at}: removed_at is {ours:?}, should be {}; {}",
                 truth["removed_at"], row["unknown"]
