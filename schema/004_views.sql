@@ -139,7 +139,7 @@ WHERE l.container = '' AND l.life_pod != '' AND l.host_network = 0
     AND least(l.over_at, l.terminal_at) > {since:DateTime64(6, 'UTC')}
 SETTINGS min_table_rows_to_use_projection_index = 0, @fold_settings@;
 
--- Container instances by the first hex digits of their ID, eight at least; an ID of another form is found whole.
+-- Container instances by the first hex digits of their ID, eight at least. An ID of another form stands in `containers` alone.
 CREATE VIEW IF NOT EXISTS containers_by_id AS
 @containers@ (@lives_from@
     @container_rows@ WHERE id_head = reinterpretAsUInt32(reverse(unhex(substring({prefix:String}, 1, 8)))) AND startsWith(lower(hex(container_id)), lower({prefix:String}))

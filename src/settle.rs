@@ -191,6 +191,7 @@ async fn settle(statements: &Statements<'_>, round: &Round) -> Result<Outcome, E
     };
     let mut outcome = Outcome::default();
     for (place, first) in pieces.iter().enumerate() {
+        metrics::gauge!(telemetry::SETTLE_PIECES_LEFT).set((pieces.len() - place) as f64);
         let next = pieces.get(place + 1).copied().unwrap_or(uuid::Uuid::max());
         let piece = statement::Piece {
             until,
@@ -208,6 +209,7 @@ async fn settle(statements: &Statements<'_>, round: &Round) -> Result<Outcome, E
             );
         }
     }
+    metrics::gauge!(telemetry::SETTLE_PIECES_LEFT).set(0.0);
     statements.checkpoint(until, slots, &outcome).await?;
     told(&outcome, begun.elapsed());
     Ok(outcome)
@@ -236,7 +238,8 @@ fn told(outcome: &Outcome, took: Duration) {
 
 /// Settles whenever it is due, until `stop`.
 pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
-    let mut trouble = false;
+    // What was said of the last failure: each is told once, not every ten seconds.
+    let mut trouble = String::new();
     while stop
         .run_until_cancelled(tokio::time::sleep(LOOK_INTERVAL))
         .await
@@ -251,16 +254,19 @@ pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
         };
         match stop.run_until_cancelled(round).await {
             None => break,
-            Some(Ok(())) => trouble = false,
-            // Once for each outage: the sink tells the same of the same server.
-            Some(Err(error)) if !trouble => {
-                trouble = true;
+            Some(Ok(())) => trouble.clear(),
+            Some(Err(error)) => {
+                metrics::counter!(telemetry::SETTLE_FAILURES).increment(1);
+                let error = error.to_string();
+                if error == trouble {
+                    continue;
+                }
                 warn!(
                     "settling: {error}: it is tried again every {} s",
                     LOOK_INTERVAL.as_secs()
                 );
+                trouble = error;
             }
-            Some(Err(_)) => {}
         }
     }
 }
@@ -276,9 +282,9 @@ async fn measure(stores: &Stores, config: &Config) -> Result<(), Error> {
         let newest = checkpoints.first().map_or(0, |newest| newest.slot);
         let open = slots.iter().find(|slot| slot.slot >= newest);
         let now = shard.now().await?;
-        // The oldest slot that readers fold is as old as this in an ordinary round, and no older.
+        // The oldest slot that readers fold is settled when it has passed and come to rest.
         let due = SLOT_SECONDS + SLOT_WAIT_SECONDS;
-        let lag = open.map_or(0, |open| now - open.slot - SLOT_SECONDS - due);
+        let lag = open.map_or(0, |open| now - open.slot - due);
         (rows_most, lag_most) = (rows.max(rows_most), lag.max(lag_most));
     }
     metrics::gauge!(telemetry::SETTLE_FACTS_ROWS).set(rows_most as f64);

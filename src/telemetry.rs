@@ -77,12 +77,17 @@ pub const SETTLE_SECONDS: &str = "bygone_settle_seconds";
 pub const SETTLE_ROWS: &str = "bygone_settle_rows_total";
 /// Rows of facts, in all slots.
 pub const SETTLE_FACTS_ROWS: &str = "bygone_settle_facts_rows";
+/// Settlings that failed. They are tried again.
+pub const SETTLE_FAILURES: &str = "bygone_settle_failures_total";
+/// Pieces of the settling under way that are still to be done.
+pub const SETTLE_PIECES_LEFT: &str = "bygone_settle_pieces_left";
 /// How long a settling has been overdue.
 pub const SETTLE_LAG_SECONDS: &str = "bygone_settle_lag_seconds";
 
 /// Upper bounds of the buckets of everything that takes time, in seconds.
-const SECONDS_BUCKETS: [f64; 14] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
+const SECONDS_BUCKETS: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0,
+    1_200.0,
 ];
 
 /// Sends logs to stderr, filtered by `filter` (`info`, `debug`, `bygone=debug,warn`, ...).
@@ -158,6 +163,11 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_histogram!(SETTLE_SECONDS, "Seconds that a settling took");
     metrics::describe_counter!(SETTLE_ROWS, "Rows that settlings judged");
     metrics::describe_gauge!(SETTLE_FACTS_ROWS, "Rows of facts");
+    metrics::describe_counter!(SETTLE_FAILURES, "Settlings that failed");
+    metrics::describe_gauge!(
+        SETTLE_PIECES_LEFT,
+        "Pieces that the settling under way has before it"
+    );
     metrics::describe_gauge!(SETTLE_LAG_SECONDS, "Seconds that settling is overdue");
     describe_kafka();
     Ok(handle)

@@ -60,6 +60,10 @@ FROM (@lives_from@
     UNION ALL
     @pod_rows@ WHERE (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM bygone.said_names(until = {until:DateTime('UTC')})) AND (
         (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod = '' AND late)
+            -- What is said of a namespace is said of the pods that lived then, and of those whose end is not known.
+            AND filed_from <= (SELECT max(arrayMax(arrayMap(e -> e.1, s.named))) FROM bygone.said_names(until = {until:DateTime('UTC')}) AS s WHERE pod = '' AND late)
+            AND (class = 11 OR removed_ms = -9223372036854775808
+                OR filed_from + @bounds@[class + 1] >= (SELECT min(arrayMin(arrayMap(e -> e.1, s.named))) FROM bygone.said_names(until = {until:DateTime('UTC')}) AS s WHERE pod = '' AND late))
         OR (cluster, namespace, pod) GLOBAL IN (SELECT cluster, namespace, pod FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod != '' AND late)
         OR (cluster, namespace, pod) IN (SELECT cluster, namespace, pod FROM facts WHERE @slots_read@ AND container = '' AND late AND pod != ''))
 @lives_end@) AS l

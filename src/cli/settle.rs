@@ -8,9 +8,19 @@ use jiff::Timestamp;
 use super::{Common, NOTHING, block_on, say, schema};
 use crate::settle::{self, Outcome, Until};
 
-/// A running bygone settles by itself; this is for a ClickHouse of your own whose bygones are told not to,
-/// and for whoever does not want to wait. Exit code 1 when there is nothing to settle.
+const HELP: &str = "\
+A running bygone settles by itself; this is for a ClickHouse of your own whose bygones are told not to
+(settle.enabled = false), and for whoever does not want to wait. A slot of ten minutes is due two
+minutes after it is over. Exit code 1 when there is nothing to settle.
+
+  bygone settle                    what is due
+  bygone settle --now              without the two minutes of rest; rows that an INSERT brings into
+                                   such a slot later are found by the next settling but one
+  bygone settle --retention 400d   and delete what ended over 400 days ago";
+
+/// `bygone settle`.
 #[derive(Args)]
+#[command(after_help = HELP)]
 pub struct Settle {
     /// Do not wait until INSERTs that are under way have surely ended
     #[arg(long)]
@@ -18,7 +28,7 @@ pub struct Settle {
     /// Settle what was heard before, whatever the clock says: for tests
     #[arg(long, value_name = "TIME", hide = true, conflicts_with = "now")]
     until: Option<Timestamp>,
-    /// How long lives are kept after they ended, in days; 0d keeps all [default: 400d]
+    /// Delete lives that ended longer ago, in days, by whole partitions; without it nothing is deleted
     #[arg(long, value_name = "DAYS", value_parser = retention_days)]
     retention: Option<String>,
     #[command(flatten)]
@@ -38,8 +48,9 @@ pub(super) fn retention_days(text: &str) -> Result<String, String> {
 
 impl Settle {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let flags = self.retention.map(|days| ("settle.retention_days", days));
-        let config = self.common.load(flags.into_iter().collect())?;
+        // A serve beside this one may be told to keep more than the default.
+        let days = self.retention.unwrap_or_else(|| "0".to_owned());
+        let config = self.common.load(vec![("settle.retention_days", days)])?;
         let until = match (self.until, self.now) {
             (Some(at), _) => Until::At(at),
             (None, true) => Until::Now,
@@ -54,7 +65,9 @@ impl Settle {
                 forgotten,
             }) = settle::once(&stores, &config.settle, until).await?
             else {
-                eprintln!("nothing to settle");
+                eprintln!(
+                    "nothing to settle: a slot of ten minutes is due two minutes after it is over"
+                );
                 return Ok(ExitCode::from(NOTHING));
             };
             say(&format!(

@@ -40,13 +40,12 @@ pub(super) fn of<L: Life>(question: &Question, sql: &mut Statement) -> String {
     format!("{}_between({})", L::Row::VIEW, window(question, sql))
 }
 
-/// The container ID, if it is long enough to be looked up.
+/// The container ID, if it is long enough to be looked up, and of the form that is: 64 hex digits, or the first of
+/// these. (A UUID begins with eight of them too.)
 pub(super) fn id_head(question: &Question) -> Option<String> {
     let id = bare_id(question.container_id.as_deref()?);
-    let head = id.get(..ID_HEAD)?;
-    head.bytes()
-        .all(|byte| byte.is_ascii_hexdigit())
-        .then_some(id)
+    let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (id.len() >= ID_HEAD && is_hex).then_some(id)
 }
 
 fn cluster(question: &Question, sql: &mut Statement) -> String {
