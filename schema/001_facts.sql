@@ -83,6 +83,8 @@ CREATE TABLE IF NOT EXISTS facts
     status_reason     SimpleAggregateFunction(max, String) COMMENT 'reason of the status: Evicted, DeadlineExceeded, ...',
     waiting           SimpleAggregateFunction(max, Tuple(as_of UInt64, containers Array(Tuple(container String, reason String))))
                       COMMENT 'containers that had not started when this was last said, and why: ImagePullBackOff, ...',
+    asked_event       SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), audit_id String)) DEFAULT (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '')
+                      COMMENT 'audit ID of the first request for its end, where it was not Kubernetes itself that asked; in rows about a name as well',
     truncated         SimpleAggregateFunction(max, UInt8) COMMENT 'the API server cut off what an event about it held',
     removed_at        SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'when the API server let go of the object',
 

@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS pod_history
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in facts, but for the time: 16 times the milliseconds to the first sight, plus the place',
     delete_asked      SimpleAggregateFunction(min, Tuple(ms Int64, user String, acting_as String)) COMMENT 'to the first request to delete it; 9223372036854775807 where there was none',
 
+    asked_event       SimpleAggregateFunction(min, Tuple(ms Int64, audit_id String)) DEFAULT (9223372036854775807, '') COMMENT 'as in facts, by its distance',
+
     -- What few pods have. Their times are whole.
     evict_asked       SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String)) COMMENT 'as in facts',
     force_asked       SimpleAggregateFunction(min, Tuple(at DateTime64(3, 'UTC'), user String, acting_as String)) COMMENT 'as in facts',

@@ -33,6 +33,9 @@ CAST((0, '', ''), 'Tuple(UInt32, String, String)')
 -- @no_named
 CAST([], 'Array(Tuple(DateTime64(6, \'UTC\'), String, String, String, String))')
 
+-- @no_event
+(toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '')
+
 -- @no_instances
 CAST([], 'Array(Tuple(String, UInt32, UInt32))')
 
@@ -46,7 +49,7 @@ CAST(mapApply((ip, sight) -> (ip, toUInt64(greatest(0, sight + toInt64(toUnixTim
 SELECT cluster, namespace, pod_uid, toString(container) AS container, container_id,
     heard_at, timely, late, first_seen, last_seen, not_after, settled_from, settled_until, named,
     pod, toString(node) AS node, host_network, toString(service_account) AS service_account, metadata, toInt8(phase) AS phase, pod_ips, restarts,
-    created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at,
+    created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, asked_event, removed_at,
     evict_asked, force_asked, disrupted, status_reason, waiting, truncated, @no_cause@ AS cause,
     if(container != '', @not_gone@, if((not_after, toUInt8(4)) < gone, (not_after, toUInt8(4)), gone)) AS gone, means,
     toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart, started_at, ended, instances
@@ -61,7 +64,8 @@ SELECT cluster, namespace, pod_uid, '' AS container, toFixedString('', 32) AS co
     @sights@, restarts,
     if(created = -2147483648, toDateTime(0, 'UTC'), filed_from + created) AS created_at, created_by, if(scheduled_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(scheduled_ms)) AS scheduled_at,
     if(started = -2147483648, toDateTime(0, 'UTC'), filed_from + started) AS pod_started_at, if(terminal_ms = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(terminal_ms)) AS terminal_at,
-    (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
+    (if(delete_asked.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(delete_asked.1)), delete_asked.2, delete_asked.3) AS delete_asked,
+    (if(asked_event.1 = 9223372036854775807, toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(asked_event.1)), asked_event.2) AS asked_event, if(removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(removed_ms)) AS removed_at,
     evict_asked, force_asked, disrupted, status_reason, waiting, truncated, @no_cause@ AS cause, gone, means,
     toInt8(0) AS kind, '' AS runtime, '' AS container_id_text, '' AS image, '' AS image_id, 0 AS restart, toDateTime(0, 'UTC') AS started_at,
     (0, toDateTime(0, 'UTC'), toInt32(0), toInt32(0), '') AS ended, instances
@@ -75,7 +79,7 @@ SELECT cluster, namespace, pod_uid, toString(container) AS container, container_
     (metadata.1, metadata.2, '', '', metadata.3, metadata.4, metadata.5) AS metadata, toInt8(0) AS phase,
     @sights@, CAST(map(), 'Map(String, UInt32)') AS restarts,
     if(pod_created = -2147483648, toDateTime(0, 'UTC'), filed_from + pod_created) AS created_at, ('', '') AS created_by, toDateTime64(0, 3, 'UTC') AS scheduled_at, toDateTime(0, 'UTC') AS pod_started_at,
-    toDateTime64('2200-01-01 00:00:00', 3, 'UTC') AS terminal_at, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') AS delete_asked, if(pod_removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(pod_removed_ms)) AS removed_at,
+    toDateTime64('2200-01-01 00:00:00', 3, 'UTC') AS terminal_at, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '', '') AS delete_asked, @no_event@ AS asked_event, if(pod_removed_ms = -9223372036854775808, toDateTime64(0, 3, 'UTC'), toDateTime64(filed_from, 3, 'UTC') + toIntervalMillisecond(pod_removed_ms)) AS removed_at,
     @unasked@ AS evict_asked, @unasked@ AS force_asked, (toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), '') AS disrupted, '' AS status_reason,
     CAST((0, []), 'Tuple(UInt64, Array(Tuple(String, String)))') AS waiting, 0 AS truncated, cause, pod_gone AS gone, @no_means@ AS means,
     toInt8(kind) AS kind, toString(runtime) AS runtime, container_id_text, toString(image) AS image, toString(image_id) AS image_id, restart,
@@ -117,7 +121,8 @@ FROM
         -- A name belongs to one pod at a time: the creation of another one proves that this one was gone.
         min(if(container = '' AND life_pod != '' AND created_at != toDateTime(0, 'UTC'), toDateTime64(created_at, 6, 'UTC') + toIntervalSecond(1), @never@))
             OVER (PARTITION BY cluster, namespace, life_pod ORDER BY life_second ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_at_,
-        groupArrayArray(named) OVER (PARTITION BY cluster, namespace, life_pod) AS name_says
+        groupArrayArray(named) OVER (PARTITION BY cluster, namespace, life_pod) AS name_says,
+        min(if(empty(named), @no_event@, asked_event)) OVER (PARTITION BY cluster, namespace, life_pod) AS name_event
     FROM
     (
         SELECT
@@ -168,7 +173,7 @@ FROM
                 max(r.pod) AS pod, max(r.node) AS node, max(r.host_network) AS host_network, max(r.service_account) AS service_account,
                 max(r.metadata) AS metadata, max(r.phase) AS phase, minMap(r.pod_ips) AS pod_ips, maxMap(r.restarts) AS restarts,
                 max(r.created_at) AS created_at, max(r.created_by) AS created_by, max(r.scheduled_at) AS scheduled_at,
-                max(r.pod_started_at) AS pod_started_at, min(r.terminal_at) AS terminal_at, min(r.delete_asked) AS delete_asked, max(r.removed_at) AS removed_at,
+                max(r.pod_started_at) AS pod_started_at, min(r.terminal_at) AS terminal_at, min(r.delete_asked) AS delete_asked, min(r.asked_event) AS asked_event, max(r.removed_at) AS removed_at,
                 min(r.evict_asked) AS evict_asked, min(r.force_asked) AS force_asked, min(r.disrupted) AS disrupted, max(r.status_reason) AS status_reason,
                 max(r.waiting) AS waiting, max(r.truncated) AS truncated, max(r.cause) AS cause, min(r.gone) AS gone, max(r.means) AS means, groupUniqArrayArray(r.named) AS named,
                 max(r.kind) AS kind, max(r.runtime) AS runtime, max(r.container_id_text) AS container_id_text, max(r.image) AS image, max(r.image_id) AS image_id, max(r.restart) AS restart,

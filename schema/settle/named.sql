@@ -5,8 +5,8 @@
 -- What proves an end (gone) stays true whatever else becomes known. All else (means) may turn out to have been said of another pod of
 -- the name, so the newest settling's judgement replaces the one before. Only what was said before {horizon} is kept from it: those rows
 -- are no longer here.
-INSERT INTO facts (cluster, namespace, pod_uid, heard_at, late, timely, first_seen, last_seen, gone, pod, means)
-SELECT cluster, namespace, pod_uid, toDateTime(0, 'UTC'), 1, 0, @never@, @none@, name_gone, pod,
+INSERT INTO facts (cluster, namespace, pod_uid, heard_at, late, timely, first_seen, last_seen, gone, pod, asked_event, means)
+SELECT cluster, namespace, pod_uid, toDateTime(0, 'UTC'), 1, 0, @never@, @none@, name_gone, pod, if(meant_asked.1 = name_event.1, name_event, @no_event@),
     (toUnixTimestamp({until:DateTime('UTC')}), judged.1, judged.2, judged.3, judged.4, judged.5, judged.6)
 FROM
 (

@@ -87,6 +87,9 @@ pub struct Step {
     pub detail: Option<String>,
     /// What the knowledge comes from.
     pub source: String,
+    /// The audit ID of that event, where it asks for the pod's end and Kubernetes itself was not the one
+    /// that asked.
+    pub audit_id: Option<String>,
 }
 
 /// What can happen. Of one instant, they come in this order.
@@ -217,6 +220,8 @@ pub(super) struct PodLife {
     pub delete_asked: Option<(Time, Option<String>)>,
     pub evict_asked: Option<(Time, Option<String>)>,
     pub force_asked: Option<(Time, Option<String>)>,
+    /// Audit IDs of requests for its end, by their time.
+    pub asked_events: Vec<(Time, String)>,
     pub disrupted: Option<(Time, Option<String>)>,
     pub replaced_at: Option<Time>,
     pub gone_by: Option<Time>,
@@ -308,6 +313,11 @@ impl PodLifeRow {
             delete_asked: asked(self.delete_asked_at, self.delete_asked_by),
             evict_asked: asked(self.evict_asked_at, self.evict_asked_by),
             force_asked: asked(self.force_asked_at, self.force_asked_by),
+            asked_events: self
+                .asked_events
+                .into_iter()
+                .filter_map(|(micros, id)| Some((at(Some(micros))?, id)))
+                .collect(),
             disrupted: time(self.disrupted_at, is_whole).map(|at| (at, self.disrupted_why)),
             replaced_at: at(self.replaced_at),
             gone_by: at(self.gone_by),

@@ -205,6 +205,7 @@ pub struct PodLifeRow {
     pub evict_asked_by: Option<String>,
     pub force_asked_at: Option<i64>,
     pub force_asked_by: Option<String>,
+    pub asked_events: Vec<(i64, String)>,
     pub disrupted_at: Option<i64>,
     pub disrupted_why: Option<String>,
     pub replaced_at: Option<i64>,

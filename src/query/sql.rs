@@ -129,7 +129,9 @@ pub(super) async fn pod_life(
          CAST(ips, 'Array(Tuple(String, DateTime64(6, \\'UTC\\')))') AS ips, restart_counts, \
          CAST(waiting, 'Array(Tuple(String, String))') AS waiting, status_reason, \
          terminal_at, delete_asked_at, delete_asked_by, evict_asked_at, evict_asked_by, \
-         force_asked_at, force_asked_by, disrupted_at, disrupted_why, replaced_at, gone_by, \
+         force_asked_at, force_asked_by, \
+         CAST(asked_events, 'Array(Tuple(DateTime64(6, \\'UTC\\'), String))') AS asked_events, \
+         disrupted_at, disrupted_why, replaced_at, gone_by, \
          pending FROM pod_life(uid = {uid}){}",
         statement.filter()
     );

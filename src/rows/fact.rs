@@ -10,7 +10,7 @@ use super::{Encoded, Table};
 /// The columns that [`Facts`] encodes, in its order.
 pub const FACTS: Table = Table {
     name: "facts",
-    columns_version: 2,
+    columns_version: 3,
     columns: &[
         "cluster",
         "namespace",
@@ -41,6 +41,7 @@ pub const FACTS: Table = Table {
         "waiting",
         "truncated",
         "removed_at",
+        "asked_event",
         "kind",
         "runtime",
         "container_id_text",
@@ -109,6 +110,8 @@ pub struct Fact<'a> {
     /// The API server cut off what the event held.
     pub truncated: bool,
     pub removed_at: i64,
+    /// Audit ID of the event; it is kept where the event asks for the pod's end.
+    pub audit_id: &'a str,
 
     pub kind: ContainerKind,
     pub runtime: &'a str,
@@ -130,6 +133,13 @@ pub struct Named<'a> {
     pub acting_as: &'a str,
     /// The label selector of a deletecollection.
     pub selector: &'a str,
+}
+
+impl Named<'_> {
+    /// Whether it asks for the end of the pod.
+    fn asks(&self) -> bool {
+        matches!(self.what, "ask" | "force" | "evict")
+    }
 }
 
 /// The controlling owner, and the workload above it.
@@ -273,6 +283,14 @@ fn end_columns(out: &mut Vec<u8>, fact: &Fact) {
     }
     put::u8(out, fact.truncated.into());
     put::i64(out, millis(fact.removed_at));
+    let asked = match (&fact.delete_asked, &fact.named) {
+        _ if fact.audit_id.is_empty() => None,
+        (Some((at, ..)), _) => Some(*at),
+        (None, Some(named)) if named.asks() => Some(named.at),
+        (None, _) => None,
+    };
+    put::i64(out, millis(asked.unwrap_or(NEVER)));
+    put::string(out, asked.map_or("", |_| fact.audit_id));
 }
 
 fn or_never(at: i64) -> i64 {

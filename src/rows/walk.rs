@@ -41,7 +41,7 @@ fn layout(column: &str) -> Option<Layout> {
         "restarts" => Array(&[Text, Fixed(4)]),
         "created_by" => Tuple(&[Text, Text]),
         "named" => Array(&[Fixed(8), Text, Text, Text, Text]),
-        "disrupted" => Tuple(&[Fixed(8), Text]),
+        "disrupted" | "asked_event" => Tuple(&[Fixed(8), Text]),
         "waiting" => Tuple(&[Fixed(8), Array(&[Text, Text])]),
         "delete_asked" | "evict_asked" | "force_asked" => Tuple(&[Fixed(8), Text, Text]),
         "ended" => Tuple(&[Fixed(1 + 4 + 4 + 4), Text]),
@@ -123,6 +123,7 @@ mod tests {
             evict_asked: Some((2, "c", "d")),
             force_asked: Some((3, "e", "f")),
             disrupted: Some((4, "why")),
+            audit_id: "id",
             status_reason: "Evicted",
             waiting: &[("a", "ImagePullBackOff"), ("b", "")],
             named: Some(Named {

@@ -196,7 +196,7 @@ impl<'a> Text<'a> {
         let told: Vec<[String; 3]> = page
             .steps
             .iter()
-            .map(|step| [self.exact(step.at), words::step(step), step.source.clone()])
+            .map(|step| [self.exact(step.at), words::step(step), words::source(step)])
             .collect();
         let hidden = told.len().saturating_sub(FIRST_STEPS + LAST_STEPS);
         let shown: Vec<&[String; 3]> = match hidden {

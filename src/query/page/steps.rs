@@ -55,6 +55,7 @@ impl Line {
             by: None,
             detail: None,
             source: source.to_owned(),
+            audit_id: None,
         };
         self.steps.push((place(at, before), step));
         self.steps.last_mut().map(|(_, step)| step)
@@ -222,6 +223,9 @@ fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
         let Some((at, by)) = asked else { continue };
         if let Some(step) = line.push(Some(at), what, source) {
             step.by = by;
+            let mut events = life.asked_events.iter();
+            let event = events.find(|(asked_at, _)| *asked_at == at);
+            step.audit_id = event.map(|(_, id)| id.clone());
         }
     }
     let source = "the first event that told of this phase";

@@ -50,6 +50,7 @@ fn life() -> PodLife {
         delete_asked: None,
         evict_asked: None,
         force_asked: None,
+        asked_events: Vec::new(),
         disrupted: None,
         replaced_at: None,
         gone_by: None,

@@ -88,7 +88,7 @@ fn evicted() {
               2026-11-23 06:15:36       taken up by its node                     status.startTime
               2026-11-23 06:15:37       main #0 started                          the container's status: startedAt
               2026-11-23 06:15:37.282   address 10.244.4.21                      the first event whose status.podIPs had it
-              2026-11-23 06:15:38.343   eviction asked for by kubernetes-admin   a create of its pods/eviction
+              2026-11-23 06:15:38.343   eviction asked for by kubernetes-admin   a create of its pods/eviction; audit ID 3f3ba1bd-2ecf-4262-b932-93f1c80306b7
               2026-11-23 06:15:38       to be disrupted: EvictionByEvictionAPI   condition DisruptionTarget: lastTransitionTime
               2026-11-23 06:15:39       main #0 ended: Error(143)                the container's status: finishedAt
               2026-11-23 06:15:39.412   phase Failed                             the first event that told of this phase
@@ -130,7 +130,7 @@ fn forced() {
               2026-11-23 06:15:08       taken up by its node                                   status.startTime
               2026-11-23 06:15:08.902   address 10.244.4.4                                     the first event whose status.podIPs had it
               2026-11-23 06:15:09       main #0 started                                        the container's status: startedAt
-              2026-11-23 06:15:10.790   deletion without grace asked for by kubernetes-admin   a DELETE or deletecollection with grace 0
+              2026-11-23 06:15:10.790   deletion without grace asked for by kubernetes-admin   a DELETE or deletecollection with grace 0; audit ID b8259877-b021-4b3c-a423-88cdb4a2cc19
               2026-11-23 06:15:10.800   main #0 over                                           no report; the removal of its pod
               2026-11-23 06:15:10.800   removed                                                the event at which the API server let go of it
 
@@ -225,7 +225,7 @@ fn never_started() {
               2026-11-23 06:15:07.838   bound to worker-1                        the create of its pods/binding
               2026-11-23 06:15:07       taken up by its node                     status.startTime
               2026-11-23 06:15:08.396   address 10.244.1.4                       the first event whose status.podIPs had it
-              2026-11-23 06:15:16.245   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:16.245   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 21eb51b0-0ce9-4824-8123-f1be3aca92d4
               2026-11-23 06:15:17.038   removed                                  the event at which the API server let go of it
 
             Containers:
@@ -327,65 +327,65 @@ fn deleted_as_one_of_a_collection() {
     check(
         &["pod", "many-pending"],
         expect![[r#"
-        Pod:             many-pending
-        Namespace:       collection-39a
-        Cluster:         demo
-        UID:             2310535d-7007-42b2-83e1-190b1d35c260
-        State:           removed; last phase Pending
-        Ended:           asked by kubernetes-admin: its deletion was asked for
-        Lifetime:        2s
-        Owner:           <none>
-        Node:            <none>
-        Addresses:       <none>
-        Service account: default
-        Labels:          app=many
+            Pod:             many-pending
+            Namespace:       collection-39a
+            Cluster:         demo
+            UID:             2310535d-7007-42b2-83e1-190b1d35c260
+            State:           removed; last phase Pending
+            Ended:           asked by kubernetes-admin: its deletion was asked for
+            Lifetime:        2s
+            Owner:           <none>
+            Node:            <none>
+            Addresses:       <none>
+            Service account: default
+            Labels:          app=many
 
-        Life line (UTC):
-          2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-          2026-11-23 06:15:28.750   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:15:28.910   removed                                  the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
+              2026-11-23 06:15:28.750   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID c8660fbe-eda1-43f9-8883-0a55cd9eae62
+              2026-11-23 06:15:28.910   removed                                  the event at which the API server let go of it
 
-        Containers: none started
+            Containers: none started
 
-        Unknown: nothing
-    "#]],
+            Unknown: nothing
+        "#]],
     );
     check(
         &["pod", "many-0"],
         expect![[r#"
-        Pod:             many-0
-        Namespace:       collection-39a
-        Cluster:         demo
-        UID:             034ea52b-11ad-4595-a6be-e7cd240ad16f
-        State:           removed; last phase Failed
-        Ended:           asked by kubernetes-admin: its deletion was asked for
-        Lifetime:        3s
-        Owner:           <none>
-        Node:            worker-0
-        Addresses:       10.244.0.7   from 2026-11-23 06:15:27.040 to 2026-11-23 06:15:29.592
-        Service account: default
-        Labels:          app=many
+            Pod:             many-0
+            Namespace:       collection-39a
+            Cluster:         demo
+            UID:             034ea52b-11ad-4595-a6be-e7cd240ad16f
+            State:           removed; last phase Failed
+            Ended:           asked by kubernetes-admin: its deletion was asked for
+            Lifetime:        3s
+            Owner:           <none>
+            Node:            worker-0
+            Addresses:       10.244.0.7   from 2026-11-23 06:15:27.040 to 2026-11-23 06:15:29.592
+            Service account: default
+            Labels:          app=many
 
-        Life line (UTC):
-          2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-          2026-11-23 06:15:26.540   bound to worker-0                        the create of its pods/binding
-          2026-11-23 06:15:26       taken up by its node                     status.startTime
-          2026-11-23 06:15:27       main #0 started                          the container's status: startedAt
-          2026-11-23 06:15:27.040   address 10.244.0.7                       the first event whose status.podIPs had it
-          2026-11-23 06:15:28.750   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:15:29       main #0 ended: Error(143)                the container's status: finishedAt
-          2026-11-23 06:15:29.592   phase Failed                             the first event that told of this phase
-          2026-11-23 06:15:29.661   removed                                  the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
+              2026-11-23 06:15:26.540   bound to worker-0                        the create of its pods/binding
+              2026-11-23 06:15:26       taken up by its node                     status.startTime
+              2026-11-23 06:15:27       main #0 started                          the container's status: startedAt
+              2026-11-23 06:15:27.040   address 10.244.0.7                       the first event whose status.podIPs had it
+              2026-11-23 06:15:28.750   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID c8660fbe-eda1-43f9-8883-0a55cd9eae62
+              2026-11-23 06:15:29       main #0 ended: Error(143)                the container's status: finishedAt
+              2026-11-23 06:15:29.592   phase Failed                             the first event that told of this phase
+              2026-11-23 06:15:29.661   removed                                  the event at which the API server let go of it
 
-        Containers:
-          main, app, 0 restarts:
-            #0   Error(143)   2026-11-23 06:15:27 to 2026-11-23 06:15:29, 2s   asked
-                 containerd://379ffdf4bf33f88f4f9584f42d57dbaef5ab8329750aad7ae88cc06b36c1bc7b
-                 registry.example.com/shop/api:4.1.0
-                 registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
+            Containers:
+              main, app, 0 restarts:
+                #0   Error(143)   2026-11-23 06:15:27 to 2026-11-23 06:15:29, 2s   asked
+                     containerd://379ffdf4bf33f88f4f9584f42d57dbaef5ab8329750aad7ae88cc06b36c1bc7b
+                     registry.example.com/shop/api:4.1.0
+                     registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
 
-        Unknown: nothing
-    "#]],
+            Unknown: nothing
+        "#]],
     );
 }
 
@@ -460,7 +460,7 @@ fn a_mirror_pod_that_came_back() {
               2026-11-23 06:15:04       taken up by its node                     status.startTime
               2026-11-23 06:15:04.648   address 10.20.0.10                       the first event whose status.podIPs had it
               2026-11-23 06:15:05       agent #0 started                         the container's status: startedAt
-              2026-11-23 06:15:22.282   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:22.282   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID b2e03c92-3c1f-4306-b4fa-74a41a5c128b
               2026-11-23 06:15:22.304   agent #0 over                            no report; the removal of its pod
               2026-11-23 06:15:22.304   removed                                  the event at which the API server let go of it
 
@@ -483,45 +483,45 @@ fn one_name_after_the_other() {
     check(
         &["pod", "flip"],
         expect![[r#"
-        Pod:             flip
-        Namespace:       reuse-3aa
-        Cluster:         demo
-        UID:             d9c1f0c5-75fc-417f-b083-1f52c384ea27
-        State:           removed; last phase Failed
-        Ended:           asked by kubernetes-admin: its deletion was asked for
-        Lifetime:        3s
-        Owner:           <none>
-        Node:            worker-2
-        Addresses:       10.244.2.30   from 2026-11-23 06:16:08.202 to 2026-11-23 06:16:09.517
-        Service account: default
-        Labels:          app=flip
+            Pod:             flip
+            Namespace:       reuse-3aa
+            Cluster:         demo
+            UID:             d9c1f0c5-75fc-417f-b083-1f52c384ea27
+            State:           removed; last phase Failed
+            Ended:           asked by kubernetes-admin: its deletion was asked for
+            Lifetime:        3s
+            Owner:           <none>
+            Node:            worker-2
+            Addresses:       10.244.2.30   from 2026-11-23 06:16:08.202 to 2026-11-23 06:16:09.517
+            Service account: default
+            Labels:          app=flip
 
-        Life line (UTC):
-          2026-11-23 06:16:07       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-          2026-11-23 06:16:07.537   bound to worker-2                        the create of its pods/binding
-          2026-11-23 06:16:07       taken up by its node                     status.startTime
-          2026-11-23 06:16:08       main #0 started                          the container's status: startedAt
-          2026-11-23 06:16:08.202   address 10.244.2.30                      the first event whose status.podIPs had it
-          2026-11-23 06:16:09.059   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:16:09       main #0 ended: Error(143)                the container's status: finishedAt
-          2026-11-23 06:16:09.517   phase Failed                             the first event that told of this phase
-          2026-11-23 06:16:10.017   removed                                  the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:16:07       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
+              2026-11-23 06:16:07.537   bound to worker-2                        the create of its pods/binding
+              2026-11-23 06:16:07       taken up by its node                     status.startTime
+              2026-11-23 06:16:08       main #0 started                          the container's status: startedAt
+              2026-11-23 06:16:08.202   address 10.244.2.30                      the first event whose status.podIPs had it
+              2026-11-23 06:16:09.059   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 22de6b48-8a59-47d6-9f43-f15de4d7fd32
+              2026-11-23 06:16:09       main #0 ended: Error(143)                the container's status: finishedAt
+              2026-11-23 06:16:09.517   phase Failed                             the first event that told of this phase
+              2026-11-23 06:16:10.017   removed                                  the event at which the API server let go of it
 
-        Containers:
-          main, app, 0 restarts:
-            #0   Error(143)   2026-11-23 06:16:08 to 2026-11-23 06:16:09, 1s   asked
-                 containerd://f375285ac87282d9f3a5628833e01272bd00c3e007850a6505f2bdea52de9f9e
-                 registry.example.com/shop/api:4.1.0
-                 registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
+            Containers:
+              main, app, 0 restarts:
+                #0   Error(143)   2026-11-23 06:16:08 to 2026-11-23 06:16:09, 1s   asked
+                     containerd://f375285ac87282d9f3a5628833e01272bd00c3e007850a6505f2bdea52de9f9e
+                     registry.example.com/shop/api:4.1.0
+                     registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
 
-        Unknown: nothing
+            Unknown: nothing
 
-        4 other pods of this name, newest first:
-          2026-11-23 06:16:04 to 2026-11-23 06:16:07   bygone describe pod --uid 9f08bcac-cb5e-474e-b58b-b6b5ca032a7a
-          2026-11-23 06:16:02 to 2026-11-23 06:16:04   bygone describe pod --uid a2a4fd16-7a37-439d-bf75-8a858661f8e4
-          2026-11-23 06:16:01 to 2026-11-23 06:16:02   bygone describe pod --uid d0d51d29-7a0e-4566-8d0e-892ed8b41324
-          2026-11-23 06:15:59 to 2026-11-23 06:16:01   bygone describe pod --uid daf7e8fa-9038-4f10-8b16-0b71d05e8ba9
-    "#]],
+            4 other pods of this name, newest first:
+              2026-11-23 06:16:04 to 2026-11-23 06:16:07   bygone describe pod --uid 9f08bcac-cb5e-474e-b58b-b6b5ca032a7a
+              2026-11-23 06:16:02 to 2026-11-23 06:16:04   bygone describe pod --uid a2a4fd16-7a37-439d-bf75-8a858661f8e4
+              2026-11-23 06:16:01 to 2026-11-23 06:16:02   bygone describe pod --uid d0d51d29-7a0e-4566-8d0e-892ed8b41324
+              2026-11-23 06:15:59 to 2026-11-23 06:16:01   bygone describe pod --uid daf7e8fa-9038-4f10-8b16-0b71d05e8ba9
+        "#]],
     );
 }
 
@@ -552,7 +552,7 @@ fn node_pressure() {
               2026-11-23 06:15:50       main #0 started                          the container's status: startedAt
               2026-11-23 06:15:51       to be disrupted: TerminationByKubelet    condition DisruptionTarget: lastTransitionTime
               2026-11-23 06:15:51.557   phase Failed                             the first event that told of this phase
-              2026-11-23 06:15:57.342   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:57.342   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 94f97753-6b06-47d4-9de2-d5d39e636a24
               2026-11-23 06:15:57.353   side #0 over                             no report; the removal of its pod
               2026-11-23 06:15:57.353   main #0 over                             no report; the removal of its pod
               2026-11-23 06:15:57.353   removed                                  the event at which the API server let go of it
@@ -581,39 +581,39 @@ fn held_by_a_finalizer() {
     check(
         &["pod", "held"],
         expect![[r#"
-        Pod:             held
-        Namespace:       finalizer-397
-        Cluster:         demo
-        UID:             f75c6e5c-cb64-4bb9-a7c7-2ab08f09dd0c
-        State:           removed; last phase Failed
-        Ended:           asked by kubernetes-admin: its deletion was asked for
-        Lifetime:        11s
-        Owner:           <none>
-        Node:            worker-2
-        Addresses:       10.244.2.7   from 2026-11-23 06:15:22.413 to 2026-11-23 06:15:24.558
-        Service account: default
-        Labels:          app=held
+            Pod:             held
+            Namespace:       finalizer-397
+            Cluster:         demo
+            UID:             f75c6e5c-cb64-4bb9-a7c7-2ab08f09dd0c
+            State:           removed; last phase Failed
+            Ended:           asked by kubernetes-admin: its deletion was asked for
+            Lifetime:        11s
+            Owner:           <none>
+            Node:            worker-2
+            Addresses:       10.244.2.7   from 2026-11-23 06:15:22.413 to 2026-11-23 06:15:24.558
+            Service account: default
+            Labels:          app=held
 
-        Life line (UTC):
-          2026-11-23 06:15:21       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-          2026-11-23 06:15:21.881   bound to worker-2                        the create of its pods/binding
-          2026-11-23 06:15:21       taken up by its node                     status.startTime
-          2026-11-23 06:15:22.413   address 10.244.2.7                       the first event whose status.podIPs had it
-          2026-11-23 06:15:23       main #0 started                          the container's status: startedAt
-          2026-11-23 06:15:23.929   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:15:24       main #0 ended: Error(143)                the container's status: finishedAt
-          2026-11-23 06:15:24.558   phase Failed                             the first event that told of this phase
-          2026-11-23 06:15:32.700   removed                                  the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:15:21       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
+              2026-11-23 06:15:21.881   bound to worker-2                        the create of its pods/binding
+              2026-11-23 06:15:21       taken up by its node                     status.startTime
+              2026-11-23 06:15:22.413   address 10.244.2.7                       the first event whose status.podIPs had it
+              2026-11-23 06:15:23       main #0 started                          the container's status: startedAt
+              2026-11-23 06:15:23.929   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 689ccd5c-848c-4cac-8cdc-751d667a9c11
+              2026-11-23 06:15:24       main #0 ended: Error(143)                the container's status: finishedAt
+              2026-11-23 06:15:24.558   phase Failed                             the first event that told of this phase
+              2026-11-23 06:15:32.700   removed                                  the event at which the API server let go of it
 
-        Containers:
-          main, app, 0 restarts:
-            #0   Error(143)   2026-11-23 06:15:23 to 2026-11-23 06:15:24, 1s   asked
-                 containerd://61209dd42c2bbb557d29c3a2bb2aa27df6a62f5c21637ffc84aabdab9344d9e5
-                 docker.io/library/nginx:1.27.3
-                 docker.io/library/nginx@sha256:3c98f88e5871d479b809ff13117ca382e23226120924717fdf98dbd37a41fffd
+            Containers:
+              main, app, 0 restarts:
+                #0   Error(143)   2026-11-23 06:15:23 to 2026-11-23 06:15:24, 1s   asked
+                     containerd://61209dd42c2bbb557d29c3a2bb2aa27df6a62f5c21637ffc84aabdab9344d9e5
+                     docker.io/library/nginx:1.27.3
+                     docker.io/library/nginx@sha256:3c98f88e5871d479b809ff13117ca382e23226120924717fdf98dbd37a41fffd
 
-        Unknown: nothing
-    "#]],
+            Unknown: nothing
+        "#]],
     );
 }
 
@@ -650,7 +650,7 @@ fn restarts_that_no_event_told_of() {
               2026-11-23 06:15:55       main #4 ended: Error(127)                the container's status: finishedAt
               2026-11-23 06:16:11       main #5 started                          the container's status: startedAt
               2026-11-23 06:16:11       main #5 ended: Error(127)                the container's status: finishedAt
-              2026-11-23 06:16:13.026   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:16:13.026   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID b93ddb46-2c2c-4e83-8147-09c87205c335
               2026-11-23 06:16:13.062   phase Failed                             the first event that told of this phase
               2026-11-23 06:16:13.689   removed                                  the event at which the API server let go of it
 

@@ -30,6 +30,7 @@ fn page() -> Page {
         by: None,
         detail: None,
         source: "its status".to_owned(),
+        audit_id: None,
     };
     let restarts = 0..(FIRST_STEPS + LAST_STEPS) as u32 + 5;
     Page {

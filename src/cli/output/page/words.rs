@@ -78,3 +78,11 @@ pub fn step(step: &Step) -> String {
         None => what,
     }
 }
+
+/// What a step is known from, with the audit ID where there is one.
+pub(super) fn source(step: &Step) -> String {
+    match &step.audit_id {
+        Some(id) => format!("{}; audit ID {id}", step.source),
+        None => step.source.clone(),
+    }
+}
