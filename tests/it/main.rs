@@ -15,6 +15,7 @@ mod collections;
 mod confluence;
 /// What came and what is missing: levels, silences, lives, dead letters, and what would mend it.
 mod coverage;
+mod crash_loop;
 /// `bygone dead-letters`: list, show, replay; and their table.
 mod dead_letters;
 /// The borrowed structs agree with k8s-openapi's `Pod`.
