@@ -21,8 +21,8 @@ CREATE TABLE IF NOT EXISTS facts
                       COMMENT 'ten minutes of arrival, by the server''s clock' CODEC(ZSTD(1)),
 
     cluster           LowCardinality(String) COMMENT 'name of the Kubernetes cluster, from the path of the webhook',
-    namespace         LowCardinality(String),
-    pod_uid           UUID,
+    namespace         LowCardinality(String) COMMENT 'of the pod',
+    pod_uid           UUID COMMENT 'uid of the pod',
     container         LowCardinality(String) COMMENT 'name of the container; empty in rows about the pod itself',
     container_id      FixedString(32) COMMENT 'the 64 hex digits as bytes; an ID of another form as the SHA-256 of its text; zeros in rows about the pod',
 
@@ -57,18 +57,18 @@ CREATE TABLE IF NOT EXISTS facts
 
     -- The pod, in rows with container = ''.
     pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',
-    node              SimpleAggregateFunction(max, LowCardinality(String)),
-    host_network      SimpleAggregateFunction(max, UInt8),
-    service_account   SimpleAggregateFunction(max, LowCardinality(String)),
+    node              SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'that the pod was bound to',
+    host_network      SimpleAggregateFunction(max, UInt8) COMMENT 'whether the pod uses the addresses of its node',
+    service_account   SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'of the pod',
     metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), owner_kind String, owner String, workload_kind String, workload String, inferred UInt8))
                       COMMENT 'labels, the controlling owner, and the workload above it; inferred: the workload was told from the owner''s name',
     phase             SimpleAggregateFunction(max, Enum8('' = 0, 'Unknown' = 1, 'Pending' = 2, 'Running' = 3, 'Succeeded' = 4, 'Failed' = 5)) COMMENT 'the furthest that it came',
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, UInt64))
                       COMMENT 'every address it had, with its first sight: 16 times the milliseconds of the event, plus the place in status.podIPs',
     restarts          SimpleAggregateFunction(maxMap, Map(String, UInt32)) COMMENT 'for each container that started, how often it was started again',
-    created_at        SimpleAggregateFunction(max, DateTime('UTC')),
+    created_at        SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'metadata.creationTimestamp',
     created_by        SimpleAggregateFunction(max, Tuple(user String, acting_as String)) COMMENT 'acting_as: the impersonated account',
-    scheduled_at      SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
+    scheduled_at      SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'when the scheduler bound it',
     pod_started_at    SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'when a kubelet took the pod up',
     terminal_at       SimpleAggregateFunction(min, DateTime64(3, 'UTC')) DEFAULT toDateTime64('2200-01-01 00:00:00', 3, 'UTC')
                       COMMENT 'the first event that told of phase Succeeded or Failed',
@@ -89,13 +89,13 @@ CREATE TABLE IF NOT EXISTS facts
     removed_at        SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'when the API server let go of the object',
 
     -- The container instance, in rows with a container.
-    kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)),
-    runtime           SimpleAggregateFunction(max, LowCardinality(String)),
+    kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)) COMMENT 'what kind of container; a restartable init container is a sidecar',
+    runtime           SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'container runtime, like containerd',
     container_id_text SimpleAggregateFunction(max, String) COMMENT 'the container ID where it is not 64 hex digits',
     image             SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'as the node resolved it',
     image_id          SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'with the digest',
-    restart           SimpleAggregateFunction(max, UInt32),
-    started_at        SimpleAggregateFunction(max, DateTime('UTC')),
+    restart           SimpleAggregateFunction(max, UInt32) COMMENT '0 for the first instance of this container in its pod',
+    started_at        SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'of the instance, as its status says',
     ended             SimpleAggregateFunction(max, Tuple(seen UInt8, finished_at DateTime('UTC'), exit_code Int32, signal Int32, reason String))
                       COMMENT 'one report of its end, whole: never the exit code of one and the reason of another',
 

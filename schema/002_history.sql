@@ -15,18 +15,18 @@
 
 CREATE TABLE IF NOT EXISTS pod_history
 (
-    cluster           LowCardinality(String),
-    namespace         LowCardinality(String),
+    cluster           LowCardinality(String) COMMENT 'Kubernetes cluster',
+    namespace         LowCardinality(String) COMMENT 'of the pod',
     class             UInt8 COMMENT 'how many of the bounds its length exceeds',
     filed_from        DateTime('UTC') COMMENT 'its start, rounded down; never later than in an older row' CODEC(Delta, ZSTD(9)),
-    pod_uid           UUID,
+    pod_uid           UUID COMMENT 'uid of the pod',
 
     first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'oldest event that spoke of it, where its creation is not known; else 2200-01-01',
     gone              SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), proof UInt8)) COMMENT 'as in facts, where its removal is not known; else 2200-01-01',
     pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',
-    node              SimpleAggregateFunction(max, LowCardinality(String)),
-    host_network      SimpleAggregateFunction(max, UInt8),
-    service_account   SimpleAggregateFunction(max, LowCardinality(String)),
+    node              SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'that the pod was bound to',
+    host_network      SimpleAggregateFunction(max, UInt8) COMMENT 'whether the pod uses the addresses of its node',
+    service_account   SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'of the pod',
     metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), workload_kind String, workload String, inferred UInt8)) COMMENT 'as in facts',
     phase             SimpleAggregateFunction(max, Enum8('' = 0, 'Unknown' = 1, 'Pending' = 2, 'Running' = 3, 'Succeeded' = 4, 'Failed' = 5)) COMMENT 'as in facts',
     restarts          SimpleAggregateFunction(maxMap, Map(String, UInt32)) COMMENT 'as in facts',
@@ -36,8 +36,8 @@ CREATE TABLE IF NOT EXISTS pod_history
     -- Times by their distance from filed_from, which takes half of the space: seconds, or milliseconds where so named.
     created           SimpleAggregateFunction(max, Int32) COMMENT 'to created_at; -2147483648 where that is not known, here and below',
     started           SimpleAggregateFunction(max, Int32) COMMENT 'to when a kubelet took it up',
-    scheduled_ms      SimpleAggregateFunction(max, Int64),
-    removed_ms        SimpleAggregateFunction(max, Int64),
+    scheduled_ms      SimpleAggregateFunction(max, Int64) COMMENT 'milliseconds to when the scheduler bound it; -9223372036854775808 where that is not known, here and below',
+    removed_ms        SimpleAggregateFunction(max, Int64) COMMENT 'milliseconds to when the API server let go of it',
     terminal_ms       SimpleAggregateFunction(min, Int64) COMMENT 'to the first event that told of phase Succeeded or Failed; 9223372036854775807 where none did',
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in facts, but for the time: 16 times the milliseconds to the first sight, plus the place',
     delete_asked      SimpleAggregateFunction(min, Tuple(ms Int64, user String, acting_as String)) COMMENT 'to the first request to delete it; 9223372036854775807 where there was none',
@@ -73,29 +73,29 @@ COMMENT 'pods that have ended';
 
 CREATE TABLE IF NOT EXISTS container_history
 (
-    cluster           LowCardinality(String),
-    namespace         LowCardinality(String),
+    cluster           LowCardinality(String) COMMENT 'Kubernetes cluster',
+    namespace         LowCardinality(String) COMMENT 'of the pod',
     class             UInt8 COMMENT 'how many of the bounds its length exceeds',
     filed_from        DateTime('UTC') COMMENT 'its start, rounded down; never later than in an older row' CODEC(Delta, ZSTD(9)),
-    pod_uid           UUID,
+    pod_uid           UUID COMMENT 'uid of the pod',
     container         LowCardinality(String) COMMENT 'name of the container',
     container_id      FixedString(32) COMMENT 'as in facts' CODEC(NONE),
 
     first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'oldest event that spoke of it, where its start is not known; else 2200-01-01',
     not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'it had ended by then, where its end was not reported; else 2200-01-01',
-    kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)),
-    runtime           SimpleAggregateFunction(max, LowCardinality(String)),
+    kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)) COMMENT 'what kind of container; a restartable init container is a sidecar',
+    runtime           SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'container runtime, like containerd',
     container_id_text SimpleAggregateFunction(max, String) COMMENT 'the container ID where it is not 64 hex digits',
-    image             SimpleAggregateFunction(max, LowCardinality(String)),
-    image_id          SimpleAggregateFunction(max, LowCardinality(String)),
-    restart           SimpleAggregateFunction(max, UInt32),
+    image             SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'as the node resolved it',
+    image_id          SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'with the digest',
+    restart           SimpleAggregateFunction(max, UInt32) COMMENT '0 for the first instance of this container in its pod',
     started           SimpleAggregateFunction(max, Int32) COMMENT 'seconds from filed_from to its start; -2147483648 where that is not known, here and below',
     ended             SimpleAggregateFunction(max, Tuple(seen UInt8, finished Int32, exit_code Int32, signal Int32, reason String)) COMMENT 'as in facts, but for the time: seconds from filed_from',
 
     -- What its pod was when this row was written: no join is needed, and a row that is written when the pod has ended tells it all.
-    pod               SimpleAggregateFunction(max, String),
-    node              SimpleAggregateFunction(max, LowCardinality(String)),
-    host_network      SimpleAggregateFunction(max, UInt8),
+    pod               SimpleAggregateFunction(max, String) COMMENT 'name of the pod',
+    node              SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'that the pod was bound to',
+    host_network      SimpleAggregateFunction(max, UInt8) COMMENT 'whether the pod uses the addresses of its node',
     metadata          SimpleAggregateFunction(max, Tuple(as_of UInt64, labels Array(Tuple(key String, value String)), workload_kind String, workload String, inferred UInt8)) COMMENT 'as_of: the settling that wrote it',
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in pod_history',
     pod_created       SimpleAggregateFunction(max, Int32) COMMENT 'seconds from filed_from',
@@ -132,7 +132,7 @@ CREATE TABLE IF NOT EXISTS checkpoints
     settled     UInt64 COMMENT 'rows that were moved into history',
     carried     UInt64 COMMENT 'rows that were carried into the slot',
     forgotten   UInt64 COMMENT 'rows of lives that nobody spoke of for the whole retention',
-    written_at  DateTime('UTC') DEFAULT now('UTC')
+    written_at  DateTime('UTC') DEFAULT now('UTC') COMMENT 'when the settling had finished'
 )
 ENGINE = MergeTree
 ORDER BY slot

@@ -14,11 +14,11 @@ CREATE TABLE IF NOT EXISTS received
     about       Enum8('other' = 0, 'pods' = 1, 'heartbeat' = 2) COMMENT 'pods: writes to pods; heartbeat: an API server renewed its own lease',
     api_server  LowCardinality(String) COMMENT 'the lease that tells the API servers apart; empty where the event does not say',
     level       Enum8('' = 0, 'Metadata' = 1, 'Request' = 2, 'RequestResponse' = 3) COMMENT 'empty where a relay took it away',
-    stage       Enum8('' = 0, 'RequestReceived' = 1, 'ResponseStarted' = 2, 'ResponseComplete' = 3, 'Panic' = 4),
+    stage       Enum8('' = 0, 'RequestReceived' = 1, 'ResponseStarted' = 2, 'ResponseComplete' = 3, 'Panic' = 4) COMMENT 'of the request, when the event was made',
     month       Date DEFAULT toStartOfMonth(now('UTC')) COMMENT 'in which it came, by the server''s clock',
     minutes     SimpleAggregateFunction(groupBitOr, UInt64) COMMENT 'bit n: there was an event in minute n',
     ids         Array(UInt64) EPHEMERAL [] COMMENT 'a number for each event',
-    events      AggregateFunction(uniqCombined64(14), UInt64) DEFAULT arrayReduce('uniqCombined64State(14)', ids)
+    events      AggregateFunction(uniqCombined64(14), UInt64) DEFAULT arrayReduce('uniqCombined64State(14)', ids) COMMENT 'a sketch of the numbers: how many different ones'
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(month)

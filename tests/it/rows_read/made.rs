@@ -153,7 +153,7 @@ fn insert_pods(pods: &str, heard: i64) -> String {
     let never = "toDateTime64('2200-01-01 00:00:00', 3, 'UTC')";
     format!(
         "INSERT INTO facts (slot, heard_at, late, timely, cluster, namespace, pod_uid, first_seen, last_seen, pod, node, host_network,
-            service_account, metadata, phase, pod_ips, restarts, created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at)
+            service_account, metadata, phase, pod_ips, restarts, created_at, created_by, scheduled_at, pod_started_at, terminal_at, delete_asked, removed_at, asked_event)
         SELECT toDateTime({slot}, 'UTC'), toDateTime({heard}, 'UTC'), 0, 1, 'prod', ns, uid,
             toDateTime64(created, 6, 'UTC'), toDateTime64(least(gone, {NOW}), 6, 'UTC'), pod_name, node_name, hosted, 'default',
             (bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(created)),
@@ -166,7 +166,9 @@ fn insert_pods(pods: &str, heard: i64) -> String {
             if(job AND stopped < {NOW}, toDateTime64(stopped + {told}, 3, 'UTC'), {never}),
             if(stopped < {NOW}, (toDateTime64(stopped + {asked}, 3, 'UTC'),
                 if(job, 'system:serviceaccount:kube-system:generic-garbage-collector', if(sipHash64(number, 'who') % 10 < 8, 'system:serviceaccount:kube-system:replicaset-controller', concat('user-', toString(sipHash64(number) % 50)))), ''), ({never}, '', '')),
-            if(gone < {NOW}, toDateTime64(gone + {removed}, 3, 'UTC'), toDateTime64(0, 3, 'UTC'))
+            if(gone < {NOW}, toDateTime64(gone + {removed}, 3, 'UTC'), toDateTime64(0, 3, 'UTC')),
+            -- An audit ID, where it was a person who asked.
+            if(stopped < {NOW} AND NOT job AND sipHash64(number, 'who') % 10 >= 8, (toDateTime64(stopped + {asked}, 3, 'UTC'), toString(reinterpretAsUUID(sipHash128(number, 'audit')))), ({never}, ''))
         FROM ({pods})",
         slot = heard - heard % i64::from(SLOT_SECONDS),
         scheduled = unit("scheduled"),
