@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS container_history
     container_id      FixedString(32) COMMENT 'as in facts' CODEC(NONE),
 
     first_seen        SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'oldest event that spoke of it, where its start is not known; else 2200-01-01',
-    not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'it had ended by then, where its end was not reported; else 2200-01-01',
+    not_after         SimpleAggregateFunction(min, DateTime64(6, 'UTC')) COMMENT 'it had ended by then, as a later instance had begun, where its end was not reported; else 2200-01-01',
     kind              SimpleAggregateFunction(max, Enum8('' = 0, 'app' = 1, 'init' = 2, 'sidecar' = 3, 'ephemeral' = 4)) COMMENT 'what kind of container; a restartable init container is a sidecar',
     runtime           SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'container runtime, like containerd',
     container_id_text SimpleAggregateFunction(max, String) COMMENT 'the container ID where it is not 64 hex digits',

@@ -42,7 +42,7 @@ struct Occasion<'a> {
     at: i64,
 }
 
-/// Longer audit IDs are cut by the API server too.
+/// Longer audit IDs are not kept. The API server makes UUIDs.
 const AUDIT_ID_BYTES_MAX: usize = 64;
 
 /// An event of which something that counts could not be read; it tells nothing. The reason
@@ -172,6 +172,8 @@ fn is_emptied_namespace(event: &Event) -> bool {
 fn of_node(event: &Event) -> Option<&'static str> {
     match event.verb {
         _ if !event.object_ref.is_node() => None,
+        // Whether it was a dry run, and whether it is still there, was cut off.
+        _ if event.is_truncated => None,
         Verb::Create => Some("node came"),
         Verb::Delete if event.response_object.as_ref().is_some_and(is_node) => None,
         Verb::Delete if matches!(event.level, Level::Request | Level::RequestResponse) => {
@@ -302,9 +304,13 @@ impl<'a> Occasion<'a> {
         if acting_as.is_empty() && itself.iter().any(|prefix| user.starts_with(prefix)) {
             return "";
         }
-        // A client may name it, with 64 characters at most.
+        // A client may name it, as it likes.
         let id = &*self.event.audit_id;
-        id.get(..AUDIT_ID_BYTES_MAX).unwrap_or(id)
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        match id.len() <= AUDIT_ID_BYTES_MAX && id.bytes().all(is_plain) {
+            true => id,
+            false => "",
+        }
     }
 
     /// When the request came, and from whom.

@@ -257,8 +257,10 @@ pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
             Some(Ok(())) => trouble.clear(),
             Some(Err(error)) => {
                 metrics::counter!(telemetry::SETTLE_FAILURES).increment(1);
+                metrics::gauge!(telemetry::SETTLE_PIECES_LEFT).set(0.0);
                 let error = error.to_string();
-                if error == trouble {
+                let no_digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+                if no_digits(&error) == no_digits(&trouble) {
                     continue;
                 }
                 warn!(

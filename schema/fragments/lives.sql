@@ -242,14 +242,16 @@ WHERE empty(named)
 -- @judged
     if(pending, last_seen + toIntervalMicrosecond(1), known_end) AS over_at,
     -- Of the pod: how many instances its restart numbers tell of, and no event.
-    arraySum(mapValues(restarts)) + length(restarts) - arrayCount(i -> mapContains(restarts, i.1) AND i.2 <= restarts[i.1], life_instances) AS unseen,
+    -- (A lambda that used the map of restarts would hold it once for each instance.)
+    arraySum(arrayMap(missing -> greatest(missing, 0), mapValues(mapSubtract(mapApply((name, times) -> (name, toInt64(times) + 1), restarts),
+        arrayReduce('sumMap', arrayMap(i -> map(i.1, toInt64(1)), life_instances)))))) AS unseen,
     transform(controller, ['generic-garbage-collector', 'pod-garbage-collector', 'namespace-controller', 'node-controller', 'taint-eviction-controller',
         'replicaset-controller', 'statefulset-controller', 'daemon-set-controller', 'job-controller', 'replication-controller', 'deployment-controller', 'cronjob-controller'],
         ['owner gone', 'node lost', 'namespace deleted', 'tainted', 'tainted', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled', 'scaled'], '') AS controlled,
     -- Who says that a pod is disrupted deletes it at once. Where that failed the condition stays for some minutes, and what ends the pod
     -- later has nothing to do with it.
     disruption != '' AND toStartOfSecond(life_disrupted.1) <= least(asked_first.1, life_terminal_at)
-        AND (life_disrupted.2 = 'TerminationByKubelet' OR least(asked_first.1, life_terminal_at) = @never@ OR least(asked_first.1, life_terminal_at) <= life_disrupted.1 + toIntervalMinute(10)) AS disrupted_first
+        AND (life_disrupted.2 = 'TerminationByKubelet' OR least(asked_first.1, life_terminal_at, pod_end) <= life_disrupted.1 + toIntervalMinute(10)) AS disrupted_first
 
 -- @pod_why
     -- Why the pod ends: what came first of a request, a disruption and its own end (schema/README.md tells the words).

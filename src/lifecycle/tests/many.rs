@@ -343,3 +343,29 @@ fn a_node_that_came_and_went() {
         expect![[""]],
     );
 }
+
+/// Which audit IDs go on: those of others than Kubernetes itself, if they look like one.
+#[test]
+fn an_audit_id() {
+    let kept = |event: &Value| {
+        let text = event.to_string();
+        let event: Event = serde_json::from_str(&text).expect("a readable event");
+        let mut ids = Vec::new();
+        facts("c", &event, &mut |fact| ids.push(fact.audit_id.to_owned())).expect("facts");
+        ids.join(",")
+    };
+    let mut event = event("delete", "", json!({"kind": "Status"}));
+    let id = "5a0c2f2e-0d5a-4c7c-9d8b-000000000001";
+    event["auditID"] = json!(id);
+    assert_eq!(kept(&event), id);
+    let controller = json!({"username": "system:serviceaccount:kube-system:replicaset-controller"});
+    assert_eq!(kept(&changed(event.clone(), "/user", controller)), "");
+    // A client may send any.
+    for odd in [
+        "a secret",
+        &format!("x{}", "é".repeat(400)),
+        &"a".repeat(65),
+    ] {
+        assert_eq!(kept(&changed(event.clone(), "/auditID", json!(odd))), "");
+    }
+}

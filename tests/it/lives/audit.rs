@@ -28,7 +28,7 @@ fn event(event: &Event) -> Value {
     };
     let mut json = json!({
         "level": "RequestResponse",
-        "auditID": format!("{:032x}", object.uid ^ u128::from(event.at as u64)),
+        "auditID": audit_id(event),
         "stage": "ResponseComplete",
         "requestURI": format!("/api/v1/namespaces/{}/pods/{}", object.namespace, object.name),
         "verb": verb,
@@ -240,4 +240,9 @@ fn id(id: &Id) -> String {
         }
         Id::Other(text) => format!("containerd://{text}"),
     }
+}
+
+/// The audit ID.
+pub fn audit_id(event: &Event) -> String {
+    format!("{:032x}", event.object.uid ^ u128::from(event.at as u64))
 }

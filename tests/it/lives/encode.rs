@@ -15,7 +15,7 @@ pub fn columns() -> String {
 /// One row in RowBinary, as heard at an instant (microseconds).
 pub fn row(fact: &Fact, heard_at: i64, out: &mut Vec<u8>) {
     let mut facts = rows::Facts::default();
-    push(fact, &mut facts);
+    push(fact, "", &mut facts);
     out.extend_from_slice(facts.bytes());
     let heard = u32::try_from(heard_at / SECOND).expect("a DateTime");
     out.extend_from_slice(&(heard - heard % SLOT_SECONDS).to_le_bytes());
@@ -25,14 +25,15 @@ pub fn row(fact: &Fact, heard_at: i64, out: &mut Vec<u8>) {
 /// How long a slot of `facts` is.
 pub const SLOT_SECONDS: u32 = 600;
 
-/// One row as the program encodes it.
-pub fn push(fact: &Fact, facts: &mut rows::Facts) {
+/// One row as the program encodes it, with the audit ID of its event where that is kept.
+pub fn push(fact: &Fact, audit_id: &str, facts: &mut rows::Facts) {
     let row = rows::Fact {
         cluster: &fact.cluster,
         namespace: &fact.namespace,
         pod_uid: fact.pod_uid,
         event_at: fact.event_at,
         version: fact.version,
+        audit_id,
         ..rows::Fact::default()
     };
     match &fact.about {

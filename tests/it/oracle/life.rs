@@ -85,12 +85,13 @@ impl Gone {
         let by_name = by_name.map(|(at, _)| at - at.rem_euclid(1_000));
         let removed = told(pod.removed_at).or(by_name);
         let unseen = proof.filter(|_| removed.is_none());
+        let end = removed.or(unseen.map(|(at, _)| at));
         Gone {
             removed,
-            at: removed.or(unseen.map(|(at, _)| at)),
+            at: end,
             replaced: pod.removed_at == 0
                 && proof.is_some_and(|(_, proof)| proof == Proof::Replaced),
-            why: Why::of(pod, &beyond.meant, unseen.map(|(_, proof)| proof)),
+            why: Why::of(pod, &beyond.meant, unseen.map(|(_, proof)| proof), end),
         }
     }
 }

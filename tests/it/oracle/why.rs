@@ -21,8 +21,8 @@ const STALE_MILLIS: i64 = 600_000;
 const CONTROLLERS: &str = "system:serviceaccount:kube-system:";
 
 impl Why {
-    /// `gone` is the proof where nobody saw it go.
-    pub fn of(pod: &Pod, meant: &Meant, gone: Option<Proof>) -> Why {
+    /// `gone` is the proof where nobody saw it go, `end` when it went, in microseconds.
+    pub fn of(pod: &Pod, meant: &Meant, gone: Option<Proof>, end: Option<i64>) -> Why {
         let asked = earlier(pod.delete_asked.clone(), meant.asked.clone());
         let asked_at = asked.as_ref().map(|(at, ..)| *at);
         let finished_at = pod.terminal_at;
@@ -44,7 +44,8 @@ impl Why {
             && before(since, asked_at)
             && before(since, finished_at)
             && (by_kubelet
-                || earlier(asked_at, finished_at).is_none_or(|at| at <= since + STALE_MILLIS))
+                || earlier(earlier(asked_at, finished_at).map(micros), end)
+                    .is_some_and(|at| at <= micros(since + STALE_MILLIS)))
         {
             let by = match word {
                 _ if by_kubelet => None,
