@@ -41,7 +41,6 @@ CREATE TABLE IF NOT EXISTS pod_history
     terminal_ms       SimpleAggregateFunction(min, Int64) COMMENT 'to the first event that told of phase Succeeded or Failed; 9223372036854775807 where none did',
     pod_ips           SimpleAggregateFunction(minMap, Map(IPv6, Int64)) COMMENT 'as in facts, but for the time: 16 times the milliseconds to the first sight, plus the place',
     delete_asked      SimpleAggregateFunction(min, Tuple(ms Int64, user String, acting_as String)) COMMENT 'to the first request to delete it; 9223372036854775807 where there was none',
-
     asked_event       SimpleAggregateFunction(min, Tuple(ms Int64, audit_id String)) DEFAULT (9223372036854775807, '') COMMENT 'as in facts, by its distance',
 
     -- What few pods have. Their times are whole.

@@ -278,7 +278,6 @@ impl<'a> Occasion<'a> {
             cluster: self.cluster,
             pod_uid,
             event_at: self.at,
-            audit_id: self.evidence(),
             ..Fact::default()
         }
     }

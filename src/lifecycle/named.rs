@@ -71,6 +71,7 @@ fn row_of(
     tell(&Fact {
         namespace,
         pod: name,
+        audit_id: occasion.evidence(),
         named: Some(Named {
             at,
             what,

@@ -116,6 +116,7 @@ fn told<'a>(
         created_by: created.then(|| occasion.accounts()),
         pod_started_at: seconds(status.and_then(|status| status.start_time)),
         delete_asked: fate.asked,
+        audit_id: fate.asked.map_or("", |_| occasion.evidence()),
         force_asked: fate.asked.filter(|_| fate.forced),
         removed_at: if fate.removed { occasion.at } else { 0 },
         waiting: &waiting,

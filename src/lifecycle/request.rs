@@ -51,6 +51,7 @@ fn delete(occasion: Occasion, tell: Tell) {
         pod: &occasion.event.object_ref.name,
         node: occasion.node(),
         delete_asked: asked,
+        audit_id: occasion.evidence(),
         force_asked: asked.filter(|_| forced),
         removed_at: if by_kubelet || forced { occasion.at } else { 0 },
         ..occasion.fact(uid)
@@ -105,6 +106,7 @@ pub(super) fn eviction(occasion: Occasion, tell: Tell) {
             namespace: &occasion.event.object_ref.namespace,
             pod: &occasion.event.object_ref.name,
             delete_asked: Some(asked),
+            audit_id: occasion.evidence(),
             evict_asked: Some(asked),
             removed_at: if forced { occasion.at } else { 0 },
             ..occasion.fact(uid)

@@ -110,7 +110,7 @@ pub struct Fact<'a> {
     /// The API server cut off what the event held.
     pub truncated: bool,
     pub removed_at: i64,
-    /// Audit ID of the event; it is kept where the event asks for the pod's end.
+    /// Audit ID of the event, in rows that ask for the pod's end; in others it is not kept.
     pub audit_id: &'a str,
 
     pub kind: ContainerKind,

@@ -40,7 +40,7 @@ const ORDERS: [Order; 7] = [
     Order::AuditLog,
 ];
 
-/// Two pods of it went by a deletecollection, which leaves no event of their own.
+/// Those by a deletecollection, which leaves no event of their own, are told by its items.
 pub const RECORDING_A_REMOVALS_MISSED: usize = 0;
 
 #[test]
@@ -58,7 +58,7 @@ fn recording_load() {
 }
 
 /// Level Request keeps what was sent and no answers. What that can tell is right: every instance, its node,
-/// image, start, end and exit code, every removal, and who asked for it.
+/// image, start, end and exit code, the removals that it tells of, and who asked for them.
 #[test]
 fn recording_a_without_answers() {
     let folder = support::recording_a();
