@@ -18,7 +18,9 @@
 //! - The object is gone when the response to a DELETE, PATCH or PUT has a deletionTimestamp,
 //!   deletionGracePeriodSeconds 0 and no finalizers, whoever sent it.
 //! - A deletecollection asks for the deletion of every item of its answer (`collection`).
-//! - A 404, and a 409 that names a uid, prove that an object was gone; the end of a namespace, that all in it were.
+//! - A 404 proves that no pod of its name was there; the end of a namespace, that none was in it. Where it names a
+//!   uid, and at a 409 that does, Kubernetes itself is believed that this pod was gone. Anybody else may have made
+//!   the uid up: nothing compares it with the name where there is no pod.
 //! - The deletion of a node is told under its name: of which pods it was the end, ClickHouse finds out.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
@@ -291,16 +293,21 @@ impl<'a> Occasion<'a> {
         )
     }
 
-    /// The audit ID, where it was not Kubernetes itself that asked: its own deletions are most, and each ID takes
-    /// as much space as all else that is kept of a deletion.
-    fn evidence(self) -> &'a str {
+    /// Whether Kubernetes itself sent the request: a kubelet, a controller, the scheduler.
+    fn is_by_kubernetes(self) -> bool {
         let (user, acting_as) = self.accounts();
         let itself = [
             "system:serviceaccount:kube-system:",
             "system:node:",
             "system:kube-",
         ];
-        if acting_as.is_empty() && itself.iter().any(|prefix| user.starts_with(prefix)) {
+        acting_as.is_empty() && itself.iter().any(|prefix| user.starts_with(prefix))
+    }
+
+    /// The audit ID, where it was not Kubernetes itself that asked: its own deletions are most, and each ID takes
+    /// as much space as all else that is kept of a deletion.
+    fn evidence(self) -> &'a str {
+        if self.is_by_kubernetes() {
             return "";
         }
         // A client may name it, as it likes.

@@ -9,6 +9,7 @@
 //!
 //! Never here: printing, and anything that writes.
 
+mod conditions;
 pub mod coverage;
 mod filter;
 mod model;
@@ -16,6 +17,7 @@ mod page;
 mod params;
 mod rows;
 mod sql;
+mod statement;
 mod view;
 
 use std::sync::Arc;
@@ -46,7 +48,7 @@ pub struct Question {
     pub node: Option<String>,
     /// A part of the image's name or of its ID.
     pub image: Option<String>,
-    /// An address that the pod had.
+    /// An address that the pod had in that time.
     pub ip: Option<std::net::IpAddr>,
     /// The beginning of a container ID; any case, with or without `runtime://`.
     pub container_id: Option<String>,

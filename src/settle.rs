@@ -105,7 +105,8 @@ pub enum Until {
     At(Timestamp),
 }
 
-/// Settles, if there is something to settle. `None` where there is not.
+/// Settles, if there is something to settle, and clears away what is no longer needed. `None` where there
+/// was nothing to settle. `now` is when the retention is counted from; the server's clock where it is `None`.
 ///
 /// # Errors
 ///
@@ -115,6 +116,7 @@ pub async fn once(
     stores: &Stores,
     config: &Config,
     until: Until,
+    now: Option<Timestamp>,
 ) -> Result<Option<Outcome>, Error> {
     let shards: Vec<Statements> = statements(stores, config).collect();
     let mut due = Vec::new();
@@ -134,12 +136,13 @@ pub async fn once(
     for (shard, round) in &due {
         outcome
             .get_or_insert_default()
-            .add(settle(shard, round).await?);
+            .add(settle(shard, round, kept_since(shard, now).await?).await?);
     }
     for shard in &shards {
-        let now = shard.now().await?;
-        clear::slots(shard, now).await?;
-        clear::history(shard, now).await?;
+        clear::slots(shard, shard.now().await?).await?;
+        if let Some(before) = kept_since(shard, now).await? {
+            clear::history(shard, before).await?;
+        }
         clear::scratch(shard).await?;
     }
     Ok(outcome)
@@ -155,9 +158,21 @@ fn statements<'s>(stores: &'s Stores, config: &'s Config) -> impl Iterator<Item 
     })
 }
 
+/// Since when lives are kept after their end. `None`: always.
+async fn kept_since(shard: &Statements<'_>, now: Option<Timestamp>) -> Result<Option<i64>, Error> {
+    let days = i64::from(shard.config.retention_days);
+    if days == 0 {
+        return Ok(None);
+    }
+    let now = match now {
+        Some(now) => now.as_second(),
+        None => shard.now().await?,
+    };
+    Ok(Some(now - days * 86_400))
+}
+
 /// What one settling of a shard reads.
 struct Round {
-    now: i64,
     until: i64,
     slots: Vec<Slot>,
 }
@@ -170,25 +185,28 @@ async fn due_of(statements: &Statements<'_>, until: Until) -> Result<Option<Roun
         Until::Now => slot_of(now),
         Until::At(at) => slot_of(at.as_second()),
     };
+    statements.sync_replica().await?;
     let checkpoints = statements.checkpoints().await?;
     let newest = checkpoints.first().map_or(0, |newest| newest.slot);
     let mut slots = statements.slots().await?;
+    // A slot that was settled is dropped one settling later, also if nothing came since.
+    let is_left = slots.iter().any(|slot| slot.slot < newest);
     slots.retain(|slot| slot.slot >= newest && slot.slot < until);
-    let due = newest < until && !slots.is_empty();
-    Ok(due.then_some(Round { now, until, slots }))
+    let due = newest < until && (is_left || !slots.is_empty());
+    Ok(due.then_some(Round { until, slots }))
 }
 
-async fn settle(statements: &Statements<'_>, round: &Round) -> Result<Outcome, Error> {
+async fn settle(
+    statements: &Statements<'_>,
+    round: &Round,
+    kept_since: Option<i64>,
+) -> Result<Outcome, Error> {
     let begun = Instant::now();
-    let Round { now, until, slots } = round;
+    let Round { until, slots } = round;
     let until = *until;
     statements.carry_named(until).await?;
     let rows = slots.iter().map(|slot| slot.rows).sum();
     let pieces = statements.pieces(until, rows).await?;
-    let forget = match statements.config.retention_days {
-        0 => 0,
-        days => now - i64::from(days) * 86_400,
-    };
     let mut outcome = Outcome::default();
     for (place, first) in pieces.iter().enumerate() {
         metrics::gauge!(telemetry::SETTLE_PIECES_LEFT).set((pieces.len() - place) as f64);
@@ -197,7 +215,7 @@ async fn settle(statements: &Statements<'_>, round: &Round) -> Result<Outcome, E
             until,
             first: *first,
             next,
-            forget,
+            forget: kept_since.unwrap_or(0),
         };
         let done = statements.piece(&piece).await?;
         outcome.add(done);
@@ -236,39 +254,62 @@ fn told(outcome: &Outcome, took: Duration) {
     );
 }
 
-/// Settles whenever it is due, until `stop`.
+/// Settles whenever it is due, until `stop`. How far behind it is is measured meanwhile.
 pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
-    // What was said of the last failure: each is told once, not every ten seconds.
-    let mut trouble = String::new();
+    let (measuring, settling) = (Trouble::default(), Trouble::default());
+    let measure = every_while(&stop, measuring, || measure(&stores, &config));
+    let settle = async {
+        if config.enabled {
+            let once = || async {
+                let outcome = once(&stores, &config, Until::Due, None).await;
+                if outcome.is_err() {
+                    metrics::counter!(telemetry::SETTLE_FAILURES).increment(1);
+                    metrics::gauge!(telemetry::SETTLE_PIECES_LEFT).set(0.0);
+                }
+                outcome.map(|_| ())
+            };
+            every_while(&stop, settling, once).await;
+        }
+    };
+    tokio::join!(measure, settle);
+}
+
+/// Does something every ten seconds, until `stop`.
+async fn every_while<F: Future<Output = Result<(), Error>>>(
+    stop: &CancellationToken,
+    mut trouble: Trouble,
+    what: impl Fn() -> F,
+) {
     while stop
         .run_until_cancelled(tokio::time::sleep(LOOK_INTERVAL))
         .await
         .is_some()
     {
-        let round = async {
-            measure(&stores, &config).await?;
-            if config.enabled {
-                once(&stores, &config, Until::Due).await?;
-            }
-            Ok::<(), Error>(())
-        };
-        match stop.run_until_cancelled(round).await {
+        match stop.run_until_cancelled(what()).await {
             None => break,
-            Some(Ok(())) => trouble.clear(),
-            Some(Err(error)) => {
-                metrics::counter!(telemetry::SETTLE_FAILURES).increment(1);
-                metrics::gauge!(telemetry::SETTLE_PIECES_LEFT).set(0.0);
-                let error = error.to_string();
-                let no_digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
-                if no_digits(&error) == no_digits(&trouble) {
-                    continue;
-                }
-                warn!(
-                    "settling: {error}: it is tried again every {} s",
-                    LOOK_INTERVAL.as_secs()
-                );
-                trouble = error;
-            }
+            Some(outcome) => trouble.told(outcome),
+        }
+    }
+}
+
+/// What was said of the last failure: each is told once, not every ten seconds.
+#[derive(Default)]
+struct Trouble(String);
+
+impl Trouble {
+    fn told(&mut self, outcome: Result<(), Error>) {
+        let Err(error) = outcome else {
+            self.0.clear();
+            return;
+        };
+        let error = error.to_string();
+        let no_digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+        if no_digits(&error) != no_digits(&self.0) {
+            warn!(
+                "settling: {error}: it is tried again every {} s",
+                LOOK_INTERVAL.as_secs()
+            );
+            self.0 = error;
         }
     }
 }

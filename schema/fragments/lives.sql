@@ -129,7 +129,9 @@ FROM
             *,
             if(life_created_at != toDateTime(0, 'UTC'), toDateTime64(life_created_at, 6, 'UTC'), life_first_seen) AS name_from,
             toUnixTimestamp(if(life_created_at != toDateTime(0, 'UTC'), life_created_at, toDateTime(life_first_seen))) AS life_second,
-            if(superseded_at_ = @none@, @never@, superseded_at_) AS superseded_at,
+            -- Not if it was spoken of long after that: then its node's clock was set back.
+            if(started_at = toDateTime(0, 'UTC'), superseded_by_count, superseded_by_start) AS superseded_,
+            if(superseded_ = @none@ OR last_seen > superseded_ + toIntervalMinute(10), @never@, superseded_) AS superseded_at,
             arraySort(arrayDistinct(arrayFlatten(arrayMap(i -> arrayMap(number -> (i.1, toUInt32(number)), range(i.2, i.3 + 1)), arrayConcat(instances, instances_here))))) AS life_instances
         FROM
         (
@@ -161,9 +163,13 @@ FROM
             min(force_asked) OVER life AS life_force_asked,
             min(disrupted) OVER life AS life_disrupted,
             max(status_reason) OVER life AS life_status_reason,
-            -- A container runs once at a time: the start of a later instance proves that this one had ended.
+            -- A container runs once at a time: the start of a later instance proves that this one had ended. Later is what started later,
+            -- and in the same second what has the higher restart count: counts may begin anew. Where the start is not known the count says it.
+            min(if(started_at = toDateTime(0, 'UTC'), @never@, toDateTime64(started_at, 6, 'UTC')))
+                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY started_at DESC, restart DESC, container_id DESC
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS superseded_by_start,
             min(if(container = '', @never@, if(started_at != toDateTime(0, 'UTC'), toDateTime64(started_at, 6, 'UTC'), first_seen)))
-                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_at_
+                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_by_count
         FROM
         (
             SELECT
@@ -287,6 +293,42 @@ WHERE empty(named)
         pod_why IN ('', 'done') OR known_end <= pod_ending_at, ('unknown', ''),
         (pod_why, pod_by)) AS why
 
+-- @container_columns
+(
+    cluster          String                        COMMENT 'Kubernetes cluster',
+    namespace        String                        COMMENT 'namespace of the pod',
+    workload_kind    Nullable(String)              COMMENT 'kind of the top owner that is known: a ReplicaSet''s Deployment, a Job''s CronJob',
+    workload         Nullable(String)              COMMENT 'name of the top owner that is known',
+    pod              String                        COMMENT 'name of the pod',
+    pod_uid          UUID                          COMMENT 'uid of the pod: names are used again, uids are not',
+    container        String                        COMMENT 'name of the container; every restart is a row of its own',
+    kind             String                        COMMENT 'app, init, sidecar (a restartable init container) or ephemeral',
+    container_id     String                        COMMENT 'without runtime://',
+    runtime          Nullable(String)              COMMENT 'container runtime, like containerd',
+    image            Nullable(String)              COMMENT 'as the node resolved it, not as the spec names it',
+    image_id         Nullable(String)              COMMENT 'with the digest',
+    node             Nullable(String)              COMMENT 'node that it was bound to',
+    pod_ips          Array(String)                 COMMENT 'every address the pod had, in order of first sight',
+    restart          UInt32                        COMMENT '0 for the first instance of this container in its pod',
+    started_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'whole seconds',
+    ended_at         Nullable(DateTime64(6, 'UTC')) COMMENT 'whole seconds where end_seen; else when its pod was gone or a later instance began',
+    end_seen         Bool                          COMMENT 'whether the end was reported',
+    exit_code        Nullable(Int32)               COMMENT 'of the process; NULL while it runs or where no report came',
+    signal           Nullable(Int32)               COMMENT 'that ended the process',
+    reason           Nullable(String)              COMMENT 'Completed, Error, OOMKilled, ...',
+    pod_created_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'creation of its pod; whole seconds',
+    pod_removed_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'removal of its pod',
+    ended_by         Nullable(String)              COMMENT 'the account that asked for its end; "a as b" where a impersonated b',
+    ended_why        Nullable(String)              COMMENT 'why it ended: one of the words in schema/README.md',
+    ended_cause      Nullable(String)              COMMENT 'not told yet',
+    unknown          Array(String)                 COMMENT 'what is not known for certain',
+    labels           Map(String, String)           COMMENT 'of the pod, the last that are known',
+    host_network     Bool                          COMMENT 'whether it uses the addresses of its node',
+    began_at         DateTime64(6, 'UTC')          COMMENT 'its start; where that is not known, the oldest event that spoke of it',
+    over_at          Nullable(DateTime64(6, 'UTC')) COMMENT 'when it was over, at the latest: for questions about a time; NULL while it lives',
+    pending          Bool                          COMMENT 'known from late events alone and not yet joined with history: over_at is the last of these'
+)
+
 -- @containers
 SELECT
     l.cluster AS cluster, l.namespace AS namespace, nullIf(l.life_metadata.5, '') AS workload_kind, nullIf(l.life_metadata.6, '') AS workload,
@@ -307,6 +349,38 @@ SELECT
     CAST(l.life_metadata.2, 'Map(String, String)') AS labels, toBool(l.life_host_network) AS host_network,
     l.began_at AS began_at, nullIf(l.over_at, @never@) AS over_at, toBool(l.pending) AS pending
 FROM
+
+-- @pod_columns
+(
+    cluster          String                        COMMENT 'Kubernetes cluster',
+    namespace        String                        COMMENT 'namespace of the pod',
+    workload_kind    Nullable(String)              COMMENT 'kind of the top owner that is known: a ReplicaSet''s Deployment, a Job''s CronJob',
+    workload         Nullable(String)              COMMENT 'name of the top owner that is known',
+    pod              String                        COMMENT 'name of the pod',
+    pod_uid          UUID                          COMMENT 'uid of the pod: names are used again, uids are not',
+    node             Nullable(String)              COMMENT 'node that it was bound to',
+    pod_ips          Array(String)                 COMMENT 'every address it had, in order of first sight',
+    labels           Map(String, String)           COMMENT 'the last that are known',
+    service_account  Nullable(String)              COMMENT 'its service account',
+    created_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'whole seconds',
+    created_by       Nullable(String)              COMMENT 'the account that created it; "a as b" where a impersonated b',
+    scheduled_at     Nullable(DateTime64(6, 'UTC')) COMMENT 'when the scheduler bound it',
+    started_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'when a kubelet took it up; whole seconds',
+    delete_asked_at  Nullable(DateTime64(6, 'UTC')) COMMENT 'the first request to delete it',
+    delete_asked_by  Nullable(String)              COMMENT 'the account that asked first; "a as b" where a impersonated b',
+    removed_at       Nullable(DateTime64(6, 'UTC')) COMMENT 'when the API server let go of it',
+    phase            Nullable(String)              COMMENT 'the furthest that is known: Unknown, Pending, Running, Succeeded or Failed',
+    ended_by         Nullable(String)              COMMENT 'the account that asked for its end; "a as b" where a impersonated b',
+    ended_why        Nullable(String)              COMMENT 'why it ended: one of the words in schema/README.md',
+    ended_cause      Nullable(String)              COMMENT 'not told yet',
+    containers       UInt64                        COMMENT 'container instances that its restart numbers tell of',
+    restarts         UInt64                        COMMENT 'sum over the containers of their highest restart number',
+    unknown          Array(String)                 COMMENT 'what is not known for certain',
+    host_network     Bool                          COMMENT 'whether it uses the addresses of its node',
+    began_at         DateTime64(6, 'UTC')          COMMENT 'its start; where that is not known, the oldest event that spoke of it',
+    over_at          Nullable(DateTime64(6, 'UTC')) COMMENT 'when it was over, at the latest: for questions about a time; NULL while it lives',
+    pending          Bool                          COMMENT 'known from late events alone and not yet joined with history: over_at is the last of these'
+)
 
 -- @pods
 SELECT

@@ -28,6 +28,9 @@ pub struct Settle {
     /// Settle what was heard before, whatever the clock says: for tests
     #[arg(long, value_name = "TIME", hide = true, conflicts_with = "now")]
     until: Option<Timestamp>,
+    /// Count the retention from this instant: for tests
+    #[arg(long, value_name = "TIME", hide = true, requires = "retention")]
+    clock: Option<Timestamp>,
     /// Delete lives that ended longer ago, in days, by whole partitions; without it nothing is deleted
     #[arg(long, value_name = "DAYS", value_parser = retention_days)]
     retention: Option<String>,
@@ -63,7 +66,7 @@ impl Settle {
                 settled,
                 carried,
                 forgotten,
-            }) = settle::once(&stores, &config.settle, until).await?
+            }) = settle::once(&stores, &config.settle, until, self.clock).await?
             else {
                 eprintln!(
                     "nothing to settle: a slot of ten minutes is due two minutes after it is over"

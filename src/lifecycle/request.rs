@@ -136,14 +136,14 @@ pub(super) fn gone(occasion: Occasion, tell: Tell) {
         _ => sent.unwrap_or_default().uid,
     };
     match parse_uid(&uid) {
-        // Not its name: it may be somebody's invention.
-        Ok(uid) => tell(&Fact {
+        // Not its name: it may be somebody's invention. So may the uid be, but for Kubernetes itself.
+        Ok(uid) if occasion.is_by_kubernetes() => tell(&Fact {
             namespace: &event.object_ref.namespace,
             not_after: occasion.at,
             ..occasion.fact(uid)
         }),
-        Err(_) if is_missing => named::tell(occasion, "gone", occasion.at, tell),
-        Err(_) => {}
+        _ if is_missing => named::tell(occasion, "gone", occasion.at, tell),
+        _ => {}
     }
 }
 

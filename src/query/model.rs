@@ -6,14 +6,14 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{rows, sql};
+use super::{rows, statement};
 
 /// A kind of row that can be asked for.
 pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
     /// The name in commands, in paths of the API, and of the view.
     const PLURAL: &'static str;
     #[doc(hidden)]
-    type Row: sql::Row<Self>;
+    type Row: statement::Row<Self>;
 }
 
 /// How an answer ended.
@@ -24,15 +24,15 @@ pub struct Ending {
     pub more: bool,
     /// Then: where to go on.
     pub cursor: Option<String>,
-    /// Lives in the question's scope that are known from late events alone and not yet joined with
-    /// history: what is told of them is true and may not be all.
+    /// Lives in the question's scope (and of its uid or container ID) that are known from late events
+    /// alone and not yet joined with history: what is told of them is true and may not be all.
     pub pending: u64,
     /// Where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
 }
 
-/// What a question costs ClickHouse.
+/// What an answer costs ClickHouse, the count of what is pending included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     pub rows_read: u64,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Cursor;
 use super::model::{Container, Pod, Time};
-use super::sql::Row;
+use super::statement::Row;
 
 pub(super) fn time(micros: Option<i64>, whole_seconds: bool) -> Option<Time> {
     let instant = Timestamp::from_microsecond(micros?).ok()?;
@@ -61,7 +61,7 @@ impl Row<Container> for ContainerRow {
     const BY_IP: Option<&'static str> = None;
     const BY_NODE: Option<&'static str> = Some("containers_on_node");
     const CONTAINER: (&'static str, &'static str) = ("container", "container_id");
-    const OF_CONTAINER: &'static str = "?";
+    const ARE_PODS: bool = false;
 
     fn cursor(&self) -> Cursor {
         Cursor {
@@ -147,7 +147,7 @@ impl Row<Pod> for PodRow {
     const BY_IP: Option<&'static str> = Some("pods_with_ip");
     const BY_NODE: Option<&'static str> = None;
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
-    const OF_CONTAINER: &'static str = "pod_uid IN (SELECT pod_uid FROM containers WHERE ?)";
+    const ARE_PODS: bool = true;
 
     fn cursor(&self) -> Cursor {
         Cursor {

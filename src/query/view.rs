@@ -2,10 +2,13 @@
 
 use super::Question;
 use super::model::Life;
-use super::sql::{Row, Statement, Value, bare_id, datetime64};
+use super::statement::{Row, Statement, Value, bare_id, datetime64};
 
 /// Container IDs are looked up by so many hex digits.
 const ID_HEAD: usize = 8;
+
+/// A whole one has so many.
+const ID_WHOLE: usize = 64;
 
 /// The view, with its parameters.
 pub(super) fn of<L: Life>(question: &Question, sql: &mut Statement) -> String {
@@ -45,7 +48,7 @@ pub(super) fn of<L: Life>(question: &Question, sql: &mut Statement) -> String {
 pub(super) fn id_head(question: &Question) -> Option<String> {
     let id = bare_id(question.container_id.as_deref()?);
     let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (id.len() >= ID_HEAD && is_hex).then_some(id)
+    (is_hex && (ID_HEAD..=ID_WHOLE).contains(&id.len())).then_some(id)
 }
 
 fn cluster(question: &Question, sql: &mut Statement) -> String {

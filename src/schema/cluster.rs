@@ -31,6 +31,7 @@ struct Column {
     name: String,
     kind: String,
     default: String,
+    comment: String,
 }
 
 #[derive(Deserialize, driver::Row)]
@@ -98,7 +99,8 @@ pub async fn apply(whole: &Store, shard: &Store, cluster: &str) -> Result<(), Er
 async fn columns(shard: &Store, table: &Table) -> Result<Vec<Column>, Error> {
     let query = shard
         .query(
-            "SELECT name, type AS kind, if(default_kind = 'DEFAULT', default_expression, '') AS default \
+            "SELECT name, type AS kind, if(default_kind = 'DEFAULT', default_expression, '') AS default, \
+             comment \
              FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
         )
         .param("table", table.name);
@@ -108,19 +110,16 @@ async fn columns(shard: &Store, table: &Table) -> Result<Vec<Column>, Error> {
 }
 
 fn distributed(table: &Table, columns: &[Column], shard: &Store, cluster: &str) -> String {
-    let columns: Vec<String> = columns
-        .iter()
-        .map(
-            |Column {
-                 name,
-                 kind,
-                 default,
-             }| match &**default {
-                "" => format!("    {name} {kind}"),
-                default => format!("    {name} {kind} DEFAULT {default}"),
-            },
-        )
-        .collect();
+    let columns = columns.iter().map(|column| {
+        let Column { name, kind, .. } = column;
+        let comment = column.comment.replace('\\', "\\\\").replace('\'', "\\'");
+        let default = match &*column.default {
+            "" => String::new(),
+            default => format!(" DEFAULT {default}"),
+        };
+        format!("    {name} {kind}{default} COMMENT '{comment}'")
+    });
+    let columns: Vec<String> = columns.collect();
     let (name, key, columns) = (table.name, shard_key(table), columns.join(",\n"));
     let database = shard.database();
     format!(
@@ -149,9 +148,15 @@ fn views(shard_database: &str, cluster: &str) -> Vec<String> {
                 format!("{shard_database}.{name}({})", passed.join(", "))
             }
         };
+        // Its columns, with their comments.
+        let columns = sql[name.len()..]
+            .split_once("\nAS\n")
+            .map(|(columns, _)| columns);
+        let columns = columns.filter(|columns| columns.starts_with("\n("));
         let view = format!(
-            "CREATE OR REPLACE VIEW {name} AS\n\
-             SELECT * FROM cluster('{cluster}', view(SELECT * FROM {from}))"
+            "CREATE OR REPLACE VIEW {name}{} AS\n\
+             SELECT * FROM cluster('{cluster}', view(SELECT * FROM {from}))",
+            columns.unwrap_or_default()
         );
         (!INNER.contains(&name)).then_some(view)
     });
@@ -184,15 +189,17 @@ mod tests {
     fn a_view_over_all_shards_passes_its_parameters_on() {
         let views = views("b_local", "c");
         let with = |name: &str| {
-            let begin = format!("CREATE OR REPLACE VIEW {name} ");
-            views.iter().find(|view| view.starts_with(&begin)).unwrap()
+            let begin = format!("CREATE OR REPLACE VIEW {name}\n(");
+            let view = views.iter().find(|view| view.starts_with(&begin)).unwrap();
+            assert!(view.contains("COMMENT 'Kubernetes cluster'"), "{view}");
+            view.split_once("\n) ").unwrap().1
         };
         expect![[r#"
-            CREATE OR REPLACE VIEW pods AS
+            AS
             SELECT * FROM cluster('c', view(SELECT * FROM b_local.pods))"#]]
         .assert_eq(with("pods"));
         expect![[r#"
-            CREATE OR REPLACE VIEW containers_of_pod AS
+            AS
             SELECT * FROM cluster('c', view(SELECT * FROM b_local.containers_of_pod(uid = {uid:String})))"#]]
         .assert_eq(with("containers_of_pod"));
     }

@@ -13,6 +13,7 @@ pub(super) async fn slots(statements: &Statements<'_>, now: i64) -> Result<(), E
     let (Some(_newest), Some(before)) = (ready.next(), ready.next()) else {
         return Ok(());
     };
+    statements.sync_replica().await?;
     for slot in statements.slots().await? {
         if slot.slot >= before.slot {
             continue;
@@ -35,14 +36,11 @@ fn block_read(checkpoints: &[Checkpoint], slot: i64) -> u64 {
         .unwrap_or(0)
 }
 
-/// Drops partitions of history that are older than the retention.
-pub(super) async fn history(statements: &Statements<'_>, now: i64) -> Result<(), Error> {
-    let days = statements.config.retention_days;
-    if days == 0 {
-        return Ok(());
-    }
-    for partition in statements.retired(now - i64::from(days) * 86_400).await? {
+/// Drops partitions of history of which all had ended before.
+pub(super) async fn history(statements: &Statements<'_>, before: i64) -> Result<(), Error> {
+    for partition in statements.retired(before).await? {
         statements.drop_partition(&partition).await?;
+        let days = statements.config.retention_days;
         info!(
             "removed partition {} of {}: it ended over {days} days ago",
             partition.partition, partition.history

@@ -24,7 +24,7 @@ macro_rules! text {
 pub(super) struct Slot {
     #[serde(with = "seconds")]
     pub slot: i64,
-    /// Its highest block number: it grows with every insert.
+    /// How many blocks were inserted, or the number of the last: it grows with every insert.
     pub block: u64,
     pub rows: u64,
 }
@@ -64,6 +64,11 @@ struct Now {
     now: i64,
 }
 
+#[derive(Deserialize, driver::Row)]
+struct Replicated {
+    replicated: bool,
+}
+
 /// A partition of a history table.
 #[derive(Deserialize, driver::Row)]
 pub(super) struct Partition {
@@ -94,6 +99,15 @@ impl Statements<'_> {
     pub async fn now(&self) -> Result<i64, Error> {
         let rows: Vec<Now> = self.rows(&text!("now"), &[]).await?;
         Ok(rows.first().map_or(0, |row| row.now))
+    }
+
+    /// Waits until this replica has what the others have, where the table is replicated.
+    pub async fn sync_replica(&self) -> Result<(), Error> {
+        let rows: Vec<Replicated> = self.rows(&text!("replicated"), &[]).await?;
+        if rows.iter().any(|row| row.replicated) {
+            self.run(&text!("sync_replica"), &[]).await?;
+        }
+        Ok(())
     }
 
     /// By time.

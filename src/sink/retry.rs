@@ -46,7 +46,8 @@ const REFUSALS: [u32; 18] = [
 pub enum Verdict {
     /// The server's trouble, or an operator's to mend: the same INSERT goes again.
     Wait,
-    /// Nobody knows whether it happened: it goes again under a fresh token.
+    /// Nobody knows whether it happened: it goes again under a fresh token. Rows that come twice merge; a token
+    /// that was noted for rows that were not kept would lose them.
     Unanswered,
     /// The rows themselves are refused.
     Refused,
@@ -54,7 +55,9 @@ pub enum Verdict {
 
 pub fn verdict(error: &Error) -> Verdict {
     match error {
-        Error::Silent { .. } => Verdict::Unanswered,
+        Error::Silent { .. } | Error::Unreachable { .. } | Error::Answer { .. } => {
+            Verdict::Unanswered
+        }
         Error::Refused { code, .. } if REFUSALS.contains(code) => Verdict::Refused,
         _ => Verdict::Wait,
     }
@@ -160,17 +163,18 @@ mod tests {
         for code in REFUSALS {
             assert_eq!(refused(code), Verdict::Refused, "{code}");
         }
-        assert_eq!(
-            verdict(&Error::Silent {
-                url: String::new(),
-                seconds_max: 60
-            }),
-            Verdict::Unanswered
-        );
+        let url = String::new();
+        let silent = Error::Silent {
+            url: url.clone(),
+            seconds_max: 60,
+        };
+        // It may have broken off after the rows were taken, or died between noting the token and keeping them.
         let away = Error::Unreachable {
-            url: String::new(),
+            url,
             cause: String::new(),
         };
-        assert_eq!(verdict(&away), Verdict::Wait);
+        for unanswered in [silent, away] {
+            assert_eq!(verdict(&unanswered), Verdict::Unanswered);
+        }
     }
 }

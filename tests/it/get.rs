@@ -93,19 +93,104 @@ fn filters() {
             .iter()
             .any(|other| other == ip)
     });
-    // The same of pods, by what their containers are.
     let with_ip = rows(&["pods", "--ip", ip]);
     assert!(
         with_ip.iter().any(|pod| pod["pod_uid"] == uid),
         "{with_ip:?}"
     );
-    let pod = |args: &[&str]| rows(&[&["pods"], args].concat());
-    assert_eq!(pod(&["--container-id", &id[..12]])[0]["pod_uid"], uid);
-    assert_eq!(pod(&["--container-id", &id[..12]]).len(), 1);
-    let with_image = pod(&["--image", "nginx"]);
-    assert!(!with_image.is_empty() && with_image.len() < 157);
     assert_eq!(rows(&["containers", "--cluster", "demo"]).len(), 232);
     assert_eq!(rows(&["containers", "--cluster", "other"]).len(), 0);
+}
+
+/// The rows of a question that are of the same pods as others.
+fn of_pods(others: &[Value], args: &[&str]) -> Vec<Value> {
+    let mut found = rows(args);
+    found.retain(|row| {
+        others
+            .iter()
+            .any(|other| other["pod_uid"] == row["pod_uid"])
+    });
+    found
+}
+
+/// Pods have the IDs and the images of their containers, whenever these ran.
+#[test]
+fn pods_by_their_containers() {
+    let nginx = rows(&["containers", "--image", "nginx"]);
+    let began_later = |row: &&Value| {
+        // Whole seconds of the same form.
+        row["restart"] == 0 && row["pod_created_at"].as_str() < row["started_at"].as_str()
+    };
+    let one = nginx.iter().find(began_later).expect("one");
+    let text = |field: &str| one[field].as_str().expect("a text").to_owned();
+    let (id, namespace, started) = (text("container_id"), text("namespace"), text("started_at"));
+    for filter in [
+        &["--container-id", &id] as &[&str],
+        &["--container-id", &id[..8]],
+        // Too short to be looked up.
+        &["--container-id", &id[..7]],
+        &["--image", "nginx"],
+        &["--image", "nginx", "-n", &namespace],
+        &["--image", "nginx", "--cluster", "demo,other"],
+    ] {
+        let containers = rows(&[&["containers"], filter].concat());
+        for time in [&[] as &[&str], &["--to", &started]] {
+            let expected = of_pods(&containers, &[&["pods"], time].concat());
+            let found = rows(&[&["pods"], filter, time].concat());
+            assert_eq!(found, expected, "{filter:?} {time:?}");
+            let has_it = found.iter().any(|pod| pod["pod_uid"] == one["pod_uid"]);
+            assert!(has_it && found.len() < 157, "{filter:?} {time:?}");
+        }
+    }
+    let elsewhere = ["pods", "--container-id", &id, "--cluster", "other"];
+    assert_eq!(rows(&elsewhere), Vec::<Value>::new());
+}
+
+/// Containers by an address are those of the pods that had it then.
+#[test]
+fn containers_by_a_leased_address() {
+    let whole = all();
+    let of_deployment = |row: &&Value| row["workload_kind"] == "Deployment";
+    let one = whole.iter().find(of_deployment).expect("one");
+    let ip = one["pod_ips"][0].as_str().expect("an address");
+    let started = one["started_at"].as_str().expect("a time");
+    for time in [
+        &[] as &[&str],
+        &["--at", started],
+        &["--from", started],
+        &["--to", started],
+        &["--from", started, "--cluster", "demo,other"],
+    ] {
+        let pods = rows(&[&["pods", "--ip", ip], time].concat());
+        let expected = of_pods(&pods, &[&["containers"], time].concat());
+        let found = rows(&[&["containers", "--ip", ip], time].concat());
+        assert_eq!(found, expected, "{time:?}");
+        // Its container ran before anybody saw the address.
+        let too_early = time.contains(&"--at") || time.contains(&"--to");
+        assert_eq!(found.contains(one), !too_early, "{time:?}");
+    }
+    assert!(rows(&["containers", "--at", started]).contains(one));
+}
+
+#[test]
+fn explain_tells_what_was_read() {
+    let read = |args: &[&str]| -> (u64, u64) {
+        let said = stderr(&RECORDED.get(&[args, &["--explain"]].concat()));
+        let numbers = said.lines().find_map(|line| {
+            let line = line.strip_prefix("clickhouse read ")?;
+            let (rows, bytes) = line.strip_suffix(" bytes")?.split_once(" rows, ")?;
+            Some((rows.parse().ok()?, bytes.parse().ok()?))
+        });
+        numbers.unwrap_or_else(|| panic!("{args:?}: {said}"))
+    };
+    let whole = all();
+    let ended = |row: &&Value| row["end_seen"] == true;
+    let ended = whole.iter().find(ended).expect("one");
+    let id = ended["container_id"].as_str().expect("an ID");
+    let (all_rows, all_bytes) = read(&["containers"]);
+    let (rows, bytes) = read(&["containers", "--container-id", id]);
+    assert!(0 < rows && rows < all_rows, "{rows} of {all_rows} rows");
+    assert!(0 < bytes && 0 < all_bytes, "{bytes} of {all_bytes} bytes");
 }
 
 #[test]

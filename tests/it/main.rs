@@ -70,6 +70,8 @@ mod rooms;
 mod rows_read;
 /// Migrations, and databases of other versions.
 mod schema;
+/// Settling as users run it, the retention, and a full table of facts.
+mod settling;
 /// Two engines as the shards of a cluster.
 mod shards;
 mod support;

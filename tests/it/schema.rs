@@ -104,7 +104,7 @@ fn columns_are_commented() {
     let database = new_database();
     assert_eq!(bygone(&database, &["schema", "apply"]).0, 0);
     let plain = "SELECT table, name FROM system.columns WHERE database = currentDatabase() \
-         AND table IN ('pods', 'containers', 'pod_life', 'coverage', 'facts', 'pod_history', 'container_history', \
+         AND table IN ('pods', 'containers', 'pending_lives', 'pod_life', 'coverage', 'facts', 'pod_history', 'container_history', \
          'checkpoints', 'received', 'dead_letters') AND comment = ''";
     let without: Vec<String> = sql(&database, plain).lines().map(str::to_owned).collect();
     assert!(without.is_empty(), "no comment: {without:?}");

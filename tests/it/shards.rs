@@ -182,7 +182,14 @@ fn same_answers(both: (&Bygone, &Bygone, &[&str])) {
         same(both, &[what, "--ip", ip]);
         same(both, &[what, "--node", &node]);
     }
-    same(both, &["containers", "--container-id", &id[..12]]);
+    for what in ["containers", "pods"] {
+        same(both, &[what, "--container-id", &id[..12]]);
+        same(
+            both,
+            &[what, "--image", "registry.example.com", "--from", early],
+        );
+        same(both, &[what, "--ip", ip, "--from", early]);
+    }
 }
 
 /// Also when a shard dies while the rows come in.
@@ -190,6 +197,11 @@ fn same_answers(both: (&Bygone, &Bygone, &[&str])) {
 fn the_recording_on_two_shards() {
     let cluster = Cluster::start();
     cluster.apply();
+    let comments = format!(
+        "SELECT groupArrayIf((table, name), comment = ''), countIf(comment != '') > 100 FROM system.columns \
+         WHERE database = '{DATABASE}' AND table NOT IN ('schema_versions', 'settled_names')"
+    );
+    assert_eq!(cluster.sql(&comments), ["[]\t1", "[]\t1"]);
     let (one, two) = (Bygone::start(), cluster.bygone());
     let folder = support::recording_a();
     let bodies = support::read(&folder, "bodies.jsonl");
@@ -365,4 +377,7 @@ fn replicated_tables_parse() {
         }
     }
     assert_eq!(tables, 6);
+    // What a settling does first, where a table is replicated.
+    let sync = include_str!("../../schema/settle/sync_replica.sql");
+    sql("default", &format!("EXPLAIN AST {sync}"));
 }

@@ -194,34 +194,38 @@ fn deletes_without_their_answer() {
 #[test]
 fn refusals_that_prove_an_end() {
     let refused = |event: Value, code: u16| changed(event, "/responseStatus/code", json!(code));
+    let by = |event: Value, user: &str| changed(event, "/user/username", json!(user));
+    const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
     let delete = sent("delete", "", json!({"preconditions": {"uid": UID}}));
-    check(
-        &refused(delete.clone(), 404),
+    let gone = || {
         expect![[r#"
-        n/ gone=60000002
-    "#]],
-    );
-    check(
-        &refused(delete, 409),
+            n/ gone=60000002
+        "#]]
+    };
+    check(&refused(by(delete.clone(), COLLECTOR), 404), gone());
+    check(&refused(by(delete.clone(), COLLECTOR), 409), gone());
+    let patch = sent("patch", "status", json!({"metadata": {"uid": UID}}));
+    check(&refused(by(patch.clone(), "system:node:n1"), 404), gone());
+    check(&refused(patch.clone(), 409), expect![[""]]);
+    // Whoever may delete in a namespace may name the uid of a pod of another name, which lives.
+    let of_the_name = || {
         expect![[r#"
-        n/ gone=60000002
-    "#]],
-    );
+            n/web gone=60000002 alice
+        "#]]
+    };
+    check(&refused(delete.clone(), 404), of_the_name());
+    check(&refused(patch, 404), of_the_name());
+    check(&refused(delete.clone(), 409), expect![[""]]);
+    let mut acting = by(delete, COLLECTOR);
+    acting["impersonatedUser"] = json!({"username": "bob"});
+    check(&refused(acting, 409), expect![[""]]);
     // It may be the version that did not fit.
     let both = sent(
         "delete",
         "",
         json!({"preconditions": {"uid": UID, "resourceVersion": "1"}}),
     );
-    check(&refused(both, 409), expect![[""]]);
-    let patch = sent("patch", "status", json!({"metadata": {"uid": UID}}));
-    check(
-        &refused(patch.clone(), 404),
-        expect![[r#"
-        n/ gone=60000002
-    "#]],
-    );
-    check(&refused(patch, 409), expect![[""]]);
+    check(&refused(by(both, COLLECTOR), 409), expect![[""]]);
     check(
         &refused(sent("create", "", Value::Null), 404),
         expect![[""]],

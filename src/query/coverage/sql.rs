@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Scope;
 use crate::clickhouse::Store;
-use crate::query::sql::{QUESTION_SECONDS_MAX, datetime64};
+use crate::query::statement::{QUESTION_SECONDS_MAX, datetime64};
 use crate::query::{Error, ROWS_MAX};
 
 /// Events of an hour that have all else in common.

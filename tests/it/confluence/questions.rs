@@ -8,7 +8,7 @@ use crate::oracle::Window;
 use crate::oracle::answer::{Container, Pod};
 use crate::oracle::compare::{Outcome, compare};
 use crate::oracle::views::{ask, between};
-use crate::support::Random;
+use crate::support::{self, Random};
 
 /// Windows and look-ups of each kind, each time that everything is asked: more of many histories.
 const HISTORIES_PER_LOOK_UP: u64 = 1_000;
@@ -25,12 +25,21 @@ impl World {
         let expected = self.oracle.pods(None, |_| true);
         let came: Vec<Pod> = ask(&self.database, "pods");
         outcome.add(compare("pods", expected, came));
+        self.pending_are_counted();
         let look_ups = 1 + self.histories / HISTORIES_PER_LOOK_UP;
         for _ in 0..look_ups.min(LOOK_UPS_MAX) {
             outcome.add(self.ask_window(random));
             outcome.add(self.look_up(random));
         }
         outcome
+    }
+
+    /// Whatever an answer calls pending is among the lives that are counted as such.
+    fn pending_are_counted(&self) {
+        let missed = "SELECT count() FROM \
+             (SELECT pod_uid, '' AS container FROM pods WHERE pending UNION ALL SELECT pod_uid, container FROM containers WHERE pending) \
+             WHERE (pod_uid, container) NOT IN (SELECT pod_uid, container FROM pending_lives)";
+        assert_eq!(support::sql(&self.database, missed).trim(), "0");
     }
 
     /// One small question.

@@ -128,6 +128,24 @@ fn a_restart_ends_the_instance_before() {
 }
 
 #[test]
+fn a_count_that_began_anew() {
+    let oracle = oracle(&[
+        (&pod(1, 0, |_| ()), SECOND),
+        (&instance(1, 0, 0xaa, 4, None), SECOND),
+        (&instance(1, 2 * MINUTE, 0xbb, 5, None), SECOND),
+        (&instance(1, 9 * MINUTE, 0xcc, 0, None), SECOND),
+    ]);
+    assert_eq!(
+        containers(&oracle, None),
+        [
+            r#"aa Some(2) None ["end not confirmed"]"#,
+            r#"bb Some(9) None ["end not confirmed"]"#,
+            "cc None None []",
+        ]
+    );
+}
+
+#[test]
 fn a_removal_before_the_restart_ends_it_earlier() {
     let oracle = oracle(&[
         (&pod(1, 0, |_| ()), SECOND),

@@ -250,7 +250,7 @@ impl<'a> Life<'a> {
     }
 
     fn incident(&mut self) {
-        match self.random.below(6) {
+        match self.random.below(7) {
             0 => self.crash_loop(1),
             1 => {
                 let times = 2 + self.random.below(5);
@@ -259,6 +259,7 @@ impl<'a> Life<'a> {
             2 => self.new_sandbox(),
             3 => self.relabel(),
             4 => self.debug(),
+            5 => self.counts_from_zero(),
             _ => self.kubelet_says(Verb::PatchStatus),
         }
     }
@@ -329,6 +330,19 @@ impl<'a> Life<'a> {
         self.object.ips = address(self.random);
         for place in self.places() {
             self.object.statuses[place].restart += 1;
+            self.begin(place);
+        }
+        self.kubelet_says(Verb::PatchStatus);
+    }
+
+    /// The node dies and comes back, and has forgotten what ran: nobody tells how that ended, and restarts
+    /// are counted anew.
+    fn counts_from_zero(&mut self) {
+        self.wait(MINUTE);
+        for place in self.places() {
+            let status = &mut self.object.statuses[place];
+            status.restart = 0;
+            status.last = None;
             self.begin(place);
         }
         self.kubelet_says(Verb::PatchStatus);

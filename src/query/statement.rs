@@ -1,0 +1,109 @@
+//! A statement in the making: SQL, and the values of its parameters.
+
+use ::clickhouse as driver;
+use driver::query::Query;
+use jiff::Timestamp;
+
+use super::Cursor;
+use crate::clickhouse::Store;
+
+/// How long ClickHouse may work on a question.
+pub(super) const QUESTION_SECONDS_MAX: &str = "60";
+
+/// A row as ClickHouse sends it.
+pub trait Row<L>:
+    driver::RowOwned + driver::RowRead + for<'a> driver::Row<Value<'a> = Self> + Send
+{
+    const SELECT: &'static str;
+    /// The view of everything; with `_between`, of what lived between two instants.
+    const VIEW: &'static str;
+    /// The view of one pod, by its uid.
+    const BY_UID: &'static str;
+    /// Whether `containers_by_id` has these rows.
+    const BY_ID: Option<()>;
+    /// The views by address and by node, where these rows have one.
+    const BY_IP: Option<&'static str>;
+    const BY_NODE: Option<&'static str>;
+    /// The two last parts of the order, which pods do not have.
+    const CONTAINER: (&'static str, &'static str);
+
+    /// Whether the rows are pods, and not containers.
+    const ARE_PODS: bool;
+
+    fn cursor(&self) -> Cursor;
+    fn life(self) -> L;
+}
+
+/// Joins, conditions, and the values of their parameters: what people give never becomes SQL.
+#[derive(Clone, Default)]
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) joins: Vec<String>,
+    pub(super) conditions: Vec<String>,
+    pub(super) values: Vec<(String, Value)>,
+}
+
+#[derive(Clone)]
+pub(super) enum Value {
+    Text(String),
+    Texts(Vec<String>),
+}
+
+impl Statement {
+    /// Takes up a value. Returns what stands for it in the SQL; `kind` is its ClickHouse type.
+    pub(super) fn value(&mut self, kind: &str, value: Value) -> String {
+        let name = format!("p{}", self.values.len());
+        let place = format!("{{{name}:{kind}}}");
+        self.values.push((name, value));
+        place
+    }
+
+    /// Adds a condition whose `?` stands for the value, of the ClickHouse type `kind`.
+    pub(super) fn and(&mut self, condition: &str, kind: &str, value: Value) {
+        let place = self.value(kind, value);
+        self.conditions.push(condition.replace('?', &place));
+    }
+
+    pub(super) fn text(&mut self, condition: &str, value: &str) {
+        self.and(condition, "String", Value::Text(value.to_owned()));
+    }
+
+    pub(super) fn filter(&self) -> String {
+        if self.conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", self.conditions.join(" AND "))
+        }
+    }
+
+    pub(super) fn bind(self, store: &Store) -> Query {
+        let query = store
+            .query(&self.sql)
+            .with_setting("max_execution_time", QUESTION_SECONDS_MAX);
+        self.values
+            .into_iter()
+            .fold(query, |query, (name, value)| match value {
+                Value::Text(text) => query.param(&name, text),
+                Value::Texts(texts) => query.param(&name, texts),
+            })
+    }
+}
+
+/// As ClickHouse reads a `DateTime64(6, 'UTC')`, whose calendar ends with the year 2299.
+pub(super) fn datetime64(at: Timestamp) -> String {
+    const LAST: i64 = 10_413_791_999;
+    let at = Timestamp::from_second(at.as_second().clamp(0, LAST)).map_or(at, |second| {
+        if second.as_second() == at.as_second() {
+            at
+        } else {
+            second
+        }
+    });
+    at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
+}
+
+/// As it stands in the tables: lower case, without `runtime://`.
+pub(super) fn bare_id(id: &str) -> String {
+    let id = id.split_once("://").map_or(id, |(_, id)| id);
+    id.to_lowercase()
+}
