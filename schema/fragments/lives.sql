@@ -446,3 +446,10 @@ FROM facts
 -- @of_joined_pods
 uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) @joined_pods@)
         AND pod_uid IN (SELECT pod_uid @joined_pods@)
+
+-- @names_piece
+(cluster, namespace) >= ({first_cluster:String}, {first_namespace:String})
+            AND ({is_last:Bool} OR (cluster, namespace) < ({next_cluster:String}, {next_namespace:String}))
+
+-- @said_here
+(SELECT * FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE @names_piece@)

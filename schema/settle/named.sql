@@ -2,6 +2,8 @@
 -- These count as late: the pod may be in history already. Of history only the pods are read whose name, or whose namespace, something
 -- late was said of.
 --
+-- One piece at a time: a range of namespaces.
+--
 -- What proves an end (gone) stays true whatever else becomes known. All else (means) may turn out to have been said of another pod of
 -- the name, so the newest settling's judgement replaces the one before. Only what was said before {horizon} is kept from it: those rows
 -- are no longer here.
@@ -51,26 +53,26 @@ SELECT *,
     arrayMax(arrayPushBack(arrayMap(e -> e.1, arrayFilter(e -> e.2 IN ('remove', 'force', 'purge') AND e.1 <= pivot, says)), @none@)) AS last_remove_at,
     last_create.2 != '' AND if(life_created_at != toDateTime(0, 'UTC'), last_create.1 >= name_from - toIntervalSecond(1), last_create.1 > last_remove_at) AS create_named
 FROM (@lives_from@
-    SELECT * FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod != ''
+    SELECT * FROM @said_here@ WHERE pod != ''
     UNION ALL
-    @fact_rows@ WHERE @slots_read@ AND container = '' AND empty(named) AND (cluster, namespace, pod_uid) IN (
-        SELECT cluster, namespace, pod_uid FROM facts WHERE @slots_read@ AND container = '' AND empty(named) AND (
-            (cluster, namespace, pod) GLOBAL IN (SELECT cluster, namespace, pod FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod != '')
-            OR (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod = '')))
+    @fact_rows@ WHERE @slots_read@ AND @names_piece@ AND container = '' AND empty(named) AND (cluster, namespace, pod_uid) IN (
+        SELECT cluster, namespace, pod_uid FROM facts WHERE @slots_read@ AND @names_piece@ AND container = '' AND empty(named) AND (
+            (cluster, namespace, pod) GLOBAL IN (SELECT cluster, namespace, pod FROM @said_here@ WHERE pod != '')
+            OR (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM @said_here@ WHERE pod = '')))
     UNION ALL
-    @pod_rows@ WHERE (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM bygone.said_names(until = {until:DateTime('UTC')})) AND (
-        (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod = '' AND late)
+    @pod_rows@ WHERE @names_piece@ AND (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM @said_here@) AND (
+        (cluster, namespace) GLOBAL IN (SELECT cluster, namespace FROM @said_here@ WHERE pod = '' AND late)
             -- What is said of a namespace is said of the pods that lived then, and of those whose end is not known.
-            AND filed_from <= (SELECT max(arrayMax(arrayMap(e -> e.1, s.named))) FROM bygone.said_names(until = {until:DateTime('UTC')}) AS s WHERE pod = '' AND late)
+            AND filed_from <= (SELECT max(arrayMax(arrayMap(e -> e.1, s.named))) FROM @said_here@ AS s WHERE pod = '' AND late)
             AND (class = 11 OR removed_ms = -9223372036854775808
-                OR filed_from + @bounds@[class + 1] >= (SELECT min(arrayMin(arrayMap(e -> e.1, s.named))) FROM bygone.said_names(until = {until:DateTime('UTC')}) AS s WHERE pod = '' AND late))
-        OR (cluster, namespace, pod) GLOBAL IN (SELECT cluster, namespace, pod FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE pod != '' AND late)
-        OR (cluster, namespace, pod) IN (SELECT cluster, namespace, pod FROM facts WHERE @slots_read@ AND container = '' AND late AND pod != ''))
+                OR filed_from + @bounds@[class + 1] >= (SELECT min(arrayMin(arrayMap(e -> e.1, s.named))) FROM @said_here@ AS s WHERE pod = '' AND late))
+        OR (cluster, namespace, pod) GLOBAL IN (SELECT cluster, namespace, pod FROM @said_here@ WHERE pod != '' AND late)
+        OR (cluster, namespace, pod) IN (SELECT cluster, namespace, pod FROM facts WHERE @slots_read@ AND @names_piece@ AND container = '' AND late AND pod != ''))
 @lives_end@) AS l
 LEFT JOIN
 (
     SELECT cluster, namespace, groupUniqArrayArray(named) AS space_says
-    FROM bygone.said_names(until = {until:DateTime('UTC')})
+    FROM @said_here@
     WHERE pod = ''
     GROUP BY cluster, namespace
 ) AS space ON space.cluster = l.cluster AND space.namespace = l.namespace

@@ -65,6 +65,12 @@ struct Now {
 }
 
 #[derive(Deserialize, driver::Row)]
+struct Namespace {
+    cluster: String,
+    namespace: String,
+}
+
+#[derive(Deserialize, driver::Row)]
 struct Replicated {
     replicated: bool,
 }
@@ -129,10 +135,32 @@ impl Statements<'_> {
         Ok(())
     }
 
-    /// Which pods the events meant that name one.
+    /// Which pods the events meant that name one: of some namespaces at a time.
     pub async fn named(&self, until: i64) -> Result<(), Error> {
-        let named = text!("named").replace("bygone.", &format!("{}.", self.whole));
-        self.run(&named, &self.names_until(until)).await
+        let of_whole = |sql: String| sql.replace("bygone.", &format!("{}.", self.whole));
+        let rows = ("rows", self.config.piece_rows_max.max(1).to_string());
+        let pieces = [("until", datetime(until)), rows];
+        let firsts: Vec<Namespace> = self.rows(&of_whole(text!("named_pieces")), &pieces).await?;
+        let named = of_whole(text!("named"));
+        for (place, first) in firsts.iter().enumerate() {
+            let next = firsts.get(place + 1);
+            let mut parameters = self.names_until(until).to_vec();
+            parameters.extend([
+                ("first_cluster", first.cluster.clone()),
+                ("first_namespace", first.namespace.clone()),
+                (
+                    "next_cluster",
+                    next.map_or_else(String::new, |next| next.cluster.clone()),
+                ),
+                (
+                    "next_namespace",
+                    next.map_or_else(String::new, |next| next.namespace.clone()),
+                ),
+                ("is_last", next.is_none().to_string()),
+            ]);
+            self.run(&named, &parameters).await?;
+        }
+        Ok(())
     }
 
     /// Takes what events said of names along.
