@@ -287,9 +287,7 @@ WHERE empty(named)
     multiIf(
         container = '', ('', ''),
         known_end = @never@, ('', ''),
-        -- Its pod is not here; history knew it. That it ended while nothing ended its pod was all that history knew of one whose end is
-        -- reported only now.
-        cause.2 = 'unknown' AND NOT has_pod AND ended.2 != toDateTime(0, 'UTC'), ('exited', ''),
+        -- Its pod is not here; history knew it.
         cause.2 != '' AND NOT has_pod, (cause.2, cause.3),
         ended.2 != toDateTime(0, 'UTC') AND (pod_why IN ('', 'done') OR known_end <= pod_ending_at), ('exited', ''),
         pod_why IN ('', 'done') OR known_end <= pod_ending_at, ('unknown', ''),
