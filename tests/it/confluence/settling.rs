@@ -38,7 +38,8 @@ impl Settling {
 impl World {
     /// Settles what has been heard, and asks questions meanwhile.
     pub fn settle(&mut self, settling: Settling, random: &mut Random) -> Outcome {
-        self.oracle.settling();
+        let until = self.until();
+        self.oracle.settling(until);
         let mut outcome = Outcome::default();
         let (killed, at_once) = match settling {
             Settling::InPeace => (0, 1),

@@ -34,8 +34,8 @@ pub struct Oracle {
     settlings: u32,
     /// Where the newest settling ended; readers see the slots from there on.
     checkpoint: i64,
-    /// Whether a settling has begun and may not have ended.
-    settling: bool,
+    /// Where a settling ends that has begun and may not have ended.
+    settling: Option<i64>,
 }
 
 #[derive(Default)]
@@ -119,8 +119,8 @@ impl Oracle {
     }
 
     /// A settling up to this slot has begun; whether it ends is not known yet.
-    pub fn settling(&mut self) {
-        self.settling = true;
+    pub fn settling(&mut self, until: i64) {
+        self.settling = Some(until);
         for known in self.pods.values_mut() {
             if known.certainty(true) != Certainty::Joined {
                 known.told = None;
@@ -130,7 +130,7 @@ impl Oracle {
 
     /// A settling up to this slot has ended.
     pub fn settled(&mut self, until: i64) {
-        self.settling = false;
+        self.settling = None;
         self.settlings += 1;
         let by = self.settlings;
         self.checkpoint = self.checkpoint.max(until);
@@ -229,7 +229,7 @@ impl Oracle {
         // What one settling finds out is joined with history by the next.
         if all(&|heard| heard.place == Place::Joined && heard.joined_by < self.settlings) {
             Some(Joined::All)
-        } else if !self.settling && all(&|heard| heard.place == Place::Open) {
+        } else if self.settling.is_none() && all(&|heard| heard.place == Place::Open) {
             Some(Joined::Asks)
         } else {
             None
@@ -243,7 +243,7 @@ impl Oracle {
             .collect();
         let certain = uids
             .iter()
-            .all(|uid| self.pod(name, *uid).certainty(self.settling) != Certainty::None);
+            .all(|uid| self.pod(name, *uid).certainty(self.settling.is_some()) != Certainty::None);
         let names_joined = self.joined(name, uids);
         let mut says: Vec<NameFact> = self.of_name(name).filter_map(Heard::said).collect();
         says.sort_by_key(|say| say.at);
@@ -254,7 +254,7 @@ impl Oracle {
             let (told, visible) = if let Some(names_joined) = names_joined
                 && certain
             {
-                let joined = known.certainty(self.settling) == Certainty::Joined;
+                let joined = known.certainty(self.settling.is_some()) == Certainty::Joined;
                 let proven = gone_without_name(&folds[uid], gone);
                 let beyond = Beyond {
                     gone_by: gone,
@@ -265,7 +265,7 @@ impl Oracle {
                 let told = tell(&key, &folds[uid], &beyond);
                 (vec![Arc::new(told)], BTreeSet::new())
             } else {
-                (known.possible(&key, gone), known.shown(&key))
+                (known.possible(&key, gone, self.settling), known.shown(&key))
             };
             let known = self.pods.get_mut(&key).expect("it was just read");
             known.told = Some(told);
@@ -477,12 +477,18 @@ impl Known {
     }
 
     /// What parts of the facts say.
-    fn possible(&self, key: &PodKey, gone: Option<i64>) -> Vec<Arc<Told>> {
-        let parts: [fn(&Heard) -> bool; 4] = [
-            |_| true,
-            |heard| heard.place == Place::Joined || (heard.place == Place::Open && !heard.late),
-            |heard| heard.place == Place::Open,
-            |heard| heard.place != Place::Hidden,
+    fn possible(&self, key: &PodKey, gone: Option<i64>, settling: Option<i64>) -> Vec<Arc<Told>> {
+        let parts: [&dyn Fn(&Heard) -> bool; 5] = [
+            &|_| true,
+            &|heard| heard.place == Place::Joined || (heard.place == Place::Open && !heard.late),
+            &|heard| heard.place == Place::Open,
+            &|heard| heard.place != Place::Hidden,
+            // What the settling that runs joins; what came after it began may be late and not yet joined.
+            &|heard| {
+                heard.place == Place::Joined
+                    || settling
+                        .is_some_and(|until| heard.place == Place::Open && heard.slot < until)
+            },
         ];
         let mut told = Vec::new();
         for part in parts {
