@@ -144,4 +144,4 @@ SELECT cluster, namespace, pod_uid, container, container_id, min(f.first_seen) A
 FROM facts AS f
 WHERE @facts_since@ AND empty(f.named)
 GROUP BY cluster, namespace, pod_uid, container, container_id
-HAVING NOT max(f.timely) AND if(container = '', max(f.removed_at) = @none@, max(f.ended).2 = toDateTime(0, 'UTC'))
+HAVING NOT max(f.timely) AND began_at != @never@ AND if(container = '', max(f.removed_at) = @none@, max(f.ended).2 = toDateTime(0, 'UTC'))

@@ -129,9 +129,8 @@ FROM
             *,
             if(life_created_at != toDateTime(0, 'UTC'), toDateTime64(life_created_at, 6, 'UTC'), life_first_seen) AS name_from,
             toUnixTimestamp(if(life_created_at != toDateTime(0, 'UTC'), life_created_at, toDateTime(life_first_seen))) AS life_second,
-            -- Not if it was spoken of long after that: then its node's clock was set back.
-            if(started_at = toDateTime(0, 'UTC'), superseded_by_count, superseded_by_start) AS superseded_,
-            if(superseded_ = @none@ OR last_seen > superseded_ + toIntervalMinute(10), @never@, superseded_) AS superseded_at,
+            if(started_at = toDateTime(0, 'UTC'), [superseded_by_count], [superseded_by_start, if(superseded_by_unstarted < toDateTime64(started_at, 6, 'UTC'), @never@, superseded_by_unstarted)]) AS supersedings,
+            arrayMin(arrayMap(at -> if(at = @none@, @never@, at), supersedings)) AS superseded_at,
             arraySort(arrayDistinct(arrayFlatten(arrayMap(i -> arrayMap(number -> (i.1, toUInt32(number)), range(i.2, i.3 + 1)), arrayConcat(instances, instances_here))))) AS life_instances
         FROM
         (
@@ -164,12 +163,14 @@ FROM
             min(disrupted) OVER life AS life_disrupted,
             max(status_reason) OVER life AS life_status_reason,
             -- A container runs once at a time: the start of a later instance proves that this one had ended. Later is what started later,
-            -- and in the same second what has the higher restart count: counts may begin anew. Where the start is not known the count says it.
+            -- and in the same second what has the higher restart count: counts may begin anew. Where a start is not known the count says it.
             min(if(started_at = toDateTime(0, 'UTC'), @never@, toDateTime64(started_at, 6, 'UTC')))
                 OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY started_at DESC, restart DESC, container_id DESC
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS superseded_by_start,
             min(if(container = '', @never@, if(started_at != toDateTime(0, 'UTC'), toDateTime64(started_at, 6, 'UTC'), first_seen)))
-                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_by_count
+                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_by_count,
+            min(if(started_at = toDateTime(0, 'UTC'), first_seen, @never@))
+                OVER (PARTITION BY cluster, namespace, pod_uid, container ORDER BY restart ASC RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS superseded_by_unstarted
         FROM
         (
             SELECT
@@ -448,8 +449,8 @@ uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) @joined_pods
         AND pod_uid IN (SELECT pod_uid @joined_pods@)
 
 -- @names_piece
-(cluster, namespace) >= ({first_cluster:String}, {first_namespace:String})
-            AND ({is_last:Bool} OR (cluster, namespace) < ({next_cluster:String}, {next_namespace:String}))
+(cluster > {first_cluster:String} OR cluster = {first_cluster:String} AND namespace >= {first_namespace:String})
+            AND ({is_last:Bool} OR cluster < {next_cluster:String} OR cluster = {next_cluster:String} AND namespace < {next_namespace:String})
 
 -- @said_here
 (SELECT * FROM bygone.said_names(until = {until:DateTime('UTC')}) WHERE @names_piece@)

@@ -18,7 +18,7 @@ pub(super) async fn slots(statements: &Statements<'_>, now: i64) -> Result<(), E
         if slot.slot >= before.slot {
             continue;
         }
-        if slot.block > block_read(&checkpoints, slot.slot) {
+        if block_read(&checkpoints, slot.slot) != Some(slot.block) {
             warn!("a slot of facts has grown after it was settled: its rows are settled again");
             statements.put_back(slot.slot).await?;
         }
@@ -27,13 +27,12 @@ pub(super) async fn slots(statements: &Statements<'_>, now: i64) -> Result<(), E
     Ok(())
 }
 
-/// Up to which block a slot was read. Nothing of a slot that no settling has seen was read.
-fn block_read(checkpoints: &[Checkpoint], slot: i64) -> u64 {
+/// What the number of a slot's blocks was when it was first read; nothing where no settling has seen it.
+fn block_read(checkpoints: &[Checkpoint], slot: i64) -> Option<u64> {
     let read = checkpoints.iter().flat_map(|checkpoint| &checkpoint.read);
     read.filter(|(read, _)| i64::from(*read) == slot)
         .map(|(_, block)| *block)
         .min()
-        .unwrap_or(0)
 }
 
 /// Drops partitions of history of which all had ended before.

@@ -24,7 +24,7 @@ macro_rules! text {
 pub(super) struct Slot {
     #[serde(with = "seconds")]
     pub slot: i64,
-    /// How many blocks were inserted, or the number of the last: it grows with every insert.
+    /// It changes with every insert.
     pub block: u64,
     pub rows: u64,
 }
@@ -135,7 +135,7 @@ impl Statements<'_> {
         Ok(())
     }
 
-    /// Which pods the events meant that name one: of some namespaces at a time.
+    /// Which pods the events meant that name one: of some namespaces at a time, of one at least.
     pub async fn named(&self, until: i64) -> Result<(), Error> {
         let of_whole = |sql: String| sql.replace("bygone.", &format!("{}.", self.whole));
         let rows = ("rows", self.config.piece_rows_max.max(1).to_string());

@@ -152,7 +152,8 @@ fn facts_that_are_full() {
             .contains("rows wait in the spool until settling has made room")
             .then_some(())
     });
-    assert_eq!(count(&bygone, "facts"), full);
+    // Merges may have made them fewer.
+    assert!(count(&bygone, "facts") <= full);
     assert!(bygone.metric("bygone_spool_waiting_frames") > Some(0.0));
     set_clock(&bygone.database, hours_later(4));
     for hour in [1, 2] {

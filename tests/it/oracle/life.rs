@@ -9,7 +9,7 @@ use super::fold::{Asked, Instance, PHASES, Pod, earlier};
 use super::names::{Meant, Proof};
 use super::why::Why;
 use crate::lives::object::Kind;
-use crate::lives::{MINUTE, SECOND, Text};
+use crate::lives::{SECOND, Text};
 
 /// When something lived. Without an end it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,20 +163,23 @@ fn instance_start(instance: &Instance) -> i64 {
 }
 
 /// The first start of a later instance of the same container: of one that started later, or in the same second
-/// with a higher restart count. Where its own start is not known, of one with a higher restart count. Not if it
-/// was spoken of ten minutes after that.
+/// with a higher restart count. Where one of both starts is not known, of one with a higher restart count.
 fn superseded(pod: &Pod, (container, id): (&Text, &[u8; 32]), instance: &Instance) -> Option<i64> {
     let place = |one: &Instance, id: &[u8; 32]| (one.started_at, one.restart, *id);
-    let later = |other: &Instance, other_id: &[u8; 32]| match instance.started_at {
-        0 => other.restart > instance.restart,
-        _ => place(other, other_id) > place(instance, id),
-    };
+    let later =
+        |other: &Instance, other_id: &[u8; 32]| match (instance.started_at, other.started_at) {
+            (0, _) => other.restart > instance.restart,
+            (_, 0) => {
+                other.restart > instance.restart
+                    && instance_start(other) >= instance_start(instance)
+            }
+            _ => place(other, other_id) > place(instance, id),
+        };
     let others = pod.instances.iter();
     others
         .filter(|((name, id), other)| name == container && later(other, id))
         .map(|(_, other)| instance_start(other))
         .min()
-        .filter(|start| instance.seen.last <= start + 10 * MINUTE)
 }
 
 /// How an instance ended.
