@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::lives::audit;
 use crate::lives::generate::{Plan, history};
-use crate::lives::object::{Event, Verb};
+use crate::lives::object::{Event, Level, Verb};
 use crate::lives::{DAY, SECOND};
 use crate::support::{self, Bygone, Random, block_on, setting};
 
@@ -72,7 +72,10 @@ fn bodies(events: u64) -> Vec<Body> {
         let namespace = format!("ns-{}", all.len());
         all.extend(history(random.next(), &namespace, &plan));
     }
-    let create = all.iter().find(|event| event.verb == Verb::Create);
+    // One that tells the uid.
+    let create = all
+        .iter()
+        .find(|event| event.verb == Verb::Create && event.level == Level::Full);
     let create = create.expect("a pod is created").clone();
     all.truncate(events as usize);
     let bodies = all.chunks(EVENTS_PER_BODY).map(|chunk| {
