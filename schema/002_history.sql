@@ -126,7 +126,7 @@ COMMENT 'container instances that have ended; every restart is one of its own';
 CREATE TABLE IF NOT EXISTS checkpoints
 (
     slot        DateTime('UTC') COMMENT 'what was heard before this slot is settled, or carried into it',
-    read        Map(DateTime('UTC'), UInt64) COMMENT 'for each slot that was read, its highest block number just before',
+    read        Map(DateTime('UTC'), UInt64) COMMENT 'for each slot that was read, the number of its blocks just before (settle/slots.sql)',
     ready_at    DateTime('UTC') DEFAULT now('UTC') COMMENT 'when readers may start from here',
     settled     UInt64 COMMENT 'rows that were moved into history',
     carried     UInt64 COMMENT 'rows that were carried into the slot',

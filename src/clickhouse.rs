@@ -300,7 +300,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says. After `Silent` or `Unreachable` the rows may be there or not.
+    /// As [`Error`] says. After `Silent`, `Unreachable` or `Answer` the rows may be there or not.
     pub async fn insert(&self, sql: &str, rows: &[Bytes], token: &str) -> Result<(), Error> {
         let mut insert = self
             .client()

@@ -12,7 +12,7 @@
 //! what that proves is told to every shard before any is settled.
 //!
 //! What goes wrong is ClickHouse's: the next round tries again. Limits: `piece_rows_max` rows of facts
-//! at a time, `memory_bytes_max` and 10 minutes for a statement.
+//! at a time (of what names meant a namespace at least), `memory_bytes_max` and 10 minutes for a statement.
 //!
 //! Never here: what a life is, and when it has ended: that stands in `schema/`.
 
@@ -118,6 +118,7 @@ pub async fn once(
     until: Until,
     now: Option<Timestamp>,
 ) -> Result<Option<Outcome>, Error> {
+    let clock = now.map(Timestamp::as_second);
     let shards: Vec<Statements> = statements(stores, config).collect();
     let mut due = Vec::new();
     for shard in &shards {
@@ -136,11 +137,12 @@ pub async fn once(
     for (shard, round) in &due {
         outcome
             .get_or_insert_default()
-            .add(settle(shard, round, kept_since(shard, now).await?).await?);
+            .add(settle(shard, round, clock.unwrap_or(round.now)).await?);
     }
     for shard in &shards {
-        clear::slots(shard, shard.now().await?).await?;
-        if let Some(before) = kept_since(shard, now).await? {
+        let now = shard.now().await?;
+        clear::slots(shard, now).await?;
+        if let Some(before) = kept_since(config, clock.unwrap_or(now)) {
             clear::history(shard, before).await?;
         }
         clear::scratch(shard).await?;
@@ -158,21 +160,15 @@ fn statements<'s>(stores: &'s Stores, config: &'s Config) -> impl Iterator<Item 
     })
 }
 
-/// Since when lives are kept after their end. `None`: always.
-async fn kept_since(shard: &Statements<'_>, now: Option<Timestamp>) -> Result<Option<i64>, Error> {
-    let days = i64::from(shard.config.retention_days);
-    if days == 0 {
-        return Ok(None);
-    }
-    let now = match now {
-        Some(now) => now.as_second(),
-        None => shard.now().await?,
-    };
-    Ok(Some(now - days * 86_400))
+/// Since when lives are kept after their end, if not always; the retention is counted from this second.
+fn kept_since(config: &Config, now: i64) -> Option<i64> {
+    let days = i64::from(config.retention_days);
+    (days != 0).then_some(now - days * 86_400)
 }
 
 /// What one settling of a shard reads.
 struct Round {
+    now: i64,
     until: i64,
     slots: Vec<Slot>,
 }
@@ -193,16 +189,12 @@ async fn due_of(statements: &Statements<'_>, until: Until) -> Result<Option<Roun
     let is_left = slots.iter().any(|slot| slot.slot < newest);
     slots.retain(|slot| slot.slot >= newest && slot.slot < until);
     let due = newest < until && (is_left || !slots.is_empty());
-    Ok(due.then_some(Round { until, slots }))
+    Ok(due.then_some(Round { now, until, slots }))
 }
 
-async fn settle(
-    statements: &Statements<'_>,
-    round: &Round,
-    kept_since: Option<i64>,
-) -> Result<Outcome, Error> {
+async fn settle(statements: &Statements<'_>, round: &Round, now: i64) -> Result<Outcome, Error> {
     let begun = Instant::now();
-    let Round { until, slots } = round;
+    let Round { until, slots, .. } = round;
     let until = *until;
     statements.carry_named(until).await?;
     let rows = slots.iter().map(|slot| slot.rows).sum();
@@ -215,7 +207,7 @@ async fn settle(
             until,
             first: *first,
             next,
-            forget: kept_since.unwrap_or(0),
+            forget: kept_since(statements.config, now).unwrap_or(0),
         };
         let done = statements.piece(&piece).await?;
         outcome.add(done);

@@ -294,14 +294,17 @@ WHERE empty(named)
         pod_why IN ('', 'done') OR known_end <= pod_ending_at, ('unknown', ''),
         (pod_why, pod_by)) AS why
 
--- @container_columns
-(
-    cluster          String                        COMMENT 'Kubernetes cluster',
+-- @life_columns
+cluster          String                        COMMENT 'Kubernetes cluster',
     namespace        String                        COMMENT 'namespace of the pod',
     workload_kind    Nullable(String)              COMMENT 'kind of the top owner that is known: a ReplicaSet''s Deployment, a Job''s CronJob',
     workload         Nullable(String)              COMMENT 'name of the top owner that is known',
     pod              String                        COMMENT 'name of the pod',
     pod_uid          UUID                          COMMENT 'uid of the pod: names are used again, uids are not',
+
+-- @container_columns
+(
+    @life_columns@
     container        String                        COMMENT 'name of the container; every restart is a row of its own',
     kind             String                        COMMENT 'app, init, sidecar (a restartable init container) or ephemeral',
     container_id     String                        COMMENT 'without runtime://',
@@ -353,12 +356,7 @@ FROM
 
 -- @pod_columns
 (
-    cluster          String                        COMMENT 'Kubernetes cluster',
-    namespace        String                        COMMENT 'namespace of the pod',
-    workload_kind    Nullable(String)              COMMENT 'kind of the top owner that is known: a ReplicaSet''s Deployment, a Job''s CronJob',
-    workload         Nullable(String)              COMMENT 'name of the top owner that is known',
-    pod              String                        COMMENT 'name of the pod',
-    pod_uid          UUID                          COMMENT 'uid of the pod: names are used again, uids are not',
+    @life_columns@
     node             Nullable(String)              COMMENT 'node that it was bound to',
     pod_ips          Array(String)                 COMMENT 'every address it had, in order of first sight',
     labels           Map(String, String)           COMMENT 'the last that are known',

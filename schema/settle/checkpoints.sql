@@ -1,4 +1,4 @@
--- The newest settlings, and for each slot the lowest block number that one of them read it up to.
+-- The newest settlings, and for each slot the lowest number of its blocks that one of them saw.
 SELECT slot, min(ready_at) AS ready_at, minMap(read) AS read
 FROM checkpoints
 GROUP BY slot

@@ -1,6 +1,6 @@
 -- Pods that are open, and whose name a later pod has: they were gone when that one was created. It is told as a fact, and so
--- reaches every answer and the next settling; as a late one, so that instances of the pod in history are joined with its end. Pods that were settled are looked up for late facts alone: an open pod that was
--- heard of in time has been here together with its successor.
+-- reaches every answer and the next settling; as a late one, so that instances of the pod in history are joined with its end. Pods
+-- that were settled are looked up for late facts alone: an open pod that was heard of in time has been here together with its successor.
 --
 -- In a cluster the database bygone spans the shards, and each of them tells this of the pods that it has.
 INSERT INTO facts (cluster, namespace, pod_uid, gone, heard_at, late, timely, first_seen, last_seen)

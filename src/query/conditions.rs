@@ -104,10 +104,9 @@ fn labels(question: &Question, sql: &mut Statement) {
 
 /// Filters by what identifies an image, an address, a container or a pod.
 fn objects<L: Life>(question: &Question, sql: &mut Statement) {
-    if L::Row::ARE_PODS {
-        of_pods(question, sql);
-    } else {
-        of_containers(question, sql);
+    match L::Row::BY_ID {
+        Some(()) => of_containers(question, sql),
+        None => of_pods(question, sql),
     }
     uid(question, sql);
 }

@@ -24,7 +24,7 @@ pub struct Ending {
     pub more: bool,
     /// Then: where to go on.
     pub cursor: Option<String>,
-    /// Lives in the question's scope (and of its uid or container ID) that are known from late events
+    /// Lives in the question's scope (and of its uid; of containers, of their ID) that are known from late events
     /// alone and not yet joined with history: what is told of them is true and may not be all.
     pub pending: u64,
     /// Where it was asked for.

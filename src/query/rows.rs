@@ -61,7 +61,6 @@ impl Row<Container> for ContainerRow {
     const BY_IP: Option<&'static str> = None;
     const BY_NODE: Option<&'static str> = Some("containers_on_node");
     const CONTAINER: (&'static str, &'static str) = ("container", "container_id");
-    const ARE_PODS: bool = false;
 
     fn cursor(&self) -> Cursor {
         Cursor {
@@ -147,7 +146,6 @@ impl Row<Pod> for PodRow {
     const BY_IP: Option<&'static str> = Some("pods_with_ip");
     const BY_NODE: Option<&'static str> = None;
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
-    const ARE_PODS: bool = true;
 
     fn cursor(&self) -> Cursor {
         Cursor {

@@ -19,16 +19,13 @@ pub trait Row<L>:
     const VIEW: &'static str;
     /// The view of one pod, by its uid.
     const BY_UID: &'static str;
-    /// Whether `containers_by_id` has these rows.
+    /// Whether these are containers: `containers_by_id` has those.
     const BY_ID: Option<()>;
     /// The views by address and by node, where these rows have one.
     const BY_IP: Option<&'static str>;
     const BY_NODE: Option<&'static str>;
     /// The two last parts of the order, which pods do not have.
     const CONTAINER: (&'static str, &'static str);
-
-    /// Whether the rows are pods, and not containers.
-    const ARE_PODS: bool;
 
     fn cursor(&self) -> Cursor;
     fn life(self) -> L;

@@ -74,8 +74,7 @@ fn send(bygone: &mut Bygone, bodies: &[String], clusters: u64, facts: u64) {
 fn expected(bodies: &[String]) -> (Vec<String>, u64) {
     let once = Bygone::start();
     once.post_all(bodies.iter().cloned());
-    let facts = support::sql(&once.database, "SELECT count() FROM facts");
-    let facts = facts.trim().parse().expect("a number");
+    let facts = support::number(&once.database, "SELECT count() FROM facts");
     once.settle();
     (answers(&once, "demo"), facts)
 }

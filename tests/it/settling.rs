@@ -26,8 +26,7 @@ fn settled(output: &Output) {
 }
 
 fn count(bygone: &Bygone, table: &str) -> u64 {
-    let count = support::sql(&bygone.database, &format!("SELECT count() FROM {table}"));
-    count.trim().parse().expect("a number")
+    support::number(&bygone.database, &format!("SELECT count() FROM {table}"))
 }
 
 fn equal(bygone: &Bygone, how: &str) {
@@ -129,8 +128,7 @@ fn a_retention() {
     assert_eq!(names, ["web-1"]);
 }
 
-/// Rows wait in the spool while facts is full, and come when a settling has made room: also if it leaves nothing
-/// in facts that a next one would settle.
+/// Rows wait in the spool while facts is full, and come when settlings have made room.
 #[test]
 fn facts_that_are_full() {
     let bodies = bodies(&recording_a(), Order::AsSent);

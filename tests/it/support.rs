@@ -587,6 +587,11 @@ pub fn sql(database: &str, statement: &str) -> String {
     String::from_utf8(bytes(database, statement)).expect("text")
 }
 
+/// Asks the shared engine for a number.
+pub fn number(database: &str, statement: &str) -> u64 {
+    sql(database, statement).trim().parse().expect("a number")
+}
+
 /// Asks the shared engine for anything.
 pub fn bytes(database: &str, statement: &str) -> Vec<u8> {
     let shared = shared();

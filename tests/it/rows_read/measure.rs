@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::made::{BEGIN, Made, NOW};
 use crate::oracle::Window;
 use crate::oracle::views::{between, time};
-use crate::support::{self, sql};
+use crate::support::{self, number, sql};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600;
@@ -115,11 +115,6 @@ fn overlap_facts_max(made: &Made, namespace: &str) -> u64 {
         2 * GRANULE
     );
     number(&made.without_history, &most)
-}
-
-fn number(database: &str, statement: &str) -> u64 {
-    let number = sql(database, statement);
-    number.trim().parse().expect("a number")
 }
 
 fn window(since: i64, seconds: i64) -> Window {
