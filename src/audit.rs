@@ -13,6 +13,7 @@
 mod event;
 mod json;
 mod pod;
+pub mod words;
 
 pub use event::{
     Actor, Document, Event, Events, Level, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage,

@@ -13,11 +13,11 @@ mod engine;
 mod get;
 mod output;
 mod process;
+mod reconcile;
 mod running;
 mod schema;
 mod serve;
 mod service;
-mod settle;
 mod sources;
 mod spool;
 mod when;
@@ -73,7 +73,7 @@ enum Command {
     #[command(subcommand)]
     Schema(schema::Schema),
     /// Move what has ended from facts into history, as "bygone serve" does by itself
-    Settle(settle::Settle),
+    Reconcile(reconcile::Reconcile),
     /// Look at what could not be decoded, and try it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -155,7 +155,7 @@ pub fn main() -> ExitCode {
         Command::Coverage(coverage) => coverage.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),
-        Command::Settle(settle) => settle.run(),
+        Command::Reconcile(reconcile) => reconcile.run(),
         Command::DeadLetters(letters) => letters.run(),
         Command::Spool(spool) => spool.run(),
         Command::Sources(sources) => sources.run(),

@@ -311,6 +311,8 @@ impl Store {
             .with_setting("optimize_on_insert", "0")
             // In a cluster: confirmed is what the shards have.
             .with_setting("distributed_foreground_insert", "1")
+            // Events of a hundred months in one load make many parts, and no failure.
+            .with_setting("throw_on_max_partitions_per_insert_block", "0")
             .with_setting("insert_deduplication_token", token)
             .with_setting("max_execution_time", INSERT_SECONDS_MAX.to_string());
         let send = async move {
@@ -320,6 +322,19 @@ impl Store {
             insert.end().await
         };
         self.within(INSERT_SECONDS_MAX, send).await
+    }
+
+    /// The last row of an answer that has one or none, read to its end: of an answer that is left before, ClickHouse logs
+    /// a broken connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn fetch_one<R>(&self, query: driver::query::Query) -> Result<Option<R>, Error>
+    where
+        R: driver::RowOwned + driver::RowRead,
+    {
+        Ok(self.within_limit(query.fetch_all()).await?.pop())
     }
 
     /// Awaits an answer of the driver, within the limit.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{access, clickhouse, dead_letters, engine, http, settle, sink, source, spool};
+use crate::{access, clickhouse, dead_letters, engine, http, reconcile, sink, source, spool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -35,7 +35,7 @@ pub struct Config {
     pub engine: engine::Config,
     pub spool: spool::Config,
     pub sink: sink::Config,
-    pub settle: settle::Config,
+    pub reconcile: reconcile::Config,
     pub dead_letters: dead_letters::Config,
 }
 
@@ -53,7 +53,7 @@ impl Default for Config {
             engine: Default::default(),
             spool: Default::default(),
             sink: Default::default(),
-            settle: Default::default(),
+            reconcile: Default::default(),
             dead_letters: Default::default(),
         }
     }
@@ -75,7 +75,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 47] = [
+const KEYS: [&str; 44] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -114,12 +114,9 @@ const KEYS: [&str; 47] = [
     "sink.batch_rows_max",
     "sink.inserts_max",
     "sink.facts_rows_max",
-    "settle.enabled",
-    "settle.retention_days",
-    "settle.names_seconds",
-    "settle.piece_rows_max",
-    "settle.memory_bytes_max",
-    "settle.changeover_seconds",
+    "reconcile.enabled",
+    "reconcile.retention_days",
+    "reconcile.memory_bytes_max",
     "dead_letters.keep",
     "dead_letters.size_bytes_max",
     "dead_letters.kept_days",

@@ -13,12 +13,14 @@
 pub mod audit;
 pub mod coverage;
 pub mod envelope;
+pub mod fold;
 pub mod lifecycle;
 pub mod rows;
 // The write wing.
 pub mod dead_letters;
+pub mod lives;
 pub mod pipeline;
-pub mod settle;
+pub mod reconcile;
 pub mod sink;
 pub mod source;
 pub mod spool;

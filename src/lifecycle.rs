@@ -32,6 +32,7 @@ mod pod;
 mod request;
 mod workload;
 
+use crate::audit::words::Saying;
 use crate::audit::{Actor, Binding, Event, Level, Object, Stage, Verb};
 use crate::rows::{Fact, microseconds};
 
@@ -114,7 +115,7 @@ fn truncated(occasion: Occasion, tell: Tell) {
             truncated: true,
             ..occasion.fact(uid)
         }),
-        Err(_) => named::tell(occasion, "truncated", occasion.at, tell),
+        Err(_) => named::tell(occasion, Saying::Truncated, occasion.at, tell),
     }
 }
 
@@ -171,15 +172,15 @@ fn is_emptied_namespace(event: &Event) -> bool {
 /// Whether a node came or went. At level Metadata a dry run of its deletion looks like a deletion, and the
 /// pods would live on: there it says nothing. An answer that holds the node says that it is still there:
 /// finalizers keep it while it is drained.
-fn of_node(event: &Event) -> Option<&'static str> {
+fn of_node(event: &Event) -> Option<Saying> {
     match event.verb {
         _ if !event.object_ref.is_node() => None,
         // Whether it was a dry run, and whether it is still there, was cut off.
         _ if event.is_truncated => None,
-        Verb::Create => Some("node came"),
+        Verb::Create => Some(Saying::NodeCame),
         Verb::Delete if event.response_object.as_ref().is_some_and(is_node) => None,
         Verb::Delete if matches!(event.level, Level::Request | Level::RequestResponse) => {
-            Some("node gone")
+            Some(Saying::NodeGone)
         }
         _ => None,
     }
@@ -267,10 +268,12 @@ fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     Ok(())
 }
 
+/// Kubernetes gives no pod the nil UUID, which stands for a name in facts.
 fn parse_uid(text: &str) -> Result<u128, Unreadable> {
-    uuid::Uuid::try_parse(text)
+    let uid = uuid::Uuid::try_parse(text).ok();
+    uid.filter(|uid| !uid.is_nil())
         .map(|uid| uid.as_u128())
-        .map_err(|_| Unreadable("the uid of a pod is not a UUID"))
+        .ok_or(Unreadable("the uid of a pod is not a UUID"))
 }
 
 impl<'a> Occasion<'a> {

@@ -249,7 +249,7 @@ fn shape(table: &Table) -> Arc<Shape> {
 
 fn part_of_facts(facts: Facts) -> Part {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&FACTS));
-    part(&SHAPE, facts)
+    part(&SHAPE, facts.finish())
 }
 
 fn part_of_received(received: ReceivedRows) -> Part {
@@ -299,7 +299,7 @@ impl Pieces {
 
     fn push(&mut self, fact: &Fact) {
         self.piece.push(fact);
-        if self.piece.bytes().len() >= PIECE_BYTES {
+        if self.piece.bytes_len() >= PIECE_BYTES {
             self.send();
         }
     }

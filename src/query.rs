@@ -10,6 +10,7 @@
 //! Never here: printing, and anything that writes.
 
 mod conditions;
+mod cost;
 pub mod coverage;
 mod filter;
 mod model;
@@ -56,7 +57,9 @@ pub struct Question {
     /// At most [`ROWS_MAX`]; `None` is that.
     pub limit: Option<u64>,
     pub cursor: Option<Cursor>,
-    /// Whether the answer's end tells what ClickHouse read for it.
+    /// The fields that are wanted, the others come as if they were absent; none: all of them.
+    pub fields: Vec<String>,
+    /// Whether the answer's end says what it cost ClickHouse. Then no row comes before the last one was found.
     pub explain: bool,
 }
 
@@ -130,6 +133,8 @@ impl std::str::FromStr for Cursor {
 pub enum Error {
     #[error("limit {0} is over the maximum of {ROWS_MAX}")]
     Limit(u64),
+    #[error("there is no field {0:?}")]
+    Field(String),
     #[error(
         "that is too long a time to tell the coverage of: ask for a shorter one, or for one cluster"
     )]
@@ -142,7 +147,7 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// When the limit is too high, or ClickHouse can't be reached or refuses. Once rows flow, a failure
+/// When the limit is too high, a field is not one, or ClickHouse can't be reached or refuses. Once rows flow, a failure
 /// comes from [`Answer::next`].
 pub fn answer<L: Life>(store: &Arc<Store>, question: &Question) -> Result<Answer<L>, Error> {
     sql::ask(store, question)

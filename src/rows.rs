@@ -6,19 +6,26 @@
 //! This room is a leaf: no I/O, no other room, nothing that can fail. Values that a column
 //! cannot hold are the callers' to leave out (see [`seconds`] and [`microseconds`]).
 
+mod column;
 mod dead_letter;
 mod encoded;
 mod fact;
+mod life;
 mod received;
 mod rowbinary;
+mod said;
 mod walk;
 
+pub use column::{Blob, Column, Micros, Millis, Seconds, Uid, Value};
 pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use encoded::Encoded;
 pub use fact::{
-    ContainerKind, Ended, FACTS, Fact, Facts, Image, Named, Owner, Phase, microseconds, seconds,
+    BODY_VERSION, ContainerKind, Ended, FACTS, Fact, FactRow, Facts, Image, InstancePiece, Owner,
+    Phase, Piece, PodPiece, Said, UnreadableBody, fact_rows, microseconds, pieces, seconds,
 };
+pub use life::{ContainerRow, NEVER, PodRow};
 pub use received::{About, RECEIVED, Received, ReceivedRows};
+pub use said::{SAID, SaidRows};
 
 pub use walk::ends;
 

@@ -3,8 +3,11 @@
 //! In: a [`Store`]. Out: its version, or the migrations applied to it. Migrations run in their
 //! order and are never edited once released. Each may be run again after it broke off half-way.
 //!
-//! ClickHouse has no macros, and the views share one fold. It stands once, in
-//! `schema/fragments/lives.sql`; where a file says `@name@` the fragment of that name is put in.
+//! The views (`schema/views.sql`) have no number: they are made anew whenever their text changes, which its
+//! hash tells.
+//!
+//! ClickHouse has no macros. Where a file says `@name@`, the part of that name of `schema/fragments.sql` is put
+//! in, or what stands once in the code: columns, classes, words (`parts`).
 //!
 //! In a cluster every shard has the migrations' tables, and the database that is asked spans them
 //! (`cluster`).
@@ -12,14 +15,18 @@
 //! Not here: what the tables mean (`schema/`), and when a schema is applied (`cli`).
 
 mod cluster;
+mod parts;
 mod replicated;
+mod select;
 
 use ::clickhouse as driver;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::clickhouse::{Error as StoreError, Scope, Store};
 
 pub use cluster::{apply as apply_over, servers};
+pub use select::select;
 
 /// One file of `schema/`.
 #[derive(Debug)]
@@ -40,39 +47,39 @@ macro_rules! migrations {
 }
 
 /// All migrations of this build, by version from 1 on.
-pub const MIGRATIONS: [Migration; 7] = migrations! {
+pub const MIGRATIONS: [Migration; 4] = migrations! {
     1 "001_facts",
-    2 "002_history",
+    2 "002_lives",
     3 "003_dead_letters",
-    4 "004_views",
-    5 "005_settling",
-    6 "006_pod_life",
-    7 "007_coverage",
+    4 "004_coverage",
 };
 
-const FRAGMENTS: &str = include_str!("../schema/fragments/lives.sql");
+const VIEWS: [&str; 2] = [
+    include_str!("../schema/views.sql"),
+    include_str!("../schema/coverage_view.sql"),
+];
 
-/// Fragments name others, to so many levels.
-const FRAGMENT_LEVELS_MAX: usize = 6;
-
-/// Puts the fragments in.
-#[must_use]
-pub fn expand(sql: &str) -> String {
-    let mut text = sql.to_owned();
-    for _ in 0..FRAGMENT_LEVELS_MAX {
-        for (name, fragment) in fragments() {
-            text = text.replace(&format!("@{name}@"), fragment);
-        }
-    }
-    text
+/// The statements that make all views.
+pub fn views() -> Vec<String> {
+    VIEWS
+        .iter()
+        .flat_map(|text| split(&parts::expand(text)))
+        .collect()
 }
 
-/// Names and texts: `-- @name` begins one, the next such line ends it.
-fn fragments() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts = FRAGMENTS.split("\n-- @").skip(1);
-    parts
-        .filter_map(|part| part.split_once('\n'))
-        .map(|(name, text)| (name, text.trim()))
+/// Tells the views of one build from those of another.
+fn views_hash() -> String {
+    let mut hash = Sha256::new();
+    for view in views() {
+        hash.update(view);
+    }
+    format!("views {:.16x}", hash.finalize())
+}
+
+fn split(text: &str) -> Vec<String> {
+    let statements = text.split(";\n").map(str::trim);
+    let statements = statements.filter(|sql| !sql.is_empty());
+    statements.map(str::to_owned).collect()
 }
 
 /// The version that this build reads and writes.
@@ -103,6 +110,10 @@ pub enum Error {
         database: String,
         found: u32,
     },
+    #[error(
+        "the views of database {database} at {url} are of another build: run \"bygone schema apply\""
+    )]
+    Views { url: String, database: String },
     #[error(
         "schema of database {database} at {url} is version {found}, this build knows {VERSION}: \
          use a newer bygone"
@@ -141,6 +152,8 @@ struct Found {
     version: u32,
     /// The engine of the table `facts`; empty where it is not there.
     facts: String,
+    /// Which views it has.
+    views: String,
 }
 
 impl Found {
@@ -164,16 +177,12 @@ pub enum Engines {
 
 impl Migration {
     /// The statements of this migration for a database.
-    ///
-    /// The files name the database `bygone` only where ClickHouse does not fill it in by itself.
     pub fn statements(&self, database: &str, engines: Engines) -> Vec<String> {
-        let rendered = expand(self.sql).replace("bygone.", &format!("{database}."));
-        let statements = rendered.split(";\n").map(str::trim);
-        let statements = statements.filter(|sql| !sql.is_empty());
+        let statements = split(&parts::expand(self.sql)).into_iter();
         match engines {
-            Engines::Plain => statements.map(str::to_owned).collect(),
+            Engines::Plain => statements.collect(),
             Engines::Replicated => statements
-                .map(|sql| replicated::statement(sql, database))
+                .map(|sql| replicated::statement(&sql, database))
                 .collect(),
         }
     }
@@ -194,13 +203,10 @@ pub async fn version(store: &Store) -> Result<u32, StoreError> {
 }
 
 async fn found(store: &Store) -> Result<Found, StoreError> {
-    let newest = "SELECT max(version) AS version, ifNull((SELECT any(engine) FROM system.tables \
-                  WHERE database = currentDatabase() AND name = 'facts'), '') AS facts \
-                  FROM schema_versions";
-    match store
-        .within_limit(store.query(newest).fetch_one::<Found>())
-        .await
-    {
+    let newest = "SELECT max(v.version) AS version, ifNull((SELECT any(engine) FROM system.tables \
+                  WHERE database = currentDatabase() AND name = 'facts'), '') AS facts, \
+                  argMaxIf(v.name, v.applied_at, v.version = 0) AS views FROM schema_versions AS v";
+    match store.fetch_one::<Found>(store.query(newest)).await {
         Err(
             StoreError::NoDatabase { .. }
             | StoreError::Refused {
@@ -208,7 +214,7 @@ async fn found(store: &Store) -> Result<Found, StoreError> {
                 ..
             },
         ) => Ok(Found::default()),
-        found => found,
+        found => Ok(found?.unwrap_or_default()),
     }
 }
 
@@ -230,6 +236,7 @@ pub async fn check(store: &Store) -> Result<(), Error> {
         VERSION if found.has_tables() && store.cluster().is_some() => {
             Err(Error::Undivided { url, database })
         }
+        VERSION if found.views != views_hash() => Err(Error::Views { url, database }),
         VERSION => Ok(()),
         0 => Err(Error::Absent { url, database }),
         found if found < VERSION => Err(Error::Older {
@@ -268,7 +275,7 @@ pub async fn apply(store: &Store, engines: Engines) -> Result<Vec<&'static str>,
             database: name,
         });
     }
-    let found = found.version;
+    let (found, had_views) = (found.version, found.views);
     if found > VERSION {
         return Err(Error::Newer {
             url,
@@ -291,12 +298,27 @@ pub async fn apply(store: &Store, engines: Engines) -> Result<Vec<&'static str>,
                 })?;
         }
         let Migration { version, name, .. } = migration;
-        let done =
-            format!("INSERT INTO schema_versions (version, name) VALUES ({version}, '{name}')");
-        store.execute(&done, Scope::Database).await?;
+        applied_now(store, *version, name).await?;
         applied.push(migration.name);
     }
+    if had_views != views_hash() || !applied.is_empty() {
+        for view in views() {
+            let made = store.execute(&view, Scope::Database).await;
+            made.map_err(|cause| Error::Migration {
+                name: "views",
+                cause,
+            })?;
+        }
+        applied_now(store, 0, &views_hash()).await?;
+        applied.push("views");
+    }
     Ok(applied)
+}
+
+/// Notes what was applied; 0 stands for the views.
+async fn applied_now(store: &Store, version: u32, name: &str) -> Result<(), Error> {
+    let done = format!("INSERT INTO schema_versions (version, name) VALUES ({version}, '{name}')");
+    Ok(store.execute(&done, Scope::Database).await?)
 }
 
 #[cfg(test)]
@@ -304,11 +326,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fragment_is_put_in() {
-        for migration in &MIGRATIONS {
-            let text = migration.text("bygone", Engines::Plain);
-            assert!(!text.contains('@'), "{}", migration.name);
+    fn every_part_is_put_in_and_no_line_is_too_long() {
+        let tables = MIGRATIONS
+            .iter()
+            .map(|it| it.text("bygone", Engines::Plain));
+        for text in tables.chain(views()) {
+            assert!(!text.contains('@'), "{text}");
         }
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schema");
+        for file in walk(folder.as_ref()) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(text.lines().count() <= 150, "{}", file.display());
+            for line in text.lines() {
+                assert!(line.chars().count() <= 160, "{}: {line}", file.display());
+            }
+        }
+    }
+
+    /// Every SQL file below a folder.
+    fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => files.extend(walk(&path)),
+                false if path.extension().is_some_and(|it| it == "sql") => files.push(path),
+                false => {}
+            }
+        }
+        files
     }
 
     #[test]
@@ -318,6 +364,7 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter_map(|name| name.strip_suffix(".sql").map(str::to_owned))
+            .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
             .collect();
         files.sort();
         let names: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();

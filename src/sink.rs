@@ -1,7 +1,7 @@
 //! The sink: batches from the spool into ClickHouse.
 //!
-//! In: sealed batches, oldest first. Out: for each, `confirm` to the spool after ClickHouse has
-//! confirmed its rows. Batches that are there at the same time travel together: a load is closed
+//! In: sealed batches, oldest first. Out: for each, `confirm` to the spool after ClickHouse has the rows
+//! that people read: the facts first, then the lives that they are part of (`folder`). Batches that are there at the same time travel together: a load is closed
 //! `flush_wait_ms` after its first batch, or when it has `batch_rows_max` rows. One load is one
 //! INSERT and one deduplication token for each table. `inserts_max` loads are under way at once.
 //!
@@ -9,32 +9,39 @@
 //! however long: the rows stay in the spool. Rows that it refuses are split until the
 //! poisoned one is alone; that one is set aside in a file, the others are stored.
 //!
-//! Late facts by the million are settled in pieces, which takes its time: when `facts` has
-//! `facts_rows_max` rows, loads wait in the spool, and so do the sources behind it.
+//! The log is dropped an hour after it became part of the lives: when `facts` has `facts_rows_max` rows, loads wait in
+//! the spool, and so do the sources behind it.
 //!
 //! Limits: 60 s for an INSERT, then it goes again under a fresh token, since the first may
 //! still happen; back-off from 100 ms to 10 s. Never here: what the rows mean.
 
 mod aside;
+mod facts;
+mod folder;
 mod load;
 mod retry;
 mod room;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::clickhouse::Stores;
+use crate::clickhouse::{Store, Stores};
+use crate::rows::FACTS;
 use crate::spool::{Reader, Spool, SpooledBatch};
 use crate::telemetry;
 use aside::Aside;
+use facts::{Share, Writer};
+use folder::Folder;
 use load::{Load, Rows};
 use retry::{Backoff, Trouble, Verdict};
 use room::Room;
@@ -42,6 +49,9 @@ use room::Room;
 /// How long loads that are under way may take to finish when we stop. What is not finished stays
 /// in the spool.
 const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// Loads whose facts are stored and whose lives are not, at most.
+const UNFOLDED_MAX: usize = 256;
 
 /// How loads are made.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -53,7 +63,7 @@ pub struct Config {
     pub batch_rows_max: u64,
     /// Loads that are inserted at the same time.
     pub inserts_max: usize,
-    /// When the table `facts` has so many rows, loads wait until a settling has made room. 0: never.
+    /// When the table `facts` has so many rows, loads wait until reconcile has made room. 0: never.
     pub facts_rows_max: u64,
 }
 
@@ -78,15 +88,21 @@ pub fn start(
     aside: PathBuf,
     stop: CancellationToken,
 ) -> JoinHandle<()> {
-    let (aside, trouble) = (Aside::new(aside), Trouble::default());
+    let (aside, trouble) = (Aside::new(aside), Arc::new(Trouble::default()));
     let room = Room::new(config.facts_rows_max);
+    let writer = uuid::Uuid::new_v4().as_u128() as u64;
+    let folders = stores.shards.iter();
+    let folders = folders.map(|shard| Folder::start(shard.clone(), writer, trouble.clone()));
     let sink = Arc::new(Sink {
         spool,
+        folders: folders.collect(),
         stores,
         config,
         aside,
         trouble,
         room,
+        writer,
+        loads: AtomicU64::new(1),
     });
     tokio::spawn(run(sink, reader, stop))
 }
@@ -94,27 +110,35 @@ pub fn start(
 struct Sink {
     spool: Spool,
     stores: Stores,
+    /// One for each shard.
+    folders: Vec<Folder>,
     config: Config,
     aside: Aside,
-    trouble: Trouble,
+    trouble: Arc<Trouble>,
     room: Room,
+    /// Tells this process from others, in the log.
+    writer: u64,
+    /// The number of the next load.
+    loads: AtomicU64,
 }
 
 async fn run(sink: Arc<Sink>, mut reader: Reader, stop: CancellationToken) {
     let under_way = Arc::new(Semaphore::new(sink.config.inserts_max.max(1)));
+    let unfolded = Arc::new(Semaphore::new(UNFOLDED_MAX));
     let mut loads = JoinSet::new();
     loop {
         let next = async {
+            let place = unfolded.clone().acquire_owned().await.ok()?;
             let permit = under_way.clone().acquire_owned().await.ok()?;
-            Some((permit, gather(&mut reader, &sink.config).await?))
+            Some((place, permit, gather(&mut reader, &sink.config).await?))
         };
-        let Some(Some((permit, load))) = stop.run_until_cancelled(next).await else {
+        let Some(Some((place, permit, load))) = stop.run_until_cancelled(next).await else {
             break;
         };
         let sink = sink.clone();
         loads.spawn(async move {
-            sink.deliver(load).await;
-            drop(permit);
+            sink.deliver(load, permit).await;
+            drop(place);
         });
         while loads.try_join_next().is_some() {}
     }
@@ -152,23 +176,59 @@ async fn next(reader: &mut Reader) -> Option<SpooledBatch> {
 }
 
 impl Sink {
-    /// Returns when every row of the load is stored or set aside.
-    async fn deliver(&self, load: Load) {
+    /// Returns when every row of the load is stored or set aside, and the lives that it touches are. `permit` is
+    /// given back as soon as the facts are stored: loads are folded together.
+    async fn deliver(&self, load: Load, permit: OwnedSemaphorePermit) {
         self.room.wait(&self.stores).await;
+        let by = Writer {
+            writer: self.writer,
+            load: self.loads.fetch_add(1, Ordering::Relaxed),
+            now: jiff::Timestamp::now().as_microsecond(),
+        };
+        let mut shares = Vec::new();
+        let mut others = Vec::new();
+        for rows in load.tables() {
+            if rows.table() != FACTS.name {
+                others.push(rows);
+                continue;
+            }
+            let (of_shards, unreadable) = facts::share(&rows, self.folders.len(), by);
+            shares.extend(of_shards.into_iter().enumerate());
+            others.extend(unreadable);
+        }
         // Side by side: who waits for the load waits for the slowest table, not for the sum.
-        let tables = load.tables().into_iter().map(|rows| self.store(rows));
-        futures_util::future::join_all(tables).await;
+        let others = others
+            .into_iter()
+            .map(|rows| self.store(&self.stores.whole, rows));
+        let facts = shares
+            .iter()
+            .map(|(shard, share)| self.store_share(*shard, share));
+        tokio::join!(join_all(others), join_all(facts));
+        drop(permit);
+        let touched = shares
+            .into_iter()
+            .filter(|(_, share)| !share.touched.is_empty());
+        let folds = touched.map(|(shard, share)| self.folders[shard].fold(share.touched, by));
+        join_all(folds).await;
         for sequence in load.sequences() {
             self.spool.confirm(sequence);
         }
     }
 
+    /// Stores what a load has for one shard. What was said comes first: whoever sees the facts sees it.
+    async fn store_share(&self, shard: usize, share: &Share) {
+        let store = &self.stores.shards[shard];
+        for rows in share.said.iter().chain(&share.facts) {
+            self.store(store, rows.clone()).await;
+        }
+    }
+
     /// Stores the rows, all but those that ClickHouse refuses for themselves.
-    async fn store(&self, rows: Rows) {
+    async fn store(&self, store: &Store, rows: Rows) {
         let mut open = vec![rows];
         let (mut stored, mut aside) = (false, 0);
         while let Some(rows) = open.pop() {
-            let Err(refusal) = self.insert(&rows).await else {
+            let Err(refusal) = self.insert(store, &rows).await else {
                 stored = true;
                 continue;
             };
@@ -200,17 +260,13 @@ impl Sink {
     }
 
     /// Inserts until ClickHouse confirms. Fails only where the rows themselves are refused.
-    async fn insert(&self, rows: &Rows) -> Result<(), String> {
+    async fn insert(&self, store: &Store, rows: &Rows) -> Result<(), String> {
         let mut backoff = Backoff::default();
         let mut unanswered = 0;
         loop {
             let begun = Instant::now();
             let token = rows.token(unanswered);
-            let outcome = self
-                .stores
-                .whole
-                .insert(&rows.statement(), rows.pieces(), &token)
-                .await;
+            let outcome = store.insert(&rows.statement(), rows.pieces(), &token).await;
             let Err(failure) = outcome else {
                 confirmed(rows, begun.elapsed());
                 self.trouble.over(rows.table());

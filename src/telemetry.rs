@@ -28,6 +28,12 @@ pub const SINK_BATCHES: &str = "bygone_sink_batches_total";
 pub const SINK_FAILURES: &str = "bygone_sink_failures_total";
 /// How long an INSERT took.
 pub const SINK_INSERT_SECONDS: &str = "bygone_sink_insert_seconds";
+/// Rows of lives that were written.
+pub const SINK_LIVES_ROWS: &str = "bygone_sink_lives_rows_total";
+/// How long a round of folding took.
+pub const SINK_FOLD_SECONDS: &str = "bygone_sink_fold_seconds";
+/// Pods that could not be stored: a newer build wrote their state, or ClickHouse refuses their rows.
+pub const SINK_NAMES_REFUSED: &str = "bygone_sink_names_refused_total";
 /// Rows that ClickHouse refused for themselves.
 pub const SINK_ROWS_ASIDE: &str = "bygone_sink_rows_aside_total";
 /// Bytes of the spool's segments, with what is kept after its confirm.
@@ -71,18 +77,20 @@ pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
 /// Questions by `what` and `outcome`.
 pub const API_QUESTIONS: &str = "bygone_api_questions_total";
 
-/// How long a settling took.
-pub const SETTLE_SECONDS: &str = "bygone_settle_seconds";
-/// Rows that settlings judged, by `fate`.
-pub const SETTLE_ROWS: &str = "bygone_settle_rows_total";
-/// Rows of facts, in all slots.
-pub const SETTLE_FACTS_ROWS: &str = "bygone_settle_facts_rows";
-/// Settlings that failed. They are tried again.
-pub const SETTLE_FAILURES: &str = "bygone_settle_failures_total";
-/// Pieces of the settling under way that are still to be done.
-pub const SETTLE_PIECES_LEFT: &str = "bygone_settle_pieces_left";
-/// How long a settling has been overdue.
-pub const SETTLE_LAG_SECONDS: &str = "bygone_settle_lag_seconds";
+/// How long a round of reconcile took.
+pub const RECONCILE_SECONDS: &str = "bygone_reconcile_seconds";
+/// Rows of ended lives that were filed.
+pub const RECONCILE_FILED: &str = "bygone_reconcile_filed_rows_total";
+/// Rows of lives that were wrong until reconcile folded them once more: a race that a process lost, or a crash.
+pub const RECONCILE_CORRECTED: &str = "bygone_reconcile_corrected_rows_total";
+/// Names whose facts were carried into a newer slot, since they could not be folded.
+pub const RECONCILE_CARRIED: &str = "bygone_reconcile_carried_names_total";
+/// Rows of `facts`.
+pub const RECONCILE_FACTS_ROWS: &str = "bygone_reconcile_facts_rows";
+/// Rounds that failed. They are tried again.
+pub const RECONCILE_FAILURES: &str = "bygone_reconcile_failures_total";
+/// For how long the oldest slot that is due has not been reconciled.
+pub const RECONCILE_LAG_SECONDS: &str = "bygone_reconcile_lag_seconds";
 
 /// Upper bounds of the buckets of everything that takes time, in seconds.
 const SECONDS_BUCKETS: [f64; 16] = [
@@ -160,15 +168,19 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     );
     metrics::describe_histogram!(SINK_INSERT_SECONDS, "Seconds that an INSERT took");
     metrics::describe_counter!(API_QUESTIONS, "Questions asked through the API");
-    metrics::describe_histogram!(SETTLE_SECONDS, "Seconds that a settling took");
-    metrics::describe_counter!(SETTLE_ROWS, "Rows that settlings judged");
-    metrics::describe_gauge!(SETTLE_FACTS_ROWS, "Rows of facts");
-    metrics::describe_counter!(SETTLE_FAILURES, "Settlings that failed");
-    metrics::describe_gauge!(
-        SETTLE_PIECES_LEFT,
-        "Pieces that the settling under way has before it"
+    metrics::describe_histogram!(RECONCILE_SECONDS, "Seconds that a round of reconcile took");
+    metrics::describe_counter!(RECONCILE_FILED, "Rows of ended lives that were filed");
+    metrics::describe_counter!(
+        RECONCILE_CORRECTED,
+        "Rows that were wrong until reconcile folded them once more"
     );
-    metrics::describe_gauge!(SETTLE_LAG_SECONDS, "Seconds that settling is overdue");
+    metrics::describe_counter!(RECONCILE_CARRIED, "Names that could not be folded yet");
+    metrics::describe_gauge!(RECONCILE_FACTS_ROWS, "Rows of facts");
+    metrics::describe_counter!(RECONCILE_FAILURES, "Rounds of reconcile that failed");
+    metrics::describe_gauge!(RECONCILE_LAG_SECONDS, "Seconds that reconcile is overdue");
+    metrics::describe_counter!(SINK_LIVES_ROWS, "Rows of lives that were written");
+    metrics::describe_histogram!(SINK_FOLD_SECONDS, "Seconds that a round of folding took");
+    metrics::describe_counter!(SINK_NAMES_REFUSED, "Pods that could not be stored");
     describe_kafka();
     Ok(handle)
 }

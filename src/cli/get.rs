@@ -138,7 +138,7 @@ struct Shape {
     /// Leave the headers of tables out
     #[arg(long)]
     no_headers: bool,
-    /// Tell what ClickHouse read for the answer; it is asked twice
+    /// Print what the answer cost ClickHouse: rows, bytes and CPU time; rows are printed at the end
     #[arg(long)]
     explain: bool,
 }
@@ -214,7 +214,12 @@ impl Get {
         params: &Params,
         look: Look,
     ) -> anyhow::Result<ExitCode> {
-        let mut rows = oracle.ask::<L>(params).await?;
+        let fields = self.shape.output.fields::<L>();
+        let params = Params {
+            fields: (!fields.is_empty()).then(|| fields.join(",")),
+            ..params.clone()
+        };
+        let mut rows = oracle.ask::<L>(&params).await?;
         let mut out = BufWriter::new(io::stdout().lock());
         let printer = Printer::new(self.shape.output, look, &mut out);
         match print_all(&mut rows, printer).await {
@@ -235,19 +240,15 @@ fn tell(what: &str, rows: u64, ending: &Ending) {
     if let Some(cursor) = &ending.cursor {
         eprintln!("{rows} shown, more follow: go on with --cursor {cursor}");
     }
-    match ending.pending {
-        0 => {}
-        pending => eprintln!(
-            "{pending} lives in scope are known from late events alone, and are shown as long as \
-             these tell: ask again in half an hour"
-        ),
-    }
     if let Some(Cost {
         rows_read,
         bytes_read,
+        cpu_ms,
     }) = ending.cost
     {
-        eprintln!("clickhouse read {rows_read} rows, {bytes_read} bytes");
+        let cpu = cpu_ms.map(|cpu| format!(", {cpu} ms of CPU"));
+        let cpu = cpu.unwrap_or_default();
+        eprintln!("clickhouse read {rows_read} rows, {bytes_read} bytes{cpu}");
     }
 }
 
@@ -263,7 +264,6 @@ async fn print_all<L: Life + Row>(
     let ending = rows.ending().await?;
     printer.end(&End {
         more: ending.cursor.clone(),
-        pending: Some(ending.pending),
     })?;
     Ok((count, ending))
 }

@@ -57,6 +57,18 @@ pub enum Format {
     Name,
 }
 
+impl Format {
+    /// The fields that it shows of such a row; none: all.
+    pub fn fields<R: Row>(self) -> Vec<&'static str> {
+        match self {
+            Format::Table => R::TABLE_FIELDS.to_vec(),
+            Format::Wide => [R::TABLE_FIELDS, R::WIDE_FIELDS].concat(),
+            Format::Name => R::NAME_FIELDS.to_vec(),
+            Format::Json | Format::Yaml | Format::Csv | Format::Ndjson => Vec::new(),
+        }
+    }
+}
+
 /// The formats that fit short lists that are no answers about pods.
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 pub enum ListFormat {
@@ -108,8 +120,6 @@ impl Look {
 pub struct End {
     /// The cursor to go on with, if more rows follow.
     pub more: Option<String>,
-    /// Lives in scope that the next settling may tell more about; of answers about lives.
-    pub pending: Option<u64>,
 }
 
 /// A row that can be written in every format.
@@ -117,6 +127,13 @@ pub struct End {
 /// Its serde fields are those of the forms for programs. It is read nowhere here: `DeserializeOwned`
 /// is what knows the names of the fields where there is no row.
 pub trait Row: Serialize + DeserializeOwned {
+    /// The fields that [`Row::name`] needs; none: all.
+    const NAME_FIELDS: &'static [&'static str] = &[];
+    /// The fields that the columns of a table need; none: all.
+    const TABLE_FIELDS: &'static [&'static str] = &[];
+    /// The fields that those of a wide table need beside them.
+    const WIDE_FIELDS: &'static [&'static str] = &[];
+
     #[doc(hidden)]
     fn columns(look: &Look, wide: bool) -> Vec<Column<Self>>;
 

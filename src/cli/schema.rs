@@ -17,7 +17,7 @@ pub enum Schema {
     Apply(Apply),
     /// Show which version the database has; exit code 1 when it is not that of this build
     Status(Status),
-    /// Print the SQL of all migrations
+    /// Print the SQL of all migrations and views
     Print(Print),
 }
 
@@ -88,6 +88,8 @@ impl Schema {
                     let text = migration.text(&database, engines(replicated));
                     say(&format!("-- {}.sql\n\n{text}", migration.name))?;
                 }
+                let views = schema::views().join(";\n\n");
+                say(&format!("-- views\n\n{views};"))?;
                 Ok(ExitCode::SUCCESS)
             }
         }

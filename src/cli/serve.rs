@@ -28,7 +28,7 @@ pub struct Serve {
     #[arg(long)]
     insecure: bool,
     /// How long lives are kept after they ended, in days; 0d keeps all [default: 400d]
-    #[arg(long, value_name = "DAYS", value_parser = super::settle::retention_days)]
+    #[arg(long, value_name = "DAYS", value_parser = super::reconcile::retention_days)]
     retention: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -41,7 +41,7 @@ impl Serve {
             ("api.listen", self.api_listen),
             ("engine.library", self.engine),
             ("access.insecure", self.insecure.then(|| "true".to_owned())),
-            ("settle.retention_days", self.retention),
+            ("reconcile.retention_days", self.retention),
         ];
         let flags = own
             .into_iter()

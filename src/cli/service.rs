@@ -26,7 +26,7 @@ use crate::schema::Engines;
 use crate::source::kafka::{Kafka, Statuses};
 use crate::source::{self, Status};
 use crate::spool::Spool;
-use crate::{access, http, schema, settle, sink, telemetry, tls};
+use crate::{access, http, reconcile, schema, sink, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -58,7 +58,7 @@ pub struct Service {
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
     kafka: Option<Kafka>,
-    settle: JoinHandle<()>,
+    reconcile: JoinHandle<()>,
     _announced: Announced,
 }
 
@@ -93,8 +93,8 @@ impl Service {
             config.data_dir.join("set-aside"),
             stop_sink.clone(),
         );
-        let settling = settle::run(stores.clone(), config.settle.clone(), stop_sink.clone());
-        let settle = tokio::spawn(settling);
+        let rounds = reconcile::run(stores.clone(), config.reconcile.clone(), stop_sink.clone());
+        let reconcile = tokio::spawn(rounds);
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         tokio::spawn(readers.clone().keep(RELOAD_INTERVAL, stop.clone()));
         let letters = dead_letters::folder(&config.data_dir);
@@ -130,7 +130,7 @@ impl Service {
             listeners,
             sink,
             kafka,
-            settle,
+            reconcile,
             _announced: announced,
         })
     }
@@ -177,7 +177,7 @@ impl Service {
         _ = leave.await;
         self.stop_sink.cancel();
         _ = self.sink.await;
-        _ = self.settle.await;
+        _ = self.reconcile.await;
         self.spool.close().await;
         if let Some(engine) = self.engine {
             engine.stop().await;

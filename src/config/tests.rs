@@ -50,7 +50,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `clickhouse`, `engine`, `spool`, `sink`, `settle`, `dead_letters`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`"
         ],
     );
     check(

@@ -1,12 +1,14 @@
 //! `GET /api/v1/...`: a question's answer, streamed.
 //!
-//! As `application/json`: `{"items": [...], "more": false, "cursor": null, "pending": 0}`. As
+//! As `application/json`: `{"items": [...], "more": false, "cursor": null}`. As
 //! `application/x-ndjson`, where the client accepts that: one row a line, then a last line
-//! `{"end": {"more": false, "cursor": null, "pending": 0}}`. A stream without that end was cut off on
+//! `{"end": {"more": false, "cursor": null}}`. A stream without that end was cut off on
 //! the way. The fields are those of [`crate::query::Ending`].
 //!
 //! `GET /api/v1/pods/{uid}` is one JSON document, in one line; 404 where there is no such pod for this
 //! reader.
+
+use std::collections::HashMap;
 
 use axum::Extension;
 use axum::body::Body;
@@ -17,6 +19,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::App;
 use crate::access::{Denied, Reader};
@@ -99,7 +102,9 @@ async fn ask<L: Life>(
     narrow(reader, &mut question).map_err(IntoResponse::into_response)?;
     let mut answer = match query::answer::<L>(&app.store, &question) {
         Ok(answer) => answer,
-        Err(limit @ query::Error::Limit(_)) => return Err(bad(&limit.to_string())),
+        Err(wrong @ (query::Error::Limit(_) | query::Error::Field(_))) => {
+            return Err(bad(&wrong.to_string()));
+        }
         Err(failure) => return Err(error(StatusCode::BAD_GATEWAY, &failure.to_string())),
     };
     // The first row is awaited, so that a refusal of ClickHouse still gets a status of its own.
@@ -115,6 +120,7 @@ async fn ask<L: Life>(
     let body = Body::from_stream(stream(
         Writer {
             answer,
+            fields: question.fields,
             lines,
             first: true,
         },
@@ -130,6 +136,8 @@ pub fn error(status: StatusCode, text: &str) -> Response {
 
 struct Writer<L: Life> {
     answer: Answer<L>,
+    /// None: all of them.
+    fields: Vec<String>,
     lines: bool,
     first: bool,
 }
@@ -158,6 +166,26 @@ fn stream<L: Life>(
     })
 }
 
+/// Writes a row as JSON: the fields that are wanted, in their order.
+fn write<L: Life>(life: &L, fields: &[String], out: &mut Vec<u8>) -> serde_json::Result<()> {
+    if fields.is_empty() {
+        return serde_json::to_writer(out, life);
+    }
+    let text = serde_json::to_string(life)?;
+    let all: HashMap<&str, &RawValue> = serde_json::from_str(&text)?;
+    let mut before = b'{';
+    for field in fields {
+        let Some(value) = all.get(&**field) else {
+            continue;
+        };
+        out.push(before);
+        out.extend_from_slice(format!("\"{field}\":{value}").as_bytes());
+        before = b',';
+    }
+    out.push(b'}');
+    Ok(())
+}
+
 impl<L: Life> Writer<L> {
     fn row(&mut self, life: &L, out: &mut Vec<u8>) {
         let before: &[u8] = match (self.lines, self.first) {
@@ -166,7 +194,7 @@ impl<L: Life> Writer<L> {
             (false, false) => b",\n",
         };
         out.extend_from_slice(before);
-        serde_json::to_writer(&mut *out, life).expect("rows are plain data, and a Vec takes all");
+        write(life, &self.fields, out).expect("rows are plain data, and a Vec takes all");
         if self.lines {
             out.push(b'\n');
         }

@@ -1,16 +1,15 @@
 //! Events that say the name of a pod and not its uid.
 //!
 //! A name is used again, so what they say belongs to whichever pod had the name then. That needs other
-//! events: here it only becomes a row about the name, under a uid that is made from it.
-
-use sha2::{Digest, Sha256};
+//! events: here it only becomes a row about the name.
 
 use super::{Occasion, Tell};
 use crate::audit::Object;
-use crate::rows::{Fact, Named};
+use crate::audit::words::Saying;
+use crate::rows::{Fact, Said};
 
 /// Tells `what` about the name, unless the event has none.
-pub(super) fn tell(occasion: Occasion, what: &'static str, at: i64, tell: Tell) {
+pub(super) fn tell(occasion: Occasion, what: Saying, at: i64, tell: Tell) {
     let named = &occasion.event.object_ref;
     if !named.name.is_empty() {
         row(occasion, what, at, "", tell);
@@ -21,7 +20,11 @@ pub(super) fn tell(occasion: Occasion, what: &'static str, at: i64, tell: Tell) 
 /// request leaves them no time.
 pub(super) fn tell_collection(occasion: Occasion, forced: bool, selector: &str, tell: Tell) {
     let (at, ..) = occasion.asked();
-    let what = if forced { "purge" } else { "collect" };
+    let what = if forced {
+        Saying::Purge
+    } else {
+        Saying::Collect
+    };
     row(occasion, what, at, selector, tell);
 }
 
@@ -36,7 +39,12 @@ pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
         own => own,
     };
     if !metadata.name.is_empty() {
-        row_of(occasion, (namespace, &metadata.name), ("ask", at, ""), tell);
+        row_of(
+            occasion,
+            (namespace, &metadata.name),
+            (Saying::Ask, at, ""),
+            tell,
+        );
     }
 }
 
@@ -46,12 +54,12 @@ pub(super) fn tell_emptied(occasion: Occasion, tell: Tell) {
     row_of(
         occasion,
         (&named.name, ""),
-        ("finalize", occasion.at, ""),
+        (Saying::Finalize, occasion.at, ""),
         tell,
     );
 }
 
-fn row(occasion: Occasion, what: &'static str, at: i64, selector: &str, tell: Tell) {
+fn row(occasion: Occasion, what: Saying, at: i64, selector: &str, tell: Tell) {
     let named = &occasion.event.object_ref;
     row_of(
         occasion,
@@ -64,34 +72,44 @@ fn row(occasion: Occasion, what: &'static str, at: i64, selector: &str, tell: Te
 fn row_of(
     occasion: Occasion,
     (namespace, name): (&str, &str),
-    (what, at, selector): (&'static str, i64, &str),
+    (what, at, selector): (Saying, i64, &str),
+    tell: Tell,
+) {
+    say(occasion, (namespace, name), 0, (what, at, selector), tell);
+}
+
+/// Tells that the pod `uid` of this name was not found.
+pub(super) fn tell_gone(occasion: Occasion, uid: u128, tell: Tell) {
+    let named = &occasion.event.object_ref;
+    if !named.name.is_empty() {
+        let gone = (Saying::Gone, occasion.at, "");
+        say(occasion, (&named.namespace, &named.name), uid, gone, tell);
+    }
+}
+
+fn say(
+    occasion: Occasion,
+    (namespace, name): (&str, &str),
+    uid: u128,
+    (what, at, selector): (Saying, i64, &str),
     tell: Tell,
 ) {
     let (user, acting_as) = occasion.accounts();
     tell(&Fact {
         namespace,
         pod: name,
-        audit_id: occasion.evidence(),
-        named: Some(Named {
-            at,
+        said: Some(Said {
             what,
+            at,
             user,
             acting_as,
             selector,
+            uid,
+            audit_id: match what.asks() || matches!(what, Saying::Collect | Saying::Purge) {
+                true => occasion.evidence(),
+                false => "",
+            },
         }),
-        ..occasion.fact(uid(namespace, name))
+        ..occasion.fact(0)
     });
-}
-
-/// A UUID of version 8, which is for private use: Kubernetes makes those of version 4.
-fn uid(namespace: &str, name: &str) -> u128 {
-    let mut hash = Sha256::new();
-    hash.update(namespace);
-    hash.update([0]);
-    hash.update(name);
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finalize()[..16]);
-    uuid::Builder::from_custom_bytes(bytes)
-        .into_uuid()
-        .as_u128()
 }

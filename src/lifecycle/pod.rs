@@ -91,8 +91,13 @@ fn told<'a>(
     let created = place == Place::Response && created(occasion);
     let told_node = spec.map_or("", |spec| &*spec.node_name);
     let by_kubelet = &*event.object_ref.subresource == "status";
+    let pod = first_of(&metadata.name, &event.object_ref.name);
+    if pod.is_empty() {
+        return Err(Unreadable("a pod without a name"));
+    }
     let identity = Fact {
         namespace,
+        pod,
         version: match place {
             Place::Response => metadata.resource_version.parse().unwrap_or(0),
             Place::Request => 0,
@@ -100,7 +105,6 @@ fn told<'a>(
         ..occasion.fact(parse_uid(&metadata.uid)?)
     };
     tell(&Fact {
-        pod: first_of(&metadata.name, &event.object_ref.name),
         node: if told_node.is_empty() && by_kubelet {
             occasion.node()
         } else {

@@ -2,6 +2,7 @@
 //! requests that are answered with a Status.
 
 use super::{Occasion, Tell, Unreadable, named, parse_uid, pod, query};
+use crate::audit::words::Saying;
 use crate::audit::{DeleteOptions, Event, Eviction, Lenient, Object, Verb};
 use crate::rows::Fact;
 
@@ -16,11 +17,11 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
             Ok(())
         }
         (Verb::Create, "") => {
-            named::tell(occasion, "create", received, tell);
+            named::tell(occasion, Saying::Create, received, tell);
             Ok(())
         }
         (Verb::Patch, "") if created => {
-            named::tell(occasion, "create", received, tell);
+            named::tell(occasion, Saying::Create, received, tell);
             Ok(())
         }
         (Verb::Patch | Verb::Update, "status") => status(occasion, tell),
@@ -38,11 +39,11 @@ fn delete(occasion: Occasion, tell: Tell) {
     let uid = options.preconditions.map(|conditions| conditions.uid);
     let uid = uid.and_then(|uid| parse_uid(&uid).ok());
     match (by_kubelet, forced) {
-        (true, _) if uid.is_none() => named::tell(occasion, "remove", occasion.at, tell),
-        (false, true) if uid.is_none() => named::tell(occasion, "force", received, tell),
+        (true, _) if uid.is_none() => named::tell(occasion, Saying::Remove, occasion.at, tell),
+        (false, true) if uid.is_none() => named::tell(occasion, Saying::Force, received, tell),
         (_, true) | (true, _) => {}
         // A pod that has finished goes at once. Whether it had, other events know.
-        (false, false) => named::tell(occasion, "ask", received, tell),
+        (false, false) => named::tell(occasion, Saying::Ask, received, tell),
     }
     let Some(uid) = uid else { return };
     let asked = (!by_kubelet).then_some((received, user, acting_as));
@@ -77,7 +78,7 @@ fn status(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
                     node: occasion.node(),
                     ..occasion.fact(uid)
                 }),
-                Err(_) => named::tell(occasion, "status", occasion.at, tell),
+                Err(_) => named::tell(occasion, Saying::Status, occasion.at, tell),
             }
             Ok(())
         }
@@ -98,9 +99,9 @@ pub(super) fn eviction(occasion: Occasion, tell: Tell) {
     let uid = options.preconditions.map(|conditions| conditions.uid);
     let uid = uid.and_then(|uid| parse_uid(&uid).ok());
     // Under its name in any case: if it had finished, it went at once.
-    named::tell(occasion, "evict", asked.0, tell);
+    named::tell(occasion, Saying::Evict, asked.0, tell);
     match uid {
-        None if forced => named::tell(occasion, "remove", occasion.at, tell),
+        None if forced => named::tell(occasion, Saying::Remove, occasion.at, tell),
         None => {}
         Some(uid) => tell(&Fact {
             namespace: &occasion.event.object_ref.namespace,
@@ -136,13 +137,9 @@ pub(super) fn gone(occasion: Occasion, tell: Tell) {
         _ => sent.unwrap_or_default().uid,
     };
     match parse_uid(&uid) {
-        // Not its name: it may be somebody's invention. So may the uid be, but for Kubernetes itself.
-        Ok(uid) if occasion.is_by_kubernetes() => tell(&Fact {
-            namespace: &event.object_ref.namespace,
-            not_after: occasion.at,
-            ..occasion.fact(uid)
-        }),
-        _ if is_missing => named::tell(occasion, "gone", occasion.at, tell),
+        // The uid may be somebody's invention, but for Kubernetes itself.
+        Ok(uid) if occasion.is_by_kubernetes() => named::tell_gone(occasion, uid, tell),
+        _ if is_missing => named::tell(occasion, Saying::Gone, occasion.at, tell),
         _ => {}
     }
 }

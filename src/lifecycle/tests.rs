@@ -49,11 +49,13 @@ fn end(fact: &Fact, say: &mut dyn FnMut(&str, String)) {
     if fact.truncated {
         say("truncated", "yes".to_owned());
     }
-    say("gone", fact.not_after.to_string());
-    if let Some(named) = &fact.named {
-        say(named.what, format!("{} {}", named.at, named.user));
-        say("as", named.acting_as.to_owned());
-        say("selector", named.selector.to_owned());
+    if let Some(said) = &fact.said {
+        say(said.what.word(), format!("{} {}", said.at, said.user));
+        say("as", said.acting_as.to_owned());
+        say("selector", said.selector.to_owned());
+        if said.uid != 0 {
+            say("uid", uuid::Uuid::from_u128(said.uid).to_string());
+        }
     }
 }
 
@@ -543,6 +545,13 @@ fn workloads() {
 fn what_can_not_be_told_is_named() {
     check(
         &event("patch", "", pod(json!({"uid": "web"}), json!({}))),
+        expect![[r#"
+            unreadable: the uid of a pod is not a UUID
+        "#]],
+    );
+    let nil = "00000000-0000-0000-0000-000000000000";
+    check(
+        &event("patch", "", pod(json!({"uid": nil}), json!({}))),
         expect![[r#"
             unreadable: the uid of a pod is not a UUID
         "#]],

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use super::model::{Container, Life, Pod};
 use super::statement::{Row, Statement, Value, bare_id, datetime64};
-use super::{Cursor, Question, Requirement, view};
+use super::view::{self, By};
+use super::{Cursor, Question, Requirement, Window};
 
-pub(super) fn scope(question: &Question, sql: &mut Statement) {
+fn scope(question: &Question, sql: &mut Statement) {
     let lists = [
         ("cluster", &question.clusters),
         ("namespace", &question.namespaces),
@@ -20,30 +21,39 @@ pub(super) fn scope(question: &Question, sql: &mut Statement) {
     }
 }
 
-pub(super) fn conditions<L: Life>(question: &Question, sql: &mut Statement) {
+/// All conditions, but for those that the view's parameters are.
+pub(super) fn conditions<L: Life>(question: &Question, by: By, sql: &mut Statement) {
     scope(question, sql);
+    if !by.has_time() {
+        time(question, sql);
+    }
+    names(question, sql);
+    if let Some(workload) = &question.workload {
+        sql.text("workload_kind = ?", &workload.kind);
+        sql.text("workload = ?", &workload.name);
+    }
+    if let (Some(node), true) = (&question.node, by != By::Node) {
+        sql.text("node = ?", node);
+    }
+    match L::Row::BY_ID {
+        Some(()) => of_containers(question, by, sql),
+        None => of_pods(question, by, sql),
+    }
+    if let Some(cursor) = &question.cursor {
+        after::<L>(cursor, sql);
+    }
+}
+
+fn time(question: &Question, sql: &mut Statement) {
     if let Some(since) = question.time.since {
         instant(sql, "(over_at IS NULL OR over_at > ?)", since);
     }
     if let Some(until) = question.time.until {
         instant(sql, "began_at < ?", until);
     }
-    names(question, sql);
-    labels(question, sql);
-    if let Some(workload) = &question.workload {
-        sql.text("workload_kind = ?", &workload.kind);
-        sql.text("workload = ?", &workload.name);
-    }
-    if let Some(node) = &question.node {
-        sql.text("node = ?", node);
-    }
-    objects::<L>(question, sql);
-    if let Some(cursor) = &question.cursor {
-        after::<L>(cursor, sql);
-    }
 }
 
-pub(super) fn instant(sql: &mut Statement, condition: &str, at: Timestamp) {
+fn instant(sql: &mut Statement, condition: &str, at: Timestamp) {
     sql.and(
         condition,
         "DateTime64(6, 'UTC')",
@@ -102,18 +112,10 @@ fn labels(question: &Question, sql: &mut Statement) {
     }
 }
 
-/// Filters by what identifies an image, an address, a container or a pod.
-fn objects<L: Life>(question: &Question, sql: &mut Statement) {
-    match L::Row::BY_ID {
-        Some(()) => of_containers(question, sql),
-        None => of_pods(question, sql),
-    }
-    uid(question, sql);
-}
-
 /// Pods have the images and the IDs of their containers, whenever these ran: at the time that is asked
 /// for one may not have begun, or be over.
-fn of_pods(question: &Question, sql: &mut Statement) {
+fn of_pods(question: &Question, by: By, sql: &mut Statement) {
+    labels(question, sql);
     if question.image.is_some() {
         let with_image = Question {
             image: question.image.clone(),
@@ -121,7 +123,7 @@ fn of_pods(question: &Question, sql: &mut Statement) {
         };
         found_by::<Container>(&with_image, sql);
     }
-    if let Some(ip) = question.ip {
+    if let (Some(ip), true) = (question.ip, by != By::Ip) {
         // A pod on its node's network has the node's address and does not own it.
         let owned = "has(pod_ips, ?) AND NOT host_network";
         sql.text(owned, &ip.to_canonical().to_string());
@@ -135,8 +137,19 @@ fn of_pods(question: &Question, sql: &mut Statement) {
     }
 }
 
-/// Containers have an address as long as their pod has it.
-fn of_containers(question: &Question, sql: &mut Statement) {
+/// Containers have an address as long as their pod has it, and the labels of their pod, which they are not stored
+/// with.
+fn of_containers(question: &Question, by: By, sql: &mut Statement) {
+    if !question.labels.0.is_empty() {
+        let with_labels = Question {
+            labels: question.labels.clone(),
+            names: question.names.clone(),
+            uid: question.uid,
+            time: around(question.time),
+            ..in_scope(question)
+        };
+        found_by::<Pod>(&with_labels, sql);
+    }
     if let Some(image) = &question.image {
         let part = "position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), ?) > 0";
         sql.text(part, image);
@@ -149,14 +162,17 @@ fn of_containers(question: &Question, sql: &mut Statement) {
         };
         found_by::<Pod>(&with_ip, sql);
     }
-    if let Some(id) = &question.container_id {
+    if let (Some(id), true) = (&question.container_id, by != By::Id) {
         sql.text("startsWith(lower(container_id), ?)", &bare_id(id));
     }
 }
 
-pub(super) fn uid(question: &Question, sql: &mut Statement) {
-    if let Some(uid) = question.uid {
-        sql.and("pod_uid = ?", "UUID", Value::Text(uid.to_string()));
+/// When the pods lived whose containers ran then. The containers' times are of their nodes' clocks, which may be off.
+fn around(time: Window) -> Window {
+    let margin = jiff::SignedDuration::from_hours(1);
+    Window {
+        since: time.since.and_then(|since| since.checked_sub(margin).ok()),
+        until: time.until.and_then(|until| until.checked_add(margin).ok()),
     }
 }
 
@@ -175,13 +191,15 @@ fn in_scope(question: &Question) -> Question {
 fn found_by<L: Life>(question: &Question, sql: &mut Statement) {
     let mut other = Statement {
         values: std::mem::take(&mut sql.values),
+        spans_shards: sql.spans_shards,
         ..Statement::default()
     };
-    let view = view::of::<L>(question, &mut other);
-    conditions::<L>(question, &mut other);
+    let view = view::of::<L>(question);
+    let from = view.from(&mut other);
+    conditions::<L>(question, view.by, &mut other);
     let (name, filter) = (format!("f{}", sql.joins.len()), other.filter());
     sql.joins.push(format!(
-        " LEFT SEMI JOIN (SELECT pod_uid AS found FROM {view}{filter}) AS {name} \
+        " LEFT SEMI JOIN (SELECT pod_uid AS found FROM {from}{filter}) AS {name} \
          ON pod_uid = {name}.found"
     ));
     sql.values = other.values;

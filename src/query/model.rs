@@ -24,24 +24,24 @@ pub struct Ending {
     pub more: bool,
     /// Then: where to go on.
     pub cursor: Option<String>,
-    /// Lives in the question's scope (and of its uid; of containers, of their ID) that are known from late events
-    /// alone and not yet joined with history: what is told of them is true and may not be all.
-    pub pending: u64,
     /// Where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
 }
 
-/// What an answer costs ClickHouse, the count of what is pending included.
+/// What an answer cost ClickHouse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     pub rows_read: u64,
     pub bytes_read: u64,
+    /// CPU time, in milliseconds. `None` where our account may not read the query log, or the tables are
+    /// spread over several servers, each of which knows its own.
+    pub cpu_ms: Option<u64>,
 }
 
-/// One container instance; a restart is another one. Absent is `null`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One container instance; a restart is another one. Absent is `null`. A field that was not asked for is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Container {
     pub cluster: String,
     pub namespace: String,
@@ -83,9 +83,9 @@ impl Life for Container {
     type Row = rows::ContainerRow;
 }
 
-/// One pod, from creation to removal of its uid. Absent is `null`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One pod, from creation to removal of its uid. Absent is `null`. A field that was not asked for is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Pod {
     pub cluster: String,
     pub namespace: String,

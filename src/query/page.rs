@@ -1,6 +1,6 @@
 //! One page about one pod: its row, its instances, its life line, what is not known.
 //!
-//! In: the rows of `pods`, `containers` and `pod_life` for one uid. Out: a [`Page`]. Whatever a step
+//! In: the rows of `pod_by_uid` and `containers_of_pod` for one uid. Out: a [`Page`]. Whatever a step
 //! tells stands in a column; its source says of which evidence that column is made.
 
 mod gaps;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Container, Pod, Time};
-use super::rows::PodLifeRow;
 use super::{Error, Question, answer, sql};
+use crate::audit::words::{Proof, Unknown};
 use crate::clickhouse::Store;
 
 /// The most container instances on a page: the newest.
@@ -51,7 +51,7 @@ pub enum State {
     Removed,
     /// Others prove that it is gone.
     Gone,
-    /// Known from late events alone: it may live.
+    /// Known from late events alone, none of which reports its end: whether it still lives is not known.
     NotConfirmed,
 }
 
@@ -173,18 +173,16 @@ pub async fn page(
         uid: Some(uid),
         ..Question::default()
     };
-    let Some(pod) = answer::<Pod>(store, &question)?.next().await? else {
+    let Some(row) = sql::page_row(store, &question).await? else {
         return Ok(None);
     };
-    let Some(life) = sql::pod_life(store, uid, &question).await? else {
-        return Ok(None);
-    };
+    let (pod, life) = row.split();
     let mut answered = answer::<Container>(store, &question)?;
     let mut instances = Instances::default();
     while let Some(container) = answered.next().await? {
         instances.push(container);
     }
-    Ok(Some(write(pod, life.life(), instances)))
+    Ok(Some(write(pod, life, instances)))
 }
 
 /// The newest instances, and which restart numbers there are of each container.
@@ -207,7 +205,7 @@ impl Instances {
     }
 }
 
-/// What `pod_life` tells beyond the columns of `pods`.
+/// What a page says of its pod beyond the columns of `pods`.
 pub(super) struct PodLife {
     pub owner_kind: Option<String>,
     pub owner: Option<String>,
@@ -217,22 +215,30 @@ pub(super) struct PodLife {
     pub waiting: Vec<(String, String)>,
     pub status_reason: Option<String>,
     pub terminal_at: Option<Time>,
-    pub delete_asked: Option<(Time, Option<String>)>,
-    pub evict_asked: Option<(Time, Option<String>)>,
-    pub force_asked: Option<(Time, Option<String>)>,
-    /// Audit IDs of requests for its end, by their time.
-    pub asked_events: Vec<(Time, String)>,
+    pub deletion: Option<Asked>,
+    pub eviction: Option<Asked>,
+    pub forced: Option<Asked>,
     pub disrupted: Option<(Time, Option<String>)>,
-    pub replaced_at: Option<Time>,
-    pub gone_by: Option<Time>,
-    pub pending: bool,
+    /// Where nobody saw the removal: by when it was gone, and the word of what proves it.
+    pub gone: Option<(Time, String)>,
+}
+
+/// A request for a pod's end.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub at: Time,
+    /// The account.
+    pub by: Option<String>,
+    /// The audit ID, where Kubernetes itself was not the one that asked.
+    pub event: Option<String>,
 }
 
 fn write(pod: Pod, life: PodLife, instances: Instances) -> Page {
+    let not_confirmed = |word: &String| word == Unknown::EndNotConfirmed.word();
     let state = match (pod.removed_at, life.gone()) {
         (Some(_), _) => State::Removed,
         (None, Some(_)) => State::Gone,
-        (None, None) if life.pending => State::NotConfirmed,
+        (None, None) if pod.unknown.iter().any(not_confirmed) => State::NotConfirmed,
         (None, None) => State::Lives,
     };
     let over = pod.removed_at.or_else(|| life.gone().map(|(at, _)| at));
@@ -266,17 +272,21 @@ fn write(pod: Pod, life: PodLife, instances: Instances) -> Page {
 impl PodLife {
     /// Where nobody saw the removal: by when it was gone, and what proves it.
     fn gone(&self) -> Option<(Time, &'static str)> {
-        let proofs = [
-            (self.replaced_at, "a later pod of its name was created"),
-            (
-                self.gone_by,
-                "a request found it gone, or facts about others prove it",
-            ),
-        ];
-        let proofs = proofs
-            .into_iter()
-            .filter_map(|(at, proof)| Some((at?, proof)));
-        proofs.min_by_key(|(at, _)| at.instant)
+        let (at, word) = self.gone.as_ref()?;
+        Some((*at, Proof::of_word(word).map_or(PROOF_UNKNOWN, proof)))
+    }
+}
+
+/// Of a proof that a newer build stored.
+const PROOF_UNKNOWN: &str = "see schema/README.md";
+
+fn proof(proof: Proof) -> &'static str {
+    match proof {
+        Proof::NameRemoved => "a request removed whatever had its name",
+        Proof::Replaced => "a later pod of its name was created",
+        Proof::NodeDeleted => "its node was deleted, and nothing was seen of it since",
+        Proof::NamespaceEmpty => "its namespace was empty",
+        Proof::NotFound => "a request did not find it",
     }
 }
 
@@ -285,44 +295,6 @@ fn instance_of(container: &Container) -> Instance {
         container: container.container.clone(),
         restart: container.restart,
         container_id: container.container_id.clone(),
-    }
-}
-
-impl PodLifeRow {
-    fn life(self) -> PodLife {
-        use super::rows::time;
-        let at = |micros| time(micros, false);
-        let asked = |micros, by| at(micros).map(|at| (at, by));
-        // The time of a condition, unless it had none.
-        let is_whole = self
-            .disrupted_at
-            .is_some_and(|micros| micros % 1_000_000 == 0);
-        PodLife {
-            owner_kind: self.owner_kind,
-            owner: self.owner,
-            first_seen: at(Some(self.first_seen)),
-            ips: self
-                .ips
-                .into_iter()
-                .filter_map(|(ip, seen)| Some((ip, at(Some(seen))?)))
-                .collect(),
-            restart_counts: self.restart_counts,
-            waiting: self.waiting,
-            status_reason: self.status_reason,
-            terminal_at: at(self.terminal_at),
-            delete_asked: asked(self.delete_asked_at, self.delete_asked_by),
-            evict_asked: asked(self.evict_asked_at, self.evict_asked_by),
-            force_asked: asked(self.force_asked_at, self.force_asked_by),
-            asked_events: self
-                .asked_events
-                .into_iter()
-                .filter_map(|(micros, id)| Some((at(Some(micros))?, id)))
-                .collect(),
-            disrupted: time(self.disrupted_at, is_whole).map(|at| (at, self.disrupted_why)),
-            replaced_at: at(self.replaced_at),
-            gone_by: at(self.gone_by),
-            pending: self.pending,
-        }
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Params {
     pub limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// Names of the fields that are wanted, separated by commas; the others are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<String>,
     /// Whether the end of the answer tells what it cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
@@ -88,6 +91,7 @@ impl Params {
                 .as_deref()
                 .map(str::parse::<Cursor>)
                 .transpose()?,
+            fields: list(self.fields.as_deref()),
             explain: self.explain.unwrap_or(false),
         })
     }
@@ -102,6 +106,7 @@ impl Params {
             ("node", &self.node),
             ("image", &self.image),
             ("container_id", &self.container_id),
+            ("fields", &self.fields),
         ];
         for (name, value) in given {
             let Some(value) = value else { continue };

@@ -6,60 +6,125 @@ use serde::Deserialize;
 
 use super::Cursor;
 use super::model::{Container, Pod, Time};
+use super::page::{Asked, PodLife};
 use super::statement::Row;
 
-pub(super) fn time(micros: Option<i64>, whole_seconds: bool) -> Option<Time> {
-    let instant = Timestamp::from_microsecond(micros?).ok()?;
+/// Whole seconds: `DateTime`.
+fn seconds(seconds: Option<u32>) -> Option<Time> {
+    let instant = Timestamp::from_second(seconds?.into()).ok()?;
     Some(Time {
         instant,
-        whole_seconds,
+        whole_seconds: true,
     })
 }
 
-/// One row of the view `containers`.
-#[derive(Deserialize, driver::Row)]
-pub struct ContainerRow {
-    cluster: String,
-    namespace: String,
-    workload_kind: Option<String>,
-    workload: Option<String>,
-    pod: String,
-    #[serde(with = "driver::serde::uuid")]
-    pod_uid: uuid::Uuid,
-    container: String,
-    kind: String,
-    container_id: String,
-    runtime: Option<String>,
-    image: Option<String>,
-    image_id: Option<String>,
-    node: Option<String>,
-    pod_ips: Vec<String>,
-    restart: u32,
-    started_at: Option<i64>,
-    ended_at: Option<i64>,
-    end_seen: bool,
-    exit_code: Option<i32>,
-    signal: Option<i32>,
-    reason: Option<String>,
-    pod_created_at: Option<i64>,
-    pod_removed_at: Option<i64>,
-    ended_by: Option<String>,
-    ended_why: Option<String>,
-    ended_cause: Option<String>,
-    unknown: Vec<String>,
-    began_at: i64,
+/// `DateTime64(3)`.
+fn millis(millis: Option<i64>) -> Option<Time> {
+    let instant = Timestamp::from_millisecond(millis?).ok()?;
+    Some(Time {
+        instant,
+        whole_seconds: false,
+    })
+}
+
+/// `DateTime64(6)`.
+fn micros(micros: Option<i64>) -> Option<Time> {
+    let instant = Timestamp::from_microsecond(micros?).ok()?;
+    Some(Time {
+        instant,
+        whole_seconds: false,
+    })
+}
+
+/// What a column holds in place of what was not asked for.
+trait Absent {
+    const SQL: &'static str;
+}
+
+macro_rules! absent {
+    ($($kind:ty = $sql:literal,)*) => {
+        $(impl Absent for $kind {
+            const SQL: &'static str = $sql;
+        })*
+    };
+}
+absent! {
+    String = "''",
+    Option<String> = "CAST(NULL, 'Nullable(String)')",
+    Vec<String> = "CAST([], 'Array(String)')",
+    Vec<(String, String)> = "CAST(map(), 'Map(String, String)')",
+    Vec<(String, u32)> = "CAST(map(), 'Map(String, UInt32)')",
+    Vec<i64> = "CAST([], 'Array(DateTime64(3))')",
+    bool = "false",
+    u32 = "toUInt32(0)",
+    u64 = "toUInt64(0)",
+    i64 = "toDateTime64(0, 6)",
+    Option<u32> = "CAST(NULL, 'Nullable(DateTime)')",
+    Option<i32> = "CAST(NULL, 'Nullable(Int32)')",
+    Option<i64> = "CAST(NULL, 'Nullable(DateTime64(3))')",
+    uuid::Uuid = "toUUID('00000000-0000-0000-0000-000000000000')",
+}
+
+/// A row of which each field is a column.
+macro_rules! row {
+    ($(#[$about:meta])* pub struct $name:ident { $($(#[$how:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Deserialize, driver::Row)]
+        pub struct $name {
+            $($(#[$how])* $field: $kind,)*
+        }
+
+        impl $name {
+            /// Each with what stands in its place where it was not asked for.
+            pub(super) const COLUMNS: &'static [(&'static str, &'static str)] =
+                &[$((stringify!($field), <$kind as Absent>::SQL),)*];
+        }
+    };
+}
+
+row! {
+    /// One row of the view `containers`.
+    pub struct ContainerRow {
+        cluster: String,
+        namespace: String,
+        workload_kind: Option<String>,
+        workload: Option<String>,
+        pod: String,
+        #[serde(with = "driver::serde::uuid")]
+        pod_uid: uuid::Uuid,
+        container: String,
+        kind: String,
+        container_id: String,
+        runtime: Option<String>,
+        image: Option<String>,
+        image_id: Option<String>,
+        node: Option<String>,
+        pod_ips: Vec<String>,
+        restart: u32,
+        started_at: Option<u32>,
+        ended_at: Option<i64>,
+        end_seen: bool,
+        exit_code: Option<i32>,
+        signal: Option<i32>,
+        reason: Option<String>,
+        pod_created_at: Option<u32>,
+        pod_removed_at: Option<i64>,
+        ended_by: Option<String>,
+        ended_why: Option<String>,
+        ended_cause: Option<String>,
+        unknown: Vec<String>,
+        began_at: i64,
+    }
 }
 
 impl Row<Container> for ContainerRow {
-    const SELECT: &'static str = "cluster, namespace, workload_kind, workload, pod, pod_uid, \
-        container, kind, container_id, runtime, image, image_id, node, pod_ips, restart, \
-        started_at, ended_at, end_seen, exit_code, signal, reason, pod_created_at, \
-        pod_removed_at, ended_by, ended_why, ended_cause, unknown, began_at";
+    const COLUMNS: &'static [(&'static str, &'static str)] = ContainerRow::COLUMNS;
     const VIEW: &'static str = "containers";
     const BY_UID: &'static str = "containers_of_pod";
     const BY_ID: Option<()> = Some(());
     const BY_IP: Option<&'static str> = None;
     const BY_NODE: Option<&'static str> = Some("containers_on_node");
+    const ORDER: &'static str = "began_at, pod_uid, container, container_id";
     const CONTAINER: (&'static str, &'static str) = ("container", "container_id");
 
     fn cursor(&self) -> Cursor {
@@ -88,14 +153,17 @@ impl Row<Container> for ContainerRow {
             node: self.node,
             pod_ips: self.pod_ips,
             restart: self.restart,
-            started_at: time(self.started_at, true),
-            ended_at: time(self.ended_at, self.end_seen),
+            started_at: seconds(self.started_at),
+            ended_at: micros(self.ended_at).map(|at| Time {
+                whole_seconds: self.end_seen,
+                ..at
+            }),
             end_seen: self.end_seen,
             exit_code: self.exit_code,
             signal: self.signal,
             reason: self.reason,
-            pod_created_at: time(self.pod_created_at, true),
-            pod_removed_at: time(self.pod_removed_at, false),
+            pod_created_at: seconds(self.pod_created_at),
+            pod_removed_at: millis(self.pod_removed_at),
             ended_by: self.ended_by,
             ended_why: self.ended_why,
             ended_cause: self.ended_cause,
@@ -104,47 +172,115 @@ impl Row<Container> for ContainerRow {
     }
 }
 
-/// One row of the view `pods`.
-#[derive(Deserialize, driver::Row)]
-pub struct PodRow {
-    cluster: String,
-    namespace: String,
-    workload_kind: Option<String>,
-    workload: Option<String>,
-    pod: String,
-    #[serde(with = "driver::serde::uuid")]
-    pod_uid: uuid::Uuid,
-    node: Option<String>,
-    pod_ips: Vec<String>,
-    labels: Vec<(String, String)>,
-    service_account: Option<String>,
-    created_at: Option<i64>,
-    created_by: Option<String>,
-    scheduled_at: Option<i64>,
-    started_at: Option<i64>,
-    delete_asked_at: Option<i64>,
-    delete_asked_by: Option<String>,
-    removed_at: Option<i64>,
-    phase: Option<String>,
-    ended_by: Option<String>,
-    ended_why: Option<String>,
-    ended_cause: Option<String>,
-    containers: u64,
-    restarts: u64,
-    unknown: Vec<String>,
-    began_at: i64,
+/// A row of a view of pods: the columns of answers, and what else is needed.
+macro_rules! pod_row {
+    ($(#[$about:meta])* pub struct $name:ident { $($more:ident: $kind:ty,)* }) => {
+        row! {
+            $(#[$about])*
+            pub struct $name {
+            cluster: String,
+            namespace: String,
+            workload_kind: Option<String>,
+            workload: Option<String>,
+            pod: String,
+            #[serde(with = "driver::serde::uuid")]
+            pod_uid: uuid::Uuid,
+            node: Option<String>,
+            pod_ips: Vec<String>,
+            labels: Vec<(String, String)>,
+            service_account: Option<String>,
+            created_at: Option<u32>,
+            created_by: Option<String>,
+            scheduled_at: Option<i64>,
+            started_at: Option<u32>,
+            delete_asked_at: Option<i64>,
+            delete_asked_by: Option<String>,
+            removed_at: Option<i64>,
+            phase: Option<String>,
+            ended_by: Option<String>,
+            ended_why: Option<String>,
+            ended_cause: Option<String>,
+            containers: u64,
+            restarts: u64,
+            unknown: Vec<String>,
+            began_at: i64,
+            $($more: $kind,)*
+            }
+        }
+
+        impl $name {
+            fn pod(self) -> Pod {
+                Pod {
+                    cluster: self.cluster,
+                    namespace: self.namespace,
+                    workload_kind: self.workload_kind,
+                    workload: self.workload,
+                    pod: self.pod,
+                    pod_uid: self.pod_uid,
+                    node: self.node,
+                    pod_ips: self.pod_ips,
+                    labels: self.labels.into_iter().collect(),
+                    service_account: self.service_account,
+                    created_at: seconds(self.created_at),
+                    created_by: self.created_by,
+                    scheduled_at: millis(self.scheduled_at),
+                    started_at: seconds(self.started_at),
+                    delete_asked_at: millis(self.delete_asked_at),
+                    delete_asked_by: self.delete_asked_by,
+                    removed_at: millis(self.removed_at),
+                    phase: self.phase,
+                    ended_by: self.ended_by,
+                    ended_why: self.ended_why,
+                    ended_cause: self.ended_cause,
+                    containers: self.containers,
+                    restarts: self.restarts,
+                    unknown: self.unknown,
+                }
+            }
+        }
+    };
+}
+
+pod_row! {
+    /// One row of the view `pods`.
+    pub struct PodRow {}
+}
+
+pod_row! {
+    /// One row of the view `pod_by_uid`, with all that a page says.
+    pub struct PageRow {
+        ip_seen_at: Vec<i64>,
+        owner_kind: Option<String>,
+        owner: Option<String>,
+        restart_counts: Vec<(String, u32)>,
+        waiting: Vec<(String, String)>,
+        status_reason: Option<String>,
+        terminal_at: Option<i64>,
+        delete_asked_event: Option<String>,
+        deletion_at: Option<i64>,
+        deletion_by: Option<String>,
+        deletion_event: Option<String>,
+        eviction_at: Option<i64>,
+        eviction_by: Option<String>,
+        eviction_event: Option<String>,
+        forced_at: Option<i64>,
+        forced_by: Option<String>,
+        forced_event: Option<String>,
+        disrupted_at: Option<i64>,
+        disrupted_why: Option<String>,
+        gone_at: Option<i64>,
+        gone_proof: Option<String>,
+    }
 }
 
 impl Row<Pod> for PodRow {
-    const SELECT: &'static str = "cluster, namespace, workload_kind, workload, pod, pod_uid, node, \
-        pod_ips, labels, service_account, created_at, created_by, scheduled_at, started_at, \
-        delete_asked_at, delete_asked_by, removed_at, phase, ended_by, ended_why, ended_cause, \
-        containers, restarts, unknown, began_at";
+    const COLUMNS: &'static [(&'static str, &'static str)] = PodRow::COLUMNS;
     const VIEW: &'static str = "pods";
     const BY_UID: &'static str = "pod_by_uid";
     const BY_ID: Option<()> = None;
     const BY_IP: Option<&'static str> = Some("pods_with_ip");
     const BY_NODE: Option<&'static str> = None;
+    const ORDER: &'static str = "began_at, pod_uid";
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
 
     fn cursor(&self) -> Cursor {
@@ -157,56 +293,60 @@ impl Row<Pod> for PodRow {
     }
 
     fn life(self) -> Pod {
-        Pod {
-            cluster: self.cluster,
-            namespace: self.namespace,
-            workload_kind: self.workload_kind,
-            workload: self.workload,
-            pod: self.pod,
-            pod_uid: self.pod_uid,
-            node: self.node,
-            pod_ips: self.pod_ips,
-            labels: self.labels.into_iter().collect(),
-            service_account: self.service_account,
-            created_at: time(self.created_at, true),
-            created_by: self.created_by,
-            scheduled_at: time(self.scheduled_at, false),
-            started_at: time(self.started_at, true),
-            delete_asked_at: time(self.delete_asked_at, false),
-            delete_asked_by: self.delete_asked_by,
-            removed_at: time(self.removed_at, false),
-            phase: self.phase,
-            ended_by: self.ended_by,
-            ended_why: self.ended_why,
-            ended_cause: self.ended_cause,
-            containers: self.containers,
-            restarts: self.restarts,
-            unknown: self.unknown,
-        }
+        self.pod()
     }
 }
 
-/// The row of the view `pod_life`.
-#[derive(Deserialize, driver::Row)]
-pub struct PodLifeRow {
-    pub owner_kind: Option<String>,
-    pub owner: Option<String>,
-    pub first_seen: i64,
-    pub ips: Vec<(String, i64)>,
-    pub restart_counts: Vec<(String, u32)>,
-    pub waiting: Vec<(String, String)>,
-    pub status_reason: Option<String>,
-    pub terminal_at: Option<i64>,
-    pub delete_asked_at: Option<i64>,
-    pub delete_asked_by: Option<String>,
-    pub evict_asked_at: Option<i64>,
-    pub evict_asked_by: Option<String>,
-    pub force_asked_at: Option<i64>,
-    pub force_asked_by: Option<String>,
-    pub asked_events: Vec<(i64, String)>,
-    pub disrupted_at: Option<i64>,
-    pub disrupted_why: Option<String>,
-    pub replaced_at: Option<i64>,
-    pub gone_by: Option<i64>,
-    pub pending: bool,
+impl PageRow {
+    /// The pod, and what a page says of it beyond that.
+    pub(super) fn split(mut self) -> (Pod, PodLife) {
+        let asked = |at, by, event| {
+            let at = millis(at)?;
+            Some(Asked { at, by, event })
+        };
+        let sights = self.pod_ips.iter().cloned().zip(&self.ip_seen_at);
+        let sights = sights.filter_map(|(ip, seen)| Some((ip, millis(Some(*seen))?)));
+        // The time of a condition, unless it had none.
+        let is_whole = self.disrupted_at.is_some_and(|at| at % 1_000 == 0);
+        let disrupted = millis(self.disrupted_at).map(|at| Time {
+            whole_seconds: is_whole,
+            ..at
+        });
+        let life = PodLife {
+            first_seen: micros(Some(self.began_at)),
+            ips: sights.collect(),
+            owner_kind: self.owner_kind.take(),
+            owner: self.owner.take(),
+            restart_counts: std::mem::take(&mut self.restart_counts),
+            waiting: std::mem::take(&mut self.waiting),
+            status_reason: self.status_reason.take(),
+            terminal_at: millis(self.terminal_at),
+            // Mostly it is the first request of all.
+            deletion: asked(
+                self.deletion_at,
+                self.deletion_by.take(),
+                self.deletion_event.take(),
+            )
+            .or_else(|| {
+                asked(
+                    self.delete_asked_at,
+                    self.delete_asked_by.clone(),
+                    self.delete_asked_event.take(),
+                )
+            }),
+            eviction: asked(
+                self.eviction_at,
+                self.eviction_by.take(),
+                self.eviction_event.take(),
+            ),
+            forced: asked(
+                self.forced_at,
+                self.forced_by.take(),
+                self.forced_event.take(),
+            ),
+            disrupted: disrupted.map(|at| (at, self.disrupted_why.take())),
+            gone: micros(self.gone_at).zip(self.gone_proof.take()),
+        };
+        (self.pod(), life)
+    }
 }

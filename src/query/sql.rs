@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use ::clickhouse::query::RowCursor;
 
-use super::conditions::{conditions, instant, scope, uid};
-use super::model::{Cost, Ending, Life};
-use super::rows::PodLifeRow;
-use super::statement::{Row, Statement, Value};
-use super::{Cursor, Error, Question, ROWS_MAX, view};
+use super::conditions::conditions;
+use super::model::{Ending, Life, Pod};
+use super::rows::PageRow;
+use super::statement::{Row, Statement};
+use super::{Cursor, Error, Question, ROWS_MAX, cost, view};
 use crate::clickhouse::Store;
 
 /// Rows that come in as they are read.
 pub struct Answer<L: Life> {
     store: Arc<Store>,
-    pending: Statement,
-    /// The question's own, where its cost is asked for.
-    explained: Option<Box<Statement>>,
     rows: RowCursor<L::Row>,
+    /// Under which the question stands in ClickHouse's log, where its cost is asked for.
+    query_id: Option<uuid::Uuid>,
     limit: u64,
     given: u64,
     last: Option<Cursor>,
@@ -31,39 +30,33 @@ impl<L: Life> Answer<L> {
     ///
     /// When ClickHouse breaks off. The rows before stay true, but are not all.
     pub async fn next(&mut self) -> Result<Option<L>, Error> {
-        if self.more {
-            return Ok(None);
+        // To the end, whatever the limit: ClickHouse would log a broken connection as a failure.
+        while let Some(row) = self.store.within_limit(self.rows.next()).await? {
+            if self.given == self.limit {
+                self.more = true;
+                continue;
+            }
+            self.given += 1;
+            self.last = Some(row.cursor());
+            return Ok(Some(row.life()));
         }
-        let row = self.store.within_limit(self.rows.next()).await?;
-        let Some(row) = row else { return Ok(None) };
-        if self.given == self.limit {
-            self.more = true;
-            return Ok(None);
-        }
-        self.given += 1;
-        self.last = Some(row.cursor());
-        Ok(Some(row.life()))
+        Ok(None)
     }
 
     /// After the last row: how the answer ended.
     ///
     /// # Errors
     ///
-    /// When ClickHouse does not tell.
+    /// When ClickHouse does not say what the answer cost.
     pub async fn ending(&mut self) -> Result<Ending, Error> {
         let cursor = self.last.as_ref().filter(|_| self.more);
-        let pending = self.pending.clone().bind(&self.store);
-        let cost = match &self.explained {
-            Some(statement) => {
-                let both = [(**statement).clone(), self.pending.clone()];
-                Some(cost(&self.store, both).await?)
-            }
+        let cost = match self.query_id {
+            Some(query_id) => Some(cost::of(&self.store, query_id, self.rows.summary()).await?),
             None => None,
         };
         Ok(Ending {
             more: self.more,
             cursor: cursor.map(ToString::to_string),
-            pending: self.store.within_limit(pending.fetch_one::<u64>()).await?,
             cost,
         })
     }
@@ -74,15 +67,18 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     if limit > ROWS_MAX {
         return Err(Error::Limit(limit));
     }
-    let statement = statement::<L>(question, limit);
-    let explained = question.explain.then(|| Box::new(statement.clone()));
-    let query = statement.bind(store);
+    // One more than asked for tells whether more follow.
+    let columns = columns::<L>(&question.fields)?;
+    let mut query = statement::<L>(store, question, &columns, limit + 1).bind(store);
+    let query_id = question.explain.then(uuid::Uuid::new_v4);
+    if let Some(query_id) = query_id {
+        query = cost::logged(query, query_id);
+    }
     let rows = query.fetch().map_err(|error| store.error(error))?;
     Ok(Answer {
         store: store.clone(),
-        pending: pending::<L>(question),
-        explained,
         rows,
+        query_id,
         limit,
         given: 0,
         last: None,
@@ -90,81 +86,44 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     })
 }
 
-/// What one page tells of a pod beyond the columns of `pods`.
-pub(super) async fn pod_life(
-    store: &Store,
-    uid: uuid::Uuid,
-    question: &Question,
-) -> Result<Option<PodLifeRow>, Error> {
-    let mut statement = Statement::default();
-    let uid = statement.value("UUID", Value::Text(uid.to_string()));
-    scope(question, &mut statement);
-    // The driver knows no names inside of tuples.
-    statement.sql = format!(
-        "SELECT owner_kind, owner, first_seen, \
-         CAST(ips, 'Array(Tuple(String, DateTime64(6, \\'UTC\\')))') AS ips, restart_counts, \
-         CAST(waiting, 'Array(Tuple(String, String))') AS waiting, status_reason, \
-         terminal_at, delete_asked_at, delete_asked_by, evict_asked_at, evict_asked_by, \
-         force_asked_at, force_asked_by, \
-         CAST(asked_events, 'Array(Tuple(DateTime64(6, \\'UTC\\'), String))') AS asked_events, \
-         disrupted_at, disrupted_why, replaced_at, gone_by, \
-         pending FROM pod_life(uid = {uid}){}",
-        statement.filter()
-    );
-    let query = statement.bind(store);
-    let row = store.within_limit(query.fetch_optional::<PodLifeRow>());
-    Ok(row.await?)
+/// What a page needs of its pod. The question names the uid.
+pub(super) async fn page_row(store: &Store, question: &Question) -> Result<Option<PageRow>, Error> {
+    let columns: Vec<&str> = PageRow::COLUMNS.iter().map(|(name, _)| *name).collect();
+    let query = statement::<Pod>(store, question, &columns.join(", "), 1).bind(store);
+    Ok(store.fetch_one(query).await?)
 }
 
-/// What ClickHouse reads for an answer, found by asking for all of it once more.
-async fn cost(store: &Store, statements: [Statement; 2]) -> Result<Cost, Error> {
-    let mut cost = Cost::default();
-    for statement in statements {
-        // The totals come with the head of an answer only if that waits for its end.
-        let query = statement.bind(store).with_setting("wait_end_of_query", "1");
-        let mut nothing = query
-            .fetch_bytes("Null")
-            .map_err(|error| store.error(error))?;
-        while store.within_limit(nothing.next()).await?.is_some() {}
-        if let Some(summary) = nothing.summary() {
-            cost.rows_read += summary.read_rows().unwrap_or(0);
-            cost.bytes_read += summary.read_bytes().unwrap_or(0);
-        }
+/// The list behind `SELECT`: the columns that are asked for, and what the order and the cursor need.
+fn columns<L: Life>(fields: &[String]) -> Result<String, Error> {
+    let columns = L::Row::COLUMNS;
+    let is_known = |field: &&String| columns.iter().any(|(name, _)| *name == **field);
+    if let Some(field) = fields.iter().find(|field| !is_known(field)) {
+        return Err(Error::Field(field.clone()));
     }
-    Ok(cost)
+    let of_order = |name: &str| L::Row::ORDER.split(", ").any(|column| column == name);
+    let is_asked = |name: &str| fields.is_empty() || fields.iter().any(|field| field == name);
+    let columns = columns
+        .iter()
+        .map(|(name, absent)| match is_asked(name) || of_order(name) {
+            true => (*name).to_owned(),
+            false => format!("{absent} AS {name}"),
+        });
+    Ok(columns.collect::<Vec<_>>().join(", "))
 }
 
-fn statement<L: Life>(question: &Question, limit: u64) -> Statement {
-    let mut statement = Statement::default();
-    let view = view::of::<L>(question, &mut statement);
-    conditions::<L>(question, &mut statement);
-    let (container, container_id) = L::Row::CONTAINER;
+fn statement<L: Life>(store: &Store, question: &Question, columns: &str, limit: u64) -> Statement {
+    let mut statement = Statement {
+        spans_shards: store.cluster().is_some(),
+        ..Statement::default()
+    };
+    let view = view::of::<L>(question);
+    let from = view.from(&mut statement);
+    conditions::<L>(question, view.by, &mut statement);
+    let order = L::Row::ORDER;
     statement.sql = format!(
-        "SELECT {} FROM {view}{}{} ORDER BY began_at, pod_uid, {container}, {container_id} LIMIT {}",
-        L::Row::SELECT,
+        "SELECT {columns} FROM {from} AS l{}{} ORDER BY {order} LIMIT {limit}",
         statement.joins.concat(),
         statement.filter(),
-        // One more than asked for tells whether more follow.
-        limit + 1
     );
-    statement
-}
-
-/// Counts the lives in the question's scope that the next settling may tell more about. Without a
-/// scope all facts are read for that, unless the question names a uid or a container ID.
-fn pending<L: Life>(question: &Question) -> Statement {
-    let mut statement = Statement::default();
-    scope(question, &mut statement);
-    if let Some(until) = question.time.until {
-        instant(&mut statement, "began_at < ?", until);
-    }
-    uid(question, &mut statement);
-    if let Some(head) = L::Row::BY_ID.and(view::id_head(question)) {
-        // The index of facts holds the first four bytes.
-        let of_id = "substring(container_id, 1, 4) = unhex(substring(?, 1, 8)) \
-                     AND startsWith(lower(hex(container_id)), ?)";
-        statement.text(of_id, &head);
-    }
-    statement.sql = format!("SELECT count() FROM pending_lives{}", statement.filter());
     statement
 }

@@ -8,13 +8,14 @@ use super::Cursor;
 use crate::clickhouse::Store;
 
 /// How long ClickHouse may work on a question.
-pub(super) const QUESTION_SECONDS_MAX: &str = "60";
+const QUESTION_SECONDS_MAX: &str = "60";
 
 /// A row as ClickHouse sends it.
 pub trait Row<L>:
     driver::RowOwned + driver::RowRead + for<'a> driver::Row<Value<'a> = Self> + Send
 {
-    const SELECT: &'static str;
+    /// Each with what stands in its place where it was not asked for.
+    const COLUMNS: &'static [(&'static str, &'static str)];
     /// The view of everything; with `_between`, of what lived between two instants.
     const VIEW: &'static str;
     /// The view of one pod, by its uid.
@@ -24,7 +25,8 @@ pub trait Row<L>:
     /// The views by address and by node, where these rows have one.
     const BY_IP: Option<&'static str>;
     const BY_NODE: Option<&'static str>;
-    /// The two last parts of the order, which pods do not have.
+    const ORDER: &'static str;
+    /// The two last columns of that, and what stands in a cursor for them where there are none.
     const CONTAINER: (&'static str, &'static str);
 
     fn cursor(&self) -> Cursor;
@@ -35,6 +37,8 @@ pub trait Row<L>:
 #[derive(Clone, Default)]
 pub(super) struct Statement {
     pub(super) sql: String,
+    /// Whether the database that is asked has views of all shards, and no tables.
+    pub(super) spans_shards: bool,
     pub(super) joins: Vec<String>,
     pub(super) conditions: Vec<String>,
     pub(super) values: Vec<(String, Value)>,
@@ -74,9 +78,7 @@ impl Statement {
     }
 
     pub(super) fn bind(self, store: &Store) -> Query {
-        let query = store
-            .query(&self.sql)
-            .with_setting("max_execution_time", QUESTION_SECONDS_MAX);
+        let query = bounded(store.query(&self.sql));
         self.values
             .into_iter()
             .fold(query, |query, (name, value)| match value {
@@ -84,6 +86,17 @@ impl Statement {
                 Value::Texts(texts) => query.param(&name, texts),
             })
     }
+}
+
+/// With what holds for every question.
+pub(super) fn bounded(query: Query) -> Query {
+    query
+        .with_setting("max_execution_time", QUESTION_SECONDS_MAX)
+        // A view reads recent lives twice: to show them, and to leave them out of those that ended. A life that is filed
+        // between the two would be there twice or not at all.
+        .with_setting("enable_shared_storage_snapshot_in_query", "1")
+        // Conditions are about columns, also about those in whose place something else is shown.
+        .with_setting("prefer_column_name_to_alias", "1")
 }
 
 /// As ClickHouse reads a `DateTime64(6, 'UTC')`, whose calendar ends with the year 2299.

@@ -1,67 +1,35 @@
-//! Rows of the table `facts` (`schema/001_facts.sql`).
+//! Rows of the table `facts` (`schema/001_facts.sql`): what single events say.
+//!
+//! A row is what one event says of one pod, or of one name. Its `body` holds one [`Piece`] for the pod and
+//! one for each container instance, in postcard's encoding behind a byte that says the version of this
+//! layout. ClickHouse keeps it and never looks inside: who wants to know what a fact means reads the lives.
 
 use std::net::Ipv6Addr;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::rowbinary as put;
-use super::{Encoded, Table};
+use super::{Encoded, NEVER, Table};
+use crate::audit::words::Saying;
 
 /// The columns that [`Facts`] encodes, in its order.
 pub const FACTS: Table = Table {
     name: "facts",
-    columns_version: 3,
-    columns: &[
-        "cluster",
-        "namespace",
-        "pod_uid",
-        "container",
-        "container_id",
-        "event_at",
-        "not_after",
-        "named",
-        "pod",
-        "node",
-        "host_network",
-        "service_account",
-        "metadata",
-        "phase",
-        "pod_ips",
-        "restarts",
-        "created_at",
-        "created_by",
-        "scheduled_at",
-        "pod_started_at",
-        "terminal_at",
-        "delete_asked",
-        "evict_asked",
-        "force_asked",
-        "disrupted",
-        "status_reason",
-        "waiting",
-        "truncated",
-        "removed_at",
-        "asked_event",
-        "kind",
-        "runtime",
-        "container_id_text",
-        "image",
-        "image_id",
-        "restart",
-        "started_at",
-        "ended",
-    ],
+    columns_version: 1,
+    columns: &["cluster", "namespace", "pod", "pod_uid", "event_at", "body"],
 };
 
-/// "Never" where the smallest time wins: 2200-01-01, in microseconds.
-const NEVER: i64 = 7_258_118_400_000_000;
+/// The layout of `body`. It goes up with every change of [`Piece`].
+pub const BODY_VERSION: u8 = 1;
 
-/// One row: what one event says of one pod, or of one of its container instances.
+/// What one event says of one pod, or of one of its container instances., or of one of its container instances.
 /// Whatever is left at its default says nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Fact<'a> {
     pub cluster: &'a str,
     pub namespace: &'a str,
+    /// 0 in a row about a name.
     pub pod_uid: u128,
     /// Empty in a row about the pod itself.
     pub container: &'a str,
@@ -69,10 +37,8 @@ pub struct Fact<'a> {
     pub container_id: [u8; 32],
     /// Microseconds since the epoch.
     pub event_at: i64,
-    /// Its object was gone by then; microseconds, 0 says nothing.
-    pub not_after: i64,
-    /// Of a row about a name, where the event does not say which pod it means: see [`Named`].
-    pub named: Option<Named<'a>>,
+    /// Of a row about a name, where the event does not say which pod it means: see [`Said`].
+    pub said: Option<Said<'a>>,
     /// The resourceVersion of the object that this was read from; 0 where it had none.
     pub version: u64,
 
@@ -122,28 +88,25 @@ pub struct Fact<'a> {
     pub ended: Option<Ended<'a>>,
 }
 
-/// What an event says about whichever pod has the name. ClickHouse finds out which one it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named<'a> {
+/// What an event says about whichever pod had the name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Said<'a> {
+    pub what: Saying,
     /// Microseconds since the epoch.
     pub at: i64,
-    /// A word of the column `named` (`schema/001_facts.sql`).
-    pub what: &'static str,
+    #[serde(borrow)]
     pub user: &'a str,
     pub acting_as: &'a str,
     /// The label selector of a deletecollection.
     pub selector: &'a str,
-}
-
-impl Named<'_> {
-    /// Whether it asks for the end of the pod.
-    fn asks(&self) -> bool {
-        matches!(self.what, "ask" | "force" | "evict")
-    }
+    /// The only pod that is meant, where the event says it; else 0.
+    pub uid: u128,
+    /// Of the event, where it asks for the end of a pod and Kubernetes itself was not the one that asked.
+    pub audit_id: &'a str,
 }
 
 /// The controlling owner, and the workload above it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Owner<'a> {
     pub kind: &'a str,
     pub name: &'a str,
@@ -154,14 +117,16 @@ pub struct Owner<'a> {
 }
 
 /// What the node runs, not what the spec asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image<'a> {
     pub image: &'a str,
     pub image_id: &'a str,
 }
 
 /// One report of an instance's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Ended<'a> {
     /// Seconds since the epoch; 0 where the report has no time.
     pub finished_at: u32,
@@ -172,7 +137,9 @@ pub struct Ended<'a> {
 
 /// The numbers of the column `kind`. A restartable init container is a sidecar; the greater number
 /// wins, so one that is known from statuses alone becomes a sidecar when its spec is seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum ContainerKind {
     #[default]
     None = 0,
@@ -184,7 +151,9 @@ pub enum ContainerKind {
 
 /// The numbers of the column `phase`: the furthest that a pod came. What was known before is better
 /// than `Unknown`, which the control plane says of nodes it can't reach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Phase {
     #[default]
     None = 0,
@@ -213,148 +182,233 @@ impl Phase {
     }
 }
 
-/// Encoded rows of `facts`.
-pub type Facts = Encoded<Fact<'static>>;
+/// A part of a fact, as `body` holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Piece<'a> {
+    #[serde(borrow)]
+    Pod(Box<PodPiece<'a>>),
+    #[serde(borrow)]
+    Instance(Box<InstancePiece<'a>>),
+    #[serde(borrow)]
+    Said(Box<Said<'a>>),
+}
+
+/// What an event says of the pod: the fields of [`Fact`], to be read back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PodPiece<'a> {
+    pub version: u64,
+    #[serde(borrow)]
+    pub node: &'a str,
+    pub host_network: bool,
+    pub service_account: &'a str,
+    pub owner: Option<Owner<'a>>,
+    pub labels: Option<Vec<(&'a str, &'a str)>>,
+    pub phase: Phase,
+    pub pod_ips: Vec<Ipv6Addr>,
+    pub restarts: Vec<(&'a str, u32)>,
+    pub created_at: u32,
+    pub created_by: Option<(&'a str, &'a str)>,
+    pub scheduled_at: i64,
+    pub pod_started_at: u32,
+    pub terminal_at: i64,
+    pub delete_asked: Option<(i64, &'a str, &'a str)>,
+    pub evict_asked: Option<(i64, &'a str, &'a str)>,
+    pub force_asked: Option<(i64, &'a str, &'a str)>,
+    pub audit_id: &'a str,
+    pub disrupted: Option<(i64, &'a str)>,
+    pub status_reason: &'a str,
+    pub waiting: Vec<(&'a str, &'a str)>,
+    pub truncated: bool,
+    pub removed_at: i64,
+}
+
+/// What an event says of a container instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstancePiece<'a> {
+    #[serde(borrow)]
+    pub container: &'a str,
+    pub key: [u8; 32],
+    pub id_text: &'a str,
+    pub kind: ContainerKind,
+    pub runtime: &'a str,
+    pub image: Option<Image<'a>>,
+    pub restart: u32,
+    pub started_at: u32,
+    pub ended: Option<Ended<'a>>,
+}
+
+impl<'a> Fact<'a> {
+    fn piece(&self) -> Piece<'a> {
+        if let Some(said) = &self.said {
+            return Piece::Said(Box::new(said.clone()));
+        }
+        if !self.container.is_empty() {
+            return Piece::Instance(Box::new(InstancePiece {
+                container: self.container,
+                key: self.container_id,
+                id_text: self.container_id_text,
+                kind: self.kind,
+                runtime: self.runtime,
+                image: self.image,
+                restart: self.restart,
+                started_at: self.started_at,
+                ended: self.ended,
+            }));
+        }
+        Piece::Pod(Box::new(PodPiece {
+            version: self.version,
+            node: self.node,
+            host_network: self.host_network,
+            service_account: self.service_account,
+            owner: self.owner.clone(),
+            labels: self.labels.map(<[_]>::to_vec),
+            phase: self.phase,
+            pod_ips: self.pod_ips.to_vec(),
+            restarts: self.restarts.to_vec(),
+            created_at: self.created_at,
+            created_by: self.created_by,
+            scheduled_at: self.scheduled_at,
+            pod_started_at: self.pod_started_at,
+            terminal_at: self.terminal_at,
+            delete_asked: self.delete_asked,
+            evict_asked: self.evict_asked,
+            force_asked: self.force_asked,
+            audit_id: self.audit_id,
+            disrupted: self.disrupted,
+            status_reason: self.status_reason,
+            waiting: self.waiting.to_vec(),
+            truncated: self.truncated,
+            removed_at: self.removed_at,
+        }))
+    }
+}
+
+/// A row of `facts`, read back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FactRow<'a> {
+    pub cluster: &'a str,
+    pub namespace: &'a str,
+    pub pod: &'a str,
+    /// 0 in a row about a name.
+    pub pod_uid: u128,
+    /// Microseconds since the epoch.
+    pub event_at: i64,
+    pub body: &'a [u8],
+}
+
+/// A `body` that this build can't read: of a newer build, or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a fact can't be read: its layout is of version {0}, this build reads {BODY_VERSION}")]
+pub struct UnreadableBody(pub u8);
+
+/// The pieces of a `body`.
+///
+/// # Errors
+///
+/// [`UnreadableBody`] for a layout that this build does not know.
+pub fn pieces(body: &[u8]) -> Result<Vec<Piece<'_>>, UnreadableBody> {
+    let (version, mut rest) = body.split_first().ok_or(UnreadableBody(0))?;
+    if *version != BODY_VERSION {
+        return Err(UnreadableBody(*version));
+    }
+    let mut pieces = Vec::new();
+    while !rest.is_empty() {
+        let (piece, left) =
+            postcard::take_from_bytes(rest).map_err(|_| UnreadableBody(*version))?;
+        pieces.push(piece);
+        rest = left;
+    }
+    Ok(pieces)
+}
+
+/// Encoded rows of `facts`. Consecutive facts of one event about one pod share a row.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    encoded: Encoded<Fact<'static>>,
+    /// The key of the last row, whose body is still open.
+    last: Vec<u8>,
+    body: Vec<u8>,
+}
 
 impl Facts {
     pub fn push(&mut self, fact: &Fact) {
-        let out = &mut self.bytes;
-        put::string(out, fact.cluster);
-        put::string(out, fact.namespace);
-        put::uuid(out, fact.pod_uid);
-        put::string(out, fact.container);
-        out.extend_from_slice(&fact.container_id);
-        put::i64(out, fact.event_at);
-        put::i64(out, or_never(fact.not_after));
-        named(out, fact);
-        pod_columns(out, fact);
-        end_columns(out, fact);
-        container_columns(out, fact);
-        self.rows += 1;
+        let mut key = Vec::with_capacity(self.last.len());
+        key_of(&mut key, fact);
+        let is_same = fact.said.is_none() && !self.body.is_empty() && self.last == key;
+        if !is_same {
+            self.close();
+            self.last = key;
+            self.body.push(BODY_VERSION);
+        }
+        let body = std::mem::take(&mut self.body);
+        self.body = postcard::to_extend(&fact.piece(), body).expect("a buffer that grows");
+        if fact.said.is_some() {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        if self.body.is_empty() {
+            return;
+        }
+        let out = &mut self.encoded.bytes;
+        out.extend_from_slice(&self.last);
+        put::varint(out, self.body.len());
+        out.append(&mut self.body);
+        self.encoded.rows += 1;
+        self.last.clear();
+    }
+
+    /// Bytes so far, the open row included.
+    pub fn bytes_len(&self) -> usize {
+        self.encoded.bytes.len() + self.last.len() + self.body.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.encoded.is_empty() && self.body.is_empty()
+    }
+
+    /// All rows.
+    pub fn finish(mut self) -> Encoded<Fact<'static>> {
+        self.close();
+        self.encoded
     }
 }
 
-fn pod_columns(out: &mut Vec<u8>, fact: &Fact) {
+fn key_of(out: &mut Vec<u8>, fact: &Fact) {
+    put::string(out, fact.cluster);
+    put::string(out, fact.namespace);
     put::string(out, fact.pod);
-    put::string(out, fact.node);
-    put::u8(out, fact.host_network.into());
-    put::string(out, fact.service_account);
-    metadata(out, fact);
-    put::u8(out, fact.phase as u8);
-    put::varint(out, fact.pod_ips.len());
-    for (place, ip) in fact.pod_ips.iter().enumerate() {
-        out.extend_from_slice(&ip.octets());
-        put::u64(
-            out,
-            millis(fact.event_at).unsigned_abs() * 16 + place.min(15) as u64,
-        );
-    }
-    put::varint(out, fact.restarts.len());
-    for (container, restarts) in fact.restarts {
-        put::string(out, container);
-        put::u32(out, *restarts);
-    }
-    put::u32(out, fact.created_at);
-    let (user, acting_as) = fact.created_by.unwrap_or_default();
-    put::string(out, user);
-    put::string(out, acting_as);
-    put::i64(out, millis(fact.scheduled_at));
-    put::u32(out, fact.pod_started_at);
+    put::uuid(out, fact.pod_uid);
+    put::i64(out, fact.event_at);
 }
 
-/// What ends a pod.
-fn end_columns(out: &mut Vec<u8>, fact: &Fact) {
-    put::i64(out, millis(or_never(fact.terminal_at)));
-    for asked in [fact.delete_asked, fact.evict_asked, fact.force_asked] {
-        let (at, user, acting_as) = asked.unwrap_or((NEVER, "", ""));
-        put::i64(out, millis(at));
-        put::string(out, user);
-        put::string(out, acting_as);
-    }
-    let (at, reason) = fact.disrupted.unwrap_or((NEVER, ""));
-    put::i64(out, millis(at));
-    put::string(out, reason);
-    put::string(out, fact.status_reason);
-    as_of(out, fact, !fact.waiting.is_empty());
-    put::varint(out, fact.waiting.len());
-    for (container, reason) in fact.waiting {
-        put::string(out, container);
-        put::string(out, reason);
-    }
-    put::u8(out, fact.truncated.into());
-    put::i64(out, millis(fact.removed_at));
-    let asked = match (&fact.delete_asked, &fact.named) {
-        _ if fact.audit_id.is_empty() => None,
-        (Some((at, ..)), _) => Some(*at),
-        (None, Some(named)) if named.asks() => Some(named.at),
-        (None, _) => None,
+/// Reads rows of `facts` back, one after the other, each with where it ends; stops at what is no whole row.
+pub fn fact_rows(bytes: &[u8]) -> impl Iterator<Item = (FactRow<'_>, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (row, end) = fact_row(bytes, at)?;
+        at = end;
+        Some((row, end))
+    })
+}
+
+fn fact_row(bytes: &[u8], at: usize) -> Option<(FactRow<'_>, usize)> {
+    let (cluster, at) = put::read_text(bytes, at)?;
+    let (namespace, at) = put::read_text(bytes, at)?;
+    let (pod, at) = put::read_text(bytes, at)?;
+    let (pod_uid, at) = put::read_uuid(bytes, at)?;
+    let (event_at, at) = put::read_i64(bytes, at)?;
+    let (body, at) = put::read_bytes(bytes, at)?;
+    let row = FactRow {
+        cluster,
+        namespace,
+        pod,
+        pod_uid,
+        event_at,
+        body,
     };
-    put::i64(out, millis(asked.unwrap_or(NEVER)));
-    put::string(out, asked.map_or("", |_| fact.audit_id));
-}
-
-fn or_never(at: i64) -> i64 {
-    if at == 0 { NEVER } else { at }
-}
-
-fn named(out: &mut Vec<u8>, fact: &Fact) {
-    put::varint(out, fact.named.iter().count());
-    if let Some(named) = &fact.named {
-        put::i64(out, named.at);
-        put::string(out, named.what);
-        put::string(out, named.user);
-        put::string(out, named.acting_as);
-        put::string(out, named.selector);
-    }
-}
-
-/// The first element of a tuple that merges by its newest state: see `as_of` in the DDL.
-fn as_of(out: &mut Vec<u8>, fact: &Fact, said: bool) {
-    put::u64(
-        out,
-        match (said, fact.version) {
-            (false, _) => 0,
-            (true, 0) => fact.event_at.unsigned_abs(),
-            (true, version) => version | 1 << 63,
-        },
-    );
-}
-
-/// Labels, owner and workload, which are always told together.
-fn metadata(out: &mut Vec<u8>, fact: &Fact) {
-    as_of(out, fact, fact.labels.is_some());
-    let labels = fact.labels.unwrap_or_default();
-    put::varint(out, labels.len());
-    for (key, value) in labels {
-        put::string(out, key);
-        put::string(out, value);
-    }
-    let owner = fact.owner.as_ref();
-    put::string(out, owner.map_or("", |owner| owner.kind));
-    put::string(out, owner.map_or("", |owner| owner.name));
-    put::string(out, owner.map_or("", |owner| owner.workload_kind));
-    put::string(out, owner.map_or("", |owner| owner.workload));
-    put::u8(out, owner.is_some_and(|owner| owner.inferred).into());
-}
-
-/// Microseconds as a `DateTime64(3)` column holds them.
-fn millis(micros: i64) -> i64 {
-    micros.div_euclid(1000)
-}
-
-fn container_columns(out: &mut Vec<u8>, fact: &Fact) {
-    put::u8(out, fact.kind as u8);
-    put::string(out, fact.runtime);
-    put::string(out, fact.container_id_text);
-    put::string(out, fact.image.map_or("", |image| image.image));
-    put::string(out, fact.image.map_or("", |image| image.image_id));
-    put::u32(out, fact.restart);
-    put::u32(out, fact.started_at);
-    put::u8(out, fact.ended.is_some().into());
-    put::u32(out, fact.ended.map_or(0, |ended| ended.finished_at));
-    put::i32(out, fact.ended.map_or(0, |ended| ended.exit_code));
-    put::i32(out, fact.ended.map_or(0, |ended| ended.signal));
-    put::string(out, fact.ended.map_or("", |ended| ended.reason));
+    Some((row, at))
 }
 
 /// A time as a `DateTime` column holds it: seconds since the epoch, to 2106. Outside of that it is

@@ -44,3 +44,30 @@ pub fn read_varint(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     }
     None
 }
+
+/// A `String`'s bytes, and where they end.
+pub fn read_bytes(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let (length, at) = read_varint(bytes, at)?;
+    let end = at.checked_add(length)?;
+    Some((bytes.get(at..end)?, end))
+}
+
+/// The same of UTF-8.
+pub fn read_text(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
+    let (text, end) = read_bytes(bytes, at)?;
+    Some((std::str::from_utf8(text).ok()?, end))
+}
+
+pub fn read_i64(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let end = at.checked_add(8)?;
+    let value = bytes.get(at..end)?.try_into().ok()?;
+    Some((i64::from_le_bytes(value), end))
+}
+
+pub fn read_uuid(bytes: &[u8], at: usize) -> Option<(u128, usize)> {
+    let end = at.checked_add(16)?;
+    let value = bytes.get(at..end)?;
+    let half = |half: &[u8]| Some(u64::from_le_bytes(half.try_into().ok()?));
+    let (first, second) = (half(&value[..8])?, half(&value[8..])?);
+    Some((u128::from(first) << 64 | u128::from(second), end))
+}

@@ -1,20 +1,17 @@
 //! The form for a cluster: every shard keeps the tables of the migrations, unchanged, in a database of
 //! its own, and the database that is asked spans them.
 //!
-//! A pod lies on the shard that its uid says, so no life spans shards, and what is asked of all of them
+//! A pod lies on the shard that its name says, so no name spans shards, and what is asked of all of them
 //! is the answers of each, one after the other. The database that is asked holds no rows and is made anew
 //! by each `apply`, from what the shard's database has.
 
 use serde::Deserialize;
 
-use super::{Engines, Error, MIGRATIONS, MIGRATIONS_TABLE, VERSION, driver, found};
+use super::{Error, MIGRATIONS_TABLE, VERSION, applied_now, driver, found, views_hash};
 use crate::clickhouse::{Scope, Store};
 use crate::rows::{DEAD_LETTERS, FACTS, RECEIVED, Table};
 
-/// Views that speak of a shard's own settlings.
-const INNER: [&str; 2] = ["checkpoint", "settling"];
-
-const CREATE_VIEW: &str = "CREATE VIEW IF NOT EXISTS ";
+const CREATE_VIEW: &str = "CREATE OR REPLACE VIEW ";
 
 /// What decides on which shard a row lies.
 fn shard_key(table: &Table) -> &'static str {
@@ -22,7 +19,7 @@ fn shard_key(table: &Table) -> &'static str {
         "dead_letters" => "sipHash64(id)",
         // Different events are counted where all of them are.
         "received" => "sipHash64(cluster)",
-        _ => "sipHash64(pod_uid)",
+        _ => "sipHash64(cluster, namespace, pod)",
     }
 }
 
@@ -34,7 +31,7 @@ struct Column {
     comment: String,
 }
 
-#[derive(Deserialize, driver::Row)]
+#[derive(Default, Deserialize, driver::Row)]
 struct Servers {
     shards: u64,
     replicas: u64,
@@ -51,7 +48,7 @@ pub async fn servers(store: &Store, cluster: &str, replicas: bool) -> Result<u64
     let query = store
         .query_in(Scope::Server, known)
         .param("cluster", cluster);
-    match store.within_limit(query.fetch_one::<Servers>()).await? {
+    match store.fetch_one(query).await?.unwrap_or_default() {
         Servers { shards: 0, .. } => Err(Error::UnknownCluster {
             url: store.url().to_owned(),
             cluster: cluster.to_owned(),
@@ -89,9 +86,8 @@ pub async fn apply(whole: &Store, shard: &Store, cluster: &str) -> Result<(), Er
     for sql in views(shard.database(), cluster) {
         whole.execute(&sql, Scope::Database).await?;
     }
-    let done = format!("INSERT INTO schema_versions (version, name) VALUES ({VERSION}, 'cluster')");
-    whole.execute(&done, Scope::Database).await?;
-    Ok(())
+    applied_now(whole, VERSION, "cluster").await?;
+    applied_now(whole, 0, &views_hash()).await
 }
 
 /// The columns that are inserted, with their types and defaults. All others are the shard's to fill
@@ -128,12 +124,9 @@ fn distributed(table: &Table, columns: &[Column], shard: &Store, cluster: &str) 
     )
 }
 
-/// Every view of the migrations over all shards.
+/// Every view over all shards.
 fn views(shard_database: &str, cluster: &str) -> Vec<String> {
-    let statements = MIGRATIONS
-        .iter()
-        .flat_map(|migration| migration.statements(shard_database, Engines::Plain));
-    let views = statements.filter_map(|sql| {
+    let views = super::views().into_iter().filter_map(|sql| {
         let begin = sql.find(CREATE_VIEW)? + CREATE_VIEW.len();
         let sql = &sql[begin..];
         let name = sql.split([' ', '\n', '(']).next()?;
@@ -149,16 +142,14 @@ fn views(shard_database: &str, cluster: &str) -> Vec<String> {
             }
         };
         // Its columns, with their comments.
-        let columns = sql[name.len()..]
-            .split_once("\nAS\n")
-            .map(|(columns, _)| columns);
-        let columns = columns.filter(|columns| columns.starts_with("\n("));
+        let columns = sql[name.len()..].split_once("\n)\n");
+        let columns = columns.map(|(columns, _)| format!("{}\n)", columns.trim_end()));
         let view = format!(
             "CREATE OR REPLACE VIEW {name}{} AS\n\
              SELECT * FROM cluster('{cluster}', view(SELECT * FROM {from}))",
             columns.unwrap_or_default()
         );
-        (!INNER.contains(&name)).then_some(view)
+        Some(view)
     });
     views.collect()
 }

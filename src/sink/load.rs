@@ -68,7 +68,7 @@ fn token(batches: &[&str], shape: &Shape) -> String {
 }
 
 /// Rows of one INSERT.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Rows {
     shape: Arc<Shape>,
     count: u64,
@@ -77,6 +77,32 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Rows of another shape that were made of others, with their token.
+    pub fn new(shape: Arc<Shape>, count: u64, pieces: Vec<Bytes>, token: &str) -> Rows {
+        let token = format!("{token}/{}", shape.table);
+        Rows {
+            shape,
+            count,
+            pieces,
+            token,
+        }
+    }
+
+    /// Some of these rows, under a token of their own.
+    pub fn part(&self, count: u64, pieces: Vec<Bytes>, name: &str) -> Rows {
+        Rows {
+            shape: self.shape.clone(),
+            count,
+            pieces,
+            token: self.token_of(name),
+        }
+    }
+
+    /// The token of a part.
+    pub fn token_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.token)
+    }
+
     pub fn table(&self) -> &str {
         &self.shape.table
     }
@@ -133,12 +159,8 @@ impl Rows {
         }
         let middle = ends.len() / 2;
         let border = ends[middle - 1];
-        let half = |name: &str, count: usize, bytes: Bytes| Rows {
-            shape: self.shape.clone(),
-            count: count as u64,
-            pieces: vec![bytes],
-            token: format!("{}/{name}", self.token),
-        };
+        let half =
+            |name: &str, count: usize, bytes: Bytes| self.part(count as u64, vec![bytes], name);
         Some((
             half("0", middle, bytes.slice(..border)),
             half("1", ends.len() - middle, bytes.slice(border..)),

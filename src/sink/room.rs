@@ -45,7 +45,7 @@ impl Room {
                 let max = self.rows_max;
                 warn!(
                     "facts has {rows} rows, and at most {max} are wanted: rows wait in the spool \
-                     until settling has made room"
+                     until reconcile has made room"
                 );
             }
             tokio::time::sleep(COUNT_HOLDS).await;
@@ -64,8 +64,8 @@ impl Room {
         }
         let mut rows = 0;
         for shard in &stores.shards {
-            let count = shard.query(COUNT).fetch_one::<u64>();
-            rows = rows.max(shard.within_limit(count).await.unwrap_or(0));
+            let count = shard.fetch_one::<u64>(shard.query(COUNT)).await;
+            rows = rows.max(count.ok().flatten().unwrap_or(0));
         }
         *counted = Some((Instant::now(), rows));
         rows

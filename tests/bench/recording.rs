@@ -32,8 +32,11 @@ pub fn events(bodies: &[impl AsRef<[u8]>]) -> usize {
     events
 }
 
+/// Encoded rows of facts.
+pub type EncodedFacts = rows::Encoded<rows::Fact<'static>>;
+
 /// Decode + lifecycle + row encoding; what came is counted beside.
-pub fn facts(body: &[u8]) -> rows::Facts {
+pub fn facts(body: &[u8]) -> EncodedFacts {
     let mut facts = rows::Facts::default();
     let mut seen = Seen::default();
     read(body, &mut |found| {
@@ -43,7 +46,7 @@ pub fn facts(body: &[u8]) -> rows::Facts {
         Ok(())
     });
     std::hint::black_box(seen.take());
-    facts
+    facts.finish()
 }
 
 fn read(body: &[u8], tell: envelope::Tell) {

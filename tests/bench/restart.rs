@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bygone::rows::{FACTS, Facts};
+use bygone::rows::FACTS;
 use bygone::spool::{Batch, Config, Format, Part, Shape, Spool};
 
 use crate::figures::{Goal, Spread};
+use crate::recording::EncodedFacts;
 use crate::support::{self, Bygone, block_on};
 use crate::{disk, guard};
 
@@ -20,7 +21,7 @@ const FULL_MS: Goal = Goal::AtMost(1000.0);
 const PATIENCE: Duration = Duration::from_secs(60);
 const RETRY_WAIT: Duration = Duration::from_millis(1);
 
-pub fn measure(rows: &[Facts]) {
+pub fn measure(rows: &[EncodedFacts]) {
     let mut bygone = Bygone::start_args(&[], &guard::arguments());
     println!("\nstart to ready, ms");
     assert!(bygone.stop().success(), "{}", bygone.log());
@@ -74,7 +75,7 @@ fn start(bygone: &mut Bygone) -> f64 {
 
 /// Fills the spool by its own writer with the rows of the recording, again and again, as they would
 /// be there after ClickHouse had been away for long.
-async fn fill(folder: &Path, rows: &[Facts], bytes: u64) -> (u64, Duration) {
+async fn fill(folder: &Path, rows: &[EncodedFacts], bytes: u64) -> (u64, Duration) {
     let begun = Instant::now();
     let shape = Arc::new(Shape {
         table: FACTS.name.to_owned(),

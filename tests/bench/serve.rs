@@ -13,6 +13,8 @@
 //! - CPU is that of the bygone process, user and system, from its readiness until ClickHouse has
 //!   confirmed everything; the engine is another process. Beside it the CPU of decoding, lifecycle
 //!   and encoding alone, of the same bodies in the same round.
+//! - Before all that: what an event costs until the rows that people read are stored (`stored`);
+//!   `BYGONE_BENCH_STORED_ALONE=1` measures that alone.
 //! - Every figure is the median of the rounds, with the lowest and the highest.
 
 #![allow(
@@ -26,6 +28,7 @@ mod figures;
 mod process;
 mod recording;
 mod restart;
+mod stored;
 
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../it/guard.rs"]
@@ -73,6 +76,10 @@ fn main() {
         bytes as f64 / 1e6,
         load.events
     );
+    stored::measure(&load.bodies);
+    if std::env::var_os("BYGONE_BENCH_STORED_ALONE").is_some() {
+        return;
+    }
     let mut rounds: [Vec<Round>; SENDERS.len()] = Default::default();
     for _ in 0..ROUNDS {
         for (senders, rounds) in SENDERS.into_iter().zip(&mut rounds) {
@@ -90,7 +97,7 @@ struct Load {
     bodies: Vec<Bytes>,
     events: usize,
     /// Of each body, encoded: what the spool must write of it.
-    rows: Vec<bygone::rows::Facts>,
+    rows: Vec<recording::EncodedFacts>,
 }
 
 impl Load {
@@ -119,7 +126,11 @@ fn round(load: &Load, senders: usize) -> Round {
     let set = [("BYGONE_SINK_FLUSH_WAIT_MS", "250")];
     let bygone = Bygone::start_args(&set, &guard::arguments());
     let decode = decode_alone(load);
-    let rows: Vec<&[u8]> = load.rows.iter().map(bygone::rows::Facts::bytes).collect();
+    let rows: Vec<&[u8]> = load
+        .rows
+        .iter()
+        .map(recording::EncodedFacts::bytes)
+        .collect();
     let syncs = disk::write_and_sync(bygone.folder.path(), &rows);
     let before = Cpu::of(bygone.pid());
     let begun = Instant::now();

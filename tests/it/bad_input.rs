@@ -173,10 +173,10 @@ fn stores() {
         ]],
     );
     check(
-        &["settle", "--retention", "a year"],
+        &["reconcile", "--retention", "a year"],
         64,
         expect![[
-            r#"bygone: invalid value 'a year' for '--retention <DAYS>': write it in days, like 400d: see "bygone help""#
+            r#"bygone: invalid value 'a year' for '--retention <DAYS>': give it in days, like 400d: see "bygone help""#
         ]],
     );
     check(

@@ -6,6 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{self, Bygone, json_lines};
 
+/// Everything that text can get into.
+const TABLES: [&str; 5] = [
+    "facts",
+    "said",
+    "recent_pods",
+    "recent_containers",
+    "dead_letters",
+];
+
 #[test]
 fn no_secret_is_written() {
     let folder = support::recording_a();
@@ -98,7 +107,7 @@ fn nothing_is_kept_where_nothing_may_be() {
     bygone.post_all([made_up::list(&events), made_up::unreadable(&events)]);
     bygone.drained();
     let mut said = bygone.metrics().into_bytes();
-    for table in ["facts", "dead_letters"] {
+    for table in TABLES {
         let rows = format!("SELECT * FROM {table} FORMAT RowBinary");
         said.extend(support::bytes(&bygone.database, &rows));
     }
@@ -150,7 +159,7 @@ fn dump(embedded: &Bygone) -> Vec<u8> {
     bygone.post_all(recorded.chain([made_up::list(&events), made_up::unreadable(&events)]));
     bygone.drained();
     let mut dumped = Vec::new();
-    for table in ["facts", "dead_letters"] {
+    for table in TABLES {
         let rows = format!("SELECT * FROM {table} FORMAT RowBinary");
         dumped.extend(support::bytes(&bygone.database, &rows));
     }

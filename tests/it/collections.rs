@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::late::{NO_SETTLING, hours_later, set_clock, settle};
-use crate::lost_nodes::{body, event, runs};
+use crate::late::{NO_RECONCILE, hours_later, set_clock};
+use crate::lost_nodes::{body, event, rows, runs};
 use crate::support::Bygone;
 
 /// At level Metadata.
@@ -17,7 +17,7 @@ fn collection(at: &str, user: &str, selector: &str) -> Value {
 
 #[test]
 fn a_selector_of_labels_tells_whom_it_meant() {
-    let bygone = Bygone::start_set(&[NO_SETTLING]);
+    let bygone = Bygone::start_set(&[NO_RECONCILE]);
     set_clock(&bygone.database, hours_later(0));
     let pods = (1..=4).map(|number| runs("2026-11-23T06:15:00.000000Z", number, "node"));
     let at = |second| format!("2026-11-23T06:16:{second:02}.000000Z");
@@ -36,23 +36,19 @@ fn a_selector_of_labels_tells_whom_it_meant() {
             ),
         ]),
     ]);
-    settle(&bygone.database, hours_later(0));
-    // What a settling finds out of names is joined by the next.
-    set_clock(&bygone.database, hours_later(1));
-    bygone.post_all([body(&[runs("2026-11-23T07:15:00.000000Z", 9, "node")])]);
-    settle(&bygone.database, hours_later(1));
-    let question = "SELECT pod, delete_asked_by FROM pods WHERE pod != 'web-9' ORDER BY pod \
-                    FORMAT JSONCompactEachRow";
-    let rows = crate::support::sql(&bygone.database, question);
-    let rows = rows
-        .lines()
-        .map(|row| serde_json::from_str::<Value>(row).expect("JSON"));
-    let asked: Value = rows.collect();
     let expected = json!([
         ["web-1", "alice"],
         ["web-2", "bob"],
         ["web-3", null],
         ["web-4", null]
     ]);
-    assert_eq!(asked, expected);
+    assert_eq!(asked(&bygone), expected);
+    bygone.reconciled();
+    assert_eq!(asked(&bygone), expected, "filed");
+}
+
+/// Of each pod: who asked for its deletion.
+fn asked(bygone: &Bygone) -> Value {
+    let question = "SELECT pod, delete_asked_by FROM pods ORDER BY pod FORMAT JSONCompactEachRow";
+    rows(bygone, question)
 }

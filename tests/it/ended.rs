@@ -88,11 +88,11 @@ fn every_scenario() {
             .lines()
             .map(str::to_owned),
     );
-    compare(&bygone, "heard just now");
-    let heard = containers(&bygone);
-    bygone.settle();
-    compare(&bygone, "settled");
-    assert_eq!(containers(&bygone), heard);
+    compare(&bygone, "recent");
+    let recent = containers(&bygone);
+    bygone.reconciled();
+    compare(&bygone, "filed");
+    assert_eq!(containers(&bygone), recent);
 }
 
 fn fates() -> impl Iterator<Item = [&'static str; 6]> {

@@ -176,10 +176,15 @@ fn no_secret_leaves_a_wrapper() {
     for what in ["containers", "pods"] {
         said.extend(bygone.get(&[what, "-A", "-o", "json"]).stdout);
     }
-    for (table, bytes) in [("facts", "container_id"), ("dead_letters", "sha256")] {
-        let all =
-            format!("SELECT * REPLACE (hex({bytes}) AS {bytes}) FROM {table} FORMAT JSONEachRow");
-        said.extend(support::sql(&bygone.database, &all).into_bytes());
+    for table in [
+        "facts",
+        "said",
+        "recent_pods",
+        "recent_containers",
+        "dead_letters",
+    ] {
+        let all = format!("SELECT * FROM {table} FORMAT RowBinary");
+        said.extend(support::bytes(&bygone.database, &all));
     }
     assert!(
         contains(&said, "holder") && said.len() > 50_000,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::late::{NO_SETTLING, hours_later, set_clock, settle};
+use crate::late::{NO_RECONCILE, hours_later, set_clock};
 use crate::support::Bygone;
 
 /// Times of the events, in the hour in which they happen.
@@ -59,6 +59,11 @@ pub fn body(events: &[Value]) -> String {
 fn fates(bygone: &Bygone) -> Value {
     let question = "SELECT pod, toString(over_at, 'UTC'), ended_why, has(unknown, 'removal unseen') \
                     FROM pods ORDER BY pod FORMAT JSONCompactEachRow";
+    rows(bygone, question)
+}
+
+/// The answer to a question whose format is `JSONCompactEachRow`.
+pub fn rows(bygone: &Bygone, question: &str) -> Value {
     let rows = crate::support::sql(&bygone.database, question);
     let rows = rows
         .lines()
@@ -68,56 +73,81 @@ fn fates(bygone: &Bygone) -> Value {
 
 #[test]
 fn its_pods_are_gone_where_nobody_saw_them_go() {
-    let bygone = Bygone::start_set(&[NO_SETTLING]);
+    let bygone = Bygone::start_set(&[NO_RECONCILE]);
     set_clock(&bygone.database, hours_later(0));
     let mut dry = node(LOST, "delete", "dry");
     dry["requestObject"]["dryRun"] = json!(["All"]);
-    bygone.post_all([
-        body(&[
-            runs(STARTED, 1, "lost"),
-            runs(STARTED, 2, "lost"),
-            runs(STARTED, 3, "back"),
-            runs(STARTED, 4, "dry"),
-        ]),
-        body(&[
-            node(LOST, "delete", "lost"),
-            node(LOST, "delete", "back"),
-            node("2026-11-23T06:17:30.000000Z", "create", "back"),
-            dry,
-            // It was not that node's end.
-            runs("2026-11-23T06:18:00.000000Z", 2, "lost"),
-        ]),
-    ]);
+    bygone.post_all([body(&[
+        runs(STARTED, 1, "lost"),
+        runs(STARTED, 2, "lost"),
+        runs(STARTED, 3, "back"),
+        runs(STARTED, 4, "dry"),
+    ])]);
     let lives = |number| json!([format!("web-{number}"), null, null, 0]);
+    let lost = |number| {
+        json!([
+            format!("web-{number}"),
+            "2026-11-23 06:17:00.000000",
+            "node lost",
+            1
+        ])
+    };
     let open = json!([lives(1), lives(2), lives(3), lives(4)]);
-    assert_eq!(fates(&bygone), open, "before it was settled");
-    let lost = json!(["web-1", "2026-11-23 06:17:00.000000", "node lost", 1]);
-    let expected = json!([lost, lives(2), lives(3), lives(4)]);
-    for hour in [1, 2, 3] {
-        set_clock(&bygone.database, hours_later(hour));
-        // Something to settle.
-        bygone.post_all([body(&[runs(STARTED, 9 + hour as u64, "other")])]);
-        settle(&bygone.database, hours_later(hour));
-        let mut came = fates(&bygone);
-        came.as_array_mut().expect("rows").retain(|row| {
-            expected
-                .as_array()
-                .expect("rows")
-                .iter()
-                .any(|one| one[0] == row[0])
-        });
-        assert_eq!(came, expected, "settled {hour} times");
-    }
+    assert_eq!(fates(&bygone), open);
+    bygone.post_all([body(&[
+        node(LOST, "delete", "lost"),
+        node(LOST, "delete", "back"),
+        dry,
+    ])]);
+    let gone = json!([lost(1), lost(2), lost(3), lives(4)]);
+    assert_eq!(fates(&bygone), gone, "at once");
+    // Neither was their end: one node was registered anew, and on the other a pod goes on.
+    bygone.post_all([body(&[
+        node("2026-11-23T06:17:30.000000Z", "create", "back"),
+        runs("2026-11-23T06:18:00.000000Z", 2, "lost"),
+    ])]);
+    let expected = json!([lost(1), lives(2), lives(3), lives(4)]);
+    assert_eq!(fates(&bygone), expected, "taken back");
+    bygone.reconciled();
+    assert_eq!(fates(&bygone), expected, "filed");
     let containers = bygone.rows(&["containers", "-A", "--at", LOST, "--node", "lost"]);
     let container = containers.iter().find(|row| row["pod"] == "web-1");
     let container = container.expect("it lived when its node was lost");
     assert_eq!(container["ended_at"], GONE);
-    // It was not the end of this one after all: a kubelet speaks of it.
+    // Hours later a kubelet speaks of this one too: what was filed is open again.
     set_clock(&bygone.database, hours_later(4));
     bygone.post_all([body(&[runs("2026-11-23T10:17:00.000000Z", 1, "lost")])]);
-    assert_eq!(fates(&bygone)[0], lives(1), "heard of again");
-    let containers = bygone.rows(&["containers", "-A", "--node", "lost"]);
-    let container = containers.iter().find(|row| row["pod"] == "web-1");
-    let container = container.expect("its container");
-    assert!(container["ended_at"].is_null(), "{container}");
+    for when in ["taken back late", "and filed"] {
+        assert_eq!(fates(&bygone), open, "{when}");
+        let containers = bygone.rows(&["containers", "-A", "--node", "lost"]);
+        let container = containers.iter().find(|row| row["pod"] == "web-1");
+        let container = container.expect("its container");
+        assert!(container["ended_at"].is_null(), "{container}");
+        bygone.reconciled();
+    }
+}
+
+/// What a node's deletion meant does not depend on when the event came.
+#[test]
+fn events_may_come_in_any_order() {
+    let bygone = Bygone::start_set(&[NO_RECONCILE]);
+    let events = [
+        node("2026-11-23T06:17:30.000000Z", "create", "back"),
+        node(LOST, "delete", "back"),
+        node(LOST, "delete", "lost"),
+        runs(STARTED, 3, "back"),
+        runs(STARTED, 1, "lost"),
+    ];
+    for event in events {
+        bygone.post_all([body(&[event])]);
+        bygone.reconciled();
+    }
+    let question =
+        "SELECT pod, ended_why, unknown FROM pods ORDER BY pod FORMAT JSONCompactEachRow";
+    let expected = json!([
+        ["web-1", "node lost", ["created unseen", "removal unseen"]],
+        // Known from late events alone.
+        ["web-3", null, ["created unseen", "end not confirmed"]],
+    ]);
+    assert_eq!(rows(&bygone, question), expected);
 }

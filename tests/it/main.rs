@@ -11,10 +11,11 @@ mod bad_input;
 mod canaries;
 /// Deletions of many pods at once, of which the events hold no items.
 mod collections;
-/// Every order, lateness and settling ends in the oracle's answers.
+/// Every order and lateness, with two processes, kills and filing, ends in the oracle's answers.
 mod confluence;
 /// What came and what is missing: levels, silences, lives, dead letters, and what would mend it.
 mod coverage;
+/// A container that is started twenty thousand times.
 mod crash_loop;
 /// `bygone dead-letters`: list, show, replay; and their table.
 mod dead_letters;
@@ -30,6 +31,8 @@ mod ended;
 mod engine;
 /// Every wrapper of `fixtures/envelopes` through the webhook: the answers of the bare events.
 mod envelopes;
+/// Late or not, answers are final within seconds.
+mod final_at_once;
 /// `bygone get`: filters, times, limits, formats.
 mod get;
 /// How senders under load reach the webhook: TLS and a token.
@@ -38,12 +41,16 @@ mod guard;
 mod hostile;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.
 mod identity;
+/// Writers, reconcile and readers in every order of their steps.
+mod interleavings;
 /// Records of a real Kafka: answers, offsets, rebalances, outages, poison.
 mod kafka;
 /// bygone and its engine are killed at random instants.
 mod kill;
 /// The truth through slots, a day late, and with a spool that is behind.
 mod late;
+/// The laws of the fold, over made-up histories: any order, any number of times, in any number of steps.
+mod laws;
 /// The listener by itself: TLS, limits, slow and hostile clients, stopping.
 mod listener;
 /// Pods' lives, made up from a seed, and the facts about them.
@@ -62,16 +69,14 @@ mod outage;
 mod proxy;
 /// The accounts of `deploy/clickhouse-reader.xml`, with what they see and what they can't.
 mod reader;
-/// What was settled is sent again, all at once.
+/// Reconcile as users run it: filing under questions, corrections, old facts, the retention, kills.
+mod reconcile;
+/// What was stored is sent again, all at once.
 mod replay;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
-/// How many rows questions read over a long history.
-mod rows_read;
 /// Migrations, and databases of other versions.
 mod schema;
-/// Settling as users run it, the retention, and a full table of facts.
-mod settling;
 /// Two engines as the shards of a cluster.
 mod shards;
 mod support;

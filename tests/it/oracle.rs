@@ -1,11 +1,9 @@
 //! The answers by brute force: every fact that was ever inserted, folded one by one.
 //!
-//! In: facts, each with the server's time of receipt, and the settlings that were made. Out: what
-//! the documented views must answer. Nothing here knows the SQL.
+//! In: facts, and which of them were stored late. Out: what the documented views must answer.
 //!
-//! Late facts (heard more than five minutes after their event) may be told only in part until a
-//! settling has joined them with history. Their pods are held to a weaker rule until then: see
-//! [`state`].
+//! Nothing here is shared with `bygone::fold`, which it is to be held against: no code, no types. What may be
+//! slow is written as plainly as it can be.
 
 /// Rows of answers.
 pub mod answer;
@@ -17,7 +15,7 @@ pub mod fold;
 pub mod life;
 /// What was said of names.
 pub mod names;
-/// What has been heard and joined, and so how strictly a pod is compared.
+/// All facts, and the answers.
 pub mod state;
 /// Hand-made cases.
 mod tests;

@@ -171,7 +171,7 @@ struct Refusal {
     told: &'static str,
 }
 
-const REFUSALS: [Refusal; 7] = [
+const REFUSALS: [Refusal; 9] = [
     Refusal {
         name: "table missing",
         way: Way::Sql(
@@ -179,6 +179,28 @@ const REFUSALS: [Refusal; 7] = [
             &["RENAME TABLE {database}.elsewhere TO {database}.facts"],
         ),
         told: "code 60:",
+    },
+    Refusal {
+        name: "table of lives missing",
+        way: Way::Sql(
+            &["RENAME TABLE {database}.recent_pods TO {database}.elsewhere"],
+            &["RENAME TABLE {database}.elsewhere TO {database}.recent_pods"],
+        ),
+        told: "Unknown table expression identifier 'recent_pods'",
+    },
+    Refusal {
+        name: "too many parts of lives",
+        way: Way::Sql(
+            &[
+                "SYSTEM STOP MERGES {database}.recent_containers",
+                "ALTER TABLE {database}.recent_containers MODIFY SETTING parts_to_throw_insert = 1",
+            ],
+            &[
+                "ALTER TABLE {database}.recent_containers RESET SETTING parts_to_throw_insert",
+                "SYSTEM START MERGES {database}.recent_containers",
+            ],
+        ),
+        told: "code 252:",
     },
     Refusal {
         name: "read-only",

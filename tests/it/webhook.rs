@@ -248,7 +248,7 @@ fn a_full_spool_says_503_and_recovers() {
         let name = format!("p{:04}", acknowledged.len());
         let mut event = created(&name, 0);
         event["responseObject"]["metadata"]["uid"] =
-            format!("00000000-0000-0000-0000-{:012x}", acknowledged.len()).into();
+            format!("00000000-0000-0000-0000-{:012x}", acknowledged.len() + 1).into();
         let long = json!({"filler": "x".repeat(5_000)});
         event["responseObject"]["metadata"]["labels"] = long;
         let response = post(&bygone).send("/v1/audit/demo", event.to_string());
@@ -292,18 +292,22 @@ fn an_unreadable_object_is_a_letter_of_its_own() {
     let bygone = Bygone::start_set(&[("BYGONE_DEAD_LETTERS_KEEP", "false")]);
     let mut bad = created("bad", 1);
     bad["responseObject"]["metadata"]["uid"] = "no uuid".into();
+    let nil = created("nil", 0);
     let list = format!(
-        "{{\"items\":[{},{bad},{}]}}",
+        "{{\"items\":[{},{bad},{nil},{}]}}",
         created("a", 2),
         created("b", 3)
     );
     assert_eq!(post(&bygone).demo(list), 200);
     assert_eq!(names(&bygone), ["a", "b"]);
-    let kept = "SELECT reason, bytes, raw_kept FROM dead_letters";
-    let bytes = bad.to_string().len();
+    let kept = "SELECT reason, bytes, raw_kept FROM dead_letters ORDER BY bytes";
+    let bytes = [bad, nil].map(|event| event.to_string().len());
     assert_eq!(
         sql(&bygone.database, kept),
-        format!("unreadable object\t{bytes}\t0\n")
+        format!(
+            "unreadable object\t{}\t0\nunreadable object\t{}\t0\n",
+            bytes[0], bytes[1]
+        )
     );
 }
 
@@ -357,8 +361,12 @@ fn one_bad_item_of_every_kind_among_good_ones() {
     ];
     let mut expected = Vec::new();
     for (number, (kind, bad, _)) in bad.iter().enumerate() {
-        let good =
-            [0, 1].map(|side| created(&format!("good-{number}-{side}"), 2 * number as u8 + side));
+        let good = [0, 1].map(|side| {
+            created(
+                &format!("good-{number}-{side}"),
+                2 * number as u8 + side + 1,
+            )
+        });
         expected.extend([0, 1].map(|side| format!("good-{number}-{side}")));
         let list = format!("{{\"items\":[{},{bad},{}]}}", good[0], good[1]);
         let response = post(&bygone).send("/v1/audit/demo", list);

@@ -8,19 +8,20 @@ use serde_json::Value;
 
 use crate::support::{self, Bygone, json_lines, sql};
 
+/// Times with their microseconds.
+const FORM: &str = "%Y-%m-%d %H:%M:%S%.6f";
+
 /// Rows of an answer, each its columns.
 type Rows = Vec<Vec<String>>;
 
 #[test]
-fn ten_questions_and_their_answers() {
+fn fourteen_questions_and_their_answers() {
     let questions = questions();
-    assert_eq!(questions.len(), 10);
+    assert_eq!(questions.len(), 14);
     let bygone = Bygone::start();
     let bodies = support::read(&support::recording_a(), "bodies.jsonl");
     bygone.post_all(bodies.lines().map(str::to_owned));
     let truth = Truth::read();
-    truth.hold(&bygone, &questions);
-    bygone.settle();
     truth.hold(&bygone, &questions);
 }
 
@@ -41,8 +42,14 @@ fn questions() -> Vec<String> {
 fn ask(bygone: &Bygone, question: &str) -> Rows {
     let answer = sql(&bygone.database, &format!("{question} FORMAT TSV"));
     let rows = answer.lines();
-    rows.map(|row| row.split('\t').map(str::to_owned).collect())
+    rows.map(|row| row.split('\t').map(exact).collect())
         .collect()
+}
+
+/// A time with all its microseconds: columns have those that are known. Anything else as it is.
+fn exact(cell: &str) -> String {
+    let time = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S%.f", cell);
+    time.map_or_else(|_| cell.to_owned(), |time| time.strftime(FORM).to_string())
 }
 
 /// What a watch of the API saw.
@@ -75,9 +82,13 @@ impl Truth {
             ends,
             forced,
             flaw,
+            kills,
+            restarting,
+            hours,
+            most,
         ] = questions
         else {
-            panic!("ten questions");
+            panic!("fourteen questions");
         };
         let answer = |question: &str| ask(bygone, question);
         self.address(&answer(address));
@@ -90,6 +101,55 @@ impl Truth {
         self.ends(&answer(ends));
         self.forced(&answer(forced));
         self.flaw(&answer(flaw));
+        self.kills(&answer(kills));
+        self.restarting(&answer(restarting));
+        self.hours(&answer(hours));
+        self.most(&answer(most));
+    }
+
+    fn kills(&self, answer: &Rows) {
+        let killed = self
+            .instances
+            .iter()
+            .filter(|one| one["reason"] == "OOMKilled");
+        assert_eq!(
+            *answer,
+            [["2026-11-23".to_owned(), killed.count().to_string()]]
+        );
+    }
+
+    fn restarting(&self, answer: &Rows) {
+        let number = |cell: &String| cell.parse::<usize>().expect("a number");
+        let counted: usize = answer.iter().map(|row| number(&row[2])).sum();
+        let restarted = self.instances.iter().filter(|one| one["restart"] != 0);
+        assert_eq!(counted, restarted.count());
+    }
+
+    /// No instance takes longer than the recording, and each namespace has some.
+    fn hours(&self, answer: &Rows) {
+        let mut instances: BTreeMap<&str, f64> = BTreeMap::new();
+        for instance in &self.instances {
+            *instances.entry(text(instance, "namespace")).or_default() += 1.0;
+        }
+        assert_eq!(answer.len(), instances.len());
+        for row in answer {
+            let hours: f64 = row[2].parse().expect("hours");
+            let most = instances[&*row[0]] * (jiff::Timestamp::now().as_second() as f64 / 3_600.0);
+            assert!((0.0..=most).contains(&hours), "{row:?}");
+        }
+    }
+
+    fn most(&self, answer: &Rows) {
+        let mut images: BTreeMap<&str, usize> = BTreeMap::new();
+        for instance in &self.instances {
+            *images.entry(text(instance, "image")).or_default() += 1;
+        }
+        for [image, instances, _] in answer.iter().map(|row| [&row[0], &row[1], &row[2]]) {
+            // Where only a last state was seen there is none.
+            let image = image.replace("\\N", "");
+            assert_eq!(images[&*image].to_string(), *instances, "{image}");
+        }
+        assert!(answer.len() > 3);
     }
 
     fn address(&self, answer: &Rows) {
@@ -342,7 +402,7 @@ fn time(value: &Value) -> Timestamp {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// A time as ClickHouse writes it.
+/// A time as [`exact`] writes it.
 fn as_told(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
+    time.strftime(FORM).to_string()
 }

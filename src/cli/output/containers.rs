@@ -3,12 +3,37 @@
 use super::cell::{self, NONE, UNKNOWN};
 use super::table::Column;
 use super::{Look, Row};
+use crate::audit::words::Unknown;
 use crate::query::Container;
 
 /// As many characters of a container's ID as `docker ps` shows.
 pub const ID_CHARS: usize = 12;
 
 impl Row for Container {
+    const NAME_FIELDS: &'static [&'static str] = &["namespace", "pod", "container"];
+    const TABLE_FIELDS: &'static [&'static str] = &[
+        "cluster",
+        "namespace",
+        "pod",
+        "container",
+        "restart",
+        "started_at",
+        "ended_at",
+        "end_seen",
+        "exit_code",
+        "reason",
+        "node",
+        "unknown",
+    ];
+    const WIDE_FIELDS: &'static [&'static str] = &[
+        "kind",
+        "workload_kind",
+        "workload",
+        "pod_ips",
+        "image",
+        "container_id",
+    ];
+
     fn columns(look: &Look, wide: bool) -> Vec<Column<Container>> {
         vec![
             Column::new("CLUSTER", |c: &Container, _| c.cluster.clone())
@@ -52,9 +77,10 @@ impl Row for Container {
 }
 
 /// Kubernetes' states of a container, with the reason for the last one: `Running`, `Error(137)`.
-/// An end that nobody saw is `Unknown`, as it has neither.
+/// An end that nobody saw is `Unknown`, as it has neither; so is whether something runs of which only late events spoke.
 pub fn state(container: &Container) -> String {
     match (container.ended_at, container.end_seen) {
+        (None, false) if !is_confirmed(container) => "Unknown".to_owned(),
         (None, false) => "Running".to_owned(),
         (Some(_), false) => "Unknown".to_owned(),
         (_, true) => {
@@ -65,9 +91,15 @@ pub fn state(container: &Container) -> String {
     }
 }
 
+fn is_confirmed(container: &Container) -> bool {
+    let mut unknown = container.unknown.iter();
+    !unknown.any(|word| word == Unknown::EndNotConfirmed.word())
+}
+
 pub fn lifetime(container: &Container, look: &Look) -> String {
     match (container.ended_at, container.end_seen) {
         (Some(end), _) => cell::span(container.started_at, end.instant),
+        (None, false) if !is_confirmed(container) => UNKNOWN.to_owned(),
         (None, false) => cell::span(container.started_at, look.now),
         (None, true) => UNKNOWN.to_owned(),
     }

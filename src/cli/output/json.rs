@@ -1,5 +1,4 @@
-//! One JSON document, indented for eyes: `{"items": [...], "more": ..., "cursor": ...,
-//! "pending": ...}`.
+//! One JSON document, indented for eyes: `{"items": [...], "more": ..., "cursor": ...}`.
 //!
 //! The document is written row by row. Broken off, it is not JSON, so nobody takes it for the whole.
 
@@ -39,13 +38,9 @@ impl<R: Row> Form<R> for Json<'_> {
         };
         let more = end.more.is_some();
         let cursor = serde_json::to_string(&end.more)?;
-        let pending = end
-            .pending
-            .map(|lives| format!(",\n  \"pending\": {lives}"));
-        let pending = pending.unwrap_or_default();
         write!(
             self.out,
-            "{before},\n  \"more\": {more},\n  \"cursor\": {cursor}{pending}\n}}\n"
+            "{before},\n  \"more\": {more},\n  \"cursor\": {cursor}\n}}\n"
         )?;
         self.out.flush()
     }

@@ -6,6 +6,28 @@ use super::{Look, Row};
 use crate::query::Pod;
 
 impl Row for Pod {
+    const NAME_FIELDS: &'static [&'static str] = &["namespace", "pod"];
+    const TABLE_FIELDS: &'static [&'static str] = &[
+        "cluster",
+        "namespace",
+        "pod",
+        "phase",
+        "restarts",
+        "created_at",
+        "removed_at",
+        "node",
+    ];
+    const WIDE_FIELDS: &'static [&'static str] = &[
+        "pod_ips",
+        "workload_kind",
+        "workload",
+        "service_account",
+        "created_by",
+        "delete_asked_by",
+        "containers",
+        "pod_uid",
+    ];
+
     fn columns(look: &Look, wide: bool) -> Vec<Column<Pod>> {
         vec![
             Column::new("CLUSTER", |p: &Pod, _| p.cluster.clone()).only_if(look.cluster_column),

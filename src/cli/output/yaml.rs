@@ -1,4 +1,4 @@
-//! One YAML document: `items:`, then `more:`, `cursor:` and `pending:`.
+//! One YAML document: `items:`, then `more:` and `cursor:`.
 //!
 //! The document is written row by row: a list of one row is a part of the list of all. What a YAML
 //! 1.1 reader would take for a number, a time or a truth value is quoted.
@@ -35,8 +35,6 @@ impl<R: Row> Form<R> for Yaml<'_> {
         struct Tail<'a> {
             more: bool,
             cursor: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            pending: Option<u64>,
         }
 
         if self.empty {
@@ -45,7 +43,6 @@ impl<R: Row> Form<R> for Yaml<'_> {
         let tail = Tail {
             more: end.more.is_some(),
             cursor: end.more.as_deref(),
-            pending: end.pending,
         };
         self.out.write_all(text(&tail)?.as_bytes())?;
         self.out.flush()

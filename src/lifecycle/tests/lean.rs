@@ -199,13 +199,18 @@ fn refusals_that_prove_an_end() {
     let delete = sent("delete", "", json!({"preconditions": {"uid": UID}}));
     let gone = || {
         expect![[r#"
-            n/ gone=60000002
+            n/web gone=60000002 system:serviceaccount:kube-system:generic-garbage-collector uid=082bb149-e306-41c8-ac78-83da63ba8413
         "#]]
     };
     check(&refused(by(delete.clone(), COLLECTOR), 404), gone());
     check(&refused(by(delete.clone(), COLLECTOR), 409), gone());
     let patch = sent("patch", "status", json!({"metadata": {"uid": UID}}));
-    check(&refused(by(patch.clone(), "system:node:n1"), 404), gone());
+    check(
+        &refused(by(patch.clone(), "system:node:n1"), 404),
+        expect![[r#"
+            n/web gone=60000002 system:node:n1 uid=082bb149-e306-41c8-ac78-83da63ba8413
+        "#]],
+    );
     check(&refused(patch.clone(), 409), expect![[""]]);
     // Whoever may delete in a namespace may name the uid of a pod of another name, which lives.
     let of_the_name = || {

@@ -351,7 +351,10 @@ fn an_audit_id() {
         let text = event.to_string();
         let event: Event = serde_json::from_str(&text).expect("a readable event");
         let mut ids = Vec::new();
-        facts("c", &event, &mut |fact| ids.push(fact.audit_id.to_owned())).expect("facts");
+        facts("c", &event, &mut |fact| {
+            ids.extend(fact.said.as_ref().map(|said| said.audit_id.to_owned()));
+        })
+        .expect("facts");
         ids.join(",")
     };
     let mut event = event("delete", "", json!({"kind": "Status"}));

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Scope;
 use crate::clickhouse::Store;
-use crate::query::statement::{QUESTION_SECONDS_MAX, datetime64};
+use crate::query::statement::{bounded, datetime64};
 use crate::query::{Error, ROWS_MAX};
 
 /// Events of an hour that have all else in common.
@@ -99,10 +99,8 @@ impl Read<'_> {
         R: driver::RowOwned + driver::RowRead,
     {
         let (since, until) = self.time;
-        let query = self
-            .store
-            .query(&format!("{sql} LIMIT {}", ROWS_MAX + 1))
-            .with_setting("max_execution_time", QUESTION_SECONDS_MAX)
+        let sql = format!("{sql} LIMIT {}", ROWS_MAX + 1);
+        let query = bounded(self.store.query(&sql))
             .param("clusters", &self.scope.clusters)
             .param("namespaces", &self.scope.namespaces)
             .param("since", datetime64(since))

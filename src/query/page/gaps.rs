@@ -3,60 +3,68 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gap, Instance, instance_of};
+use crate::audit::words::{INSTANCES_UNSEEN, NOT_STARTED, Unknown, instances_unseen};
 use crate::query::model::{Container, Pod};
 
-/// How the count of instances that no event told of ends, in `unknown`. The page tells it of each container.
-const UNSEEN: &str = "instances unseen";
+/// What a word means, and what would mend it.
+type Words = (&'static str, &'static str);
 
-/// What stands between a container that never started and why. The page tells it where it lists the containers.
-const NOT_STARTED: &str = " not started: ";
+/// Of a word that a newer build stored.
+const WORD_UNKNOWN: Words = ("see schema/README.md", "see schema/README.md");
 
-/// Word, meaning, mend: of pods.
-const OF_PODS: [(&str, &str, &str); 6] = [
-    (
-        "created unseen",
-        "who created it is not known: the event is missing, or did not name it",
-        "record the create of pods at level RequestResponse; what an audit log of that time still \
-         has can be posted now",
-    ),
-    (
-        "removal unseen",
-        "it is gone, and nobody saw it go: its end is the first proof that it was gone",
-        "record delete, deletecollection, patch and update of pods at level RequestResponse; what \
-         an audit log of that time still has can be posted now",
-    ),
-    (
-        "end not confirmed",
-        "whether it still lives is not known: only events that came late spoke of it",
-        "ask again in half an hour, when it has been joined with history",
-    ),
-    (
-        "metadata only",
-        "its state is not known: all events about it came at level Metadata",
-        "record pods and pods/status at level RequestResponse",
-    ),
-    (
-        "truncated",
-        "some of its state may be missing: the API server cut an event that was too large",
-        "raise --audit-webhook-truncate-max-event-size of the API server",
-    ),
-    (
-        "workload inferred",
-        "its workload was told from the name of its owner, and the owner itself was not read",
-        "nothing needs it: Kubernetes names owners so, and only one that somebody named like this \
-         by hand would mislead",
-    ),
-];
+fn of_pod(unknown: Unknown) -> Words {
+    match unknown {
+        Unknown::CreatedUnseen => (
+            "who created it is not known: the event is missing, or did not name it",
+            "record the create of pods at level RequestResponse; what an audit log of that time still \
+             has can be posted now",
+        ),
+        Unknown::RemovalUnseen => (
+            "it is gone, and nobody saw it go: its end is the first proof that it was gone",
+            "record delete, deletecollection, patch and update of pods at level RequestResponse; what \
+             an audit log of that time still has can be posted now",
+        ),
+        Unknown::EndNotConfirmed => (
+            "whether it still lives is not known: only events that came late spoke of it, and none of \
+             its end",
+            "nothing, if it still lives: its next event confirms that; otherwise post an audit log of the \
+             time after",
+        ),
+        Unknown::MetadataOnly => (
+            "its state is not known: all events about it came at level Metadata",
+            "record pods and pods/status at level RequestResponse",
+        ),
+        Unknown::Truncated => (
+            "some of its state may be missing: the API server cut an event that was too large",
+            "raise --audit-webhook-truncate-max-event-size of the API server",
+        ),
+        Unknown::WorkloadInferred => (
+            "its workload was told from the name of its owner, and the owner itself was not read",
+            "nothing needs it: Kubernetes names owners so, and only one that somebody named like this \
+             by hand would mislead",
+        ),
+    }
+}
 
-/// The same of container instances. What is inferred of the workload is told of the pod.
-const OF_CONTAINERS: [(&str, &str, &str); 1] = [(
-    "end not confirmed",
-    "its end was not reported: how and when it ended is not known, the time told is when its pod \
-     was gone or a later instance began",
-    "nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a \
-     static pod, whose containers go on); otherwise record pods/status at level RequestResponse, \
-     or post an audit log of that time",
-)];
+/// Of a container instance, where that differs from its pod's.
+fn of_container(unknown: Unknown, container: &Container) -> Words {
+    match (unknown, container.ended_at) {
+        (Unknown::EndNotConfirmed, Some(_)) => (
+            "its end was not reported: how and when it ended is not known, the time told is when its \
+             pod was gone or a later instance began",
+            "nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a \
+             static pod, whose containers go on); otherwise record pods/status at level \
+             RequestResponse, or post an audit log of that time",
+        ),
+        (Unknown::EndNotConfirmed, None) => (
+            "whether it still runs is not known: only events that came late spoke of it, and none of \
+             its end",
+            "nothing, if it still runs: its next event confirms that; otherwise post an audit log of the \
+             time after",
+        ),
+        (other, _) => of_pod(other),
+    }
+}
 
 pub(super) fn of(
     pod: &Pod,
@@ -64,17 +72,19 @@ pub(super) fn of(
     restart_counts: &[(String, u32)],
     seen: &BTreeMap<String, BTreeSet<u32>>,
 ) -> Vec<Gap> {
-    let counted = |word: &&String| !word.ends_with(UNSEEN);
+    let counted = |word: &&String| !word.ends_with(INSTANCES_UNSEEN);
     let mut gaps: Vec<Gap> = pod
         .unknown
         .iter()
         .filter(|word| counted(word) && !word.contains(NOT_STARTED))
-        .map(|word| gap(&OF_PODS, word, None))
+        .map(|word| gap(word, None, of_pod))
         .collect();
     for container in containers {
         let own = container.unknown.iter().filter(counted);
-        let own = own.filter(|word| *word != "workload inferred");
-        gaps.extend(own.map(|word| gap(&OF_CONTAINERS, word, Some(instance_of(container)))));
+        // What is inferred of the workload is told of the pod.
+        let own = own.filter(|word| *word != Unknown::WorkloadInferred.word());
+        let words = |unknown| of_container(unknown, container);
+        gaps.extend(own.map(|word| gap(word, Some(instance_of(container)), words)));
     }
     gaps.extend(
         restart_counts
@@ -84,17 +94,13 @@ pub(super) fn of(
     gaps
 }
 
-fn gap(table: &[(&str, &str, &str)], word: &str, instance: Option<Instance>) -> Gap {
-    let (_, means, mend) = table.iter().find(|(known, ..)| *known == word).unwrap_or(&(
-        "",
-        "see schema/README.md",
-        "see schema/README.md",
-    ));
+fn gap(word: &str, instance: Option<Instance>, words: impl FnOnce(Unknown) -> Words) -> Gap {
+    let (means, mend) = Unknown::of_word(word).map_or(WORD_UNKNOWN, words);
     Gap {
         what: word.to_owned(),
         instance,
-        means: (*means).to_owned(),
-        mend: (*mend).to_owned(),
+        means: means.to_owned(),
+        mend: mend.to_owned(),
     }
 }
 
@@ -104,7 +110,7 @@ fn unseen(container: &str, restarts: u32, seen: Option<&BTreeSet<u32>>) -> Optio
     let seen = seen.map_or(0, |seen| seen.range(..=restarts).count() as u64);
     let missing = started.checked_sub(seen).filter(|missing| *missing > 0)?;
     Some(Gap {
-        what: format!("{missing} {UNSEEN}"),
+        what: instances_unseen(missing),
         instance: None,
         means: format!(
             "the restart count of {container} tells of {started} instances, events told of {seen}"

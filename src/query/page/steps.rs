@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PodLife, Step, What, instance_of};
+use super::{Asked, PodLife, Step, What, instance_of};
 use crate::query::model::{Container, Pod, Time};
 
 pub(super) fn of(pod: &Pod, life: &PodLife, containers: &[Container]) -> Vec<Step> {
@@ -122,8 +122,8 @@ fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
 
 /// The first request for the pod's end, and its disruption.
 fn asked(life: &PodLife) -> [Option<Timestamp>; 2] {
-    let asked = [&life.delete_asked, &life.evict_asked, &life.force_asked];
-    let asked = asked.into_iter().flatten().map(|(at, _)| at.instant);
+    let asked = [&life.deletion, &life.eviction, &life.forced];
+    let asked = asked.into_iter().flatten().map(|asked| asked.at.instant);
     [
         asked.min(),
         life.disrupted.as_ref().map(|(at, _)| at.instant),
@@ -192,40 +192,39 @@ fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
     let disrupted = life.disrupted.as_ref();
     let source = "condition DisruptionTarget: lastTransitionTime";
     // An eviction is what sets the condition; all others set it before they delete.
-    let evicted = life.evict_asked.as_ref().map(|(at, _)| at.instant);
+    let evicted = life.eviction.as_ref().map(|asked| asked.at.instant);
     let at = disrupted.map(|(at, _)| *at);
     if let Some(step) = line.push_after(&[evicted], at, What::Disrupted, source) {
         step.detail = disrupted.and_then(|(_, why)| why.clone());
     }
     // The first deletion may be the forced one, or stand for the eviction.
-    let is_told = |asked: &(Time, Option<String>)| {
-        [&life.force_asked, &life.evict_asked].contains(&&Some(asked.clone()))
+    let is_another = |asked: &&Asked| {
+        let others = [&life.forced, &life.eviction].into_iter().flatten();
+        let mut others = others.map(|other| (other.at, &other.by));
+        !others.any(|other| other == (asked.at, &asked.by))
     };
-    let delete_asked = life.delete_asked.clone().filter(|asked| !is_told(asked));
     let asked = [
         (
-            life.evict_asked.clone(),
+            life.eviction.as_ref(),
             What::EvictionAsked,
             "a create of its pods/eviction",
         ),
         (
-            delete_asked,
+            life.deletion.as_ref().filter(is_another),
             What::DeletionAsked,
             "a DELETE, or a deletecollection that listed it",
         ),
         (
-            life.force_asked.clone(),
+            life.forced.as_ref(),
             What::DeletionForced,
             "a DELETE or deletecollection with grace 0",
         ),
     ];
     for (asked, what, source) in asked {
-        let Some((at, by)) = asked else { continue };
-        if let Some(step) = line.push(Some(at), what, source) {
-            step.by = by;
-            let mut events = life.asked_events.iter();
-            let event = events.find(|(asked_at, _)| *asked_at == at);
-            step.audit_id = event.map(|(_, id)| id.clone());
+        let Some(asked) = asked else { continue };
+        if let Some(step) = line.push(Some(asked.at), what, source) {
+            step.by.clone_from(&asked.by);
+            step.audit_id.clone_from(&asked.event);
         }
     }
     let source = "the first event that told of this phase";

@@ -47,14 +47,11 @@ fn life() -> PodLife {
         waiting: Vec::new(),
         status_reason: None,
         terminal_at: None,
-        delete_asked: None,
-        evict_asked: None,
-        force_asked: None,
-        asked_events: Vec::new(),
+        deletion: None,
+        eviction: None,
+        forced: None,
         disrupted: None,
-        replaced_at: None,
-        gone_by: None,
-        pending: false,
+        gone: None,
     }
 }
 
@@ -85,7 +82,13 @@ fn check(page: &Page, expected: Expect) {
 /// Kubernetes keeps whole seconds: what can't have come before another step stands behind it.
 #[test]
 fn whole_seconds_stand_where_they_belong() {
-    let asked = |at| Some((time(at), Some("bob".to_owned())));
+    let asked = |at| {
+        Some(Asked {
+            at: time(at),
+            by: Some("bob".to_owned()),
+            event: None,
+        })
+    };
     let pod = Pod {
         scheduled_at: Some(time("15:00.300")),
         started_at: Some(time("15:00")),
@@ -95,8 +98,8 @@ fn whole_seconds_stand_where_they_belong() {
     };
     let life = PodLife {
         ips: vec![("10.0.0.7".to_owned(), time("15:01.100"))],
-        evict_asked: asked("15:08.500"),
-        delete_asked: asked("15:08.500"),
+        eviction: asked("15:08.500"),
+        deletion: asked("15:08.500"),
         disrupted: Some((time("15:08"), Some("EvictionByEvictionAPI".to_owned()))),
         terminal_at: Some(time("15:09.100")),
         ..life()
@@ -140,8 +143,7 @@ fn what_nobody_saw() {
         ..pod()
     };
     let life = PodLife {
-        replaced_at: Some(time("15:30.200")),
-        gone_by: Some(time("15:40.200")),
+        gone: Some((time("15:30.200"), "replaced".to_owned())),
         restart_counts: vec![("app".to_owned(), 4), ("other".to_owned(), 0)],
         ..life()
     };
@@ -181,11 +183,19 @@ fn whether_it_lives() {
     let lives = page(pod(), life(), vec![container(0, "15:01", None)]);
     assert_eq!(lives.state, State::Lives);
     assert_eq!(lives.steps.len(), 2);
-    let pending = PodLife {
-        pending: true,
+    let late = || Pod {
+        unknown: vec!["end not confirmed".to_owned()],
+        ..pod()
+    };
+    let unconfirmed = page(late(), life(), Vec::new());
+    assert_eq!(unconfirmed.state, State::NotConfirmed);
+    let gone = PodLife {
+        gone: Some((time("15:30.200"), "a newer word".to_owned())),
         ..life()
     };
-    assert_eq!(page(pod(), pending, Vec::new()).state, State::NotConfirmed);
+    let gone = page(late(), gone, Vec::new());
+    assert_eq!(gone.state, State::Gone);
+    assert_eq!(gone.steps.last().unwrap().source, "see schema/README.md");
 }
 
 /// An address is the pod's until it is done, even if the pod stays for long.

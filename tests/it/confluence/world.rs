@@ -1,63 +1,45 @@
 //! A database that histories arrive in, by a clock of its own.
 
 use std::collections::BTreeMap;
+use std::process::Child;
 use std::sync::Arc;
 
-use crate::lives::deliver::{self, TEMPERS, Temper};
-use crate::lives::fact::{Fact, facts};
-use crate::lives::generate::{Plan, history};
-use crate::lives::{HOUR, MINUTE, SECOND, encode};
+use super::arrivals::{
+    ARRIVES, Arrival, Arrived, BEGIN, CLUSTERS, Said, arrivals, bodies, of_history, shuffle,
+};
+use super::reconciling::done;
+use super::servers::{Posting, Servers};
+use crate::lives::deliver::{TEMPERS, Temper};
+use crate::lives::{HOUR, MINUTE, SECOND};
 use crate::oracle::compare::{Outcome, Wrong};
 use crate::oracle::state::Oracle;
 use crate::support::{self, Random};
 
-/// When the receivers begin to listen: 2026-03-02, so that a month begins shortly before.
-const BEGIN: i64 = 1_772_409_600 * SECOND;
-/// How long things happen, and how long they arrive.
-const HAPPENS: i64 = 30 * HOUR;
-const ARRIVES: i64 = 36 * HOUR;
-const SLOT: i64 = encode::SLOT_SECONDS as i64 * SECOND;
+const SLOT: i64 = 10 * MINUTE;
 
-const PODS_MAX: u64 = 10;
-/// Each cluster gets all histories, in another way.
-const CLUSTERS: [&str; 3] = ["one", "two", "three"];
-
-/// Rows of an INSERT, at most.
-const BATCH_ROWS_MAX: u64 = 20_000;
-
-/// Among so many the smallest is looked for.
+/// Of those that are wrong in the same way, among so many the smallest is looked for.
 const PODS_DESCRIBED_MAX: usize = 200;
 
 pub struct World {
-    pub database: String,
+    pub servers: Servers,
     pub oracle: Oracle,
+    /// The events of each cluster, with what they say.
+    events: Vec<(&'static str, Arc<Said>)>,
     /// What still has to arrive; the next is last.
     to_come: Vec<Arrival>,
-    /// By the server's clock.
+    /// By the clock of this world, in microseconds.
     pub now: i64,
     pub histories: u64,
     rounds: u64,
-    heard: u64,
-    /// How long the last settling took.
-    pub settling_ms: u64,
-    /// How many rows are settled at a time.
-    pub piece_rows_max: u64,
-}
-
-/// The facts of one event, on their way.
-struct Arrival {
-    /// When its INSERT begins, and when its rows are there.
-    heard_at: i64,
-    there_at: i64,
-    facts: Arc<[Arc<Fact>]>,
+    /// Facts that were acknowledged.
+    pub facts: u64,
+    /// Rows that reconcile has changed after two processes wrote at once.
+    pub corrected: u64,
 }
 
 impl World {
     pub fn new(histories: u64, rounds: u64, random: &mut Random) -> World {
-        let database = support::new_database();
-        let output = support::run(&mut support::on_shared(&database, &["schema", "apply"]));
-        assert!(output.status.success(), "{}", support::stderr(&output));
-        let mut to_come = Vec::new();
+        let (mut events, mut to_come) = (Vec::new(), Vec::new());
         for number in 0..histories {
             let seed = random.next();
             for (place, cluster) in CLUSTERS.into_iter().enumerate() {
@@ -65,105 +47,113 @@ impl World {
                     0 => Temper::Prompt,
                     _ => TEMPERS[random.below(TEMPERS.len() as u64) as usize],
                 };
-                let way = Way { cluster, temper };
-                to_come.extend(arrivals(seed, number, &way, random));
+                let said = of_history(seed, number, cluster);
+                to_come.extend(arrivals(&said, cluster, temper, random));
+                events.extend(said.into_iter().map(|said| (cluster, said)));
             }
         }
-        to_come.sort_by_key(|arrival| std::cmp::Reverse(arrival.there_at));
+        to_come.sort_by_key(|arrival| std::cmp::Reverse(arrival.due));
         World {
-            database,
+            servers: Servers::start(),
             oracle: Oracle::default(),
+            events,
             to_come,
             now: BEGIN,
             histories,
             rounds,
-            heard: 0,
-            settling_ms: 1_000,
-            // Some pieces even of a small history.
-            piece_rows_max: (histories * 50).clamp(1_000, 50_000),
+            facts: 0,
+            corrected: 0,
         }
     }
 
-    pub fn ways(&self) -> usize {
-        CLUSTERS.len()
-    }
-
-    /// Facts that were inserted.
-    pub fn heard(&self) -> u64 {
-        self.heard
-    }
-
-    /// Time goes on, and what comes meanwhile is inserted, in no order.
-    pub fn arrive(&mut self, round: u64, random: &mut Random) {
+    /// Time goes on; returns what comes meanwhile.
+    pub fn arrive(&mut self, round: u64, random: &mut Random) -> Arrived {
         let step = ARRIVES / self.rounds as i64;
         let jitter = random.below(step as u64 / 2) as i64;
         self.now = match round + 1 {
             within if within < self.rounds => BEGIN + step * within as i64 + jitter,
-            after => BEGIN + ARRIVES + HOUR * (after - self.rounds) as i64,
+            _ => BEGIN + ARRIVES + HOUR,
         };
-        self.set_clock();
         let next = self
             .to_come
-            .partition_point(|arrival| arrival.there_at > self.now);
-        let mut came = self.to_come.split_off(next);
-        for last in (1..came.len()).rev() {
-            came.swap(last, random.below(last as u64 + 1) as usize);
-        }
-        while !came.is_empty() {
-            let size = 1 + random.below(BATCH_ROWS_MAX) as usize;
-            let rest = came.len().saturating_sub(size);
-            self.insert(&came.split_off(rest));
-        }
+            .partition_point(|arrival| arrival.due > self.now);
+        let came = self.to_come.split_off(next);
+        let (late, timely) = came.into_iter().partition(|arrival| arrival.late);
+        Arrived { timely, late }
     }
 
-    fn insert(&mut self, came: &[Arrival]) {
-        let mut rows = Vec::new();
-        for arrival in came {
-            for fact in arrival.facts.iter() {
-                encode::row(fact, arrival.heard_at, &mut rows);
-                self.oracle.hear(fact, arrival.heard_at);
-                self.heard += 1;
+    /// Posts arrivals in no order, and waits until they are part of the lives.
+    pub fn post(
+        &mut self,
+        mut arrivals: Vec<Arrival>,
+        late: bool,
+        posting: Posting,
+        random: &mut Random,
+    ) {
+        self.set_clock(late);
+        let meanwhile: Vec<Child> = (0..random.below(3))
+            .map(|_| self.start_meanwhile())
+            .collect();
+        shuffle(&mut arrivals, random);
+        let bodies = bodies(&arrivals, random);
+        self.servers.post(&bodies, posting, random);
+        for mut process in meanwhile {
+            match random.below(2) {
+                0 => drop(done(process)),
+                _ => {
+                    // It may have ended already.
+                    _ = process.kill();
+                    process.wait().expect("it ends");
+                }
             }
         }
-        let columns = encode::columns();
-        let statement = format!("INSERT INTO facts ({columns}) FORMAT RowBinary");
-        support::insert(&self.database, &statement, rows);
-    }
-
-    /// The defaults that the server fills in by its clock are those of this world's.
-    fn set_clock(&self) {
-        for (column, at) in [
-            ("heard_at", self.now),
-            ("slot", self.now - self.now.rem_euclid(SLOT)),
-        ] {
-            let seconds = at / SECOND;
-            support::sql(
-                &self.database,
-                &format!(
-                    "ALTER TABLE facts MODIFY COLUMN {column} DEFAULT toDateTime({seconds}, 'UTC')"
-                ),
-            );
+        for fact in arrivals.iter().flat_map(|arrival| &arrival.said.facts) {
+            self.oracle.hear(fact, late);
+            self.facts += 1;
+        }
+        self.oracle.thin();
+        if posting.races() {
+            self.fold_what_raced();
         }
     }
 
-    /// Where a settling of now ends.
-    pub fn until(&self) -> i64 {
-        self.now - self.now.rem_euclid(SLOT)
+    /// What the server fills in by its clock follows this world's.
+    fn set_clock(&self, late: bool) {
+        let slot = (self.now - self.now.rem_euclid(SLOT)) / SECOND;
+        for (column, default) in [
+            ("slot", format!("toDateTime({slot}, 'UTC')")),
+            ("late", u8::from(late).to_string()),
+        ] {
+            let modify = format!("ALTER TABLE facts MODIFY COLUMN {column} DEFAULT {default}");
+            support::sql(&self.servers.database, &modify);
+        }
     }
 
-    pub fn uncertain(&mut self) -> usize {
-        self.oracle.tell();
-        self.oracle.uncertain()
+    /// The last event of each pod in each cluster, so that no pod is known from late facts alone.
+    pub fn last_of_each_pod(&self) -> Vec<Arrival> {
+        let mut last: BTreeMap<(&str, u128), Arrival> = BTreeMap::new();
+        for (cluster, said) in &self.events {
+            for fact in said.facts.iter().filter(|fact| fact.pod_uid != 0) {
+                let arrival = Arrival {
+                    cluster,
+                    said: said.clone(),
+                    late: false,
+                    due: 0,
+                };
+                last.insert((cluster, fact.pod_uid), arrival);
+            }
+        }
+        last.into_values().collect()
     }
 
     /// In all clusters the same was answered in the end.
     pub fn ways_agree(&self) {
         for view in ["containers", "pods"] {
             let sum = |cluster: &str| {
-                let columns = "* EXCEPT (cluster, began_at, over_at, pending)";
-                let rows = format!("SELECT {columns} FROM {view} WHERE cluster = '{cluster}'");
+                let rows =
+                    format!("SELECT * EXCEPT (cluster) FROM {view} WHERE cluster = '{cluster}'");
                 let sum = format!("SELECT count(), groupBitXor(cityHash64(*)) FROM ({rows})");
-                support::sql(&self.database, &sum)
+                support::sql(&self.servers.database, &sum)
             };
             for cluster in &CLUSTERS[1..] {
                 assert_eq!(sum(cluster), sum(CLUSTERS[0]), "{view} of {cluster}");
@@ -178,14 +168,11 @@ impl World {
             kinds.entry(wrong.kind()).or_default().push(wrong);
         }
         for (kind, wrongs) in kinds {
-            let told = wrongs.iter().map(|wrong| {
+            let described = wrongs.iter().take(PODS_DESCRIBED_MAX).map(|wrong| {
                 let (cluster, uid, ..) = &wrong.key;
                 (self.oracle.describe(cluster, uid), wrong)
             });
-            let smallest = told
-                .take(PODS_DESCRIBED_MAX)
-                .min_by_key(|(lines, _)| lines.len());
-            let Some((lines, wrong)) = smallest else {
+            let Some((lines, wrong)) = described.min_by_key(|(lines, _)| lines.len()) else {
                 continue;
             };
             let (_, _, container, id) = &wrong.key;
@@ -196,43 +183,4 @@ impl World {
             }
         }
     }
-}
-
-/// How a cluster's facts reach the table.
-struct Way {
-    cluster: &'static str,
-    temper: Temper,
-}
-
-/// What arrives of a history.
-fn arrivals(seed: u64, number: u64, way: &Way, random: &mut Random) -> Vec<Arrival> {
-    let plan = Plan {
-        cluster: way.cluster.into(),
-        begin: BEGIN,
-        end: BEGIN + HAPPENS,
-        pods_max: PODS_MAX,
-    };
-    let events = history(seed, &format!("ns-{number}"), &plan);
-    let told: Vec<Arc<[Arc<Fact>]>> = events
-        .iter()
-        .map(|event| facts(event).into_iter().map(Arc::new).collect())
-        .collect();
-    let window = deliver::Window {
-        begin: BEGIN,
-        end: BEGIN + ARRIVES,
-    };
-    let deliveries = deliver::deliveries(&events, way.temper, window, random);
-    let arrival = |delivery: deliver::Delivery| {
-        let hangs = if delivery.hung {
-            random.below(90) as i64 * MINUTE
-        } else {
-            0
-        };
-        Arrival {
-            heard_at: delivery.heard_at,
-            there_at: delivery.heard_at + hangs,
-            facts: told[delivery.event].clone(),
-        }
-    };
-    deliveries.into_iter().map(arrival).collect()
 }

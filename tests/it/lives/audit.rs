@@ -21,13 +21,19 @@ fn event(event: &Event) -> Value {
         Verb::Patch => ("patch", None, 200),
         Verb::Delete => ("delete", None, 200),
         Verb::Evict => ("create", Some("eviction"), 201),
-        Verb::Collect => ("deletecollection", None, 200),
+        Verb::Collect | Verb::CollectItems => ("deletecollection", None, 200),
         Verb::Finalize => ("update", Some("finalize"), 200),
         Verb::Missed => ("delete", None, 404),
         Verb::MissedStatus => ("patch", Some("status"), 404),
+        Verb::NodeCame => ("create", None, 201),
+        Verb::NodeGone => ("delete", None, 200),
     };
     let mut json = json!({
-        "level": "RequestResponse",
+        "level": match event.level {
+            Level::Full | Level::Truncated => "RequestResponse",
+            Level::Request => "Request",
+            Level::Metadata => "Metadata",
+        },
         "auditID": audit_id(event),
         "stage": "ResponseComplete",
         "requestURI": format!("/api/v1/namespaces/{}/pods/{}", object.namespace, object.name),
@@ -76,7 +82,30 @@ fn objects(event: &Event, json: &mut Value) {
     let object = &event.object;
     let gone = json!({"kind": "Status", "status": "Failure", "code": 404});
     match event.verb {
-        Verb::Collect => json["objectRef"]["name"] = Value::Null,
+        Verb::Collect | Verb::CollectItems => {
+            json["objectRef"]["name"] = Value::Null;
+            let selector: String =
+                form_urlencoded::byte_serialize(event.selector.as_bytes()).collect();
+            json["requestURI"] = format!(
+                "/api/v1/namespaces/{}/pods?labelSelector={selector}",
+                object.namespace
+            )
+            .into();
+            if event.forced {
+                json["requestObject"] = json!({"gracePeriodSeconds": 0});
+            }
+            if event.verb == Verb::CollectItems {
+                json["responseObject"] = json!({"kind": "PodList", "items": [pod(object)]});
+            }
+        }
+        Verb::NodeCame | Verb::NodeGone => {
+            json["objectRef"] =
+                json!({"resource": "nodes", "name": &*object.node, "apiVersion": "v1"});
+            json["responseObject"] = match event.verb {
+                Verb::NodeCame => json!({"kind": "Node", "metadata": {"name": &*object.node}}),
+                _ => json!({"kind": "Status", "status": "Success"}),
+            };
+        }
         Verb::Finalize => {
             json["objectRef"] = json!({"resource": "namespaces", "subresource": "finalize", "apiVersion": "v1",
                 "namespace": &*object.namespace, "name": &*object.namespace});
@@ -84,9 +113,15 @@ fn objects(event: &Event, json: &mut Value) {
                 json!({"kind": "Namespace", "metadata": {"name": &*object.namespace}});
         }
         Verb::Evict => {
+            json["requestObject"] = eviction(event);
             json["responseObject"] = json!({"kind": "Status", "status": "Success", "code": 201})
         }
-        Verb::Missed => json["responseObject"] = gone,
+        Verb::Missed => {
+            if event.by_collector() {
+                json["requestObject"] = json!({"preconditions": {"uid": uid(object)}});
+            }
+            json["responseObject"] = gone;
+        }
         Verb::MissedStatus => {
             json["requestObject"] = json!({"metadata": {"uid": uid(object)}, "status": {}});
             json["responseObject"] = gone;
@@ -106,6 +141,17 @@ fn objects(event: &Event, json: &mut Value) {
         }
         _ => {}
     }
+}
+
+fn eviction(event: &Event) -> Value {
+    let mut options = json!({});
+    if event.forced {
+        options["gracePeriodSeconds"] = 0.into();
+    }
+    if event.names_uid {
+        options["preconditions"] = json!({"uid": uid(&event.object)});
+    }
+    json!({"kind": "Eviction", "apiVersion": "policy/v1", "deleteOptions": options})
 }
 
 fn bound(object: &Object, json: &mut Value) {

@@ -32,10 +32,8 @@ pub const TEMPERS: [Temper; 5] = [
 pub struct Delivery {
     /// Place of the event in its history.
     pub event: usize,
-    /// When its INSERT began; it decides on the slot and on lateness.
-    pub heard_at: i64,
-    /// Whether the INSERT hung, so that its rows come to be there only after the next settling.
-    pub hung: bool,
+    /// When it is stored, which decides on whether it is late.
+    pub stored_at: i64,
 }
 
 /// From when until when rows arrive.
@@ -55,24 +53,19 @@ pub fn deliveries(
     let mut deliveries = Vec::new();
     let most = window.end - 1;
     for (place, event) in events.iter().enumerate() {
-        let arrival = |delay: i64, hung: bool| Delivery {
+        let arrival = |delay: i64| Delivery {
             event: place,
-            heard_at: (event.at + delay).clamp(window.begin, most),
-            hung,
+            stored_at: (event.at + delay).clamp(window.begin, most),
         };
         let first = delay(temper, window, event, random);
-        deliveries.push(arrival(first, hangs(temper, random)));
+        deliveries.push(arrival(first));
         if temper != Temper::Prompt && random.below(10) == 0 {
             let again = usual_delay(random) + random.below(6 * HOUR as u64) as i64;
-            deliveries.push(arrival(again, false));
+            deliveries.push(arrival(again));
         }
     }
-    deliveries.sort_by_key(|delivery| delivery.heard_at);
+    deliveries.sort_by_key(|delivery| delivery.stored_at);
     deliveries
-}
-
-fn hangs(temper: Temper, random: &mut Random) -> bool {
-    temper == Temper::Usual && random.below(50) == 0
 }
 
 fn delay(temper: Temper, window: Window, event: &Event, random: &mut Random) -> i64 {

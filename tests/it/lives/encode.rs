@@ -1,63 +1,49 @@
 //! Facts as rows of the table `facts`: the one place that knows the columns.
 
+use bygone::audit::words::Saying;
 use bygone::rows;
 
+use super::Text;
 use super::fact::{About, Ended, Fact, InstanceFact, NameFact, PodFact};
 use super::object::Kind;
-use super::{SECOND, Text};
 
-/// The columns that [`row`] encodes: those of the program, and those that the server fills in by
-/// its clock where it is not told.
-pub fn columns() -> String {
-    format!("{}, slot, heard_at", rows::FACTS.columns.join(", "))
-}
-
-/// One row in RowBinary, as heard at an instant (microseconds).
-pub fn row(fact: &Fact, heard_at: i64, out: &mut Vec<u8>) {
-    let mut facts = rows::Facts::default();
-    push(fact, "", &mut facts);
-    out.extend_from_slice(facts.bytes());
-    let heard = u32::try_from(heard_at / SECOND).expect("a DateTime");
-    out.extend_from_slice(&(heard - heard % SLOT_SECONDS).to_le_bytes());
-    out.extend_from_slice(&heard.to_le_bytes());
-}
-
-/// How long a slot of `facts` is.
-pub const SLOT_SECONDS: u32 = 600;
-
-/// One row as the program encodes it, with the audit ID of its event where that is kept.
+/// One fact as the program encodes it, with the audit ID of its event where that is kept.
 pub fn push(fact: &Fact, audit_id: &str, facts: &mut rows::Facts) {
     let row = rows::Fact {
         cluster: &fact.cluster,
         namespace: &fact.namespace,
+        pod: &fact.pod,
         pod_uid: fact.pod_uid,
         event_at: fact.event_at,
         version: fact.version,
-        audit_id,
         ..rows::Fact::default()
     };
     match &fact.about {
-        About::Pod(pod) => push_pod(pod, row, facts),
+        About::Pod(pod) => push_pod(pod, audit_id, row, facts),
         About::Instance(instance) => push_instance(instance, row, facts),
-        About::Name(name) => push_name(name, row, facts),
+        About::Name(name) => facts.push(&rows::Fact {
+            said: Some(said(name, audit_id)),
+            ..row
+        }),
     }
 }
 
-fn push_name(name: &NameFact, row: rows::Fact, facts: &mut rows::Facts) {
-    facts.push(&rows::Fact {
-        pod: &name.pod,
-        named: Some(rows::Named {
-            at: name.at,
-            what: name.what,
-            user: &name.user,
-            acting_as: &name.acting_as,
-            selector: "",
-        }),
-        ..row
-    });
+/// What was said of a name, a namespace or a node.
+pub fn said<'a>(name: &'a NameFact, audit_id: &'a str) -> rows::Said<'a> {
+    let what = Saying::ALL.iter().find(|saying| saying.word() == name.what);
+    let asks = matches!(name.what, "ask" | "force" | "evict" | "collect" | "purge");
+    rows::Said {
+        what: *what.expect("a saying"),
+        at: name.at,
+        user: &name.user,
+        acting_as: &name.acting_as,
+        selector: &name.selector,
+        uid: name.uid,
+        audit_id: if asks { audit_id } else { "" },
+    }
 }
 
-fn push_pod(pod: &PodFact, row: rows::Fact, facts: &mut rows::Facts) {
+fn push_pod(pod: &PodFact, audit_id: &str, row: rows::Fact, facts: &mut rows::Facts) {
     let labels: Option<Vec<(&str, &str)>> = pod.labels.as_ref().map(|labels| {
         labels
             .iter()
@@ -71,7 +57,10 @@ fn push_pod(pod: &PodFact, row: rows::Fact, facts: &mut rows::Facts) {
     let phase = rows::Phase::parse(&pod.phase);
     let event_at = row.event_at;
     facts.push(&rows::Fact {
-        pod: &pod.pod,
+        audit_id: match pod.delete_asked {
+            Some(_) => audit_id,
+            None => "",
+        },
         node: &pod.node,
         host_network: pod.host_network,
         service_account: &pod.service_account,
@@ -92,12 +81,12 @@ fn push_pod(pod: &PodFact, row: rows::Fact, facts: &mut rows::Facts) {
         scheduled_at: pod.scheduled_at,
         pod_started_at: pod.started_at,
         delete_asked: asked(pod.delete_asked.as_ref()),
+        evict_asked: asked(pod.evict_asked.as_ref()),
         force_asked: asked(pod.force_asked.as_ref()),
         disrupted: pod.disrupted.as_ref().map(|(at, reason)| (*at, &**reason)),
         status_reason: &pod.reason,
         waiting: &waiting,
         truncated: pod.truncated,
-        not_after: pod.not_after,
         removed_at: pod.removed_at,
         ..row
     });

@@ -12,7 +12,11 @@ use super::object::{Event, Id, Kind, Level, Owner, State, Status, Terminated, Ve
 #[derive(Clone, Debug)]
 pub struct Fact {
     pub cluster: Text,
+    /// Empty where it is about a node.
     pub namespace: Text,
+    /// Empty where it is about a namespace; of a node its own.
+    pub pod: Text,
+    /// 0 where the event does not say it.
     pub pod_uid: u128,
     /// Microseconds.
     pub event_at: i64,
@@ -25,23 +29,25 @@ pub struct Fact {
 pub enum About {
     Pod(Box<PodFact>),
     Instance(Box<InstanceFact>),
-    /// About whatever has the name, or about its namespace where that is empty.
+    /// About whatever has the name; or about all of a namespace, or a node.
     Name(Box<NameFact>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NameFact {
-    pub pod: Text,
     pub at: i64,
     pub what: &'static str,
     pub user: Text,
     pub acting_as: Text,
+    /// The label selector of a deletecollection.
+    pub selector: Text,
+    /// The only pod that it can be about; 0 where the event does not say that.
+    pub uid: u128,
 }
 
 /// Empty texts, zeros and `None` say nothing.
 #[derive(Clone, Debug, Default)]
 pub struct PodFact {
-    pub pod: Text,
     pub node: Text,
     pub host_network: bool,
     pub service_account: Text,
@@ -57,10 +63,9 @@ pub struct PodFact {
     pub scheduled_at: i64,
     pub started_at: u32,
     pub delete_asked: Option<(i64, Text, Text)>,
+    pub evict_asked: Option<(i64, Text, Text)>,
     pub force_asked: Option<(i64, Text, Text)>,
     pub removed_at: i64,
-    /// It was gone by then.
-    pub not_after: i64,
     pub disrupted: Option<(i64, Text)>,
     pub reason: Text,
     /// The containers that can't start, and why.
@@ -108,6 +113,7 @@ fn of_answer(event: &Event) -> Vec<Fact> {
     let fact = |version, about| Fact {
         cluster: object.cluster.clone(),
         namespace: object.namespace.clone(),
+        pod: object.name.clone(),
         pod_uid: object.uid,
         event_at: event.at,
         version,
@@ -115,7 +121,6 @@ fn of_answer(event: &Event) -> Vec<Fact> {
     };
     if event.verb == Verb::Bind {
         let bound = PodFact {
-            pod: object.name.clone(),
             node: object.node.clone(),
             scheduled_at: event.at,
             ..PodFact::default()
@@ -136,7 +141,8 @@ fn of_answer(event: &Event) -> Vec<Fact> {
 
 fn of_pod(event: &Event) -> PodFact {
     let object = &event.object;
-    let asks = event.verb == Verb::Delete && (!event.by_node() || object.mirror);
+    let listed = event.verb == Verb::CollectItems;
+    let asks = listed || event.verb == Verb::Delete && (!event.by_node() || object.mirror);
     let asked = |asks: bool| {
         let (user, acting_as) = (event.user.clone(), event.acting_as.clone());
         asks.then_some((event.received, user, acting_as))
@@ -145,7 +151,6 @@ fn of_pod(event: &Event) -> PodFact {
     let started = statuses.filter(|status| status.id.is_some());
     let accounts = || (event.user.clone(), event.acting_as.clone());
     PodFact {
-        pod: object.name.clone(),
         node: object.node.clone(),
         host_network: object.host_network,
         service_account: object.service_account.clone(),
@@ -161,9 +166,9 @@ fn of_pod(event: &Event) -> PodFact {
         scheduled_at: 0,
         started_at: object.started,
         delete_asked: asked(asks),
+        evict_asked: None,
         force_asked: asked(event.forced),
         removed_at: if event.removes() { event.at } else { 0 },
-        not_after: 0,
         disrupted: disrupted(event),
         reason: object.reason.clone(),
         waiting: object.statuses.iter().filter_map(stuck).collect(),

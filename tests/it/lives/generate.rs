@@ -88,6 +88,7 @@ fn finish(random: &mut Random, events: &mut Vec<Event>, plan: &Plan) {
             verb: Verb::Finalize,
             user: "system:serviceaccount:kube-system:namespace-controller".into(),
             acting_as: Text::default(),
+            forced: false,
             ..last.clone()
         });
     }

@@ -105,8 +105,12 @@ pub struct Event {
     pub user: Text,
     /// The account that `user` impersonated, or nothing.
     pub acting_as: Text,
-    /// A DELETE that leaves no time.
+    /// It leaves no time.
     pub forced: bool,
+    /// Of an eviction: whether it says which uid it is about.
+    pub names_uid: bool,
+    /// Of a deletecollection.
+    pub selector: Text,
     pub level: Level,
     /// The pod that the response holds.
     pub object: Arc<Object>,
@@ -122,14 +126,19 @@ pub enum Verb {
     Delete,
     /// The eviction API.
     Evict,
-    /// A deletecollection of the whole namespace, without its items.
+    /// A deletecollection that does not say which pods it was.
     Collect,
+    /// A deletecollection that this pod was the only item of; the object is the one of before.
+    CollectItems,
     /// The namespace was empty, and goes.
     Finalize,
     /// A DELETE of a name that found nothing.
     Missed,
     /// A status of a uid that is gone.
     MissedStatus,
+    /// The pod's node was registered, or deleted.
+    NodeCame,
+    NodeGone,
 }
 
 /// How much of an event the audit policy keeps.
@@ -161,6 +170,12 @@ impl Event {
 
     /// Whether the API server let go of the object with this write.
     pub fn removes(&self) -> bool {
+        if self.verb == Verb::CollectItems {
+            let object = &self.object;
+            let attended =
+                !object.node.is_empty() && !matches!(&*object.phase, "Succeeded" | "Failed");
+            return !object.finalizer && (self.forced || !attended);
+        }
         matches!(self.verb, Verb::Delete | Verb::Patch)
             && self.object.deletion.is_some_and(|(_, grace)| grace == 0)
             && !self.object.finalizer

@@ -10,7 +10,8 @@ use crate::lives::object::Kind;
 /// All that facts say of one pod.
 #[derive(Clone, Debug, Default)]
 pub struct Pod {
-    pub name: Text,
+    /// Whether any fact about it was stored in time.
+    pub timely: bool,
     pub node: Text,
     pub host_network: bool,
     pub service_account: Text,
@@ -27,9 +28,8 @@ pub struct Pod {
     pub scheduled_at: i64,
     pub started_at: u32,
     pub delete_asked: Asked,
+    pub evict_asked: Asked,
     pub force_asked: Asked,
-    /// Microseconds.
-    pub not_after: Option<i64>,
     /// Milliseconds, as all times that an event itself tells.
     pub disrupted: Option<(i64, Text)>,
     pub reason: Text,
@@ -39,6 +39,7 @@ pub struct Pod {
     pub removed_at: i64,
     /// Milliseconds, as all times that an event itself tells.
     pub terminal_at: Option<i64>,
+    /// Of the pod and its instances.
     pub seen: Seen,
     pub instances: BTreeMap<(Text, [u8; 32]), Instance>,
 }
@@ -62,8 +63,6 @@ pub struct Instance {
 pub struct Seen {
     pub first: i64,
     pub last: i64,
-    /// Whether any of it was heard in time.
-    pub timely: bool,
 }
 
 /// When, in milliseconds, who, and the account that was impersonated.
@@ -89,16 +88,14 @@ impl Default for Seen {
         Seen {
             first: i64::MAX,
             last: i64::MIN,
-            timely: false,
         }
     }
 }
 
 impl Seen {
-    fn add(&mut self, event_at: i64, timely: bool) {
+    fn add(&mut self, event_at: i64) {
         self.first = self.first.min(event_at);
         self.last = self.last.max(event_at);
-        self.timely |= timely;
     }
 }
 
@@ -108,18 +105,17 @@ impl Pod {
             0 => (false, fact.event_at as u64),
             version => (true, version),
         };
+        self.timely |= timely;
+        self.seen.add(fact.event_at);
         match &fact.about {
-            About::Pod(pod) => {
-                self.seen.add(fact.event_at, timely);
-                self.add_pod(pod, as_of, fact.event_at);
-            }
+            About::Pod(pod) => self.add_pod(pod, as_of, fact.event_at),
             About::Instance(told) => {
                 let key = (told.container.clone(), told.key);
                 let instance = self
                     .instances
                     .entry(key)
                     .or_insert_with(|| Instance::new(told));
-                instance.seen.add(fact.event_at, timely);
+                instance.seen.add(fact.event_at);
                 instance.add(told);
             }
             About::Name(_) => {}
@@ -127,7 +123,6 @@ impl Pod {
     }
 
     fn add_pod(&mut self, pod: &PodFact, as_of: AsOf, event_at: i64) {
-        greatest(&mut self.name, &pod.pod);
         greatest(&mut self.node, &pod.node);
         self.host_network |= pod.host_network;
         greatest(&mut self.service_account, &pod.service_account);
@@ -162,6 +157,7 @@ impl Pod {
         self.started_at = self.started_at.max(pod.started_at);
         for (first, told) in [
             (&mut self.delete_asked, &pod.delete_asked),
+            (&mut self.evict_asked, &pod.evict_asked),
             (&mut self.force_asked, &pod.force_asked),
         ] {
             let asked = told.as_ref();
@@ -174,10 +170,6 @@ impl Pod {
         self.disrupted = earlier(
             self.disrupted.take(),
             disrupted.map(|(since, reason)| (millis(*since), reason.clone())),
-        );
-        self.not_after = earlier(
-            self.not_after,
-            (pod.not_after != 0).then_some(pod.not_after),
         );
         greatest(&mut self.reason, &pod.reason);
         let waiting = (!pod.waiting.is_empty()).then(|| (as_of, pod.waiting.clone()));

@@ -6,8 +6,9 @@ use std::net::Ipv6Addr;
 use super::Window;
 use super::answer;
 use super::fold::{Asked, Instance, PHASES, Pod, earlier};
-use super::names::{Meant, Proof};
+use super::names::{Meant, Proof, node_gone};
 use super::why::Why;
+use crate::lives::fact::NameFact;
 use crate::lives::object::Kind;
 use crate::lives::{SECOND, Text};
 
@@ -24,7 +25,7 @@ impl Span {
     }
 }
 
-/// A pod or an instance: its span, whether more may become known of it, and its row.
+/// A pod or an instance: its span and its row.
 #[derive(Clone, Debug)]
 pub struct Life<R> {
     pub span: Span,
@@ -33,14 +34,13 @@ pub struct Life<R> {
 
 /// What is known of a pod apart from its own facts.
 #[derive(Clone, Debug, Default)]
-pub struct Beyond {
+pub struct Beyond<'s> {
     /// When a pod of the same name proves that this one was gone.
-    pub gone_by: Option<i64>,
-    pub meant: Meant,
-    /// Whether a settling has joined all of it: then what has no end lives.
-    pub joined: bool,
-    /// Whether a settling has joined some of it: of the rest history may know more.
-    pub in_part: bool,
+    pub replaced: Option<i64>,
+    /// What was said of its name and namespace, by time.
+    pub says: Vec<&'s NameFact>,
+    /// And of its node.
+    pub of_node: Vec<&'s NameFact>,
 }
 
 /// One pod with all that belongs to it.
@@ -50,6 +50,10 @@ pub struct Told {
     pub instances: Vec<Life<answer::Container>>,
     /// From when until when it had an address.
     pub leases: Vec<(Ipv6Addr, Span)>,
+    /// Where nobody saw its removal: what proves it, and when it was gone.
+    pub gone: Option<(i64, Proof)>,
+    /// The first request for its end, for its eviction, and for an end without delay.
+    pub asked: [Asked; 3],
 }
 
 pub fn start_of(pod: &Pod) -> i64 {
@@ -59,74 +63,70 @@ pub fn start_of(pod: &Pod) -> i64 {
     }
 }
 
-/// Cluster, namespace, uid.
-pub type PodKey = (Text, Text, u128);
-
-/// What proves that it was gone, apart from what was said of its name.
-pub fn gone_without_name(pod: &Pod, gone_by: Option<i64>) -> Option<(i64, Proof)> {
-    let not_found = pod.not_after.map(|at| (at, Proof::NotFound));
-    earlier(gone_by.map(|at| (at, Proof::Replaced)), not_found)
-}
+/// Cluster, namespace, name, uid.
+pub type PodKey = (Text, Text, Text, u128);
 
 /// How a pod ended.
 struct Gone {
     /// As an event told, or as the removal of its name did.
     removed: Option<i64>,
+    /// What proves it where nobody saw that.
+    proof: Option<(i64, Proof)>,
     at: Option<i64>,
-    /// Whether only another pod of its name proves it.
-    replaced: bool,
+    /// Late facts alone, and no end: nobody knows whether it lives.
+    unconfirmed: bool,
     why: Why,
 }
 
 impl Gone {
-    fn of(pod: &Pod, beyond: &Beyond) -> Gone {
-        let proof = earlier(gone_without_name(pod, beyond.gone_by), beyond.meant.gone);
+    fn of(pod: &Pod, meant: &Meant, without_name: Option<(i64, Proof)>) -> Gone {
+        let proof = earlier(without_name, meant.gone);
         let by_name = proof.filter(|(_, proof)| *proof == Proof::Removed);
         let by_name = by_name.map(|(at, _)| at - at.rem_euclid(1_000));
         let removed = told(pod.removed_at).or(by_name);
-        let unseen = proof.filter(|_| removed.is_none());
-        let end = removed.or(unseen.map(|(at, _)| at));
+        let proof = proof.filter(|_| removed.is_none());
+        let end = removed.or(proof.map(|(at, _)| at));
         Gone {
             removed,
+            proof,
             at: end,
-            replaced: pod.removed_at == 0
-                && proof.is_some_and(|(_, proof)| proof == Proof::Replaced),
-            why: Why::of(pod, &beyond.meant, unseen.map(|(_, proof)| proof), end),
+            unconfirmed: end.is_none() && !pod.timely,
+            why: Why::of(pod, meant, proof.map(|(_, proof)| proof), end),
         }
     }
 }
 
 pub fn tell(key: &PodKey, pod: &Pod, beyond: &Beyond) -> Told {
-    let ending = Gone::of(pod, beyond);
-    let gone = ending.at;
-    // Late facts alone: history may know of an earlier end than this.
-    let unsure = beyond.in_part || ending.replaced;
+    let replaced = beyond.replaced.map(|at| (at, Proof::Replaced));
+    let without_name = earlier(replaced, node_gone(pod, &beyond.of_node));
+    let meant = Meant::of(pod, &beyond.says, without_name);
+    let ending = Gone::of(pod, &meant, without_name);
     let mut instances = Vec::new();
     for ((container, id), instance) in &pod.instances {
         let superseded = superseded(pod, (container, id), instance);
-        let believed = beyond.joined || instance.seen.timely;
-        let end = Ending::of(instance, [gone, superseded], believed, unsure);
+        let end = Ending::of(instance, [ending.at, superseded], pod.timely);
         instances.push(Life {
             span: end.span(instance),
             row: container_row(key, (pod, &ending), (container, id, instance), &end),
         });
     }
-    let believed = beyond.joined || pod.seen.timely;
-    let pending = pod.removed_at == 0 && !believed && (gone.is_none() || unsure);
-    let end = if pending {
-        Some(pod.seen.last + 1)
-    } else {
-        gone
-    };
+    let last = ending.unconfirmed.then_some(pod.seen.last + 1);
     let span = Span {
         start: start_of(pod),
-        end,
+        end: ending.at.or(last),
     };
+    let why = &ending.why;
     Told {
         leases: leases(pod, span),
+        gone: ending.proof,
+        asked: [
+            why.asked.clone(),
+            why.evict_asked.clone(),
+            why.force_asked.clone(),
+        ],
         pod: Life {
             span,
-            row: pod_row(key, (pod, &ending), beyond, pending),
+            row: pod_row(key, (pod, &ending), &meant),
         },
         instances,
     }
@@ -190,22 +190,21 @@ enum Ending {
     /// Proven by what happened to its pod or its container.
     Proven(i64),
     Lives,
-    /// Nobody knows yet.
-    Pending,
+    /// Nobody knows whether it runs.
+    Unconfirmed,
 }
 
 impl Ending {
-    fn of(instance: &Instance, proven: [Option<i64>; 2], believed: bool, unsure: bool) -> Ending {
+    fn of(instance: &Instance, proven: [Option<i64>; 2], believed: bool) -> Ending {
         let reported = instance
             .ended
             .as_ref()
             .map_or(0, |(finished, ..)| *finished);
         let proven = proven.into_iter().flatten().min();
         match (reported, proven) {
-            // History may know of an earlier end.
-            (0, Some(at)) if believed || !unsure => Ending::Proven(at),
+            (0, Some(at)) => Ending::Proven(at),
             (0, None) if believed => Ending::Lives,
-            (0, _) => Ending::Pending,
+            (0, None) => Ending::Unconfirmed,
             (finished, _) => Ending::Reported(finished),
         }
     }
@@ -218,7 +217,7 @@ impl Ending {
                 Ending::Reported(finished) => Some((i64::from(finished) + 1) * SECOND),
                 Ending::Proven(at) => Some(at),
                 Ending::Lives => None,
-                Ending::Pending => Some(instance.seen.last + 1),
+                Ending::Unconfirmed => Some(instance.seen.last + 1),
             },
         }
     }
@@ -227,19 +226,19 @@ impl Ending {
         match self {
             Ending::Reported(finished) => Some(i64::from(finished) * SECOND),
             Ending::Proven(at) => Some(at),
-            Ending::Lives | Ending::Pending => None,
+            Ending::Lives | Ending::Unconfirmed => None,
         }
     }
 }
 
 fn container_row(
-    (cluster, namespace, uid): &PodKey,
+    (cluster, namespace, name, uid): &PodKey,
     (pod, ending): (&Pod, &Gone),
     (container, id, instance): (&Text, &[u8; 32], &Instance),
     end: &Ending,
 ) -> answer::Container {
     let over = match end {
-        Ending::Lives | Ending::Pending => None,
+        Ending::Lives | Ending::Unconfirmed => None,
         Ending::Reported(_) | Ending::Proven(_) => end.span(instance).end,
     };
     let why = over.map(|over| {
@@ -250,7 +249,7 @@ fn container_row(
     let (workload_kind, workload, inferred) = workload(pod);
     let unconfirmed = match end {
         Ending::Reported(_) => false,
-        Ending::Proven(_) | Ending::Pending => true,
+        Ending::Proven(_) | Ending::Unconfirmed => true,
         // It was reported without a time.
         Ending::Lives => report.is_some(),
     };
@@ -259,7 +258,7 @@ fn container_row(
         namespace: namespace.to_string(),
         workload_kind,
         workload,
-        pod: pod.name.to_string(),
+        pod: name.to_string(),
         pod_uid: uid_text(*uid),
         container: container.to_string(),
         kind: kind(instance.kind).to_owned(),
@@ -284,33 +283,29 @@ fn container_row(
             (unconfirmed, "end not confirmed"),
             (inferred, "workload inferred"),
         ]),
-        labels: labels(pod),
         host_network: pod.host_network,
     }
 }
 
 fn pod_row(
-    (cluster, namespace, uid): &PodKey,
+    (cluster, namespace, name, uid): &PodKey,
     (pod, ending): (&Pod, &Gone),
-    beyond: &Beyond,
-    pending: bool,
+    meant: &Meant,
 ) -> answer::Pod {
-    let meant = &beyond.meant;
     let (workload_kind, workload, inferred) = workload(pod);
     let asked = &ending.why.asked;
-    let has_ended = ending.at.is_some() && !pending || pod.terminal_at.is_some();
+    let has_ended = ending.at.is_some() || pod.terminal_at.is_some();
     let created_by = match pod.created_by.0.is_empty() {
         true => &meant.created_by,
         false => &pod.created_by,
     };
     let restarts = pod.restarts.values().map(|times| u64::from(*times)).sum();
-    let removal_unseen = ending.at.is_some() && ending.removed.is_none() && !pending;
     answer::Pod {
         cluster: cluster.to_string(),
         namespace: namespace.to_string(),
         workload_kind,
         workload,
-        pod: pod.name.to_string(),
+        pod: name.to_string(),
         pod_uid: uid_text(*uid),
         node: text(&pod.node).or(text(&meant.node)),
         pod_ips: ips(pod),
@@ -333,7 +328,7 @@ fn pod_row(
             unknown([
                 (created_by.0.is_empty(), "created unseen"),
                 (pod.truncated || meant.truncated, "truncated"),
-                (pending, "end not confirmed"),
+                (ending.unconfirmed, "end not confirmed"),
                 (
                     pod.created_at == 0
                         && pod.phase == 0
@@ -341,7 +336,7 @@ fn pod_row(
                         && pod.waiting.is_none(),
                     "metadata only",
                 ),
-                (removal_unseen, "removal unseen"),
+                (ending.proof.is_some(), "removal unseen"),
                 (inferred, "workload inferred"),
             ]),
         ),

@@ -12,6 +12,8 @@ pub enum Proof {
     Removed,
     /// Another pod of its name was created.
     Replaced,
+    /// Its node was deleted.
+    NodeGone,
     /// Its namespace was empty.
     NamespaceGone,
     /// It was not found.
@@ -30,59 +32,26 @@ pub struct Meant {
     pub gone: Option<(i64, Proof)>,
 }
 
-/// How much of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joined {
-    Nothing,
-    /// Before the first settling: who asked for its end.
-    Asks,
-    /// All of it.
-    All,
-}
-
 impl Meant {
-    /// `says` is what was said of the name and of its namespace, by time; `gone` what proves the pod's end without it.
-    pub fn of(pod: &Pod, says: &[NameFact], gone: Option<(i64, Proof)>, joined: Joined) -> Meant {
-        if joined == Joined::Nothing {
-            return Meant::default();
-        }
-        let start = start_of(pod);
-        let proven = match joined {
-            Joined::All => proven(pod, says),
-            _ => None,
-        };
+    /// `says` is what was said of the name and of its namespace that may be about this pod, by time; `gone`
+    /// what proves the pod's end without it.
+    pub fn of(pod: &Pod, says: &[&NameFact], gone: Option<(i64, Proof)>) -> Meant {
+        let proven = proven(pod, says);
         let removed = (pod.removed_at != 0).then(|| (pod.removed_at + 1) * 1_000);
         let until = [removed, earlier(gone, proven).map(|(at, _)| at)];
         let until = until.into_iter().flatten().min().unwrap_or(i64::MAX);
-        let creation = creation(pod, says).filter(|_| joined == Joined::All);
+        let creation = creation(pod, says);
         let from = match (pod.created_at, creation) {
             (0, Some(creation)) => creation.at,
-            _ => start,
+            _ => start_of(pod),
         };
         let within = says.iter().filter(|say| (from..=until).contains(&say.at));
-        let said: Vec<&NameFact> = within
-            .filter(|say| joined == Joined::All || !say.pod.is_empty())
-            .collect();
+        let said: Vec<&NameFact> = within.copied().collect();
         let first = |whats: &[&str]| -> Asked {
             let asks = said.iter().filter(|say| whats.contains(&say.what));
-            asks.map(|say| {
-                (
-                    say.at.div_euclid(1_000),
-                    say.user.clone(),
-                    say.acting_as.clone(),
-                )
-            })
-            .min()
+            let asks = asks.map(|say| (millis(say.at), say.user.clone(), say.acting_as.clone()));
+            asks.min()
         };
-        let asks = Meant {
-            asked: first(&["ask", "force", "evict", "collect"]),
-            evict_asked: first(&["evict"]),
-            force_asked: first(&["force"]),
-            ..Meant::default()
-        };
-        if joined == Joined::Asks {
-            return asks;
-        }
         let status = said.iter().find(|say| say.what == "status");
         Meant {
             created_by: creation
@@ -90,10 +59,56 @@ impl Meant {
                 .unwrap_or_default(),
             node: status.map_or_else(Text::default, |say| say.user["system:node:".len()..].into()),
             truncated: said.iter().any(|say| say.what == "truncated"),
+            asked: first(&["ask", "force", "evict", "collect", "purge"]),
+            evict_asked: first(&["evict"]),
+            force_asked: first(&["force", "purge"]),
             gone: proven.filter(|_| pod.removed_at == 0),
-            ..asks
         }
     }
+}
+
+/// Whether something can be about this pod.
+pub fn is_about(say: &NameFact, uid: u128, pod: &Pod) -> bool {
+    let is_its = say.uid == 0 || say.uid == uid;
+    let labels = pod.metadata.as_ref().map(|(_, labels, _)| &labels[..]);
+    is_its && (say.selector.is_empty() || selects(&say.selector, labels.unwrap_or_default()))
+}
+
+/// Only `key=value,..` is understood; of anything else nobody knows whom it selects.
+fn selects(selector: &str, labels: &[(Text, Text)]) -> bool {
+    selector.split(',').all(|term| {
+        let Some((key, value)) = term.split_once("==").or_else(|| term.split_once('=')) else {
+            return false;
+        };
+        let is_plain = !term.contains(['!', '(', ')', ' ', '\t', '\n']) && !value.contains('=');
+        let has_it = labels
+            .iter()
+            .any(|(has, it)| **has == *key && **it == *value);
+        is_plain && !key.is_empty() && has_it
+    })
+}
+
+/// How long after its node a pod is gone, and within which time a node comes back.
+const PODS_LEFT: i64 = 60 * SECOND;
+const BACK_WITHIN: i64 = 600 * SECOND;
+
+/// By the deletion of its node; `says` is what was said of that.
+pub fn node_gone(pod: &Pod, says: &[&NameFact]) -> Option<(i64, Proof)> {
+    let mut ends: Vec<i64> = Vec::new();
+    for gone in says.iter().filter(|say| say.what == "node gone") {
+        let back = says
+            .iter()
+            .any(|say| say.what == "node came" && (1..=BACK_WITHIN).contains(&(say.at - gone.at)));
+        let end = gone.at + PODS_LEFT;
+        if !back && gone.at > start_of(pod) && pod.seen.last <= end {
+            ends.push(end);
+        }
+    }
+    ends.into_iter().min().map(|end| (end, Proof::NodeGone))
+}
+
+fn millis(micros: i64) -> i64 {
+    micros.div_euclid(1_000)
 }
 
 /// An instant at which it had been created.
@@ -105,14 +120,14 @@ fn alive(pod: &Pod) -> i64 {
 }
 
 /// The first proof that it was gone.
-fn proven(pod: &Pod, says: &[NameFact]) -> Option<(i64, Proof)> {
+fn proven(pod: &Pod, says: &[&NameFact]) -> Option<(i64, Proof)> {
     let alive = alive(pod);
     let after = says.iter().filter(|say| say.at > alive);
     let proofs = after.filter_map(|say| {
         // Who has finished goes when that is asked.
         let finished = pod.terminal_at.is_some_and(|at| say.at > at * 1_000);
         let proof = match say.what {
-            "remove" | "force" => Proof::Removed,
+            "remove" | "force" | "purge" => Proof::Removed,
             "create" => Proof::Replaced,
             "finalize" => Proof::NamespaceGone,
             "gone" => Proof::NotFound,
@@ -125,15 +140,15 @@ fn proven(pod: &Pod, says: &[NameFact]) -> Option<(i64, Proof)> {
 }
 
 /// What created it, if that named it.
-fn creation<'s>(pod: &Pod, says: &'s [NameFact]) -> Option<&'s NameFact> {
+fn creation<'s>(pod: &Pod, says: &[&'s NameFact]) -> Option<&'s NameFact> {
     let alive = alive(pod);
-    let before = || says.iter().filter(|say| say.at <= alive);
+    let before = || says.iter().copied().filter(|say| say.at <= alive);
     let newest = before()
         .filter(|say| say.what == "create")
         .max_by_key(|say| say.at)?;
     let fits = match pod.created_at {
         0 => before()
-            .filter(|say| matches!(say.what, "remove" | "force"))
+            .filter(|say| matches!(say.what, "remove" | "force" | "purge"))
             .all(|say| say.at < newest.at),
         created => newest.at >= i64::from(created) * SECOND - SECOND,
     };

@@ -13,6 +13,9 @@ pub struct Why {
     pub since: Option<i64>,
     /// Who asked first, for whatever reason.
     pub asked: Asked,
+    /// Who asked first for its eviction, and for an end without delay.
+    pub evict_asked: Asked,
+    pub force_asked: Asked,
 }
 
 /// The condition stays for some minutes where the deletion failed.
@@ -23,17 +26,17 @@ const CONTROLLERS: &str = "system:serviceaccount:kube-system:";
 impl Why {
     /// `gone` is the proof where nobody saw it go, `end` when it went, in microseconds.
     pub fn of(pod: &Pod, meant: &Meant, gone: Option<Proof>, end: Option<i64>) -> Why {
-        let asked = earlier(pod.delete_asked.clone(), meant.asked.clone());
+        let told = earlier(pod.delete_asked.clone(), pod.evict_asked.clone());
+        let asked = earlier(told, meant.asked.clone());
+        let evict_asked = earlier(pod.evict_asked.clone(), meant.evict_asked.clone());
+        let force_asked = earlier(pod.force_asked.clone(), meant.force_asked.clone());
         let asked_at = asked.as_ref().map(|(at, ..)| *at);
         let finished_at = pod.terminal_at;
         let disruption = pod
             .disrupted
             .as_ref()
             .and_then(|(since, reason)| Some((*since, of_disruption(reason, &pod.reason)?)));
-        let by_kubelet = pod
-            .disrupted
-            .as_ref()
-            .is_some_and(|(_, reason)| &**reason == "TerminationByKubelet");
+        let by_kubelet = is_by_kubelet(pod);
         // A condition knows whole seconds.
         let before = |since: i64, other: Option<i64>| {
             other.is_none_or(|other| since - since.rem_euclid(1_000) <= other)
@@ -49,7 +52,7 @@ impl Why {
         {
             let by = match word {
                 _ if by_kubelet => None,
-                "evicted" => meant.evict_asked.clone().or_else(|| asked.clone()),
+                "evicted" => evict_asked.clone().or_else(|| asked.clone()),
                 _ => asked.clone(),
             };
             let since = earlier(Some(since), asked_at);
@@ -58,25 +61,23 @@ impl Why {
                 by,
                 since: since.map(micros),
                 asked,
+                evict_asked,
+                force_asked,
             };
         }
         let (word, by) = match &asked {
             _ if finished_first => (of_reason(&pod.reason), None),
             None => (of_proof(gone), None),
             Some((at, user, _)) => {
-                let evicted = meant
-                    .evict_asked
-                    .as_ref()
-                    .filter(|(evicted, ..)| evicted <= at);
-                let force_asked = earlier(pod.force_asked.clone(), meant.force_asked.clone());
-                let forced = force_asked.filter(|(at, user, _)| {
+                let evicted = evict_asked.as_ref().filter(|(evicted, ..)| evicted <= at);
+                let forced = force_asked.clone().filter(|(at, user, _)| {
                     !user.starts_with(CONTROLLERS)
                         && &**user != "system:kube-controller-manager"
                         && finished_at.is_none_or(|finished| *at <= finished)
                 });
                 let has_node = !pod.node.is_empty() || !meant.node.is_empty();
                 match (evicted, of_account(user), forced) {
-                    (Some(_), ..) => ("evicted", meant.evict_asked.clone()),
+                    (Some(_), ..) => ("evicted", evict_asked.clone()),
                     (None, Some("tainted"), _) if &*pod.reason == "NodeLost" => {
                         ("node lost", asked.clone())
                     }
@@ -91,6 +92,8 @@ impl Why {
             by,
             since: first.map(micros),
             asked,
+            evict_asked,
+            force_asked,
         }
     }
 
@@ -106,6 +109,11 @@ impl Why {
     }
 }
 
+fn is_by_kubelet(pod: &Pod) -> bool {
+    let disrupted = pod.disrupted.as_ref();
+    disrupted.is_some_and(|(_, reason)| &**reason == "TerminationByKubelet")
+}
+
 fn micros(millis: i64) -> i64 {
     millis * SECOND / 1_000
 }
@@ -114,7 +122,7 @@ fn of_disruption(reason: &Text, status: &Text) -> Option<&'static str> {
     Some(match &**reason {
         "TerminationByKubelet" if of_reason(status) != "done" => of_reason(status),
         "EvictionByEvictionAPI" => "evicted",
-        "PreemptionByScheduler" => "preempted",
+        "PreemptionByScheduler" | "PreemptionByKubeScheduler" => "preempted",
         "DeletionByTaintManager" => "tainted",
         "DeletionByPodGC" => "node lost",
         "TerminationByKubelet" => "node pressure",
@@ -135,6 +143,7 @@ fn of_proof(proof: Option<Proof>) -> &'static str {
     match proof {
         Some(Proof::Replaced) => "replaced",
         Some(Proof::NamespaceGone) => "namespace deleted",
+        Some(Proof::NodeGone) => "node lost",
         _ => "unknown",
     }
 }
@@ -151,6 +160,9 @@ fn of_account(user: &Text) -> Option<&'static str> {
         "replicaset-controller"
         | "statefulset-controller"
         | "job-controller"
+        | "replication-controller"
+        | "deployment-controller"
+        | "cronjob-controller"
         | "daemon-set-controller" => "scaled",
         _ => return None,
     })

@@ -1,7 +1,5 @@
 //! What an event says that holds no pod: by its verb, by its level, or because it was cut.
 
-use sha2::{Digest, Sha256};
-
 use super::{
     About, Fact, InstanceFact, NameFact, PodFact, disrupted, of_current, of_previous, stuck,
 };
@@ -12,29 +10,76 @@ use crate::lives::object::{Event, Kind, Level, Verb};
 pub(super) fn without_a_pod(event: &Event) -> Option<Vec<Fact>> {
     let name = &event.object.name;
     Some(match event.verb {
-        Verb::Evict => vec![of_name(event, name, "evict", event.received)],
-        Verb::Collect => vec![of_name(event, "", "collect", event.received)],
+        Verb::Evict => evict(event),
+        Verb::CollectItems if event.level == Level::Full => return None,
+        Verb::Collect | Verb::CollectItems => vec![collect(event)],
         Verb::Finalize => vec![of_name(event, "", "finalize", event.at)],
-        Verb::Missed => vec![of_name(event, name, "gone", event.at)],
-        Verb::MissedStatus if knows_the_uid(event) => {
-            let gone = PodFact {
-                not_after: event.at,
-                ..PodFact::default()
-            };
-            vec![of_pod(event, gone)]
-        }
-        Verb::MissedStatus => vec![of_name(event, name, "gone", event.at)],
+        Verb::NodeCame if event.level != Level::Truncated => vec![of_node(event, "node came")],
+        Verb::NodeGone if has_request(event) => vec![of_node(event, "node gone")],
+        Verb::NodeCame | Verb::NodeGone => Vec::new(),
+        Verb::Missed if event.by_collector() && has_request(event) => vec![of_uid(event)],
+        Verb::MissedStatus if has_request(event) => vec![of_uid(event)],
+        Verb::Missed | Verb::MissedStatus => vec![of_name(event, name, "gone", event.at)],
         _ => return None,
     })
 }
 
-fn knows_the_uid(event: &Event) -> bool {
+fn has_request(event: &Event) -> bool {
     matches!(event.level, Level::Full | Level::Request)
+}
+
+/// The eviction API deletes by itself.
+fn evict(event: &Event) -> Vec<Fact> {
+    let name = &event.object.name;
+    let forced = event.forced && has_request(event);
+    let mut facts = vec![of_name(event, name, "evict", event.received)];
+    if event.names_uid && has_request(event) {
+        let asked = (event.received, event.user.clone(), event.acting_as.clone());
+        let told = PodFact {
+            delete_asked: Some(asked.clone()),
+            evict_asked: Some(asked),
+            removed_at: if forced { event.at } else { 0 },
+            ..PodFact::default()
+        };
+        facts.push(of_pod(event, told));
+    } else if forced {
+        facts.push(of_name(event, name, "remove", event.at));
+    }
+    facts
+}
+
+fn collect(event: &Event) -> Fact {
+    let what = match event.forced && has_request(event) {
+        true => "purge",
+        false => "collect",
+    };
+    let mut fact = of_name(event, "", what, event.received);
+    if let About::Name(told) = &mut fact.about {
+        told.selector = event.selector.clone();
+    }
+    fact
+}
+
+/// Kubernetes itself did not find this pod.
+fn of_uid(event: &Event) -> Fact {
+    let mut fact = of_name(event, &event.object.name, "gone", event.at);
+    if let About::Name(told) = &mut fact.about {
+        told.uid = event.object.uid;
+    }
+    fact
+}
+
+fn of_node(event: &Event, what: &'static str) -> Fact {
+    Fact {
+        namespace: Text::default(),
+        ..of_name(event, &event.object.node, what, event.at)
+    }
 }
 
 pub(super) fn facts(event: &Event) -> Vec<Fact> {
     let mut told = Vec::new();
-    if event.level == Level::Truncated && event.verb != Verb::Finalize {
+    let is_of_pod = !matches!(event.verb, Verb::Finalize | Verb::NodeCame | Verb::NodeGone);
+    if event.level == Level::Truncated && is_of_pod {
         told.extend(cut(event));
     }
     match without_a_pod(event) {
@@ -51,10 +96,11 @@ fn cut(event: &Event) -> Option<Fact> {
             event,
             PodFact {
                 truncated: true,
-                ..named(event)
+                ..PodFact::default()
             },
         )),
-        Verb::Collect => None,
+        Verb::Collect | Verb::CollectItems => None,
+        Verb::Missed | Verb::MissedStatus => None,
         Verb::Create if event.is_unnamed() => None,
         _ => Some(of_name(event, name, "truncated", event.at)),
     }
@@ -74,7 +120,7 @@ fn of_write(event: &Event) -> Vec<Fact> {
                     Text::default()
                 },
                 scheduled_at: event.at,
-                ..named(event)
+                ..PodFact::default()
             };
             vec![of_pod(event, bound)]
         }
@@ -102,7 +148,7 @@ fn delete(event: &Event, with_request: bool) -> Vec<Fact> {
         node: node(event),
         delete_asked: (!by_node).then_some(asked),
         removed_at: if by_node { event.at } else { 0 },
-        ..named(event)
+        ..PodFact::default()
     };
     let mut facts = vec![of_pod(event, told)];
     if !by_node {
@@ -128,7 +174,7 @@ fn status(event: &Event) -> Vec<Fact> {
         disrupted: disrupted(event),
         reason: object.reason.clone(),
         waiting: object.statuses.iter().filter_map(stuck).collect(),
-        ..named(event)
+        ..PodFact::default()
     };
     let mut facts = vec![of_pod(event, told)];
     for status in in_lists(event) {
@@ -158,13 +204,6 @@ fn in_lists(event: &Event) -> impl Iterator<Item = &crate::lives::object::Status
     })
 }
 
-fn named(event: &Event) -> PodFact {
-    PodFact {
-        pod: event.object.name.clone(),
-        ..PodFact::default()
-    }
-}
-
 /// Of the kubelet that sent it.
 fn node(event: &Event) -> Text {
     let node = event.user.strip_prefix("system:node:");
@@ -177,32 +216,27 @@ fn of_pod(event: &Event, told: PodFact) -> Fact {
 
 fn of_name(event: &Event, pod: &str, what: &'static str, at: i64) -> Fact {
     let told = NameFact {
-        pod: pod.into(),
         at,
         what,
         user: event.user.clone(),
         acting_as: event.acting_as.clone(),
+        selector: Text::default(),
+        uid: 0,
     };
-    let uid = uid(&event.object.namespace, pod);
-    fact(event, uid, About::Name(Box::new(told)))
+    Fact {
+        pod: pod.into(),
+        ..fact(event, 0, About::Name(Box::new(told)))
+    }
 }
 
 fn fact(event: &Event, pod_uid: u128, about: About) -> Fact {
     Fact {
         cluster: event.object.cluster.clone(),
         namespace: event.object.namespace.clone(),
+        pod: event.object.name.clone(),
         pod_uid,
         event_at: event.at,
         version: 0,
         about,
     }
-}
-
-/// Made from the name, of version 8.
-fn uid(namespace: &str, name: &str) -> u128 {
-    let hash = Sha256::digest([namespace.as_bytes(), &[0], name.as_bytes()].concat());
-    let bytes: [u8; 16] = *hash.first_chunk().expect("32 bytes");
-    uuid::Builder::from_custom_bytes(bytes)
-        .into_uuid()
-        .as_u128()
 }

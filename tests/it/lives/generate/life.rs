@@ -50,6 +50,11 @@ impl<'a> Life<'a> {
         self.random
     }
 
+    /// Changes the last event.
+    fn change(&mut self, change: impl FnOnce(&mut Event)) {
+        self.events.last_mut().map(change);
+    }
+
     pub fn run(&mut self, spec: &Spec) {
         self.create(spec);
         if !self.object.mirror {
@@ -83,6 +88,8 @@ impl<'a> Life<'a> {
             user: user.clone(),
             acting_as: acting_as.clone(),
             forced: false,
+            names_uid: false,
+            selector: Text::default(),
             level: Level::Full,
             object: Arc::new(self.object.clone()),
         });
@@ -238,11 +245,13 @@ impl<'a> Life<'a> {
             1..=2 => self.remove_at_once("alice"),
             3..=4 => self.forced(),
             5..=8 => self.disturbed(),
+            9..=10 => self.node_lost(),
             _ => self.stopped(),
         }
         if self.random.chance(15) {
             self.wait(HOUR);
-            self.say(Verb::Missed, &"alice".into(), &Text::default());
+            let user = *self.random.pick(&["alice", GARBAGE_COLLECTOR]);
+            self.say(Verb::Missed, &user.into(), &Text::default());
         }
         if self.random.chance(10) {
             self.kubelet_says(Verb::MissedStatus);
@@ -250,7 +259,7 @@ impl<'a> Life<'a> {
     }
 
     fn incident(&mut self) {
-        match self.random.below(7) {
+        match self.random.below(10) {
             0 => self.crash_loop(1),
             1 => {
                 let times = 2 + self.random.below(5);
@@ -260,6 +269,12 @@ impl<'a> Life<'a> {
             3 => self.relabel(),
             4 => self.debug(),
             5 => self.counts_from_zero(),
+            6 => self.ends_unseen(),
+            7 => self.threatened(),
+            8 if self.random.chance(30) => {
+                let times = 18 + self.random.below(8);
+                self.crash_loop(times);
+            }
             _ => self.kubelet_says(Verb::PatchStatus),
         }
     }
@@ -300,8 +315,50 @@ impl<'a> Life<'a> {
             if forgotten {
                 self.object.statuses[place].last = None;
             }
-            self.kubelet_says(Verb::PatchStatus);
+            if self.random.chance(10) {
+                self.created(place);
+            }
+            if self.random.chance(95) {
+                self.kubelet_says(Verb::PatchStatus);
+            }
         }
+    }
+
+    /// A status that has the new instance before it has started.
+    fn created(&mut self, place: usize) {
+        let running = std::mem::replace(&mut self.object.statuses[place].state, State::Waiting);
+        self.kubelet_says(Verb::PatchStatus);
+        self.object.statuses[place].state = running;
+        self.wait(5 * SECOND);
+    }
+
+    /// A kubelet that was away finds its containers ended, and not when; they start again.
+    fn ends_unseen(&mut self) {
+        for place in self.places() {
+            let times = *self.random.pick(&[(0, 0), (0, seconds(self.now))]);
+            self.end(place, 137, "ContainerStatusUnknown");
+            if let State::Terminated(ended) = &mut self.object.statuses[place].state {
+                (ended.started, ended.finished) = times;
+            }
+        }
+        self.kubelet_says(Verb::PatchStatus);
+        self.wait(MINUTE);
+        for place in self.places() {
+            self.wait_for_restart(place);
+            self.object.statuses[place].restart += 1;
+            self.begin(place);
+        }
+        self.kubelet_says(Verb::PatchStatus);
+    }
+
+    /// Somebody was about to end it, and failed. The condition stays for a while.
+    fn threatened(&mut self) {
+        let reasons = ["EvictionByEvictionAPI", "PreemptionByScheduler"];
+        let reason = *self.random.pick(&reasons);
+        self.object.disrupted = Some((seconds(self.now), reason.into()));
+        self.kubelet_says(Verb::PatchStatus);
+        self.wait(30 * MINUTE);
+        self.object.disrupted = None;
     }
 
     fn maybe_told(&mut self) {
@@ -388,11 +445,10 @@ impl<'a> Life<'a> {
         let human = self.random.chance(25);
         let user: Text = if human { "alice" } else { REPLICA_SETS }.into();
         self.object.deletion = Some((seconds(self.now) + 30, 30));
-        let verb = match human && self.random.chance(10) {
-            true => Verb::Collect,
-            false => Verb::Delete,
-        };
-        self.say(verb, &user, &Text::default());
+        match human && self.random.chance(25) {
+            true => self.collected(&user),
+            false => self.say(Verb::Delete, &user, &Text::default()),
+        }
         if self.random.chance(10) {
             self.say(Verb::Delete, &"bob".into(), &Text::default());
         }
@@ -426,13 +482,67 @@ impl<'a> Life<'a> {
         }
     }
 
+    /// By a deletecollection: of this pod, of what a selector selects, or of the namespace.
+    fn collected(&mut self, user: &Text) {
+        let deletion = self.object.deletion.take();
+        let verb = *self.random.pick(&[Verb::Collect, Verb::CollectItems]);
+        self.say(verb, user, &Text::default());
+        self.object.deletion = deletion;
+        let app = self.object.labels.first().map_or("", |(_, app)| app);
+        let selectors = [
+            String::new(),
+            format!("app={app}"),
+            format!("app=={app},app={app}"),
+            "app=other".to_owned(),
+            format!("app in ({app})"),
+            format!("app!={app}"),
+        ];
+        let selector: Text = self.random.pick(&selectors).as_str().into();
+        self.change(|event| event.selector = selector);
+    }
+
+    /// Its node is deleted. Another one of the same name may come, and the pod may go on there.
+    fn node_lost(&mut self) {
+        let admin = "system:serviceaccount:cluster:autoscaler".into();
+        self.say(Verb::NodeGone, &admin, &Text::default());
+        if self.random.chance(40) {
+            let wait = *self.random.pick(&[9 * MINUTE, 30 * MINUTE]);
+            self.wait(wait);
+            self.say(Verb::NodeCame, &admin, &Text::default());
+        }
+        if self.random.chance(40) {
+            self.wait(2 * MINUTE);
+            self.kubelet_says(Verb::PatchStatus);
+        }
+        match self.random.below(5) {
+            0 => {
+                self.object.disrupted = Some((seconds(self.now), "DeletionByPodGC".into()));
+                self.remove_at_once(POD_GC);
+            }
+            1 => self.remove_at_once(POD_GC),
+            2 => {
+                // It was not the last deletion of that node.
+                self.wait(HOUR);
+                self.say(Verb::NodeGone, &admin, &Text::default());
+            }
+            _ => {}
+        }
+    }
+
     /// A node in need stops it; the object stays until it is collected.
     fn evicted(&mut self) {
         for place in self.places() {
             self.end(place, 137, "Error");
         }
         self.object.phase = "Failed".into();
-        self.object.reason = "Evicted".into();
+        let reasons = [
+            "Evicted",
+            "Evicted",
+            "Preempting",
+            "Terminated",
+            "NodeShutdown",
+        ];
+        self.object.reason = (*self.random.pick(&reasons)).into();
         if self.random.chance(50) {
             self.object.disrupted = Some((seconds(self.now), "TerminationByKubelet".into()));
         }
@@ -456,6 +566,12 @@ impl<'a> Life<'a> {
             _ => Verb::Delete,
         };
         self.say(verb, &user.into(), &Text::default());
+        let names_uid = self.random.chance(50);
+        self.change(|event| event.names_uid = names_uid);
+        if self.random.chance(5) {
+            // It has no time at all.
+            return self.change(|event| event.forced = verb == Verb::Evict);
+        }
         if self.random.chance(30) {
             self.object.disrupted = None;
         }
@@ -465,10 +581,11 @@ impl<'a> Life<'a> {
     /// Removed while it runs.
     fn forced(&mut self) {
         self.object.deletion = Some((seconds(self.now), 0));
-        self.say(Verb::Delete, &"alice".into(), &"deployer".into());
-        if let Some(event) = self.events.last_mut() {
-            event.forced = true;
+        match self.random.chance(20) {
+            true => self.collected(&"alice".into()),
+            false => self.say(Verb::Delete, &"alice".into(), &"deployer".into()),
         }
+        self.change(|event| event.forced = true);
     }
 
     /// The object goes with the request, unless a finalizer holds it.

@@ -1,0 +1,28 @@
+-- Which audit events came: how much of each hour, at which levels, and which API servers were heard.
+--
+-- A delivery brings one row for all of its events that have the key in common. It holds a number for each event, made from
+-- its audit ID, stage and time; what is kept is a sketch that counts different numbers. So events that come twice, late, or by
+-- way of several receivers count once. The sketch is exact for small counts and mostly within 2 % for large ones.
+--
+-- hour is the event's; the partition is the month in which the row came, by the server's clock, so that old events can be sent
+-- at any time and no sender can make more than one partition. Rows of one key in several months add up in the view.
+
+CREATE TABLE IF NOT EXISTS received
+(
+    cluster     LowCardinality(String) COMMENT 'name of the Kubernetes cluster',
+    hour        DateTime('UTC') COMMENT 'of the events, by the API server''s clock',
+    about       Enum8('other' = 0, 'pods' = 1, 'heartbeat' = 2) COMMENT 'pods: writes to pods; heartbeat: an API server renewed its own lease',
+    api_server  LowCardinality(String) COMMENT 'the lease that tells the API servers apart; empty where the event does not say',
+    level       Enum8('' = 0, 'Metadata' = 1, 'Request' = 2, 'RequestResponse' = 3) COMMENT 'empty where a relay took it away',
+    stage       Enum8('' = 0, 'RequestReceived' = 1, 'ResponseStarted' = 2, 'ResponseComplete' = 3, 'Panic' = 4) COMMENT 'stage of the request',
+    month       Date DEFAULT toStartOfMonth(now('UTC')) COMMENT 'in which it came, by the server''s clock',
+    minutes     SimpleAggregateFunction(groupBitOr, UInt64) COMMENT 'bit n: there was an event in minute n',
+    ids         Array(UInt64) EPHEMERAL [] COMMENT 'a number for each event',
+    events      AggregateFunction(uniqCombined64(14), UInt64) DEFAULT arrayReduce('uniqCombined64State(14)', ids)
+                COMMENT 'a sketch of the numbers: how many different ones'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(month)
+ORDER BY (cluster, hour, about, api_server, level, stage)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'which audit events came'

@@ -1,0 +1,18 @@
+-- What came, by the hour.
+
+CREATE OR REPLACE VIEW coverage
+(
+    cluster     String          COMMENT 'Kubernetes cluster',
+    hour        DateTime('UTC') COMMENT 'of the events, by the API server''s clock',
+    about       String          COMMENT 'pods: writes to pods; heartbeat: an API server renewed its own lease; other',
+    api_server  String          COMMENT 'of a heartbeat: its lease, which tells the API servers apart; else empty, events do not say',
+    level       String          COMMENT 'Metadata, Request or RequestResponse; empty where a relay took it away',
+    stage       String          COMMENT 'RequestReceived, ResponseStarted, ResponseComplete or Panic',
+    events      UInt64          COMMENT 'different events, about',
+    minutes     UInt64          COMMENT 'bit n: there was an event in minute n of the hour'
+)
+AS
+SELECT r.cluster AS cluster, r.hour AS hour, toString(r.about) AS about, r.api_server AS api_server, toString(r.level) AS level, toString(r.stage) AS stage,
+    uniqCombined64Merge(14)(r.events) AS events, groupBitOr(r.minutes) AS minutes
+FROM received AS r
+GROUP BY r.cluster, r.hour, r.about, r.api_server, r.level, r.stage

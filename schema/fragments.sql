@@ -1,0 +1,49 @@
+-- What several views share; `t` is the table. A column is named with it where the view shows it in another form.
+-- `-- @name` begins a part; @name@ in a view, or in another part, is replaced by it.
+
+-- @no_recent_pod
+(cluster, pod_uid) NOT IN (
+        SELECT cluster, pod_uid FROM recent_pods
+        WHERE returned OR over_at < @never@ AND read_at < now('UTC') - 540)
+
+-- @no_recent_container
+(cluster, pod_uid, container, container_key) NOT IN (
+        SELECT cluster, pod_uid, container, container_key FROM recent_containers
+        WHERE returned OR complete AND over_at < @never@ AND read_at < now('UTC') - 540)
+
+-- @newest_pod
+-- By uid and by ID every row of a life is found, wherever it was filed: the newest counts. FINAL would use no projection.
+ORDER BY version DESC
+    LIMIT 1 BY cluster, pod_uid
+
+-- @newest_container
+ORDER BY version DESC
+    LIMIT 1 BY cluster, pod_uid, container, container_key
+
+-- @between
+t.began_at < {until:DateTime64(6, 'UTC')} AND t.over_at > {since:DateTime64(6, 'UTC')}
+
+-- @on_node
+({cluster:String} = '' OR t.cluster = {cluster:String}) AND t.node = {node:String}
+
+-- @with_ip
+({cluster:String} = '' OR t.cluster = {cluster:String}) AND has(t.pod_ips, {ip:String}) AND NOT t.host_network
+    AND t.ip_seen_at[indexOf(t.pod_ips, {ip:String})] < {until:DateTime64(6, 'UTC')}
+    AND (t.terminal_at IS NULL OR t.terminal_at > {since:DateTime64(6, 'UTC')})
+
+-- @since_second
+-- Not before the longest bound, as no time is before 1970. It has a name because what is planned costs by the expression.
+toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(67108864, 6, 'UTC')), 'UTC') AS since_second
+
+-- @filed_between
+(filed_from < {until:DateTime64(6, 'UTC')} AND (@classes@ OR class = 11))
+
+-- @class
+class = @number@ AND filed_from >= since_second - @bound@
+
+-- @filed_about
+-- The same by and by: few lives have one address, so fewer conditions cost less than fewer rows.
+(filed_from < {until:DateTime64(6, 'UTC')} AND (class >= 8 OR filed_from >= since_second - 1048576))
+
+-- @never
+toDateTime64('2200-01-01 00:00:00', 6, 'UTC')

@@ -1,1 +1,0 @@
-ALTER TABLE {history:Identifier} DROP PARTITION ID {partition:String}

@@ -1,9 +1,0 @@
--- A number of each slot that every insert changes, and no merge. MergeTree numbers blocks when they are there: it is the highest. A
--- replicated table numbers them before, and a lower one may come later: there it is the highest and how many numbers the parts span.
--- (A merge across a number that was given up changes it too: the slot is then settled once more, which does no harm.)
-SELECT toDateTime(partition, 'UTC') AS slot,
-    toUInt64(max(max_block_number) + if(engine LIKE 'Replicated%', sum(max_block_number - min_block_number + 1), 0)) AS block, toUInt64(sum(rows)) AS rows
-FROM system.parts
-WHERE database = currentDatabase() AND table = 'facts' AND active
-GROUP BY slot, engine
-ORDER BY slot

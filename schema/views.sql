@@ -1,0 +1,134 @@
+-- What people ask: one row a pod, one row a container instance. The views fold, join and judge nothing: each reads the
+-- recent rows, and of the ended ones those of which no recent row may speak.
+--
+--     SELECT * FROM containers_between(since = '2026-11-23 06:00:00', until = '2026-11-23 07:00:00')
+--     WHERE cluster = 'prod' AND namespace = 'shop' AND workload = 'cart'
+--
+-- A life is in the answer when it and [since, until) have an instant in common. Absent is NULL. Times are UTC. Give
+-- cluster and namespace whenever they are known: they are what keeps a question small.
+--
+-- They are made anew whenever this text changes. What stands between two at signs is put in by src/schema.rs.
+
+CREATE OR REPLACE VIEW pods
+@pods_view@
+AS
+@pods@ FROM recent_pods AS t FINAL
+UNION ALL
+@pods@ FROM ended_pods AS t FINAL WHERE NOT moved AND @no_recent_pod@;
+
+CREATE OR REPLACE VIEW containers
+@containers_view@
+AS
+@containers@ FROM recent_containers AS t FINAL
+UNION ALL
+@containers@ FROM ended_containers AS t FINAL WHERE NOT moved AND @no_recent_container@;
+
+-- What lived between two instants.
+CREATE OR REPLACE VIEW pods_between
+@pods_view@
+AS
+@pods@ FROM recent_pods AS t FINAL WHERE @between@
+UNION ALL
+WITH @since_second@
+@pods@ FROM ended_pods AS t FINAL WHERE @filed_between@ AND @between@ AND NOT moved AND @no_recent_pod@;
+
+CREATE OR REPLACE VIEW containers_between
+@containers_view@
+AS
+@containers@ FROM recent_containers AS t FINAL WHERE @between@
+UNION ALL
+WITH @since_second@
+@containers@ FROM ended_containers AS t FINAL WHERE @filed_between@ AND @between@ AND NOT moved AND @no_recent_container@;
+
+-- What ran on a node; cluster '' is any.
+CREATE OR REPLACE VIEW containers_on_node
+@containers_view@
+AS
+@containers@ FROM recent_containers AS t FINAL
+WHERE (cluster, namespace, pod, pod_uid) IN (
+        SELECT cluster, namespace, pod, pod_uid FROM recent_containers AS t WHERE @on_node@)
+    AND @on_node@ AND @between@
+UNION ALL
+WITH @since_second@
+@containers@ FROM ended_containers AS t FINAL
+WHERE (cluster, namespace, class, filed_from) IN (
+        SELECT cluster, namespace, class, filed_from FROM ended_containers AS t WHERE @filed_between@ AND @on_node@)
+    AND @on_node@ AND @between@ AND NOT moved AND @no_recent_container@
+SETTINGS min_table_rows_to_use_projection_index = 0;
+
+-- Who had an address (cluster '' is any), from its first sight until the pod ended or was done. Pods on the host's network
+-- are left out: they don't own the address of their node.
+CREATE OR REPLACE VIEW pods_with_ip
+@pods_view@
+AS
+@pods@ FROM recent_pods AS t FINAL
+WHERE (cluster, namespace, pod, pod_uid) IN (
+        SELECT cluster, namespace, pod, pod_uid FROM recent_pods WHERE has(pod_ips, {ip:String}))
+    AND @with_ip@ AND @between@
+UNION ALL
+WITH @since_second@
+@pods@ FROM ended_pods AS t FINAL
+WHERE (cluster, namespace, class, filed_from) IN (
+        SELECT cluster, namespace, class, filed_from FROM ended_pods WHERE any_ip = toIPv6({ip:String}) AND @filed_about@
+        UNION ALL
+        SELECT cluster, namespace, class, filed_from FROM ended_pods
+        WHERE @filed_about@ AND has(if(length(pod_ips) > 1, pod_ips, []), {ip:String}))
+    AND @with_ip@ AND @between@ AND NOT moved AND @no_recent_pod@
+SETTINGS min_table_rows_to_use_projection_index = 0;
+
+-- Container instances by the first hex digits of their ID, eight at least. An ID of another form stands in `containers` alone.
+CREATE OR REPLACE VIEW containers_by_id
+@containers_view@
+AS
+@containers@ FROM recent_containers AS t FINAL
+WHERE (cluster, namespace, pod, pod_uid) IN (
+        SELECT cluster, namespace, pod, pod_uid FROM recent_containers
+        WHERE substring(container_key, 1, 4) = unhex(substring({prefix:String}, 1, 8)))
+    AND startsWith(lower(hex(container_key)), lower({prefix:String}))
+UNION ALL
+@containers@ FROM
+(
+    SELECT *
+    FROM ended_containers
+    WHERE id_head = reinterpretAsUInt32(reverse(unhex(substring({prefix:String}, 1, 8))))
+        AND startsWith(lower(hex(container_key)), lower({prefix:String}))
+    @newest_container@
+) AS t
+WHERE NOT moved AND @no_recent_container@
+SETTINGS min_table_rows_to_use_projection_index = 0;
+
+-- Every container instance of a pod.
+CREATE OR REPLACE VIEW containers_of_pod
+@containers_view@
+AS
+@containers@ FROM recent_containers AS t FINAL
+WHERE (cluster, namespace, pod, pod_uid) IN (
+        SELECT cluster, namespace, pod, pod_uid FROM recent_containers WHERE pod_uid = {uid:UUID})
+UNION ALL
+@containers@ FROM
+(
+    SELECT *
+    FROM ended_containers
+    WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+    @newest_container@
+) AS t
+WHERE NOT moved AND @no_recent_container@
+SETTINGS min_table_rows_to_use_projection_index = 0;
+
+-- A pod by its uid.
+CREATE OR REPLACE VIEW pod_by_uid
+@pods_view@
+AS
+@pods@ FROM recent_pods AS t FINAL
+WHERE (cluster, namespace, pod, pod_uid) IN (
+        SELECT cluster, namespace, pod, pod_uid FROM recent_pods WHERE pod_uid = {uid:UUID})
+UNION ALL
+@pods@ FROM
+(
+    SELECT *
+    FROM ended_pods
+    WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+    @newest_pod@
+) AS t
+WHERE NOT moved AND @no_recent_pod@
+SETTINGS min_table_rows_to_use_projection_index = 0

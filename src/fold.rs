@@ -1,0 +1,349 @@
+//! The fold: from facts about the pods that had one name to the rows of their lives.
+//!
+//! In: facts as the log has them, the rows of these lives as they were stored, in every version that was
+//! seen, and what was said of the name, of its namespace and of its nodes. Out: the rows that have changed.
+//!
+//! What facts about a uid say is merged (`life`): in any order, any number of times. A stored row carries the
+//! merged state, so facts that were folded once may be forgotten. What is said of names is judged anew each
+//! time (`names`), as is what other pods of the name prove (`judge`).
+//!
+//! Never here: I/O, a clock, SQL. Time comes in as a value.
+
+mod judge;
+pub mod life;
+mod names;
+pub mod past;
+pub mod place;
+mod row;
+mod runs;
+mod state;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod why;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::rows::{ContainerRow, NEVER, PodRow, Said, Seconds, UnreadableBody, pieces};
+use judge::{Judged, Name};
+use life::{Arrival, Instance, InstanceKey, Life};
+use past::INSTANCES_KEPT;
+pub use state::UnreadableState;
+pub use stored::{LoggedFact, StoredInstance, StoredPod};
+
+/// What was said of everything that bears on a name.
+#[derive(Clone, Debug, Default)]
+pub struct Sayings<'a> {
+    pub of_name: Vec<Said<'a>>,
+    pub of_namespace: Vec<Said<'a>>,
+    /// By the name of the node.
+    pub of_nodes: BTreeMap<&'a str, Vec<Said<'a>>>,
+}
+
+/// Rows that have changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows<'a> {
+    pub pods: Vec<PodRow<'a>>,
+    pub containers: Vec<ContainerRow<'a>>,
+    /// How many of them are stored just so, and are written because of a race: see [`Fold::raced`].
+    pub unchanged: u64,
+}
+
+/// Why a name can't be folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    State(#[from] UnreadableState),
+    #[error(transparent)]
+    Fact(#[from] UnreadableBody),
+}
+
+/// A life that was quiet for so long may have been filed, in seconds: three minutes less than reconcile waits, as a
+/// row may be written two minutes after what it is made of was read.
+pub const MAY_BE_FILED_SECONDS: u32 = 540;
+
+/// The fold of one name.
+#[derive(Clone, Debug, Default)]
+pub struct Fold<'a> {
+    cluster: &'a str,
+    namespace: &'a str,
+    pod: &'a str,
+    lives: BTreeMap<u128, Life<'a>>,
+    /// The newest version of each that is stored.
+    stored: BTreeMap<u128, (StoredPod<'a>, Life<'a>)>,
+    /// The highest place of a fact about any of it.
+    place: u64,
+    /// Instances whose rows were read, since their pod has let go of them.
+    recalled: BTreeMap<u128, Recalled<'a>>,
+    raced: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Recalled<'a> {
+    instances: BTreeMap<InstanceKey<'a>, (u64, Instance<'a>)>,
+    all: bool,
+}
+
+/// Instances of a pod whose rows are needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    pub pod_uid: u128,
+    /// Empty: all of them.
+    pub instances: BTreeSet<InstanceKey<'a>>,
+}
+
+impl<'a> Fold<'a> {
+    pub fn new(cluster: &'a str, namespace: &'a str, pod: &'a str) -> Fold<'a> {
+        Fold {
+            cluster,
+            namespace,
+            pod,
+            ..Fold::default()
+        }
+    }
+
+    /// Adds a fact. One that is about the name alone counts by its place only: what it says comes with
+    /// [`Sayings`].
+    ///
+    /// # Errors
+    ///
+    /// Where this build can't read it.
+    pub fn add_fact(&mut self, fact: &LoggedFact<'a>) -> Result<(), Error> {
+        self.place = self.place.max(fact.place);
+        if fact.pod_uid == 0 {
+            return Ok(());
+        }
+        let arrival = Arrival {
+            event_at: fact.event_at,
+            late: fact.late,
+        };
+        let life = self.lives.entry(fact.pod_uid).or_default();
+        for piece in &pieces(fact.body)? {
+            life.add(piece, arrival);
+        }
+        Ok(())
+    }
+
+    /// Counts the place of a fact about the scope of the name: its namespace, or a node.
+    pub fn add_place(&mut self, place: u64) {
+        self.place = self.place.max(place);
+    }
+
+    /// Says that several may have written rows of this name at once. Which rows count then is not what the pod's
+    /// row says: the other one may have written rows of instances that its own newer row of the pod knows nothing
+    /// of. So all rows are written anew.
+    pub fn raced(&mut self) {
+        self.raced = true;
+    }
+
+    /// Adds a stored row. All versions of it are merged, so that none has to be the right one.
+    ///
+    /// # Errors
+    ///
+    /// Where this build can't read its state.
+    pub fn add_stored(&mut self, row: StoredPod<'a>) -> Result<(), Error> {
+        let life = Life::decode(row.state, row.last_seen)?;
+        self.lives
+            .entry(row.pod_uid)
+            .or_default()
+            .merge(life.clone());
+        let newest = self.stored.entry(row.pod_uid);
+        newest
+            .and_modify(|newest| {
+                let returned = newest.0.returned || row.returned;
+                if newest.0.version < row.version {
+                    *newest = (row, life.clone());
+                }
+                newest.0.returned = returned;
+            })
+            .or_insert((row, life));
+        Ok(())
+    }
+
+    /// The uids that are known.
+    pub fn uids(&self) -> impl Iterator<Item = u128> {
+        self.lives.keys().copied()
+    }
+
+    /// Whether what has ended and was filed may bear on this name. It can't where each pod is stored among the
+    /// recent ones, or was created after `second`: all that is filed ended before, by proofs of before. Where no pod
+    /// is known, something was said of the name or its scope: it may confirm the end of a pod that only late facts
+    /// speak of, which was filed without one.
+    pub fn may_be_filed(&self, second: u32) -> bool {
+        let mut unknown = self.lives.iter();
+        self.lives.is_empty()
+            || unknown.any(|(uid, life)| !self.stored.contains_key(uid) && life.created_at < second)
+    }
+
+    /// The nodes of its pods.
+    pub fn nodes(&self) -> impl Iterator<Item = &'a str> {
+        let nodes = self.lives.values().map(|life| life.node);
+        nodes.filter(|node| !node.is_empty())
+    }
+
+    /// Instances that facts speak of and that a pod has let go of: their rows say what was known.
+    pub fn wanted(&self) -> Vec<Wanted<'a>> {
+        let letting_go = self.lives.iter().filter(|(_, life)| life.has_let_go());
+        let wanted = letting_go.filter_map(|(uid, life)| {
+            let kept = self.stored.get(uid).map(|(_, life)| &life.instances);
+            let known = |key: &InstanceKey| kept.is_some_and(|kept| kept.contains_key(key));
+            let instances: BTreeSet<InstanceKey> = life
+                .instances
+                .keys()
+                .filter(|key| !known(key))
+                .copied()
+                .collect();
+            let is_recalled = self.recalled.get(uid).is_some_and(|it| it.all);
+            (!is_recalled && !instances.is_empty()).then_some(Wanted {
+                pod_uid: *uid,
+                instances,
+            })
+        });
+        wanted.collect()
+    }
+
+    /// Adds the stored row of an instance that was wanted.
+    pub fn recall(&mut self, row: &StoredInstance<'a>) {
+        let recalled = self.recalled.entry(row.pod_uid).or_default();
+        let entry = recalled.instances.entry((row.container, row.key));
+        let (version, kept) = entry.or_default();
+        *version = (*version).max(row.version);
+        kept.merge(row.instance());
+    }
+
+    /// Says that all instances of this pod were recalled.
+    pub fn recalled_all(&mut self, pod_uid: u128) {
+        self.recalled.entry(pod_uid).or_default().all = true;
+    }
+
+    /// The rows that have changed; `read_at` is the server's time, in seconds, before the first of what came in
+    /// was read.
+    ///
+    /// # Errors
+    ///
+    /// The pods of which the rows of all instances are needed, since something has changed that these repeat:
+    /// recall them, and ask again.
+    pub fn rows(&self, sayings: &Sayings<'a>, read_at: u32) -> Result<Rows<'a>, Vec<u128>> {
+        let name = Name {
+            cluster: self.cluster,
+            namespace: self.namespace,
+            pod: self.pod,
+            lives: &self.lives,
+            said: &sayings.of_name,
+            space: &sayings.of_namespace,
+            nodes: &sayings.of_nodes,
+            read_at,
+        };
+        let mut rows = Rows::default();
+        let mut missing = Vec::new();
+        for (uid, life) in &self.lives {
+            // What only a part of a name is known of is no life yet.
+            let judged = Judged::of(&name, *uid, life);
+            let stored = self.stored.get(uid);
+            let recalled = self.recalled.get(uid);
+            let is_new =
+                self.raced || stored.is_none_or(|(row, _)| row.copied != judged.copied(life));
+            let whole = self.whole(*uid, life);
+            let needs_all = whole.has_let_go() && (is_new || whole.is_in_doubt());
+            if needs_all && !recalled.is_some_and(|recalled| recalled.all) {
+                missing.push(*uid);
+                continue;
+            }
+            self.rows_of(&name, &judged, (whole, is_new), &mut rows);
+        }
+        match missing.is_empty() {
+            true => Ok(rows),
+            false => Err(missing),
+        }
+    }
+
+    /// All that is known of a life and its instances, those included that the pod no longer keeps.
+    fn whole(&self, uid: u128, life: &Life<'a>) -> Life<'a> {
+        let mut whole = life.clone();
+        let recalled = self.recalled.get(&uid);
+        for (key, (_, instance)) in recalled.iter().flat_map(|it| &it.instances) {
+            let kept = whole.instances.entry(*key).or_default();
+            kept.merge(instance.clone());
+        }
+        whole
+            .instances
+            .values_mut()
+            .for_each(Instance::drop_needless);
+        whole
+    }
+
+    fn rows_of(
+        &self,
+        name: &Name<'_, 'a>,
+        judged: &Judged<'a>,
+        (whole, is_new): (Life<'a>, bool),
+        rows: &mut Rows<'a>,
+    ) {
+        let mut pod = judged.pod_row(name, &whole);
+        let uid = pod.pod_uid.0;
+        let stored = self.stored.get(&uid);
+        let recalled = self.recalled.get(&uid);
+        let recalled_versions = recalled.iter().flat_map(|it| it.instances.values());
+        let versions = recalled_versions.map(|(version, _)| *version);
+        let version = versions
+            .chain(stored.map(|(row, _)| row.version))
+            .max()
+            .unwrap_or(0);
+        let mut kept = whole.clone();
+        kept.let_go(match judged.has_ended() {
+            false => INSTANCES_KEPT,
+            true => 0,
+        });
+        // Whatever was over once may be among the filed rows from then on, also when it was open in between.
+        let was_over = stored.is_some_and(|(row, _)| row.returned || row.over_at != NEVER);
+        let before = rows.containers.len();
+        for (key, instance) in &whole.instances {
+            let is_kept = kept.instances.contains_key(key);
+            let row = judged.container_row(name, &whole, (key, instance), !is_kept);
+            let is_recalled = recalled.is_some_and(|it| it.instances.contains_key(key));
+            let is_equal = |old: &Life<'a>| match old.instances.get(key) {
+                Some(was) => judged.container_row(name, old, (key, was), false) == row,
+                // It was let go of before.
+                None => recalled
+                    .and_then(|recalled| recalled.instances.get(key))
+                    .is_some_and(|(_, was)| {
+                        judged.container_row(name, &whole, (key, was), true) == row
+                    }),
+            };
+            let is_same = stored
+                .is_some_and(|(row, old)| row.copied == judged.copied(&whole) && is_equal(old));
+            if self.raced && is_same {
+                rows.unchanged += 1;
+            }
+            if is_new || !is_same {
+                rows.containers.push(ContainerRow {
+                    returned: was_over || is_recalled,
+                    ..row
+                });
+            }
+        }
+        pod.state.0 = kept.encode();
+        let is_same = stored
+            .is_some_and(|(row, _)| row.judged == pod.judged && row.state == &pod.state.0[..]);
+        if self.raced {
+            rows.unchanged += u64::from(is_same);
+        } else if is_same && rows.containers.len() == before {
+            return;
+        }
+        // Two more than the newest: the one between is for the row that reconcile leaves at a former place.
+        let version = self.place.max(version + 2);
+        for row in &mut rows.containers[before..] {
+            row.version = version;
+            row.read_at = Seconds(name.read_at);
+        }
+        let filed = |row: &StoredPod| {
+            row.returned
+                || row.over_at != NEVER
+                    && row.read_at.saturating_add(MAY_BE_FILED_SECONDS) < name.read_at
+        };
+        pod.version = version;
+        pod.read_at = Seconds(name.read_at);
+        pod.returned = stored.is_some_and(|(row, _)| filed(row));
+        rows.pods.push(pod);
+    }
+}

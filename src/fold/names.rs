@@ -1,0 +1,173 @@
+//! What events said of a name, and which of the pods that had it they were about.
+//!
+//! It is found out anew at each fold and never kept: a predecessor that becomes known later takes back what
+//! was attributed to its successor.
+
+use crate::audit::words::{Proof, Saying};
+use crate::rows::Said;
+
+use super::life::{Asked, Life};
+
+/// What is known of a life by the name of its pod, its namespace, and its node.
+#[derive(Clone, Debug, Default)]
+pub struct Named<'a> {
+    pub created_by: Option<(&'a str, &'a str)>,
+    pub node: &'a str,
+    pub truncated: bool,
+    pub asked: Option<Asked<'a>>,
+    /// The first DELETE, forced or not.
+    pub deletion: Option<Asked<'a>>,
+    pub eviction: Option<Asked<'a>>,
+    pub forced: Option<Asked<'a>>,
+}
+
+/// The condition that a node is back within so many microseconds: it was only registered anew.
+const NODE_BACK: i64 = 600_000_000;
+
+/// The pod garbage collector removes the pods of a deleted node within a minute.
+const NODE_LOST_AFTER: i64 = 60_000_000;
+
+const SECOND: i64 = 1_000_000;
+
+/// The start of a life: its creation; where that is not known, the first event about it. Microseconds.
+pub(super) fn start_of(life: &Life) -> i64 {
+    match life.created_at {
+        0 => life.seen.first,
+        created => i64::from(created) * SECOND,
+    }
+}
+
+/// An instant at which it had surely been created.
+fn alive_at(life: &Life) -> i64 {
+    match life.created_at {
+        0 => life.seen.first,
+        created => i64::from(created) * SECOND + SECOND - 1,
+    }
+}
+
+/// What was said of the name of a pod and of its namespace that may be about this life, by time.
+pub(super) fn of_life<'s, 'a>(
+    uid: u128,
+    life: &Life,
+    name: &'s [Said<'a>],
+    space: &'s [Said<'a>],
+) -> Vec<&'s Said<'a>> {
+    let name = name.iter().filter(|said| said.uid == 0 || said.uid == uid);
+    let space = space.iter().filter(|said| selects(said, life));
+    let mut says: Vec<&Said> = name.chain(space).collect();
+    says.sort_unstable_by_key(|said| (said.at, *said));
+    says
+}
+
+/// Whether a deletecollection is about a pod of these labels, where that can be told: its selector is a list
+/// of `key=value`.
+fn selects(said: &Said, life: &Life) -> bool {
+    if !matches!(said.what, Saying::Collect | Saying::Purge) || said.selector.is_empty() {
+        return true;
+    }
+    let labels = life.metadata.as_ref().map_or(&[][..], |it| &it.labels);
+    said.selector.split(',').all(|pair| {
+        let Some((key, value)) = pair.split_once('=') else {
+            return false;
+        };
+        let value = value.strip_prefix('=').unwrap_or(value);
+        let odd = |c: char| "=!()".contains(c) || c.is_whitespace();
+        !key.is_empty()
+            && !key.contains(odd)
+            && !value.contains(odd)
+            && labels.contains(&(key, value))
+    })
+}
+
+/// The first proof by what was said that the life had ended.
+pub(super) fn proven(life: &Life, says: &[&Said]) -> Option<(i64, Proof)> {
+    let alive = alive_at(life);
+    let proofs = says
+        .iter()
+        .filter(|said| said.at > alive)
+        .filter_map(|said| {
+            // Who has finished goes as soon as that is asked.
+            let finished = life.terminal_at.is_some_and(|at| said.at > at * 1_000);
+            let proof = match said.what {
+                Saying::Remove | Saying::Force | Saying::Purge => Proof::NameRemoved,
+                Saying::Create => Proof::Replaced,
+                Saying::Finalize => Proof::NamespaceEmpty,
+                Saying::Gone => Proof::NotFound,
+                Saying::Ask | Saying::Evict | Saying::Collect if finished => Proof::NotFound,
+                _ => return None,
+            };
+            Some((said.at, proof))
+        });
+    proofs.min()
+}
+
+/// The first deletion of its node that it did not survive, by what was said of that node: the pod was gone a
+/// minute later. Not where the node came back within ten minutes, nor where the pod was heard of since.
+pub(super) fn node_lost(life: &Life, node: &[Said]) -> Option<(i64, Proof)> {
+    let start = start_of(life);
+    let came_back = |at: i64| {
+        let mut came = node.iter().filter(|said| said.what == Saying::NodeCame);
+        came.any(|came| came.at > at && came.at <= at + NODE_BACK)
+    };
+    let losses = node.iter().filter(|said| {
+        said.what == Saying::NodeGone
+            && said.at > start
+            && said.at + NODE_LOST_AFTER >= life.seen.last
+            && !came_back(said.at)
+    });
+    let first = losses.map(|said| said.at + NODE_LOST_AFTER).min()?;
+    Some((first, Proof::NodeDeleted))
+}
+
+/// What created it, if an event named that.
+fn creation<'s, 'a>(life: &Life, says: &[&'s Said<'a>]) -> Option<&'s Said<'a>> {
+    let alive = alive_at(life);
+    let before = || says.iter().copied().filter(|said| said.at <= alive);
+    let newest = before()
+        .filter(|said| said.what == Saying::Create)
+        .max_by_key(|said| said.at)?;
+    let fits = match life.created_at {
+        0 => before()
+            .filter(|said| matches!(said.what, Saying::Remove | Saying::Force | Saying::Purge))
+            .all(|said| said.at < newest.at),
+        created => newest.at >= i64::from(created) * SECOND - SECOND,
+    };
+    fits.then_some(newest)
+}
+
+/// What was said of this life, which had the name until `until`.
+pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Named<'a> {
+    let creation = creation(life, says);
+    let from = match (life.created_at, creation) {
+        (0, Some(creation)) => creation.at,
+        _ => start_of(life),
+    };
+    let within = says.iter().filter(|said| (from..=until).contains(&said.at));
+    let said: Vec<&Said> = within.copied().collect();
+    let first = |of: fn(Saying) -> bool| {
+        let asks = said.iter().filter(|said| of(said.what));
+        let asks = asks.map(|said| Asked {
+            at: said.at.div_euclid(1_000),
+            user: said.user,
+            acting_as: said.acting_as,
+            audit_id: said.audit_id,
+        });
+        asks.min()
+    };
+    let status = said.iter().find(|said| said.what == Saying::Status);
+    Named {
+        created_by: creation.map(|said| (said.user, said.acting_as)),
+        node: status.map_or("", |said| {
+            let account = match said.acting_as {
+                "" => said.user,
+                acting_as => acting_as,
+            };
+            account.strip_prefix("system:node:").unwrap_or_default()
+        }),
+        truncated: said.iter().any(|said| said.what == Saying::Truncated),
+        asked: first(|what| what.asks() || matches!(what, Saying::Collect | Saying::Purge)),
+        deletion: first(|what| matches!(what, Saying::Ask | Saying::Force)),
+        eviction: first(|what| what == Saying::Evict),
+        forced: first(|what| matches!(what, Saying::Force | Saying::Purge)),
+    }
+}

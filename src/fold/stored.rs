@@ -1,0 +1,115 @@
+//! What the fold reads: facts of the log, and rows as they were stored.
+
+use super::life::Instance;
+use super::row;
+use crate::rows::{ContainerRow, Ended, PodRow};
+
+/// A fact as the log has it.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedFact<'a> {
+    pub pod_uid: u128,
+    /// Microseconds.
+    pub event_at: i64,
+    pub late: bool,
+    /// Its place in the log: the number of its slot times 2^40, plus the number of its block.
+    pub place: u64,
+    pub body: &'a [u8],
+}
+
+/// One stored version of a pod's row, as far as the fold needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredPod<'a> {
+    pub pod_uid: u128,
+    pub version: u64,
+    /// Seconds.
+    pub read_at: u32,
+    /// Microseconds.
+    pub over_at: i64,
+    pub returned: bool,
+    /// Microseconds.
+    pub last_seen: i64,
+    pub judged: u64,
+    pub copied: u64,
+    pub state: &'a [u8],
+}
+
+impl<'a> StoredPod<'a> {
+    /// Of a row that was just made.
+    pub fn of(row: &'a PodRow) -> StoredPod<'a> {
+        StoredPod {
+            pod_uid: row.pod_uid.0,
+            version: row.version,
+            read_at: row.read_at.0,
+            over_at: row.over_at.0,
+            returned: row.returned,
+            last_seen: row.last_seen.0,
+            judged: row.judged,
+            copied: row.copied,
+            state: &row.state.0,
+        }
+    }
+}
+
+/// One stored version of the row of an instance that its pod has let go of: its plain columns say all.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredInstance<'a> {
+    pub pod_uid: u128,
+    pub container: &'a str,
+    pub key: [u8; 32],
+    pub version: u64,
+    pub kind: &'a str,
+    pub id_text: &'a str,
+    pub runtime: Option<&'a str>,
+    pub image: Option<&'a str>,
+    pub image_id: Option<&'a str>,
+    pub restart: u32,
+    /// Seconds; as the end, since only complete instances are let go of.
+    pub started_at: u32,
+    pub ended_at: u32,
+    pub exit_code: i32,
+    pub signal: Option<i32>,
+    pub reason: Option<&'a str>,
+}
+
+impl<'a> StoredInstance<'a> {
+    /// Of a row that was just made; nothing where its pod can't have let go of it.
+    pub fn of(row: &ContainerRow<'a>) -> Option<StoredInstance<'a>> {
+        let ended_at = row.ended_at.filter(|_| row.end_seen && row.complete)?;
+        Some(StoredInstance {
+            pod_uid: row.pod_uid.0,
+            container: row.container,
+            key: row.container_key,
+            version: row.version,
+            kind: row.kind,
+            id_text: row.id_text,
+            runtime: row.runtime,
+            image: row.image,
+            image_id: row.image_id,
+            restart: row.restart,
+            started_at: row.started_at?.0,
+            ended_at: u32::try_from(ended_at.0 / 1_000_000).ok()?,
+            exit_code: row.exit_code?,
+            signal: row.signal,
+            reason: row.reason,
+        })
+    }
+
+    pub(super) fn instance(&self) -> Instance<'a> {
+        Instance {
+            kind: row::kind_of(self.kind),
+            id_text: self.id_text,
+            runtime: self.runtime.unwrap_or_default(),
+            image: self.image.unwrap_or_default(),
+            image_id: self.image_id.unwrap_or_default(),
+            restart: self.restart,
+            started_at: self.started_at,
+            ended: Some(Ended {
+                finished_at: self.ended_at,
+                exit_code: self.exit_code,
+                signal: self.signal.unwrap_or_default(),
+                reason: self.reason.unwrap_or_default(),
+            }),
+            ..Instance::default()
+        }
+    }
+}

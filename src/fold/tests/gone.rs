@@ -1,0 +1,204 @@
+//! What proves that a pod was gone.
+
+use expect_test::expect;
+
+use super::{check, rows};
+
+#[test]
+fn a_deleted_node_takes_its_pods_along() {
+    check(
+        "
+        0:00 pod a created=0:00 node=n1 restarts=main:0
+        0:01 run a main/aa n=0 start=0:01
+        5:00 node n1 gone
+        6:00 pod a created=0:00
+        ",
+        expect![[r#"
+            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node lost [created unseen, removal unseen]
+              a main/aa #0 0:01..6:00 ended 6:00 why: unknown complete [end not confirmed]
+        "#]],
+    );
+    // It was heard of after that minute.
+    check(
+        "
+        0:00 pod a created=0:00 node=n1
+        5:00 node n1 gone
+        6:01 pod a created=0:00
+        ",
+        expect![[r#"
+            a 0:00..now on n1 [created unseen]
+        "#]],
+    );
+    // The node came back within ten minutes, and later than that.
+    check(
+        "
+        0:00 pod a created=0:00 node=n1
+        5:00 node n1 gone
+        15:00 node n1 came
+        ",
+        expect![[r#"
+            a 0:00..now on n1 [created unseen]
+        "#]],
+    );
+    check(
+        "
+        0:00 pod a created=0:00 node=n1
+        5:00 node n1 gone
+        15:01 node n1 came
+        ",
+        expect![[r#"
+            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node lost [created unseen, removal unseen]
+        "#]],
+    );
+    // Another node; and the deletion of before it was created.
+    check(
+        "
+        6:00 pod a created=6:00 node=n1
+        5:30 node n1 gone
+        7:00 node n2 gone
+        ",
+        expect![[r#"
+            a 6:00..now on n1 [created unseen]
+        "#]],
+    );
+}
+
+#[test]
+fn an_emptied_namespace_had_no_pods() {
+    check(
+        "
+        0:00 pod a created=0:00
+        5:00 space finalize by=system:serviceaccount:kube-system:namespace-controller
+        6:00 pod b created=6:00
+        ",
+        expect![[r#"
+            a 0:00..5:00 gone 5:00 proof: namespace empty why: namespace deleted [created unseen, removal unseen]
+            b 6:00..now [created unseen]
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_not_found_was_gone() {
+    check(
+        "
+        0:00 pod a created=0:00
+        5:00 name gone by=alice
+        ",
+        expect![[r#"
+            a 0:00..5:00 gone 5:00 proof: not found why: unknown [created unseen, removal unseen]
+        "#]],
+    );
+    check(
+        "
+        0:00 pod a created=0:00
+        0:00 pod b created=0:00
+        5:00 name gone uid=a by=system:node:n1
+        ",
+        expect![[r#"
+            a 0:00..5:00 gone 5:00 proof: not found why: unknown [created unseen, removal unseen]
+            b 0:00..now [created unseen]
+        "#]],
+    );
+    // Before that second was over it may not have been there.
+    check(
+        "
+        6:00 pod a created=5:00
+        5:00.900 name gone by=alice
+        ",
+        expect![[r#"
+            a 5:00..now [created unseen]
+        "#]],
+    );
+}
+
+#[test]
+fn the_better_evidence_wins_at_the_same_instant() {
+    check(
+        "
+        0:00 pod a created=0:00 node=n1
+        5:00 node n1 gone
+        6:00 name gone by=alice
+        6:00 space finalize by=system:serviceaccount:kube-system:namespace-controller
+        ",
+        expect![[r#"
+            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node lost [created unseen, removal unseen]
+        "#]],
+    );
+}
+
+#[test]
+fn a_deletecollection_is_about_what_its_selector_selects() {
+    let selectors = [
+        "",
+        "app=web",
+        "app==web",
+        "app=web,v=1",
+        "app=api",
+        "app=web,v=2",
+        "x=1",
+        "app",
+        "app!=web",
+        "app=!web",
+        "=web",
+        "?",
+    ];
+    let mut table = String::new();
+    for selector in selectors {
+        let story = format!(
+            "
+            0:00 pod a created=0:00 node=n1 labels=app:web,v:1
+            5:00 space purge by=alice event=e1 selector={selector}
+            "
+        );
+        table.push_str(&format!("{selector:?}: {}", rows(&story)));
+    }
+    expect![[r#"
+        "": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
+        "app=web": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
+        "app==web": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
+        "app=web,v=1": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
+        "app=api": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+        "app=web,v=2": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+        "x=1": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+        "app": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+        "app!=web": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+        "app=!web": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+        "=web": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+        "?": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
+    "#]].assert_eq(&table);
+}
+
+#[test]
+fn what_has_finished_goes_when_that_is_asked() {
+    check(
+        "
+        0:00 pod a created=0:00
+        4:00 pod a created=0:00 phase=Succeeded
+        9:00 name ask by=alice
+        ",
+        expect![[r#"
+            a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: done [created unseen, removal unseen]
+        "#]],
+    );
+    let story = |what: &str| {
+        format!(
+            "
+            4:00 pod a created=0:00 phase=Succeeded
+            9:00 {what} by=alice
+            "
+        )
+    };
+    check(
+        &story("name evict"),
+        expect![[r#"
+        a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: done [created unseen, removal unseen]
+    "#]],
+    );
+    check(
+        &story("space collect"),
+        expect![[r#"
+        a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: done [created unseen, removal unseen]
+    "#]],
+    );
+}

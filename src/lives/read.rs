@@ -1,0 +1,304 @@
+//! What is read of names: `schema/lives/`, one struct for the rows of each statement.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::clickhouse as driver;
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
+
+use super::{Lives, Name, Scope};
+use crate::audit::words::Saying;
+use crate::clickhouse::Error;
+use crate::fold::StoredInstance;
+use crate::rows::Said;
+
+/// How long ClickHouse may read for a fold, in seconds.
+const SECONDS_MAX: u64 = 60;
+
+/// How long a statement with many names may be, in bytes.
+const STATEMENT_BYTES_MAX: &str = "67108864";
+
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!("../../schema/lives/", $name, ".sql"))
+    };
+}
+
+/// A fact, as the log has it.
+#[derive(Clone, Debug, Deserialize, driver::Row)]
+pub struct LogRow {
+    pub cluster: String,
+    pub namespace: String,
+    pub pod: String,
+    #[serde(with = "driver::serde::uuid")]
+    pub pod_uid: uuid::Uuid,
+    pub event_at: i64,
+    pub late: u8,
+    pub place: u64,
+    pub body: ByteBuf,
+    pub read_at: u32,
+}
+
+/// A stored version of the row of a pod.
+#[derive(Clone, Debug, Deserialize, driver::Row)]
+pub struct PodRow {
+    pub cluster: String,
+    pub namespace: String,
+    pub pod: String,
+    #[serde(with = "driver::serde::uuid")]
+    pub pod_uid: uuid::Uuid,
+    pub version: u64,
+    pub read_at: u32,
+    pub over_at: i64,
+    pub last_seen: i64,
+    pub returned: u8,
+    pub judged: u64,
+    pub copied: u64,
+    pub state: ByteBuf,
+    pub asked_at: u32,
+}
+
+/// What was said of a name in one minute: the first and the last of it.
+#[derive(Clone, Debug, Deserialize, driver::Row)]
+pub struct SaidRow {
+    pub cluster: String,
+    pub namespace: String,
+    pub name: String,
+    pub number: u8,
+    pub user: String,
+    pub acting_as: String,
+    pub selector: String,
+    #[serde(with = "driver::serde::uuid")]
+    pub uid: uuid::Uuid,
+    pub first_at: i64,
+    pub first_id: String,
+    pub last_at: i64,
+    pub last_id: String,
+}
+
+/// A pod of which the rows of let-go instances are needed.
+pub type Wanted = (Name, u128);
+
+/// The stored row of an instance that its pod has let go of.
+#[derive(Clone, Debug, Deserialize, driver::Row)]
+pub struct InstanceRow {
+    pub cluster: String,
+    #[serde(with = "driver::serde::uuid")]
+    pub pod_uid: uuid::Uuid,
+    pub container: String,
+    pub container_key: [u8; 32],
+    pub version: u64,
+    pub kind: String,
+    pub id_text: String,
+    pub runtime: Option<String>,
+    pub image: Option<String>,
+    pub image_id: Option<String>,
+    pub restart: u32,
+    /// Seconds.
+    pub started_at: Option<u32>,
+    /// Microseconds.
+    pub ended_at: Option<i64>,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub reason: Option<String>,
+}
+
+#[derive(Deserialize, driver::Row)]
+struct Now {
+    now: u32,
+}
+
+#[derive(Deserialize, driver::Row)]
+struct OfNode {
+    namespace: String,
+    pod: String,
+}
+
+#[derive(Deserialize, driver::Row)]
+struct OfNamespace {
+    pod: String,
+}
+
+impl LogRow {
+    pub fn name(&self) -> Name {
+        name(&self.cluster, &self.namespace, &self.pod)
+    }
+}
+
+impl InstanceRow {
+    /// As the fold takes it.
+    pub(super) fn stored(&self) -> StoredInstance<'_> {
+        let ended_at = self.ended_at.unwrap_or_default().div_euclid(1_000_000);
+        StoredInstance {
+            pod_uid: self.pod_uid.as_u128(),
+            container: &self.container,
+            key: self.container_key,
+            version: self.version,
+            kind: &self.kind,
+            id_text: &self.id_text,
+            runtime: self.runtime.as_deref(),
+            image: self.image.as_deref(),
+            image_id: self.image_id.as_deref(),
+            restart: self.restart,
+            started_at: self.started_at.unwrap_or_default(),
+            ended_at: u32::try_from(ended_at).unwrap_or_default(),
+            exit_code: self.exit_code.unwrap_or_default(),
+            signal: self.signal,
+            reason: self.reason.as_deref(),
+        }
+    }
+}
+
+impl PodRow {
+    pub fn name(&self) -> Name {
+        name(&self.cluster, &self.namespace, &self.pod)
+    }
+}
+
+fn name(cluster: &str, namespace: &str, pod: &str) -> Name {
+    Name {
+        cluster: cluster.to_owned(),
+        namespace: namespace.to_owned(),
+        pod: pod.to_owned(),
+    }
+}
+
+/// What was said, by cluster, namespace and name.
+pub(super) type Sayings<'k> = BTreeMap<(&'k str, &'k str, &'k str), Vec<Said<'k>>>;
+
+/// The first and the last of each row.
+pub(super) fn sayings(rows: &[SaidRow]) -> Sayings<'_> {
+    let mut said: Sayings = BTreeMap::new();
+    for row in rows {
+        // What only a newer build can read says nothing here.
+        let Some(what) = Saying::of_number(row.number) else {
+            continue;
+        };
+        let key = (&*row.cluster, &*row.namespace, &*row.name);
+        let of_name = said.entry(key).or_default();
+        let at = |at: i64, audit_id| Said {
+            what,
+            at,
+            user: &row.user,
+            acting_as: &row.acting_as,
+            selector: &row.selector,
+            uid: row.uid.as_u128(),
+            audit_id,
+        };
+        of_name.push(at(row.first_at, &row.first_id));
+        if (row.last_at, &row.last_id) != (row.first_at, &row.first_id) {
+            of_name.push(at(row.last_at, &row.last_id));
+        }
+    }
+    said
+}
+
+/// Rows of instances by cluster and uid of their pod.
+pub(super) fn by_pod(rows: &[InstanceRow]) -> BTreeMap<(&str, u128), Vec<&InstanceRow>> {
+    let mut by_pod: BTreeMap<(&str, u128), Vec<&InstanceRow>> = BTreeMap::new();
+    for row in rows {
+        let key = (&*row.cluster, row.pod_uid.as_u128());
+        by_pod.entry(key).or_default().push(row);
+    }
+    by_pod
+}
+
+/// As ClickHouse compares names.
+fn tuples(names: &[Name]) -> Vec<(&str, &str, &str)> {
+    let tuples = names.iter();
+    tuples
+        .map(|name| (&*name.cluster, &*name.namespace, &*name.pod))
+        .collect()
+}
+
+impl Lives<'_> {
+    pub(super) async fn log(&self, names: &[Name]) -> Result<Vec<LogRow>, Error> {
+        self.rows(self.query(text!("log")).bind(tuples(names)))
+            .await
+    }
+
+    pub(super) async fn recent(&self, names: &[Name]) -> Result<Vec<PodRow>, Error> {
+        self.rows(self.query(text!("recent")).bind(tuples(names)))
+            .await
+    }
+
+    pub(super) async fn ended(&self, names: &[Name]) -> Result<Vec<PodRow>, Error> {
+        let names = tuples(names);
+        let query = self.query(text!("ended")).bind(&names).bind(&names);
+        self.rows(query).await
+    }
+
+    pub(super) async fn said(&self, names: &[Name]) -> Result<Vec<SaidRow>, Error> {
+        if names.is_empty() {
+            // ClickHouse does not know the type of an empty list.
+            return Ok(Vec::new());
+        }
+        self.rows(self.query(text!("said")).bind(tuples(names)))
+            .await
+    }
+
+    pub(super) async fn instances(&self, wanted: &[Wanted]) -> Result<Vec<InstanceRow>, Error> {
+        let names: BTreeSet<&Name> = wanted.iter().map(|(name, _)| name).collect();
+        let names: Vec<Name> = names.into_iter().cloned().collect();
+        let uid = |uid: &u128| uuid::Uuid::from_u128(*uid).to_string();
+        let pods: Vec<(&str, String)> = wanted
+            .iter()
+            .map(|(name, pod)| (&*name.cluster, uid(pod)))
+            .collect();
+        let query = self.query(text!("instances")).bind(tuples(&names));
+        self.rows(query.bind(&pods).bind(&pods).bind(&pods)).await
+    }
+
+    /// The server's clock, in seconds.
+    pub(super) async fn now(&self) -> Result<u32, Error> {
+        let rows: Vec<Now> = self.rows(self.query("SELECT now('UTC') AS now")).await?;
+        Ok(rows.first().map_or(0, |row| row.now))
+    }
+
+    /// The names of the pods that something said of a scope may be about.
+    ///
+    /// # Errors
+    ///
+    /// When ClickHouse can't be reached or refuses.
+    pub async fn names_of(&self, scope: &Scope) -> Result<Vec<Name>, Error> {
+        let at = jiff::Timestamp::from_microsecond(scope.at).unwrap_or_default();
+        let cluster = &scope.name.cluster;
+        let bound = |sql: &str, scope_name: &str| {
+            self.query(sql)
+                .param("cluster", cluster)
+                .param("scope", scope_name)
+                .param("late", scope.late)
+                .param("at", at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string())
+        };
+        if scope.is_node() {
+            let query = bound(text!("names_of_node"), &scope.name.pod);
+            let rows: Vec<OfNode> = self.rows(query).await?;
+            let names = rows
+                .iter()
+                .map(|row| name(cluster, &row.namespace, &row.pod));
+            return Ok(names.collect());
+        }
+        let query = bound(text!("names_of_namespace"), &scope.name.namespace);
+        let rows: Vec<OfNamespace> = self.rows(query).await?;
+        let names = rows
+            .iter()
+            .map(|row| name(cluster, &scope.name.namespace, &row.pod));
+        Ok(names.collect())
+    }
+
+    fn query(&self, sql: &str) -> driver::query::Query {
+        self.store
+            .query(sql)
+            .with_setting("max_query_size", STATEMENT_BYTES_MAX)
+            .with_setting("max_execution_time", SECONDS_MAX.to_string())
+    }
+
+    async fn rows<R>(&self, query: driver::query::Query) -> Result<Vec<R>, Error>
+    where
+        R: driver::RowOwned + driver::RowRead,
+    {
+        self.store
+            .within(SECONDS_MAX + 5, query.fetch_all::<R>())
+            .await
+    }
+}

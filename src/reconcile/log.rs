@@ -1,0 +1,251 @@
+//! Slots of facts: what in them may not have become part of the lives is folded once more; then they go.
+//!
+//! A fold reads the facts of a name and then its lives, and writes rows; each load of a sink stores its facts
+//! before it folds. So of all folds of a name the one that read last has seen every fact, and nothing is wrong
+//! where its row counts. It may not count where two folds overlap that have the same highest fact, or where a
+//! process was killed between its facts and its lives. In one process one fold at a time touches a name. So it
+//! is enough to fold, when a slot is closed, the names that several processes wrote about, and those of loads
+//! that did not finish. The row that this makes counts: its version is that of facts of a closed slot, or two
+//! above the row that it corrects, and whoever folds newer facts meanwhile has a higher one. That it was the last
+//! to read is checked by folding again until nothing changes.
+//!
+//! The numbers of blocks are read first, the names after, and the numbers are noted at the end. A fact that came
+//! in between makes another number, and the slot is checked again. A process that is killed has noted nothing;
+//! two at once fold the same and note the same. A slot is dropped only where the number that stands there now
+//! was noted.
+
+use ::clickhouse as driver;
+use serde::Deserialize;
+use tracing::{error, info};
+
+use super::shard::{Parameters, Shard};
+use super::{Outcome, datetime};
+use crate::clickhouse::Error;
+use crate::lives::{Lives, Name, Scope};
+
+/// Facts are kept in slots of so many seconds (`schema/001_facts.sql`).
+const SLOT_SECONDS: i64 = 600;
+
+/// A slot is checked so long after it ended: an INSERT that began in it has ended, and what it touched is folded.
+const CHECK_AFTER_SECONDS: i64 = 180;
+
+/// A slot is dropped so long after it ended: longer than any fold can be under way with what it has read.
+const DROP_AFTER_SECONDS: i64 = 3_600;
+
+/// The names that one scope has are folded so many at a time.
+const SCOPE_NAMES: usize = 1_000;
+
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!("../../schema/reconcile/", $name, ".sql"))
+    };
+}
+
+/// A slot of facts.
+#[derive(Clone, Debug, Deserialize, driver::Row)]
+struct Slot {
+    /// Its begin, in seconds.
+    slot: u32,
+    /// It changes with every insert.
+    block: u64,
+    rows: u64,
+    /// Whether it was checked as it is.
+    checked: bool,
+}
+
+impl Slot {
+    fn end(&self) -> i64 {
+        i64::from(self.slot) + SLOT_SECONDS
+    }
+
+    fn parameters(&self) -> Parameters {
+        vec![
+            ("slot", datetime(self.slot.into())),
+            ("whole", false.to_string()),
+        ]
+    }
+}
+
+#[derive(Deserialize, driver::Row)]
+struct Writers {
+    writers: u64,
+    unfinished: u64,
+}
+
+#[derive(Deserialize, driver::Row)]
+struct NameRow {
+    cluster: String,
+    namespace: String,
+    pod: String,
+}
+
+#[derive(Deserialize, driver::Row)]
+struct ScopeRow {
+    cluster: String,
+    namespace: String,
+    pod: String,
+    late: u8,
+    at: i64,
+}
+
+/// What was folded once more.
+#[derive(Default)]
+struct Folded {
+    names: u64,
+    corrected: u64,
+    /// Names whose facts have to stay: they could not be folded, or were said to something of which a name
+    /// could not.
+    refused: Vec<Name>,
+}
+
+/// Checks slots that are closed.
+pub(super) async fn check(shard: &Shard<'_>, now: i64, outcome: &mut Outcome) -> Result<(), Error> {
+    for slot in slots(shard).await? {
+        if slot.checked || slot.end() + CHECK_AFTER_SECONDS > now {
+            continue;
+        }
+        let folded = check_slot(shard, &slot).await?;
+        if !folded.refused.is_empty() {
+            carry(shard, &slot, &folded.refused).await?;
+        }
+        outcome.corrected += folded.corrected;
+        outcome.carried += folded.refused.len() as u64;
+        let mut parameters = slot.parameters();
+        parameters.extend([
+            ("block", slot.block.to_string()),
+            ("names", folded.names.to_string()),
+            ("wrong", folded.corrected.to_string()),
+        ]);
+        shard.run(text!("checked"), &parameters).await?;
+        outcome.checked += 1;
+    }
+    Ok(())
+}
+
+async fn check_slot(shard: &Shard<'_>, slot: &Slot) -> Result<Folded, Error> {
+    let parameters = slot.parameters();
+    let writers: Vec<Writers> = shard.rows(text!("writers"), &parameters).await?;
+    let may_be_wrong = |writers: &Writers| writers.writers > 1 || writers.unfinished > 0;
+    if !writers.iter().any(may_be_wrong) {
+        return Ok(Folded::default());
+    }
+    fold(shard, &parameters).await
+}
+
+/// Folds every name that is in the log.
+pub(super) async fn fold_all(shard: &Shard<'_>, outcome: &mut Outcome) -> Result<(), Error> {
+    info!("clickhouse was started anew: all pods in the log are checked");
+    let parameters = vec![("slot", datetime(0)), ("whole", true.to_string())];
+    let folded = fold(shard, &parameters).await?;
+    outcome.corrected += folded.corrected;
+    Ok(())
+}
+
+async fn fold(shard: &Shard<'_>, parameters: &Parameters) -> Result<Folded, Error> {
+    let names: Vec<NameRow> = shard.rows(text!("names"), parameters).await?;
+    let names: Vec<Name> = names.into_iter().map(NameRow::name).collect();
+    let scopes: Vec<ScopeRow> = shard.rows(text!("scopes"), parameters).await?;
+    let lives = Lives {
+        store: shard.store,
+        raced: true,
+    };
+    let mut folded = Folded::default();
+    fold_names(lives, &names, &[], &mut folded).await?;
+    for scope in scopes {
+        let scope = scope.scope();
+        let names = lives.names_of(&scope).await?;
+        let refused = folded.refused.len();
+        for names in names.chunks(SCOPE_NAMES) {
+            fold_names(lives, names, std::slice::from_ref(&scope.name), &mut folded).await?;
+        }
+        if folded.refused.len() > refused {
+            // What was said has to reach the names that it is about.
+            folded.refused.push(scope.name);
+        }
+    }
+    folded.refused.sort_unstable();
+    folded.refused.dedup();
+    Ok(folded)
+}
+
+async fn fold_names(
+    lives: Lives<'_>,
+    names: &[Name],
+    scopes: &[Name],
+    into: &mut Folded,
+) -> Result<(), Error> {
+    into.names += names.len() as u64;
+    let folded = lives.fold(names, scopes).await?;
+    into.corrected += folded.rows - folded.unchanged;
+    if let Some((_, why)) = folded.refused.first()
+        && into.refused.is_empty()
+    {
+        error!("{} pods can't be stored: {why}", folded.refused.len());
+    }
+    let refused = folded.refused.into_iter().map(|(name, _)| name);
+    into.refused.extend(refused);
+    Ok(())
+}
+
+/// Puts the facts of names that can't be folded into the slot that is open now, as they are, so that they are
+/// tried again and the others can go.
+async fn carry(shard: &Shard<'_>, slot: &Slot, names: &[Name]) -> Result<(), Error> {
+    for names in names.chunks(crate::lives::NAMES_MAX) {
+        let tuples: Vec<(&str, &str, &str)> = names
+            .iter()
+            .map(|name| (&*name.cluster, &*name.namespace, &*name.pod))
+            .collect();
+        let query = shard.query(text!("carry"), &slot.parameters());
+        shard.execute(query.bind(&tuples).bind(&tuples)).await?;
+    }
+    Ok(())
+}
+
+/// Drops slots that were checked as they are now and ended an hour ago.
+pub(super) async fn drop(shard: &Shard<'_>, now: i64, outcome: &mut Outcome) -> Result<(), Error> {
+    for slot in slots(shard).await? {
+        if slot.checked && slot.end() + DROP_AFTER_SECONDS <= now {
+            shard.run(text!("drop_slot"), &slot.parameters()).await?;
+            outcome.dropped += 1;
+        }
+    }
+    Ok(())
+}
+
+/// How many rows the log has, and for how long its oldest slot should have been checked, in seconds.
+pub(super) async fn measure(shard: &Shard<'_>, now: i64) -> Result<(u64, i64), Error> {
+    let slots = slots(shard).await?;
+    let rows = slots.iter().map(|slot| slot.rows).sum();
+    let oldest = slots.iter().find(|slot| !slot.checked);
+    let due = oldest.map_or(now, |slot| slot.end() + CHECK_AFTER_SECONDS);
+    Ok((rows, (now - due).max(0)))
+}
+
+/// By time.
+async fn slots(shard: &Shard<'_>) -> Result<Vec<Slot>, Error> {
+    shard.rows(text!("slots"), &Vec::new()).await
+}
+
+impl NameRow {
+    fn name(self) -> Name {
+        Name {
+            cluster: self.cluster,
+            namespace: self.namespace,
+            pod: self.pod,
+        }
+    }
+}
+
+impl ScopeRow {
+    fn scope(self) -> Scope {
+        Scope {
+            at: self.at,
+            late: self.late != 0,
+            name: Name {
+                cluster: self.cluster,
+                namespace: self.namespace,
+                pod: self.pod,
+            },
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is put into the SQL files where they say `@name@`.
+
+use crate::audit::words::Saying;
+use crate::fold::place::BOUNDS;
+use crate::rows::{Column, ContainerRow, PodRow};
+
+const FRAGMENTS: &str = include_str!("../../schema/fragments.sql");
+
+/// Parts name others, to so many levels.
+const LEVELS_MAX: usize = 4;
+
+/// What only the fold and reconcile need.
+const HIDDEN: [&str; 9] = [
+    "version",
+    "read_at",
+    "class",
+    "filed_from",
+    "returned",
+    "complete",
+    "judged",
+    "copied",
+    "state",
+];
+
+/// Puts all parts in.
+pub(super) fn expand(sql: &str) -> String {
+    let mut text = sql.to_owned();
+    for _ in 0..LEVELS_MAX {
+        for (name, part) in fragments() {
+            text = text.replace(&format!("@{name}@"), part);
+        }
+        for (name, part) in made() {
+            text = text.replace(&format!("@{name}@"), &part);
+        }
+    }
+    text
+}
+
+/// Names and texts: `-- @name` begins one, the next such line ends it.
+fn fragments() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let parts = FRAGMENTS.split("\n-- @").skip(1);
+    let parts = parts.filter_map(|part| part.split_once('\n'));
+    parts.map(|(name, text)| (name, text.trim()))
+}
+
+fn made() -> [(&'static str, String); 10] {
+    let class = fragments().find(|(name, _)| *name == "class");
+    let class = class.map_or("", |(_, text)| text);
+    let classes = BOUNDS.iter().enumerate().map(|(number, bound)| {
+        let class = class.replace("@number@", &number.to_string());
+        class.replace("@bound@", &bound.to_string())
+    });
+    let sayings = Saying::ALL
+        .iter()
+        .map(|saying| format!("'{}' = {}", saying.word(), saying.number()));
+    [
+        ("classes", classes.collect::<Vec<_>>().join("\n    OR ")),
+        ("sayings", sayings.collect::<Vec<_>>().join(", ")),
+        ("pod_columns", columns(PodRow::COLUMNS)),
+        ("container_columns", columns(ContainerRow::COLUMNS)),
+        ("recent_pod_columns", plain_columns(PodRow::COLUMNS)),
+        (
+            "recent_container_columns",
+            plain_columns(ContainerRow::COLUMNS),
+        ),
+        ("pods", select(PodRow::COLUMNS)),
+        ("containers", select(ContainerRow::COLUMNS)),
+        ("pods_view", view(PodRow::COLUMNS)),
+        ("containers_view", view(ContainerRow::COLUMNS)),
+    ]
+}
+
+fn columns(columns: &[Column]) -> String {
+    let lines: Vec<String> = columns.iter().map(Column::ddl).collect();
+    lines.join(",\n")
+}
+
+/// The same without codecs. Recent rows lie in granules of 32, each column of each compressed for itself, and are
+/// written anew with every merge: ZSTD costs twice the time there, and its output is larger than LZ4's.
+fn plain_columns(columns: &[Column]) -> String {
+    let plain = columns.iter().map(|column| Column {
+        codec: "",
+        ..*column
+    });
+    let lines: Vec<String> = plain.map(|column| column.ddl()).collect();
+    lines.join(",\n")
+}
+
+/// What people see of a column: name, type, expression; nothing of some.
+fn seen(column: &Column) -> Option<(&'static str, String, String)> {
+    let (name, kind) = (column.name, column.kind.to_owned());
+    Some(match name {
+        name if HIDDEN.contains(&name) || name == "id_text" => return None,
+        "container_key" => (
+            "container_id",
+            "String".to_owned(),
+            "if(id_text = '', lower(hex(container_key)), id_text)".to_owned(),
+        ),
+        "node" => (
+            name,
+            "LowCardinality(Nullable(String))".to_owned(),
+            "nullIf(node, '')".to_owned(),
+        ),
+        "over_at" => (
+            name,
+            format!("Nullable({kind})"),
+            "nullIf(over_at, @never@)".to_owned(),
+        ),
+        "host_network" | "end_seen" => (name, "Bool".to_owned(), format!("toBool({name})")),
+        name => (name, kind, name.to_owned()),
+    })
+}
+
+fn select(columns: &[Column]) -> String {
+    let lines = columns.iter().filter_map(seen);
+    let lines = lines.map(|(name, _, expression)| match name == expression {
+        true => format!("    {name}"),
+        false => format!("    {expression} AS {name}"),
+    });
+    let lines: Vec<String> = lines.collect();
+    format!("SELECT\n{}\n", lines.join(",\n"))
+}
+
+fn view(columns: &[Column]) -> String {
+    let lines = columns.iter().filter_map(|column| {
+        let (name, kind, _) = seen(column)?;
+        let comment = match name {
+            "container_id" => "without runtime://",
+            "over_at" => "when it was over, at the latest; NULL while it lives",
+            "node" => "node that it was bound to",
+            _ => column.comment,
+        };
+        let comment = comment.replace('\'', "\\'");
+        Some(format!("    {name} {kind} COMMENT '{comment}'"))
+    });
+    let lines: Vec<String> = lines.collect();
+    format!("(\n{}\n)", lines.join(",\n"))
+}
