@@ -22,7 +22,7 @@ mod stored;
 mod tests;
 mod why;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::rows::{ContainerRow, NEVER, PodRow, Said, Seconds, UnreadableBody, pieces};
 use judge::{Judged, Name};
@@ -73,23 +73,9 @@ pub struct Fold<'a> {
     stored: BTreeMap<u128, (StoredPod<'a>, Life<'a>)>,
     /// The highest place of a fact about any of it.
     place: u64,
-    /// Instances whose rows were read, since their pod has let go of them.
-    recalled: BTreeMap<u128, Recalled<'a>>,
+    /// The instances of pods whose rows were read, with the version of the newest: see [`Fold::recall`].
+    recalled: BTreeMap<u128, BTreeMap<InstanceKey<'a>, (u64, Instance<'a>)>>,
     raced: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Recalled<'a> {
-    instances: BTreeMap<InstanceKey<'a>, (u64, Instance<'a>)>,
-    all: bool,
-}
-
-/// Instances of a pod whose rows are needed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted<'a> {
-    pub pod_uid: u128,
-    /// Empty: all of them.
-    pub instances: BTreeSet<InstanceKey<'a>>,
 }
 
 impl<'a> Fold<'a> {
@@ -181,39 +167,21 @@ impl<'a> Fold<'a> {
         nodes.filter(|node| !node.is_empty())
     }
 
-    /// Instances that facts speak of and that a pod has let go of: their rows say what was known.
-    pub fn wanted(&self) -> Vec<Wanted<'a>> {
-        let letting_go = self.lives.iter().filter(|(_, life)| life.has_let_go());
-        let wanted = letting_go.filter_map(|(uid, life)| {
-            let kept = self.stored.get(uid).map(|(_, life)| &life.instances);
-            let known = |key: &InstanceKey| kept.is_some_and(|kept| kept.contains_key(key));
-            let instances: BTreeSet<InstanceKey> = life
-                .instances
-                .keys()
-                .filter(|key| !known(key))
-                .copied()
-                .collect();
-            let is_recalled = self.recalled.get(uid).is_some_and(|it| it.all);
-            (!is_recalled && !instances.is_empty()).then_some(Wanted {
-                pod_uid: *uid,
-                instances,
-            })
-        });
-        wanted.collect()
+    /// Adds the stored rows of the instances that a pod has let go of: all of them.
+    pub fn recall(&mut self, pod_uid: u128, rows: impl IntoIterator<Item = StoredInstance<'a>>) {
+        let recalled = self.recalled.entry(pod_uid).or_default();
+        for row in rows {
+            let (version, kept) = recalled.entry((row.container, row.key)).or_default();
+            *version = (*version).max(row.version);
+            kept.merge(row.instance());
+        }
     }
 
-    /// Adds the stored row of an instance that was wanted.
-    pub fn recall(&mut self, row: &StoredInstance<'a>) {
-        let recalled = self.recalled.entry(row.pod_uid).or_default();
-        let entry = recalled.instances.entry((row.container, row.key));
-        let (version, kept) = entry.or_default();
-        *version = (*version).max(row.version);
-        kept.merge(row.instance());
-    }
-
-    /// Says that all instances of this pod were recalled.
-    pub fn recalled_all(&mut self, pod_uid: u128) {
-        self.recalled.entry(pod_uid).or_default().all = true;
+    /// Whether facts speak of instances that this pod may have let go of: their rows say what was known.
+    fn speaks_of_past(&self, uid: u128, life: &Life) -> bool {
+        let kept = self.stored.get(&uid).map(|(_, life)| &life.instances);
+        let is_kept = |key| kept.is_some_and(|kept| kept.contains_key(key));
+        life.has_let_go() && !life.instances.keys().all(is_kept)
     }
 
     /// The rows that have changed; `read_at` is the server's time, in seconds, before the first of what came in
@@ -221,8 +189,8 @@ impl<'a> Fold<'a> {
     ///
     /// # Errors
     ///
-    /// The pods of which the rows of all instances are needed, since something has changed that these repeat:
-    /// recall them, and ask again.
+    /// The pods of which the rows of all instances are needed, since something has changed that these repeat, or
+    /// facts speak of one that was let go of: recall them, and ask again.
     pub fn rows(&self, sayings: &Sayings<'a>, read_at: u32) -> Result<Rows<'a>, Vec<u128>> {
         let name = Name {
             cluster: self.cluster,
@@ -240,16 +208,15 @@ impl<'a> Fold<'a> {
             // What only a part of a name is known of is no life yet.
             let judged = Judged::of(&name, *uid, life);
             let stored = self.stored.get(uid);
-            let recalled = self.recalled.get(uid);
-            let is_new =
-                self.raced || stored.is_none_or(|(row, _)| row.copied != judged.copied(life));
+            let is_copied = stored.is_some_and(|(row, _)| row.copied == judged.copied(life));
             let whole = self.whole(*uid, life);
-            let needs_all = whole.has_let_go() && (is_new || whole.is_in_doubt());
-            if needs_all && !recalled.is_some_and(|recalled| recalled.all) {
+            let needs_all = self.speaks_of_past(*uid, life)
+                || whole.has_let_go() && (self.raced || !is_copied || whole.is_in_doubt());
+            if needs_all && !self.recalled.contains_key(uid) {
                 missing.push(*uid);
                 continue;
             }
-            self.rows_of(&name, &judged, (whole, is_new), &mut rows);
+            self.rows_of(&name, &judged, (whole, is_copied), &mut rows);
         }
         match missing.is_empty() {
             true => Ok(rows),
@@ -261,7 +228,7 @@ impl<'a> Fold<'a> {
     fn whole(&self, uid: u128, life: &Life<'a>) -> Life<'a> {
         let mut whole = life.clone();
         let recalled = self.recalled.get(&uid);
-        for (key, (_, instance)) in recalled.iter().flat_map(|it| &it.instances) {
+        for (key, (_, instance)) in recalled.into_iter().flatten() {
             let kept = whole.instances.entry(*key).or_default();
             kept.merge(instance.clone());
         }
@@ -272,19 +239,20 @@ impl<'a> Fold<'a> {
         whole
     }
 
+    /// `is_copied`: what the rows of its instances repeat of the pod, they have already.
     fn rows_of(
         &self,
         name: &Name<'_, 'a>,
         judged: &Judged<'a>,
-        (whole, is_new): (Life<'a>, bool),
+        (whole, is_copied): (Life<'a>, bool),
         rows: &mut Rows<'a>,
     ) {
         let mut pod = judged.pod_row(name, &whole);
         let uid = pod.pod_uid.0;
         let stored = self.stored.get(&uid);
         let recalled = self.recalled.get(&uid);
-        let recalled_versions = recalled.iter().flat_map(|it| it.instances.values());
-        let versions = recalled_versions.map(|(version, _)| *version);
+        let recalled_rows = recalled.into_iter().flat_map(BTreeMap::values);
+        let versions = recalled_rows.map(|(version, _)| *version);
         let version = versions
             .chain(stored.map(|(row, _)| row.version))
             .max()
@@ -300,22 +268,21 @@ impl<'a> Fold<'a> {
         for (key, instance) in &whole.instances {
             let is_kept = kept.instances.contains_key(key);
             let row = judged.container_row(name, &whole, (key, instance), !is_kept);
-            let is_recalled = recalled.is_some_and(|it| it.instances.contains_key(key));
+            let is_recalled = recalled.is_some_and(|rows| rows.contains_key(key));
             let is_equal = |old: &Life<'a>| match old.instances.get(key) {
                 Some(was) => judged.container_row(name, old, (key, was), false) == row,
                 // It was let go of before.
                 None => recalled
-                    .and_then(|recalled| recalled.instances.get(key))
+                    .and_then(|rows| rows.get(key))
                     .is_some_and(|(_, was)| {
                         judged.container_row(name, &whole, (key, was), true) == row
                     }),
             };
-            let is_same = stored
-                .is_some_and(|(row, old)| row.copied == judged.copied(&whole) && is_equal(old));
+            let is_same = is_copied && stored.is_some_and(|(_, old)| is_equal(old));
             if self.raced && is_same {
                 rows.unchanged += 1;
             }
-            if is_new || !is_same {
+            if self.raced || !is_same {
                 rows.containers.push(ContainerRow {
                     returned: was_over || is_recalled,
                     ..row

@@ -138,20 +138,16 @@ impl<'k> Round<'k> {
         let mut wanted = Vec::new();
         for (name, fold) in &mut self.folds {
             recall(name, fold, self.known, &instances);
-            let of_facts = fold.wanted().into_iter().map(|it| it.pod_uid);
-            let mut missing: BTreeSet<Wanted> =
-                of_facts.map(|uid| ((*name).clone(), uid)).collect();
-            missing.retain(|pod| !self.known.recalled.contains(pod));
             match fold.rows(&said_of(&said, name, fold), self.read_at) {
-                Ok(rows) if missing.is_empty() => {
+                Ok(rows) => {
                     changed.containers.extend(rows.containers);
                     changed.pods.extend(rows.pods);
                     changed.unchanged += rows.unchanged;
                 }
-                Ok(_) => {}
-                Err(more) => missing.extend(more.into_iter().map(|uid| ((*name).clone(), uid))),
+                Err(missing) => {
+                    wanted.extend(missing.into_iter().map(|uid| ((*name).clone(), uid)));
+                }
             }
-            wanted.extend(missing);
         }
         (changed, wanted)
     }
@@ -168,10 +164,8 @@ fn recall<'k>(
         if !known.recalled.contains(&(name.clone(), uid)) {
             continue;
         }
-        for row in instances.get(&(&*name.cluster, uid)).into_iter().flatten() {
-            fold.recall(&row.stored());
-        }
-        fold.recalled_all(uid);
+        let rows = instances.get(&(&*name.cluster, uid)).into_iter().flatten();
+        fold.recall(uid, rows.map(|row| row.stored()));
     }
 }
 

@@ -23,8 +23,7 @@ pub const FACTS: Table = Table {
 /// The layout of `body`. It goes up with every change of [`Piece`].
 pub const BODY_VERSION: u8 = 1;
 
-/// What one event says of one pod, or of one of its container instances., or of one of its container instances.
-/// Whatever is left at its default says nothing.
+/// What one event says of one pod, or of one of its container instances. Whatever is left at its default says nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Fact<'a> {
     pub cluster: &'a str,

@@ -64,7 +64,7 @@ table! {
         version: u64 = "UInt64" codec "T64, ZSTD(3)", "which of several rows of this life counts: the highest";
         read_at: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(3)", "time of the server before what this row was made of was read";
         class: u8 = "UInt8", "filed under: how many of the bounds its length exceeds; 255 while it has no end";
-        filed_from: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(9)", "filed under: its start; never later than in an older row";
+        filed_from: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(9)", "filed under: its start";
         returned: bool = "UInt8", "an older row of this life may be in ended_pods";
         judged: u64 = "UInt64", "hash of the columns above but version, read_at and returned";
         copied: u64 = "UInt64", "hash of what the rows of its containers repeat";
@@ -109,7 +109,7 @@ table! {
         version: u64 = "UInt64" codec "T64, ZSTD(3)", "which of several rows of this life counts: the highest";
         read_at: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(3)", "time of the server before what this row was made of was read";
         class: u8 = "UInt8", "filed under: how many of the bounds its length exceeds; 255 while it has no end";
-        filed_from: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(9)", "filed under: its start; never later than in an older row";
+        filed_from: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(9)", "filed under: its start";
         returned: bool = "UInt8", "an older row of this life may be in ended_containers";
         complete: bool = "UInt8", "its pod is over too, or has let go of it: it may be filed";
     }

@@ -210,21 +210,13 @@ impl<'t> Story<'t> {
         for row in &rows.pods {
             fold.add_stored(StoredPod::of(row)).unwrap();
         }
-        let wanted = fold.wanted();
-        if let Ok(rows) = fold.rows(&self.sayings, read_at)
-            && wanted.is_empty()
-        {
+        if let Ok(rows) = fold.rows(&self.sayings, read_at) {
             return rows;
         }
-        for row in &rows.containers {
-            if let Some(instance) = StoredInstance::of(row) {
-                fold.recall(&instance);
-            }
+        for uid in fold.uids().collect::<Vec<_>>() {
+            let instances = rows.containers.iter().filter_map(StoredInstance::of);
+            fold.recall(uid, instances.filter(|row| row.pod_uid == uid));
         }
-        fold.uids()
-            .collect::<Vec<_>>()
-            .into_iter()
-            .for_each(|uid| fold.recalled_all(uid));
         fold.rows(&self.sayings, read_at).unwrap()
     }
 }

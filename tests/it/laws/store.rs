@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bygone::fold::{Fold, LoggedFact, Rows, Sayings, StoredInstance, StoredPod, Wanted};
+use bygone::fold::{Fold, LoggedFact, Rows, Sayings, StoredInstance, StoredPod};
 use bygone::rows::{ContainerRow, NEVER, PodRow};
 
 use super::answers::{ContainerAnswer, PodAnswer};
@@ -185,9 +185,6 @@ impl Store {
         if self.raced {
             fold.raced();
         }
-        for wanted in fold.wanted() {
-            self.recall(&mut fold, &wanted);
-        }
         let nodes = fold
             .nodes()
             .map(|node| (node, load.log.said("", node, load.step)));
@@ -200,26 +197,21 @@ impl Store {
             Ok(rows) => rows,
             Err(missing) => {
                 for pod_uid in missing {
-                    let instances = Default::default();
-                    self.recall(&mut fold, &Wanted { pod_uid, instances });
-                    fold.recalled_all(pod_uid);
+                    fold.recall(pod_uid, self.instances(pod_uid));
                 }
                 fold.rows(&sayings, load.read_at).expect("all was recalled")
             }
         }
     }
 
-    fn recall<'a>(&'a self, fold: &mut Fold<'a>, wanted: &Wanted<'a>) {
-        let uid = wanted.pod_uid;
-        let from = (uid, String::new(), [0; 32]);
-        let of_pod = self.containers.range(from..);
-        for ((_, container, key), kept) in of_pod.take_while(|((of, ..), _)| *of == uid) {
-            let is_wanted = wanted.instances.is_empty()
-                || wanted.instances.contains(&(container.as_str(), *key));
-            if is_wanted && let Some(instance) = &kept.instance {
-                fold.recall(&instance.stored((uid, container, *key), kept.version));
-            }
-        }
+    /// The rows of instances of a pod that it may have let go of.
+    fn instances(&self, uid: u128) -> impl Iterator<Item = StoredInstance<'_>> {
+        let of_pod = self.containers.range((uid, String::new(), [0; 32])..);
+        let of_pod = of_pod.take_while(move |((of, ..), _)| *of == uid);
+        of_pod.filter_map(move |((_, container, key), kept)| {
+            let instance = kept.instance.as_ref()?;
+            Some(instance.stored((uid, container, *key), kept.version))
+        })
     }
 
     /// Stores rows, which were made of what `read` had. Says which law they break.
