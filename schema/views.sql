@@ -7,7 +7,7 @@
 -- A life is in the answer when it and [since, until) have an instant in common. Absent is NULL. Times are UTC. Give
 -- cluster and namespace whenever they are known: they are what keeps a question small.
 --
--- They are made anew whenever this text changes. What stands between two at signs is put in by src/schema.rs.
+-- They are made anew whenever this text changes. What stands between two at signs is put in by src/schema/parts.rs.
 
 CREATE OR REPLACE VIEW pods
 @pods_view@

@@ -24,6 +24,9 @@ use plan::{Answer, Plan, Step};
 /// So many names are folded at a time: what is known of them is held in memory.
 pub const NAMES_MAX: usize = 2_000;
 
+/// The names that one scope has are folded so many at a time.
+pub const SCOPE_NAMES_MAX: usize = 1_000;
+
 /// The name of a pod; without a pod the namespace, without a namespace a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {

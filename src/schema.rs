@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::clickhouse::{Error as StoreError, Scope, Store};
 
 pub use cluster::{apply as apply_over, servers};
+pub use parts::{parts_of, put_in};
 pub use select::select;
 
 /// One file of `schema/`.

@@ -1,9 +1,10 @@
 //! The sink: batches from the spool into ClickHouse.
 //!
 //! In: sealed batches, oldest first. Out: for each, `confirm` to the spool after ClickHouse has the rows
-//! that people read: the facts first, then the lives that they are part of (`folder`). Batches that are there at the same time travel together: a load is closed
-//! `flush_wait_ms` after its first batch, or when it has `batch_rows_max` rows. One load is one
-//! INSERT and one deduplication token for each table. `inserts_max` loads are under way at once.
+//! that people read: the facts first, then the lives that they are part of (`folder`). Batches that are there
+//! at the same time travel together: a load is closed `flush_wait_ms` after its first batch, or when it has
+//! `batch_rows_max` rows. One load is one INSERT and one deduplication token for each table. `inserts_max` loads
+//! are under way at once.
 //!
 //! What goes wrong is ClickHouse's or the rows' (see `retry`). ClickHouse's trouble is waited for,
 //! however long: the rows stay in the spool. Rows that it refuses are split until the

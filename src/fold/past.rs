@@ -122,7 +122,7 @@ impl<'a> Life<'a> {
 
     /// Takes the oldest instances out, until at most `keep` of each container are left of those of which all is
     /// known: they started, and their end was reported. What they prove of others stays.
-    pub fn let_go(&mut self, keep: usize) -> Vec<(InstanceKey<'a>, Instance<'a>)> {
+    pub fn let_go(&mut self, keep: usize) {
         let mut gone = Vec::new();
         let containers: Vec<&str> = self.crowded(keep).collect();
         for container in containers {
@@ -155,7 +155,6 @@ impl<'a> Life<'a> {
                 instance.is_not_after(None);
             }
         }
-        gone
     }
 
     /// The containers that have more instances than are kept.

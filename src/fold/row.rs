@@ -183,8 +183,8 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// The row of an instance, without its versions and its state. `has_let_go`: its pod no longer has it in
-    /// its own state.
+    /// The row of an instance, without its versions and its state. `let_go`: its pod no longer has it in its
+    /// own state.
     pub fn container_row(
         &self,
         name: &Name<'_, 'a>,

@@ -94,7 +94,7 @@ pub struct Plan<'n> {
     done: bool,
 }
 
-/// How often names are folded since facts about them came in meanwhile.
+/// How often names that may have raced are folded, at most: once, and again when facts about them came in meanwhile.
 const ROUNDS_MAX: usize = 5;
 
 impl<'n> Plan<'n> {

@@ -58,7 +58,7 @@ pub struct PodRow {
     pub asked_at: u32,
 }
 
-/// What was said of a name in one minute: the first and the last of it.
+/// What was said of a name in one second, or in one minute where it is frequent: the first and the last of it.
 #[derive(Clone, Debug, Deserialize, driver::Row)]
 pub struct SaidRow {
     pub cluster: String,
@@ -204,7 +204,7 @@ pub(super) fn by_pod(rows: &[InstanceRow]) -> BTreeMap<(&str, u128), Vec<&Instan
 }
 
 /// As ClickHouse compares names.
-fn tuples(names: &[Name]) -> Vec<(&str, &str, &str)> {
+pub fn tuples(names: &[Name]) -> Vec<(&str, &str, &str)> {
     let tuples = names.iter();
     tuples
         .map(|name| (&*name.cluster, &*name.namespace, &*name.pod))

@@ -32,6 +32,7 @@ use super::shard::{Parameters, Shard};
 use super::{Outcome, Times, datetime};
 use crate::clickhouse::Error;
 use crate::rows::{Column, ContainerRow, PodRow};
+use crate::schema::{parts_of, put_in};
 
 /// An INSERT goes to so many partitions at most: ClickHouse refuses over 100, and each takes memory.
 const PARTITIONS_MAX: usize = 40;
@@ -43,9 +44,6 @@ const DELETE_SHARE: u64 = 20;
 /// Rows that one mutation deletes. Mutations of replicated tables are stored in Keeper, where 1 MB is the limit.
 const DELETE_ROWS_MAX: usize = 100_000;
 const DELETE_ROWS_MAX_REPLICATED: usize = 10_000;
-
-/// Parts name others, to so many levels.
-const LEVELS_MAX: usize = 3;
 
 const PARTS: &str = include_str!("../../schema/reconcile/parts.sql");
 
@@ -116,18 +114,8 @@ impl Table {
             ("filed_columns", filed.join(",\n    ")),
             ("moved_columns", moved.join(",\n    ")),
         ];
-        let mut text = sql.to_owned();
-        for _ in 0..LEVELS_MAX {
-            for part in PARTS.split("\n-- @").skip(1) {
-                if let Some((name, part)) = part.split_once("@\n") {
-                    text = text.replace(&format!("@{name}@"), part.trim());
-                }
-            }
-        }
-        for (name, part) in &made {
-            text = text.replace(&format!("@{name}@"), part);
-        }
-        text
+        let parts: Vec<(&str, String)> = parts_of(PARTS).chain(made).collect();
+        put_in(sql, &parts)
     }
 }
 

@@ -5,9 +5,9 @@
 //! where its row counts. It may not count where two folds overlap that have the same highest fact, or where a
 //! process was killed between its facts and its lives. In one process one fold at a time touches a name. So it
 //! is enough to fold, when a slot is closed, the names that several processes wrote about, and those of loads
-//! that did not finish. The row that this makes counts: its version is that of facts of a closed slot, or two
-//! above the row that it corrects, and whoever folds newer facts meanwhile has a higher one. That it was the last
-//! to read is checked by folding again until nothing changes.
+//! that did not finish. All their rows are written anew, at least two versions above those that were read. Then
+//! the log is read once more (`crate::lives::plan`): where newer facts came in meanwhile, whoever folds these may
+//! not have seen the rows, and the names are folded again.
 //!
 //! The numbers of blocks are read first, the names after, and the numbers are noted at the end. A fact that came
 //! in between makes another number, and the slot is checked again. A process that is killed has noted nothing;
@@ -21,7 +21,8 @@ use tracing::{error, info};
 use super::shard::{Parameters, Shard};
 use super::{Outcome, datetime};
 use crate::clickhouse::Error;
-use crate::lives::{Lives, Name, Scope};
+use crate::lives::read::tuples;
+use crate::lives::{Lives, NAMES_MAX, Name, SCOPE_NAMES_MAX, Scope};
 
 /// Facts are kept in slots of so many seconds (`schema/001_facts.sql`).
 const SLOT_SECONDS: i64 = 600;
@@ -31,9 +32,6 @@ const CHECK_AFTER_SECONDS: i64 = 180;
 
 /// A slot is dropped so long after it ended: longer than any fold can be under way with what it has read.
 const DROP_AFTER_SECONDS: i64 = 3_600;
-
-/// The names that one scope has are folded so many at a time.
-const SCOPE_NAMES: usize = 1_000;
 
 macro_rules! text {
     ($name:literal) => {
@@ -155,7 +153,7 @@ async fn fold(shard: &Shard<'_>, parameters: &Parameters) -> Result<Folded, Erro
         let scope = scope.scope();
         let names = lives.names_of(&scope).await?;
         let refused = folded.refused.len();
-        for names in names.chunks(SCOPE_NAMES) {
+        for names in names.chunks(SCOPE_NAMES_MAX) {
             fold_names(lives, names, std::slice::from_ref(&scope.name), &mut folded).await?;
         }
         if folded.refused.len() > refused {
@@ -190,13 +188,10 @@ async fn fold_names(
 /// Puts the facts of names that can't be folded into the slot that is open now, as they are, so that they are
 /// tried again and the others can go.
 async fn carry(shard: &Shard<'_>, slot: &Slot, names: &[Name]) -> Result<(), Error> {
-    for names in names.chunks(crate::lives::NAMES_MAX) {
-        let tuples: Vec<(&str, &str, &str)> = names
-            .iter()
-            .map(|name| (&*name.cluster, &*name.namespace, &*name.pod))
-            .collect();
+    for names in names.chunks(NAMES_MAX) {
+        let names = tuples(names);
         let query = shard.query(text!("carry"), &slot.parameters());
-        shard.execute(query.bind(&tuples).bind(&tuples)).await?;
+        shard.execute(query.bind(&names).bind(&names)).await?;
     }
     Ok(())
 }

@@ -134,7 +134,7 @@ pub struct Ended<'a> {
     pub reason: &'a str,
 }
 
-/// The numbers of the column `kind`. A restartable init container is a sidecar; the greater number
+/// A restartable init container is a sidecar; the greater number
 /// wins, so one that is known from statuses alone becomes a sidecar when its spec is seen.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -148,7 +148,7 @@ pub enum ContainerKind {
     Ephemeral = 4,
 }
 
-/// The numbers of the column `phase`: the furthest that a pod came. What was known before is better
+/// The furthest that a pod came. What was known before is better
 /// than `Unknown`, which the control plane says of nodes it can't reach.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

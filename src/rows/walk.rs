@@ -1,7 +1,7 @@
 //! Where rows end in RowBinary, by the types of their columns. It is needed when one row of many is
 //! bad, and keeps the encoder honest in tests.
 
-use super::rowbinary::read_varint;
+use super::rowbinary::{read_bytes, read_varint};
 
 /// How a column's values are laid out.
 enum Layout {
@@ -53,10 +53,7 @@ impl Layout {
     fn skip(&self, bytes: &[u8], at: usize) -> Option<usize> {
         match self {
             Fixed(length) => within(bytes, at.checked_add(*length)?),
-            Text => {
-                let (length, at) = read_varint(bytes, at)?;
-                within(bytes, at.checked_add(length)?)
-            }
+            Text => read_bytes(bytes, at).map(|(_, end)| end),
             Tuple(parts) => parts.iter().try_fold(at, |at, part| part.skip(bytes, at)),
             Array(parts) => {
                 let (count, mut at) = read_varint(bytes, at)?;

@@ -22,30 +22,33 @@ const HIDDEN: [&str; 9] = [
     "state",
 ];
 
-/// Puts all parts in.
+/// Puts all parts of the schema in.
 pub(super) fn expand(sql: &str) -> String {
+    let parts: Vec<(&str, String)> = parts_of(FRAGMENTS).chain(made()).collect();
+    put_in(sql, &parts)
+}
+
+/// The parts of a file: `-- @name` begins one, the next such line ends it.
+pub fn parts_of(text: &'static str) -> impl Iterator<Item = (&'static str, String)> {
+    let parts = text.split("\n-- @").skip(1);
+    let parts = parts.filter_map(|part| part.split_once('\n'));
+    parts.map(|(name, text)| (name, text.trim().to_owned()))
+}
+
+/// Puts parts, by their names, where they are named.
+pub fn put_in(sql: &str, parts: &[(&str, String)]) -> String {
     let mut text = sql.to_owned();
     for _ in 0..LEVELS_MAX {
-        for (name, part) in fragments() {
+        for (name, part) in parts {
             text = text.replace(&format!("@{name}@"), part);
-        }
-        for (name, part) in made() {
-            text = text.replace(&format!("@{name}@"), &part);
         }
     }
     text
 }
 
-/// Names and texts: `-- @name` begins one, the next such line ends it.
-fn fragments() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts = FRAGMENTS.split("\n-- @").skip(1);
-    let parts = parts.filter_map(|part| part.split_once('\n'));
-    parts.map(|(name, text)| (name, text.trim()))
-}
-
 fn made() -> [(&'static str, String); 10] {
-    let class = fragments().find(|(name, _)| *name == "class");
-    let class = class.map_or("", |(_, text)| text);
+    let class = parts_of(FRAGMENTS).find(|(name, _)| *name == "class");
+    let class = class.map_or(String::new(), |(_, text)| text);
     let classes = BOUNDS.iter().enumerate().map(|(number, bound)| {
         let class = class.replace("@number@", &number.to_string());
         class.replace("@bound@", &bound.to_string())

@@ -14,7 +14,7 @@ use tracing::error;
 use super::facts::{Touched, Writer};
 use super::retry::{Backoff, Trouble};
 use crate::clickhouse::{Scope as Database, Store};
-use crate::lives::{Lives, Name, Scope};
+use crate::lives::{Lives, Name, SCOPE_NAMES_MAX, Scope};
 use crate::telemetry;
 
 /// Late facts are gathered to so many rows, or for so long.
@@ -27,9 +27,6 @@ const ROUND_EVERY: Duration = Duration::from_millis(400);
 
 /// Under load, loads are noted so often. Only reconcile wants to know, minutes later.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
-
-/// The names that one scope has are folded so many at a time.
-const SCOPE_NAMES: usize = 1_000;
 
 /// Loads that wait to be folded, at most. They are small: names, not rows.
 const LOADS_MAX: usize = 1_024;
@@ -170,7 +167,7 @@ impl Worker {
         let mut whole = self.fold(&names, &[]).await;
         for scope in &touched.scopes {
             let names = self.names_of(scope).await;
-            for names in names.chunks(SCOPE_NAMES) {
+            for names in names.chunks(SCOPE_NAMES_MAX) {
                 whole &= self.fold(names, std::slice::from_ref(&scope.name)).await;
             }
         }
