@@ -24,9 +24,6 @@ use plan::{Answer, Plan, Step};
 /// So many names are folded at a time: what is known of them is held in memory.
 pub const NAMES_MAX: usize = 2_000;
 
-/// The names that one scope has are folded so many at a time.
-pub const SCOPE_NAMES_MAX: usize = 1_000;
-
 /// The name of a pod; without a pod the namespace, without a namespace a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
@@ -46,9 +43,33 @@ pub struct Scope {
     pub late: bool,
 }
 
-impl Scope {
+impl Name {
+    /// Whether this is a node, as the name of a scope.
     fn is_node(&self) -> bool {
-        self.name.namespace.is_empty()
+        self.namespace.is_empty()
+    }
+
+    /// The scope that is its namespace.
+    fn of_namespace(&self) -> Name {
+        Name {
+            pod: String::new(),
+            ..self.clone()
+        }
+    }
+
+    /// The scope that is a node of its cluster.
+    fn of_node(&self, node: &str) -> Name {
+        Name {
+            cluster: self.cluster.clone(),
+            namespace: String::new(),
+            pod: node.to_owned(),
+        }
+    }
+
+    /// Whether what is said of this scope may be about a pod of that name. Of a node it may be about any pod of the
+    /// cluster, as far as the name tells.
+    pub fn may_cover(&self, pod: &Name) -> bool {
+        self.cluster == pod.cluster && (self.is_node() || self.namespace == pod.namespace)
     }
 }
 
@@ -76,7 +97,7 @@ pub struct Lives<'s> {
 const TRIES_MAX: usize = 5;
 
 impl Lives<'_> {
-    /// Folds the names, and what was said of `scopes`, to which they belong.
+    /// Folds the names, and what was said of `scopes`, to which some of them belong.
     ///
     /// # Errors
     ///

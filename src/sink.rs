@@ -3,7 +3,8 @@
 //! In: sealed batches, oldest first. Out: for each, `confirm` to the spool after ClickHouse has the rows
 //! that people read: the facts first, then the lives that they are part of (`folder`). Batches that are there
 //! at the same time travel together: a load is closed `flush_wait_ms` after its first batch, or when it has
-//! `batch_rows_max` rows. One load is one INSERT and one deduplication token for each table. `inserts_max` loads
+//! `batch_rows_max` rows. Where storing takes long, it is closed later: one load then has the rows of several, and
+//! costs little more than one. One load is one INSERT and one deduplication token for each table. `inserts_max` loads
 //! are under way at once.
 //!
 //! What goes wrong is ClickHouse's or the rows' (see `retry`). ClickHouse's trouble is waited for,
@@ -50,6 +51,10 @@ use room::Room;
 /// How long loads that are under way may take to finish when we stop. What is not finished stays
 /// in the spool.
 const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// A load waits so many times as long as one takes to be stored, and not longer than this.
+const PACE: u32 = 4;
+const PACED_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Loads whose facts are stored and whose lives are not, at most.
 const UNFOLDED_MAX: usize = 256;
@@ -104,6 +109,7 @@ pub fn start(
         room,
         writer,
         loads: AtomicU64::new(1),
+        facts_ms: AtomicU64::new(0),
     });
     tokio::spawn(run(sink, reader, stop))
 }
@@ -121,6 +127,8 @@ struct Sink {
     writer: u64,
     /// The number of the next load.
     loads: AtomicU64,
+    /// How long the facts of the last load took to be stored, in milliseconds.
+    facts_ms: AtomicU64,
 }
 
 async fn run(sink: Arc<Sink>, mut reader: Reader, stop: CancellationToken) {
@@ -131,7 +139,11 @@ async fn run(sink: Arc<Sink>, mut reader: Reader, stop: CancellationToken) {
         let next = async {
             let place = unfolded.clone().acquire_owned().await.ok()?;
             let permit = under_way.clone().acquire_owned().await.ok()?;
-            Some((place, permit, gather(&mut reader, &sink.config).await?))
+            Some((
+                place,
+                permit,
+                gather(&mut reader, &sink.config, sink.load_wait()).await?,
+            ))
         };
         let Some(Some((place, permit, load))) = stop.run_until_cancelled(next).await else {
             break;
@@ -149,10 +161,10 @@ async fn run(sink: Arc<Sink>, mut reader: Reader, stop: CancellationToken) {
     }
 }
 
-/// The next load: waits for its first batch, and a little for more. `None` when the spool closed.
-async fn gather(reader: &mut Reader, config: &Config) -> Option<Load> {
+/// The next load: waits for its first batch, and `wait` for more. `None` when the spool closed.
+async fn gather(reader: &mut Reader, config: &Config, wait: Duration) -> Option<Load> {
     let mut load = Load::new(next(reader).await?);
-    let deadline = tokio::time::Instant::now() + Duration::from_millis(config.flush_wait_ms);
+    let deadline = tokio::time::Instant::now() + wait;
     while load.rows() < config.batch_rows_max {
         match timeout_at(deadline, next(reader)).await {
             Ok(Some(batch)) => load.push(batch),
@@ -177,6 +189,17 @@ async fn next(reader: &mut Reader) -> Option<SpooledBatch> {
 }
 
 impl Sink {
+    /// How long a load waits for more.
+    fn load_wait(&self) -> Duration {
+        let folds = self.folders.iter().map(Folder::round_took);
+        let fold = folds.max().unwrap_or_default();
+        let facts = Duration::from_millis(self.facts_ms.load(Ordering::Relaxed));
+        let paced = (facts + fold) * PACE;
+        paced
+            .min(PACED_WAIT_MAX)
+            .max(Duration::from_millis(self.config.flush_wait_ms))
+    }
+
     /// Returns when every row of the load is stored or set aside, and the lives that it touches are. `permit` is
     /// given back as soon as the facts are stored: loads are folded together.
     async fn deliver(&self, load: Load, permit: OwnedSemaphorePermit) {
@@ -204,14 +227,23 @@ impl Sink {
         let facts = shares
             .iter()
             .map(|(shard, share)| self.store_share(*shard, share));
+        let begun = Instant::now();
         tokio::join!(join_all(others), join_all(facts));
+        let took = begun.elapsed().as_millis() as u64;
+        self.facts_ms.store(took, Ordering::Relaxed);
         drop(permit);
+        // Many loads wait for their fold: of these the names are kept, and no rows.
+        let sequences: Vec<u64> = load.sequences().collect();
+        drop(load);
         let touched = shares
             .into_iter()
-            .filter(|(_, share)| !share.touched.is_empty());
-        let folds = touched.map(|(shard, share)| self.folders[shard].fold(share.touched, by));
+            .map(|(shard, share)| (shard, share.touched));
+        let touched: Vec<_> = touched.filter(|(_, it)| !it.is_empty()).collect();
+        let folds = touched
+            .into_iter()
+            .map(|(shard, touched)| self.folders[shard].fold(touched, by));
         join_all(folds).await;
-        for sequence in load.sequences() {
+        for sequence in sequences {
             self.spool.confirm(sequence);
         }
     }

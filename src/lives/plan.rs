@@ -98,7 +98,7 @@ pub struct Plan<'n> {
 const ROUNDS_MAX: usize = 5;
 
 impl<'n> Plan<'n> {
-    /// Of the names, and of what was said of `scopes`, to which they belong.
+    /// Of the names, and of what was said of `scopes`, to which some of them belong.
     ///
     /// `raced`: others may have folded them at the same time, see [`Fold::raced`]. Then the log is read again in
     /// the end. Whoever reads newer facts after that reads these rows too; whoever read newer facts before may not
@@ -214,14 +214,14 @@ fn newer(rows: &[InstanceRow], known: &Known, ahead: &BTreeMap<u128, u64>) -> BT
     newer
 }
 
-/// The highest place in the log of each name, and of the scopes to which all belong.
+/// The highest place in the log of each name, and of the scopes to which it may belong.
 fn places(names: &[Name], scopes: &[Name], log: &[LogRow]) -> BTreeMap<Name, u64> {
     let mut places: BTreeMap<Name, u64> = names.iter().map(|name| (name.clone(), 0)).collect();
     for row in log {
         let name = row.name();
         if scopes.contains(&name) {
-            let all = places.values_mut();
-            all.for_each(|place| *place = row.place.max(*place));
+            let covered = places.iter_mut().filter(|(pod, _)| name.may_cover(pod));
+            covered.for_each(|(_, place)| *place = row.place.max(*place));
         } else if let Some(place) = places.get_mut(&name) {
             *place = row.place.max(*place);
         }

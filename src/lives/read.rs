@@ -109,13 +109,9 @@ struct Now {
 }
 
 #[derive(Deserialize, driver::Row)]
-struct OfNode {
+struct NameRow {
+    cluster: String,
     namespace: String,
-    pod: String,
-}
-
-#[derive(Deserialize, driver::Row)]
-struct OfNamespace {
     pod: String,
 }
 
@@ -152,6 +148,17 @@ impl InstanceRow {
 impl PodRow {
     pub fn name(&self) -> Name {
         name(&self.cluster, &self.namespace, &self.pod)
+    }
+}
+
+impl Name {
+    /// Cluster and namespace, or cluster and node.
+    fn scope(&self) -> (&str, &str) {
+        let name = match self.is_node() {
+            true => &self.pod,
+            false => &self.namespace,
+        };
+        (&self.cluster, name)
     }
 }
 
@@ -255,35 +262,40 @@ impl Lives<'_> {
         Ok(rows.first().map_or(0, |row| row.now))
     }
 
-    /// The names of the pods that something said of a scope may be about.
+    /// The names of the pods that something said of some scopes may be about.
     ///
     /// # Errors
     ///
     /// When ClickHouse can't be reached or refuses.
-    pub async fn names_of(&self, scope: &Scope) -> Result<Vec<Name>, Error> {
-        let at = jiff::Timestamp::from_microsecond(scope.at).unwrap_or_default();
-        let cluster = &scope.name.cluster;
-        let bound = |sql: &str, scope_name: &str| {
-            self.query(sql)
-                .param("cluster", cluster)
-                .param("scope", scope_name)
-                .param("late", scope.late)
-                .param("at", at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string())
-        };
-        if scope.is_node() {
-            let query = bound(text!("names_of_node"), &scope.name.pod);
-            let rows: Vec<OfNode> = self.rows(query).await?;
-            let names = rows
-                .iter()
-                .map(|row| name(cluster, &row.namespace, &row.pod));
-            return Ok(names.collect());
+    pub async fn names_of(&self, scopes: &[Scope]) -> Result<BTreeSet<Name>, Error> {
+        let (nodes, namespaces): (Vec<&Scope>, Vec<&Scope>) =
+            scopes.iter().partition(|scope| scope.name.is_node());
+        let mut names = BTreeSet::new();
+        for (sql, scopes) in [
+            (text!("names_of_namespaces"), namespaces),
+            (text!("names_of_nodes"), nodes),
+        ] {
+            for scopes in scopes.chunks(super::NAMES_MAX) {
+                let all: BTreeSet<(&str, &str)> = scopes.iter().map(|it| it.name.scope()).collect();
+                let all: Vec<_> = all.into_iter().collect();
+                let late = scopes.iter().filter(|scope| scope.late);
+                let late: Vec<(&str, &str, i64)> = late
+                    .map(|scope| {
+                        let (cluster, name) = scope.name.scope();
+                        (cluster, name, scope.at)
+                    })
+                    .collect();
+                let mut query = self.query(sql);
+                // The same in each place where the statement asks for it.
+                for _ in 0..sql.matches("IN ?").count() {
+                    query = query.bind(&all);
+                }
+                let rows: Vec<NameRow> = self.rows(query.bind(&late)).await?;
+                let rows = rows.iter();
+                names.extend(rows.map(|row| name(&row.cluster, &row.namespace, &row.pod)));
+            }
         }
-        let query = bound(text!("names_of_namespace"), &scope.name.namespace);
-        let rows: Vec<OfNamespace> = self.rows(query).await?;
-        let names = rows
-            .iter()
-            .map(|row| name(cluster, &scope.name.namespace, &row.pod));
-        Ok(names.collect())
+        Ok(names)
     }
 
     fn query(&self, sql: &str) -> driver::query::Query {

@@ -19,6 +19,13 @@ pub(super) struct Known {
     pub read_at: Option<u32>,
 }
 
+/// What the log says of a scope: the highest place of it, and whether some of it came late.
+#[derive(Default)]
+struct Scoped {
+    place: u64,
+    late: bool,
+}
+
 /// One look at what is known of some names.
 pub(super) struct Round<'k> {
     pub folds: BTreeMap<&'k Name, Fold<'k>>,
@@ -42,8 +49,17 @@ impl<'k> Round<'k> {
             read_at,
             refused: Vec::new(),
         };
+        let scopes: BTreeSet<&Name> = scopes.iter().collect();
+        let mut said: BTreeMap<Name, Scoped> = BTreeMap::new();
         for row in known.log.iter().flatten() {
-            round.add_fact(row, scopes);
+            let name = row.name();
+            if scopes.contains(&name) {
+                let scoped = said.entry(name).or_default();
+                scoped.place = scoped.place.max(row.place);
+                scoped.late |= row.late != 0;
+            } else {
+                round.add_fact(&name, row);
+            }
         }
         for row in known.recent.iter().chain(&known.ended).flatten() {
             round.add(&row.name(), |fold| {
@@ -60,25 +76,42 @@ impl<'k> Round<'k> {
                 })
             });
         }
+        round.add_scopes(&said);
         round
     }
 
-    /// Adds a fact. What was said of a scope counts for all that are folded because of it.
-    fn add_fact(&mut self, row: &'k LogRow, scopes: &[Name]) {
-        let name = row.name();
-        if scopes.contains(&name) {
-            for fold in self.folds.values_mut() {
-                fold.add_place(row.place);
+    /// Adds what was said of scopes, when all that is known of the names was added: which nodes they have.
+    fn add_scopes(&mut self, said: &BTreeMap<Name, Scoped>) {
+        if said.is_empty() {
+            return;
+        }
+        let late_nodes = said
+            .iter()
+            .filter(|(scope, scoped)| scope.is_node() && scoped.late);
+        let late_nodes: BTreeSet<&str> = late_nodes.map(|(scope, _)| &*scope.cluster).collect();
+        for (name, fold) in &mut self.folds {
+            let nodes = fold.nodes().map(|node| name.of_node(node));
+            let scopes: Vec<Name> = nodes.chain([name.of_namespace()]).collect();
+            // Pods that were filed are not known yet: any of the cluster may be one of that node.
+            let mut is_late = late_nodes.contains(&*name.cluster);
+            for scoped in scopes.iter().filter_map(|scope| said.get(scope)) {
+                is_late |= scoped.late;
+                fold.add_place(scoped.place);
             }
-            if row.late != 0 {
-                self.late.extend(self.folds.keys().copied());
+            if is_late {
+                self.late.insert(name);
             }
-        } else if row.late != 0
-            && let Some((name, _)) = self.folds.get_key_value(&name)
+        }
+    }
+
+    /// Adds a fact about a name.
+    fn add_fact(&mut self, name: &Name, row: &'k LogRow) {
+        if row.late != 0
+            && let Some((name, _)) = self.folds.get_key_value(name)
         {
             self.late.insert(name);
         }
-        self.add(&name, |fold| {
+        self.add(name, |fold| {
             fold.add_fact(&LoggedFact {
                 pod_uid: row.pod_uid.as_u128(),
                 event_at: row.event_at,
@@ -115,15 +148,8 @@ impl<'k> Round<'k> {
         let mut about: Vec<Name> = Vec::new();
         for (name, fold) in &self.folds {
             about.push((*name).clone());
-            about.push(Name {
-                pod: String::new(),
-                ..(*name).clone()
-            });
-            about.extend(fold.nodes().map(|node| Name {
-                cluster: name.cluster.clone(),
-                namespace: String::new(),
-                pod: node.to_owned(),
-            }));
+            about.push(name.of_namespace());
+            about.extend(fold.nodes().map(|node| name.of_node(node)));
         }
         about.sort_unstable();
         about.dedup();

@@ -14,6 +14,8 @@
 //! two at once fold the same and note the same. A slot is dropped only where the number that stands there now
 //! was noted.
 
+use std::collections::BTreeSet;
+
 use ::clickhouse as driver;
 use serde::Deserialize;
 use tracing::{error, info};
@@ -22,7 +24,7 @@ use super::shard::{Parameters, Shard};
 use super::{Outcome, datetime};
 use crate::clickhouse::Error;
 use crate::lives::read::tuples;
-use crate::lives::{Lives, NAMES_MAX, Name, SCOPE_NAMES_MAX, Scope};
+use crate::lives::{Lives, NAMES_MAX, Name, Scope};
 
 /// Facts are kept in slots of so many seconds (`schema/001_facts.sql`).
 const SLOT_SECONDS: i64 = 600;
@@ -141,48 +143,36 @@ pub(super) async fn fold_all(shard: &Shard<'_>, outcome: &mut Outcome) -> Result
 
 async fn fold(shard: &Shard<'_>, parameters: &Parameters) -> Result<Folded, Error> {
     let names: Vec<NameRow> = shard.rows(text!("names"), parameters).await?;
-    let names: Vec<Name> = names.into_iter().map(NameRow::name).collect();
+    let mut names: BTreeSet<Name> = names.into_iter().map(NameRow::name).collect();
     let scopes: Vec<ScopeRow> = shard.rows(text!("scopes"), parameters).await?;
+    let scopes: Vec<Scope> = scopes.into_iter().map(ScopeRow::scope).collect();
     let lives = Lives {
         store: shard.store,
         raced: true,
     };
-    let mut folded = Folded::default();
-    fold_names(lives, &names, &[], &mut folded).await?;
-    for scope in scopes {
-        let scope = scope.scope();
-        let names = lives.names_of(&scope).await?;
-        let refused = folded.refused.len();
-        for names in names.chunks(SCOPE_NAMES_MAX) {
-            fold_names(lives, names, std::slice::from_ref(&scope.name), &mut folded).await?;
-        }
-        if folded.refused.len() > refused {
-            // What was said has to reach the names that it is about.
-            folded.refused.push(scope.name);
-        }
+    if !scopes.is_empty() {
+        names.extend(lives.names_of(&scopes).await?);
     }
-    folded.refused.sort_unstable();
-    folded.refused.dedup();
-    Ok(folded)
-}
-
-async fn fold_names(
-    lives: Lives<'_>,
-    names: &[Name],
-    scopes: &[Name],
-    into: &mut Folded,
-) -> Result<(), Error> {
-    into.names += names.len() as u64;
-    let folded = lives.fold(names, scopes).await?;
-    into.corrected += folded.rows - folded.unchanged;
-    if let Some((_, why)) = folded.refused.first()
-        && into.refused.is_empty()
-    {
+    let names: Vec<Name> = names.into_iter().collect();
+    let scopes: BTreeSet<Name> = scopes.into_iter().map(|scope| scope.name).collect();
+    let scopes: Vec<Name> = scopes.into_iter().collect();
+    let folded = lives.fold(&names, &scopes).await?;
+    if let Some((_, why)) = folded.refused.first() {
         error!("{} pods can't be stored: {why}", folded.refused.len());
     }
     let refused = folded.refused.into_iter().map(|(name, _)| name);
-    into.refused.extend(refused);
-    Ok(())
+    let mut refused: BTreeSet<Name> = refused.collect();
+    // What was said of scopes has to reach the names that it is about.
+    let said = scopes
+        .into_iter()
+        .filter(|scope| refused.iter().any(|name| scope.may_cover(name)));
+    let said: Vec<Name> = said.collect();
+    refused.extend(said);
+    Ok(Folded {
+        names: names.len() as u64,
+        corrected: folded.rows - folded.unchanged,
+        refused: refused.into_iter().collect(),
+    })
 }
 
 /// Puts the facts of names that can't be folded into the slot that is open now, as they are, so that they are

@@ -1,11 +1,13 @@
 //! The folder: folds the names that loads have touched, on one shard.
 //!
 //! One worker for each shard, so within a process one fold at a time touches a name. What comes while it folds
-//! is folded together in the next round. Late facts are gathered, so that a backfill in any order makes few
+//! is folded together in the next round. A round costs mostly the same for few names as for many, so the sink makes
+//! its loads so large that rounds take a part of the time only ([`Folder::round_took`]). Late facts are gathered, so that a backfill in any order makes few
 //! parts: to `LATE_ROWS_MAX` rows, or for `LATE_WAIT`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -14,18 +16,14 @@ use tracing::error;
 use super::facts::{Touched, Writer};
 use super::retry::{Backoff, Trouble};
 use crate::clickhouse::{Scope as Database, Store};
-use crate::lives::{Lives, Name, SCOPE_NAMES_MAX, Scope};
+use crate::lives::{Lives, Name, Scope};
 use crate::telemetry;
 
 /// Late facts are gathered to so many rows, or for so long.
 const LATE_ROWS_MAX: u64 = 100_000;
 const LATE_WAIT: Duration = Duration::from_secs(5);
 
-/// A round begins so long after the one before began, at least: what comes meanwhile is folded together, which
-/// costs little more than a part of it.
-const ROUND_EVERY: Duration = Duration::from_millis(400);
-
-/// Under load, loads are noted so often. Only reconcile wants to know, minutes later.
+/// Loads are noted so often, at most. Only reconcile wants to know, minutes later.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
 /// Loads that wait to be folded, at most. They are small: names, not rows.
@@ -43,23 +41,31 @@ struct Work {
 #[derive(Clone)]
 pub struct Folder {
     to: mpsc::Sender<Work>,
+    /// How long the last round took, in milliseconds.
+    round_ms: Arc<AtomicU64>,
 }
 
 impl Folder {
     /// Starts the worker. It ends when the last [`Folder`] is dropped.
     pub fn start(store: Arc<Store>, writer: u64, trouble: Arc<Trouble>) -> Folder {
         let (to, from) = mpsc::channel(LOADS_MAX);
+        let round_ms = Arc::new(AtomicU64::new(0));
         let worker = Worker {
             store,
             writer,
             trouble,
             waiting: Vec::new(),
-            begun: None,
+            round_ms: round_ms.clone(),
             unnoted: Vec::new(),
-            noted: Instant::now(),
+            noted: None,
         };
         tokio::spawn(worker.run(from));
-        Folder { to }
+        Folder { to, round_ms }
+    }
+
+    /// How long the last round took.
+    pub fn round_took(&self) -> Duration {
+        Duration::from_millis(self.round_ms.load(Ordering::Relaxed))
     }
 
     /// Returns when the lives of what a load touched are stored.
@@ -83,53 +89,55 @@ struct Worker {
     writer: u64,
     trouble: Arc<Trouble>,
     waiting: Vec<Work>,
-    /// When the last round began.
-    begun: Option<Instant>,
+    round_ms: Arc<AtomicU64>,
     /// Loads that are part of the lives and not noted yet.
     unnoted: Vec<u64>,
     /// When loads were noted last.
-    noted: Instant,
+    noted: Option<Instant>,
 }
 
 impl Worker {
     async fn run(mut self, mut from: mpsc::Receiver<Work>) {
         loop {
-            let wait = self.wait();
+            let wait = self.late_in().min(self.note_in());
             let next = tokio::time::timeout(wait, from.recv());
             match next.await {
                 Ok(Some(work)) => self.waiting.push(work),
                 Ok(None) => return self.note().await,
                 Err(_) => {}
             }
-            if let Some(begun) = self.begun {
-                tokio::time::sleep(ROUND_EVERY.saturating_sub(begun.elapsed())).await;
-            }
             while let Ok(work) = from.try_recv() {
                 self.waiting.push(work);
             }
             let due = self.due();
             if !due.is_empty() {
-                self.begun = Some(Instant::now());
                 self.round(due).await;
             }
-            if from.is_empty() || self.noted.elapsed() >= NOTE_EVERY {
+            if self.note_in().is_zero() {
                 self.note().await;
             }
         }
     }
 
     /// How long what is waiting may wait.
-    fn wait(&self) -> Duration {
+    fn late_in(&self) -> Duration {
         let oldest = self.waiting.iter().map(|work| work.since.elapsed()).max();
-        oldest.map_or(Duration::from_secs(3_600), |age| {
-            LATE_WAIT.saturating_sub(age)
-        })
+        oldest.map_or(Duration::MAX, |age| LATE_WAIT.saturating_sub(age))
+    }
+
+    /// How long until loads are noted.
+    fn note_in(&self) -> Duration {
+        match (self.unnoted.is_empty(), self.noted) {
+            (true, _) => Duration::MAX,
+            (false, None) => Duration::ZERO,
+            (false, Some(noted)) => NOTE_EVERY.saturating_sub(noted.elapsed()),
+        }
     }
 
     /// Takes out what is to be folded now: all of it, unless all of it is late and may wait.
     fn due(&mut self) -> Vec<Work> {
         let rows: u64 = self.waiting.iter().map(|work| work.touched.rows).sum();
-        let late_is_due = rows >= LATE_ROWS_MAX || self.wait().is_zero();
+        let late_is_due = rows >= LATE_ROWS_MAX || self.late_in().is_zero();
         let (late, due) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|work| work.touched.is_late() && !late_is_due);
@@ -152,7 +160,10 @@ impl Worker {
         if whole {
             self.unnoted.append(&mut loads);
         }
-        metrics::histogram!(telemetry::SINK_FOLD_SECONDS).record(begun.elapsed());
+        let took = begun.elapsed();
+        self.round_ms
+            .store(took.as_millis() as u64, Ordering::Relaxed);
+        metrics::histogram!(telemetry::SINK_FOLD_SECONDS).record(took);
         for done in done {
             // Whoever waited may be gone.
             _ = done.send(());
@@ -163,15 +174,14 @@ impl Worker {
     async fn fold_all(&self, touched: Touched) -> bool {
         let mut names = touched.timely;
         names.extend(touched.late);
-        let names: Vec<Name> = names.into_iter().collect();
-        let mut whole = self.fold(&names, &[]).await;
-        for scope in &touched.scopes {
-            let names = self.names_of(scope).await;
-            for names in names.chunks(SCOPE_NAMES_MAX) {
-                whole &= self.fold(names, std::slice::from_ref(&scope.name)).await;
-            }
+        let scopes: Vec<Scope> = touched.scopes.into_iter().collect();
+        if !scopes.is_empty() {
+            names.extend(self.names_of(&scopes).await);
         }
-        whole
+        let names: Vec<Name> = names.into_iter().collect();
+        let scopes: BTreeSet<Name> = scopes.into_iter().map(|scope| scope.name).collect();
+        let scopes: Vec<Name> = scopes.into_iter().collect();
+        self.fold(&names, &scopes).await
     }
 
     /// Folds until ClickHouse has it.
@@ -204,11 +214,11 @@ impl Worker {
         }
     }
 
-    async fn names_of(&self, scope: &Scope) -> Vec<Name> {
+    async fn names_of(&self, scopes: &[Scope]) -> BTreeSet<Name> {
         let lives = self.lives();
         let mut backoff = Backoff::default();
         loop {
-            match lives.names_of(scope).await {
+            match lives.names_of(scopes).await {
                 Ok(names) => return names,
                 Err(failure) => self.trouble.is("lives", &failure),
             }
@@ -218,7 +228,7 @@ impl Worker {
 
     /// Says that loads are part of the lives. If that can't be said, reconcile folds them once more.
     async fn note(&mut self) {
-        self.noted = Instant::now();
+        self.noted = Some(Instant::now());
         let loads = std::mem::take(&mut self.unnoted);
         if loads.is_empty() {
             return;

@@ -70,3 +70,8 @@ pub fn peak_rss_bytes(pid: u32) -> u64 {
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     kib.expect("VmHWM").trim().parse::<u64>().expect("a number") << 10
 }
+
+/// Forgets what [`peak_rss_bytes`] has seen so far.
+pub fn forget_peak(pid: u32) {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of ours");
+}

@@ -87,8 +87,10 @@ struct Run {
 
 impl Run {
     fn start() -> Run {
-        let bygone = Bygone::start_embedded(&[]);
-        let engine = bygone.engine_pid().expect("an engine");
+        // The tests' servers flush sooner.
+        let bygone = Bygone::start_set(&[("BYGONE_SINK_FLUSH_WAIT_MS", "250")]);
+        let engine = support::shared().pid();
+        process::forget_peak(engine);
         Run {
             bygone_before: Cpu::of(bygone.pid()),
             engine_before: Cpu::of(engine),
@@ -110,7 +112,7 @@ impl Run {
     fn report(self, how: &str, events: usize, goal: Goal) {
         self.bygone.drained_within(Duration::from_secs(600));
         let took = self.begun.elapsed();
-        let engine = self.bygone.engine_pid().expect("an engine");
+        let engine = support::shared().pid();
         let own = (Cpu::of(self.bygone.pid()) - self.bygone_before).total();
         let of_engine = (Cpu::of(engine) - self.engine_before).total();
         let speed = Spread::of([events as f64 / (own + of_engine).as_secs_f64()]);
@@ -132,6 +134,31 @@ impl Run {
             metric("bygone_sink_lives_rows_total"),
             metric("bygone_pipeline_events_total")
         );
+        self.statements(of_engine);
+        let drop = format!("DROP DATABASE {} SYNC", self.bygone.database);
+        support::sql("default", &drop);
+    }
+
+    /// What the engine's time went into.
+    fn statements(&self, of_engine: Duration) {
+        let statement = format!(
+            "SELECT round(sum(ProfileEvents['OSCPUVirtualTimeMicroseconds']) / 1e6, 2) AS seconds, count(),
+                 extract(query, '(INTO [a-z_]+|FROM [a-z_]+)') AS about
+             FROM system.query_log WHERE current_database = '{}' GROUP BY about ORDER BY seconds DESC LIMIT 8",
+            self.bygone.database
+        );
+        // The log is written once a second.
+        std::thread::sleep(Duration::from_secs(2));
+        let answer = support::sql(&self.bygone.database, &statement);
+        let mut rest = of_engine.as_secs_f64();
+        for line in answer.lines() {
+            let [seconds, count, about] = line.split('\t').collect::<Vec<_>>()[..] else {
+                continue;
+            };
+            rest -= seconds.parse::<f64>().expect("seconds");
+            println!("      {seconds} s: {count} times {about}");
+        }
+        println!("      {rest:.2} s: merges and the rest");
     }
 }
 

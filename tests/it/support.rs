@@ -24,8 +24,15 @@ pub struct Shared {
     pub url: String,
     pub user: String,
     pub password_file: PathBuf,
-    _engine: Engine,
+    engine: Engine,
     _folder: TempDir,
+}
+
+impl Shared {
+    /// The process of the engine.
+    pub fn pid(&self) -> u32 {
+        self.engine.pid().expect("the engine runs")
+    }
 }
 
 /// A plain HTTP client.
@@ -68,7 +75,7 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
         url: engine.url().to_owned(),
         user: engine.user().to_owned(),
         password_file,
-        _engine: engine,
+        engine,
         _folder: folder,
     }
 });
