@@ -19,7 +19,7 @@ mod round;
 mod write;
 
 use crate::clickhouse::{Error, Store};
-use plan::{Answer, Plan, Step};
+use plan::{Answer, Answers, Plan, Step};
 
 /// So many names are folded at a time: what is known of them is held in memory.
 pub const NAMES_MAX: usize = 2_000;
@@ -49,20 +49,16 @@ impl Name {
         self.namespace.is_empty()
     }
 
-    /// The scope that is its namespace.
-    fn of_namespace(&self) -> Name {
-        Name {
-            pod: String::new(),
-            ..self.clone()
-        }
+    /// As rows have it.
+    fn key(&self) -> (&str, &str, &str) {
+        (&self.cluster, &self.namespace, &self.pod)
     }
 
-    /// The scope that is a node of its cluster.
-    fn of_node(&self, node: &str) -> Name {
+    fn of_key((cluster, namespace, pod): (&str, &str, &str)) -> Name {
         Name {
-            cluster: self.cluster.clone(),
-            namespace: String::new(),
-            pod: node.to_owned(),
+            cluster: cluster.to_owned(),
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
         }
     }
 
@@ -150,7 +146,8 @@ impl Lives<'_> {
         raced: bool,
         folded: &mut Folded,
     ) -> Result<(), Error> {
-        let mut plan = Plan::new(names, scopes, raced);
+        let answers = Answers::new();
+        let mut plan = Plan::new(&answers, names, scopes, raced);
         loop {
             let answer = match plan.next() {
                 Step::Log(names) => Answer::Log(self.log(&names).await?),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::Name;
 use super::read::{InstanceRow, LogRow, PodRow, SaidRow, Wanted};
-use super::round::{Known, Round};
-use crate::fold::{self, Fold};
+use super::round::Round;
+use crate::fold;
 use crate::rows;
 
 /// What has to be done next.
@@ -79,17 +79,22 @@ impl<'p> Changed<'p> {
     }
 }
 
+/// What the steps of a fold brought. It lives as long as the plan, which refers to it.
+pub type Answers = elsa::sync::FrozenVec<Box<Answer>>;
+
 /// A fold of some names.
 #[derive(Debug)]
-pub struct Plan<'n> {
-    names: Vec<Name>,
-    scopes: &'n [Name],
+pub struct Plan<'k> {
+    answers: &'k Answers,
+    names: Vec<&'k Name>,
+    scopes: &'k [Name],
     raced: bool,
-    known: Known,
-    /// By uid: the version of rows of instances that were read before all of `known` was.
+    round: Round<'k>,
+    /// By uid: the version of rows of instances that were read before all else was.
     ahead: BTreeMap<u128, u64>,
-    /// The highest place of each name in the log, as it was when rows were last written.
-    written: Option<BTreeMap<Name, u64>>,
+    /// What the log had when rows were last written.
+    log: &'k [LogRow],
+    has_written: bool,
     rounds: usize,
     done: bool,
 }
@@ -97,116 +102,119 @@ pub struct Plan<'n> {
 /// How often names that may have raced are folded, at most: once, and again when facts about them came in meanwhile.
 const ROUNDS_MAX: usize = 5;
 
-impl<'n> Plan<'n> {
-    /// Of the names, and of what was said of `scopes`, to which some of them belong.
+impl<'k> Plan<'k> {
+    /// Of the names, and of what was said of `scopes`, to which some of them belong. `answers` is empty.
     ///
-    /// `raced`: others may have folded them at the same time, see [`Fold::raced`]. Then the log is read again in
+    /// `raced`: others may have folded them at the same time, see [`fold::Fold::raced`]. Then the log is read again in
     /// the end. Whoever reads newer facts after that reads these rows too; whoever read newer facts before may not
     /// have seen them, so such names are folded once more.
-    pub fn new(names: &[Name], scopes: &'n [Name], raced: bool) -> Plan<'n> {
+    pub fn new(
+        answers: &'k Answers,
+        names: &'k [Name],
+        scopes: &'k [Name],
+        raced: bool,
+    ) -> Plan<'k> {
+        let names: Vec<&Name> = names.iter().collect();
         Plan {
-            names: names.to_vec(),
+            answers,
+            round: Round::new(&names, scopes, raced),
+            names,
             scopes,
             raced,
-            known: Known::default(),
             ahead: BTreeMap::new(),
-            written: None,
+            log: &[],
+            has_written: false,
             rounds: 0,
             done: false,
         }
     }
 
     /// What has to be done next.
-    pub fn next(&self) -> Step<'_> {
-        let known = &self.known;
+    pub fn next(&self) -> Step<'k> {
+        let round = &self.round;
         if self.done {
             return Step::Done;
         }
-        if known.log.is_none() {
-            return Step::Log([&self.names, self.scopes].concat());
+        if !round.has_log {
+            let names = self.names.iter().copied().chain(self.scopes);
+            return Step::Log(names.cloned().collect());
         }
-        if known.recent.is_none() {
-            return Step::Recent(self.names.to_vec());
+        if !round.has_recent {
+            return Step::Recent(self.names.iter().copied().cloned().collect());
         }
-        let Some(read_at) = known.read_at else {
+        let Some(read_at) = round.read_at else {
             return Step::Now;
         };
-        let mut round = Round::new(&self.names, self.scopes, known, read_at);
-        if self.raced {
-            round.folds.values_mut().for_each(Fold::raced);
-        }
-        if known.said.is_none() {
-            let filed = round.may_be_filed();
-            return match filed.is_empty() || known.ended.is_some() {
+        if round.said.is_none() {
+            let filed = round.may_be_filed(read_at);
+            return match filed.is_empty() || round.has_ended {
                 true => Step::Said(round.about()),
                 false => Step::Ended(filed),
             };
         }
-        let (rows, wanted) = round.rows();
+        let (rows, wanted) = round.rows(read_at);
         if !wanted.is_empty() {
             return Step::Instances(wanted);
         }
-        let refused = round.refused;
+        let refused = round.refused();
         Step::Write(Changed { rows, refused })
     }
 
     /// Takes what a step brought.
     pub fn take(&mut self, answer: Answer) {
-        let known = &mut self.known;
-        match answer {
+        match self.answers.push_get(Box::new(answer)) {
             Answer::Log(rows) => {
-                if let Some(written) = self.written.take() {
-                    let now = places(&self.names, self.scopes, &rows);
-                    self.names.retain(|name| written[name] != now[name]);
+                if std::mem::take(&mut self.has_written) {
+                    let before = places(&self.names, self.scopes, self.log);
+                    let now = places(&self.names, self.scopes, rows);
+                    self.names.retain(|name| before[name] != now[name]);
                     self.done = self.names.is_empty();
+                    self.begin();
                 }
-                known.read_at = rows.first().map(|row| row.read_at);
-                known.log = Some(rows);
+                self.log = rows;
+                self.round.add_log(rows);
             }
-            Answer::Recent(rows) => {
-                let asked_at = rows.first().map(|row| row.asked_at);
-                known.read_at = known.read_at.or(asked_at);
-                known.recent = Some(rows);
-            }
-            Answer::Now(now) => known.read_at = Some(now),
-            Answer::Ended(rows) => known.ended = Some(rows),
-            Answer::Said(rows) => known.said = Some(rows),
+            Answer::Recent(rows) => self.round.add_recent(rows),
+            Answer::Now(now) => self.round.read_at = Some(*now),
+            Answer::Ended(rows) => self.round.add_ended(rows),
+            Answer::Said(rows) => self.round.add_said(rows),
             Answer::Instances(wanted, rows) => {
-                let newer = newer(&rows, known, &self.ahead);
+                let newer = newer(rows, &self.round.versions, &self.ahead);
                 if newer.is_empty() {
-                    known.instances.extend(rows);
-                    known.recalled.extend(wanted);
+                    self.round.add_instances(wanted, rows);
                 } else {
-                    *known = Known::default();
                     self.ahead.extend(newer);
+                    self.begin();
                 }
             }
             Answer::Wrote => {
-                let log = std::mem::take(known).log.unwrap_or_default();
                 self.rounds += 1;
                 self.done = !self.raced || self.rounds == ROUNDS_MAX;
-                self.written = Some(places(&self.names, self.scopes, &log));
+                self.has_written = true;
+                self.begin();
             }
         }
+    }
+
+    /// Begins to read anew.
+    fn begin(&mut self) {
+        self.round = Round::new(&self.names, self.scopes, self.raced);
     }
 }
 
 /// The versions of rows that are newer than the row of their pod was, by its uid. Somebody else has written them
 /// meanwhile, and will write that of the pod, or was killed. The version of what is written now will be above theirs;
 /// so it has to be made of what they knew, which is in the log: all is read again.
-fn newer(rows: &[InstanceRow], known: &Known, ahead: &BTreeMap<u128, u64>) -> BTreeMap<u128, u64> {
-    let mut versions = ahead.clone();
-    for row in known.recent.iter().chain(&known.ended).flatten() {
-        let version = versions.entry(row.pod_uid.as_u128()).or_default();
-        *version = row.version.max(*version);
-    }
+fn newer(
+    rows: &[InstanceRow],
+    pods: &BTreeMap<u128, u64>,
+    ahead: &BTreeMap<u128, u64>,
+) -> BTreeMap<u128, u64> {
     let mut newer = BTreeMap::new();
     for row in rows {
         let uid = row.pod_uid.as_u128();
-        if versions
-            .get(&uid)
-            .is_none_or(|version| row.version > *version)
-        {
+        let known = pods.get(&uid).max(ahead.get(&uid));
+        if known.is_none_or(|known| row.version > *known) {
             let version: &mut u64 = newer.entry(uid).or_default();
             *version = row.version.max(*version);
         }
@@ -215,16 +223,18 @@ fn newer(rows: &[InstanceRow], known: &Known, ahead: &BTreeMap<u128, u64>) -> BT
 }
 
 /// The highest place in the log of each name, and of the scopes to which it may belong.
-fn places(names: &[Name], scopes: &[Name], log: &[LogRow]) -> BTreeMap<Name, u64> {
-    let mut places: BTreeMap<Name, u64> = names.iter().map(|name| (name.clone(), 0)).collect();
+fn places<'k>(names: &[&'k Name], scopes: &[Name], log: &[LogRow]) -> BTreeMap<&'k Name, u64> {
+    let mut places: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
     for row in log {
-        let name = row.name();
-        if scopes.contains(&name) {
-            let covered = places.iter_mut().filter(|(pod, _)| name.may_cover(pod));
-            covered.for_each(|(_, place)| *place = row.place.max(*place));
-        } else if let Some(place) = places.get_mut(&name) {
-            *place = row.place.max(*place);
-        }
+        let key = (&*row.cluster, &*row.namespace, &*row.pod);
+        let place = places.entry(key).or_default();
+        *place = row.place.max(*place);
     }
-    places
+    let place_of = |name: &Name| places.get(&name.key()).copied().unwrap_or(0);
+    let all = names.iter().map(|name| {
+        let scopes = scopes.iter().filter(|scope| scope.may_cover(name));
+        let highest = scopes.map(place_of).fold(place_of(name), u64::max);
+        (*name, highest)
+    });
+    all.collect()
 }

@@ -115,12 +115,6 @@ struct NameRow {
     pod: String,
 }
 
-impl LogRow {
-    pub fn name(&self) -> Name {
-        name(&self.cluster, &self.namespace, &self.pod)
-    }
-}
-
 impl InstanceRow {
     /// As the fold takes it.
     pub(super) fn stored(&self) -> StoredInstance<'_> {
@@ -145,12 +139,6 @@ impl InstanceRow {
     }
 }
 
-impl PodRow {
-    pub fn name(&self) -> Name {
-        name(&self.cluster, &self.namespace, &self.pod)
-    }
-}
-
 impl Name {
     /// Cluster and namespace, or cluster and node.
     fn scope(&self) -> (&str, &str) {
@@ -159,14 +147,6 @@ impl Name {
             false => &self.namespace,
         };
         (&self.cluster, name)
-    }
-}
-
-fn name(cluster: &str, namespace: &str, pod: &str) -> Name {
-    Name {
-        cluster: cluster.to_owned(),
-        namespace: namespace.to_owned(),
-        pod: pod.to_owned(),
     }
 }
 
@@ -200,22 +180,9 @@ pub(super) fn sayings(rows: &[SaidRow]) -> Sayings<'_> {
     said
 }
 
-/// Rows of instances by cluster and uid of their pod.
-pub(super) fn by_pod(rows: &[InstanceRow]) -> BTreeMap<(&str, u128), Vec<&InstanceRow>> {
-    let mut by_pod: BTreeMap<(&str, u128), Vec<&InstanceRow>> = BTreeMap::new();
-    for row in rows {
-        let key = (&*row.cluster, row.pod_uid.as_u128());
-        by_pod.entry(key).or_default().push(row);
-    }
-    by_pod
-}
-
 /// As ClickHouse compares names.
 pub fn tuples(names: &[Name]) -> Vec<(&str, &str, &str)> {
-    let tuples = names.iter();
-    tuples
-        .map(|name| (&*name.cluster, &*name.namespace, &*name.pod))
-        .collect()
+    names.iter().map(Name::key).collect()
 }
 
 impl Lives<'_> {
@@ -291,8 +258,12 @@ impl Lives<'_> {
                     query = query.bind(&all);
                 }
                 let rows: Vec<NameRow> = self.rows(query.bind(&late)).await?;
-                let rows = rows.iter();
-                names.extend(rows.map(|row| name(&row.cluster, &row.namespace, &row.pod)));
+                let rows = rows.into_iter().map(|row| Name {
+                    cluster: row.cluster,
+                    namespace: row.namespace,
+                    pod: row.pod,
+                });
+                names.extend(rows);
             }
         }
         Ok(names)

@@ -1,210 +1,269 @@
-//! One look at what is known of some names: what is missing, and the rows that come of it.
+//! One look at some names: what was read of them so far, what is missing, and the rows that come of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Name;
 use super::read::{self, InstanceRow, LogRow, PodRow, SaidRow, Wanted};
 use crate::fold::{self, Fold, LoggedFact, MAY_BE_FILED_SECONDS, Sayings, StoredPod};
 
-/// What was read of the names.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    pub log: Option<Vec<LogRow>>,
-    pub recent: Option<Vec<PodRow>>,
-    pub ended: Option<Vec<PodRow>>,
-    pub said: Option<Vec<SaidRow>>,
-    pub instances: Vec<InstanceRow>,
-    /// The pods whose instances were asked for.
-    pub recalled: BTreeSet<Wanted>,
-    pub read_at: Option<u32>,
-}
+/// Cluster, namespace and pod: a name as rows have it.
+type Key<'k> = (&'k str, &'k str, &'k str);
 
 /// What the log says of a scope: the highest place of it, and whether some of it came late.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Scoped {
     place: u64,
     late: bool,
 }
 
-/// One look at what is known of some names.
+/// One name.
+#[derive(Debug)]
+struct Folding<'k> {
+    name: &'k Name,
+    fold: Fold<'k>,
+    /// Whether something came late.
+    late: bool,
+    /// Why it can't be folded.
+    refused: Option<String>,
+}
+
+/// One look at some names.
+#[derive(Debug, Default)]
 pub(super) struct Round<'k> {
-    pub folds: BTreeMap<&'k Name, Fold<'k>>,
-    /// Of which something came late.
-    late: BTreeSet<&'k Name>,
-    known: &'k Known,
-    read_at: u32,
-    pub refused: Vec<(Name, String)>,
+    /// By name.
+    folds: Vec<Folding<'k>>,
+    /// Where each of them is.
+    places: HashMap<Key<'k>, usize>,
+    /// Those of the scopes.
+    scopes: BTreeMap<Key<'k>, Scoped>,
+    pub has_log: bool,
+    pub has_recent: bool,
+    pub has_ended: bool,
+    pub said: Option<read::Sayings<'k>>,
+    /// The server's time before the first of it was read; seconds.
+    pub read_at: Option<u32>,
+    /// The newest version of each pod that was read, by its uid.
+    pub versions: BTreeMap<u128, u64>,
 }
 
 impl<'k> Round<'k> {
-    pub fn new(names: &'k [Name], scopes: &'k [Name], known: &'k Known, read_at: u32) -> Round<'k> {
+    pub fn new(names: &[&'k Name], scopes: &'k [Name], raced: bool) -> Round<'k> {
         let folds = names.iter().map(|name| {
-            let fold = Fold::new(&name.cluster, &name.namespace, &name.pod);
-            (name, fold)
+            let mut fold = Fold::new(&name.cluster, &name.namespace, &name.pod);
+            if raced {
+                fold.raced();
+            }
+            Folding {
+                name,
+                fold,
+                late: false,
+                refused: None,
+            }
         });
-        let mut round = Round {
+        let places = names.iter().map(|name| name.key()).zip(0..);
+        let scopes = scopes.iter().map(|scope| (scope.key(), Scoped::default()));
+        Round {
             folds: folds.collect(),
-            late: BTreeSet::new(),
-            known,
-            read_at,
-            refused: Vec::new(),
-        };
-        let scopes: BTreeSet<&Name> = scopes.iter().collect();
-        let mut said: BTreeMap<Name, Scoped> = BTreeMap::new();
-        for row in known.log.iter().flatten() {
-            let name = row.name();
-            if scopes.contains(&name) {
-                let scoped = said.entry(name).or_default();
+            places: places.collect(),
+            scopes: scopes.collect(),
+            ..Round::default()
+        }
+    }
+
+    /// Adds facts about names, and about their scopes.
+    pub fn add_log(&mut self, rows: &'k [LogRow]) {
+        self.has_log = true;
+        self.read_at = rows.first().map(|row| row.read_at);
+        let mut last = None;
+        for row in rows {
+            let key = (&*row.cluster, &*row.namespace, &*row.pod);
+            if let Some(scoped) = self.scopes.get_mut(&key) {
                 scoped.place = scoped.place.max(row.place);
                 scoped.late |= row.late != 0;
-            } else {
-                round.add_fact(&name, row);
+                continue;
             }
-        }
-        for row in known.recent.iter().chain(&known.ended).flatten() {
-            round.add(&row.name(), |fold| {
-                fold.add_stored(StoredPod {
-                    pod_uid: row.pod_uid.as_u128(),
-                    version: row.version,
-                    read_at: row.read_at,
-                    over_at: row.over_at,
-                    last_seen: row.last_seen,
-                    returned: row.returned != 0,
-                    judged: row.judged,
-                    copied: row.copied,
-                    state: &row.state,
-                })
-            });
-        }
-        round.add_scopes(&said);
-        round
-    }
-
-    /// Adds what was said of scopes, when all that is known of the names was added: which nodes they have.
-    fn add_scopes(&mut self, said: &BTreeMap<Name, Scoped>) {
-        if said.is_empty() {
-            return;
-        }
-        let late_nodes = said
-            .iter()
-            .filter(|(scope, scoped)| scope.is_node() && scoped.late);
-        let late_nodes: BTreeSet<&str> = late_nodes.map(|(scope, _)| &*scope.cluster).collect();
-        for (name, fold) in &mut self.folds {
-            let nodes = fold.nodes().map(|node| name.of_node(node));
-            let scopes: Vec<Name> = nodes.chain([name.of_namespace()]).collect();
-            // Pods that were filed are not known yet: any of the cluster may be one of that node.
-            let mut is_late = late_nodes.contains(&*name.cluster);
-            for scoped in scopes.iter().filter_map(|scope| said.get(scope)) {
-                is_late |= scoped.late;
-                fold.add_place(scoped.place);
-            }
-            if is_late {
-                self.late.insert(name);
-            }
-        }
-    }
-
-    /// Adds a fact about a name.
-    fn add_fact(&mut self, name: &Name, row: &'k LogRow) {
-        if row.late != 0
-            && let Some((name, _)) = self.folds.get_key_value(name)
-        {
-            self.late.insert(name);
-        }
-        self.add(name, |fold| {
-            fold.add_fact(&LoggedFact {
+            // Rows of one name mostly stand together.
+            let at = match last {
+                Some((last, at)) if last == key => Some(at),
+                _ => self.places.get(&key).copied(),
+            };
+            let Some(at) = at else { continue };
+            last = Some((key, at));
+            let folding = &mut self.folds[at];
+            folding.late |= row.late != 0;
+            let fact = LoggedFact {
                 pod_uid: row.pod_uid.as_u128(),
                 event_at: row.event_at,
                 late: row.late != 0,
                 place: row.place,
                 body: &row.body,
-            })
-        });
-    }
-
-    /// Adds to the fold of a name; a name that can't be folded is set aside.
-    fn add(&mut self, name: &Name, add: impl FnOnce(&mut Fold<'k>) -> Result<(), fold::Error>) {
-        let Some(fold) = self.folds.get_mut(name) else {
-            return;
-        };
-        if let Err(failure) = add(fold) {
-            self.folds.remove(name);
-            self.refused.push((name.clone(), failure.to_string()));
+            };
+            let added = folding.fold.add_fact(&fact);
+            folding.note(added);
         }
     }
 
-    /// Names that may have had pods that were filed, and that these bear on.
-    pub fn may_be_filed(&self) -> Vec<Name> {
-        let second = self.read_at.saturating_sub(MAY_BE_FILED_SECONDS);
-        let may = self
-            .folds
+    /// Adds recent lives.
+    pub fn add_recent(&mut self, rows: &'k [PodRow]) {
+        self.has_recent = true;
+        let asked_at = rows.first().map(|row| row.asked_at);
+        self.read_at = self.read_at.or(asked_at);
+        self.add_pods(rows);
+    }
+
+    /// Adds lives that were filed.
+    pub fn add_ended(&mut self, rows: &'k [PodRow]) {
+        self.has_ended = true;
+        self.add_pods(rows);
+    }
+
+    fn add_pods(&mut self, rows: &'k [PodRow]) {
+        for row in rows {
+            let version = self.versions.entry(row.pod_uid.as_u128()).or_default();
+            *version = row.version.max(*version);
+            let key = (&*row.cluster, &*row.namespace, &*row.pod);
+            let Some(at) = self.places.get(&key) else {
+                continue;
+            };
+            let folding = &mut self.folds[*at];
+            let added = folding.fold.add_stored(StoredPod {
+                pod_uid: row.pod_uid.as_u128(),
+                version: row.version,
+                read_at: row.read_at,
+                over_at: row.over_at,
+                last_seen: row.last_seen,
+                returned: row.returned != 0,
+                judged: row.judged,
+                copied: row.copied,
+                state: &row.state,
+            });
+            folding.note(added);
+        }
+        self.add_scopes();
+    }
+
+    /// Adds what was said of scopes to the names whose nodes are known.
+    fn add_scopes(&mut self) {
+        if self.scopes.is_empty() {
+            return;
+        }
+        let late = self
+            .scopes
             .iter()
-            .filter(|(name, fold)| self.late.contains(*name) || fold.may_be_filed(second));
-        may.map(|(name, _)| (*name).clone()).collect()
+            .filter(|((_, namespace, _), scoped)| namespace.is_empty() && scoped.late);
+        let late_nodes: BTreeSet<&str> = late.map(|((cluster, ..), _)| *cluster).collect();
+        for folding in &mut self.folds {
+            let (cluster, namespace, _) = folding.name.key();
+            let nodes = folding.fold.nodes().map(|node| (cluster, "", node));
+            let scopes: Vec<Key> = nodes.chain([(cluster, namespace, "")]).collect();
+            // Pods that were filed are not known yet: any of the cluster may be one of that node.
+            folding.late |= late_nodes.contains(cluster);
+            for scoped in scopes.iter().filter_map(|scope| self.scopes.get(scope)) {
+                folding.late |= scoped.late;
+                folding.fold.add_place(scoped.place);
+            }
+        }
+    }
+
+    /// Adds what was said of names, namespaces and nodes.
+    pub fn add_said(&mut self, rows: &'k [SaidRow]) {
+        self.said = Some(read::sayings(rows));
+    }
+
+    /// Adds the instances that some pods have let go of: all of them.
+    pub fn add_instances(&mut self, pods: &[Wanted], rows: &'k [InstanceRow]) {
+        let mut by_pod: BTreeMap<(&str, u128), Vec<&InstanceRow>> = BTreeMap::new();
+        for row in rows {
+            let key = (&*row.cluster, row.pod_uid.as_u128());
+            by_pod.entry(key).or_default().push(row);
+        }
+        for (name, uid) in pods {
+            let Some(at) = self.places.get(&name.key()) else {
+                continue;
+            };
+            let rows = by_pod.get(&(&*name.cluster, *uid)).into_iter().flatten();
+            self.folds[*at]
+                .fold
+                .recall(*uid, rows.map(|row| row.stored()));
+        }
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Folding<'k>> {
+        self.folds.iter().filter(|it| it.refused.is_none())
+    }
+
+    /// Names that may have had pods that were filed, and that these bear on.
+    pub fn may_be_filed(&self, read_at: u32) -> Vec<Name> {
+        let second = read_at.saturating_sub(MAY_BE_FILED_SECONDS);
+        let may = self
+            .open()
+            .filter(|it| it.late || it.fold.may_be_filed(second));
+        may.map(|it| it.name.clone()).collect()
     }
 
     /// The names, with their namespaces and their nodes.
     pub fn about(&self) -> Vec<Name> {
-        let mut about: Vec<Name> = Vec::new();
-        for (name, fold) in &self.folds {
-            about.push((*name).clone());
-            about.push(name.of_namespace());
-            about.extend(fold.nodes().map(|node| name.of_node(node)));
+        let mut about: BTreeSet<Key> = BTreeSet::new();
+        for folding in self.open() {
+            let (cluster, namespace, pod) = folding.name.key();
+            about.extend([(cluster, namespace, pod), (cluster, namespace, "")]);
+            about.extend(folding.fold.nodes().map(|node| (cluster, "", node)));
         }
-        about.sort_unstable();
-        about.dedup();
-        about
+        about.into_iter().map(Name::of_key).collect()
     }
 
     /// The rows that changed; or which instances have to be read before that can be said.
-    pub fn rows(&mut self) -> (fold::Rows<'k>, Vec<Wanted>) {
-        let said = read::sayings(self.known.said.as_deref().unwrap_or_default());
-        let instances = read::by_pod(&self.known.instances);
+    pub fn rows(&self, read_at: u32) -> (fold::Rows<'k>, Vec<Wanted>) {
         let mut changed = fold::Rows::default();
         let mut wanted = Vec::new();
-        for (name, fold) in &mut self.folds {
-            recall(name, fold, self.known, &instances);
-            match fold.rows(&said_of(&said, name, fold), self.read_at) {
+        for folding in self.open() {
+            let sayings = self.sayings_of(folding);
+            match folding.fold.rows(&sayings, read_at) {
                 Ok(rows) => {
                     changed.containers.extend(rows.containers);
                     changed.pods.extend(rows.pods);
                     changed.unchanged += rows.unchanged;
                 }
                 Err(missing) => {
-                    wanted.extend(missing.into_iter().map(|uid| ((*name).clone(), uid)));
+                    let missing = missing.into_iter().map(|uid| (folding.name.clone(), uid));
+                    wanted.extend(missing);
                 }
             }
         }
         (changed, wanted)
     }
-}
 
-/// Gives a fold the instances that were read for it.
-fn recall<'k>(
-    name: &Name,
-    fold: &mut Fold<'k>,
-    known: &Known,
-    instances: &BTreeMap<(&str, u128), Vec<&'k InstanceRow>>,
-) {
-    for uid in fold.uids().collect::<Vec<_>>() {
-        if !known.recalled.contains(&(name.clone(), uid)) {
-            continue;
+    /// The names that can't be folded, and why.
+    pub fn refused(&self) -> Vec<(Name, String)> {
+        let refused = self
+            .folds
+            .iter()
+            .filter_map(|it| Some((it.name.clone(), it.refused.clone()?)));
+        refused.collect()
+    }
+
+    /// Picks what was said of a name out of what was said of all.
+    fn sayings_of(&self, folding: &Folding<'k>) -> Sayings<'k> {
+        let (cluster, namespace, pod) = folding.name.key();
+        let of = |key: Key| {
+            let said = self.said.as_ref().and_then(|said| said.get(&key));
+            said.cloned().unwrap_or_default()
+        };
+        let nodes = folding.fold.nodes();
+        let nodes = nodes.map(|node| (node, of((cluster, "", node))));
+        Sayings {
+            of_name: of((cluster, namespace, pod)),
+            of_namespace: of((cluster, namespace, "")),
+            of_nodes: nodes.filter(|(_, said)| !said.is_empty()).collect(),
         }
-        let rows = instances.get(&(&*name.cluster, uid)).into_iter().flatten();
-        fold.recall(uid, rows.map(|row| row.stored()));
     }
 }
 
-/// Picks what was said of a name out of what was said of all.
-fn said_of<'k>(said: &read::Sayings<'k>, name: &Name, fold: &Fold<'k>) -> Sayings<'k> {
-    let of = |namespace: &str, name_: &str| {
-        let key = (&*name.cluster, namespace, name_);
-        said.get(&key).cloned().unwrap_or_default()
-    };
-    let nodes = fold.nodes().map(|node| (node, of("", node)));
-    Sayings {
-        of_name: of(&name.namespace, &name.pod),
-        of_namespace: of(&name.namespace, ""),
-        of_nodes: nodes.filter(|(_, said)| !said.is_empty()).collect(),
+impl Folding<'_> {
+    /// A name that can't be folded is set aside.
+    fn note(&mut self, added: Result<(), fold::Error>) {
+        if let Err(failure) = added {
+            self.refused.get_or_insert(failure.to_string());
+        }
     }
 }

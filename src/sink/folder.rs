@@ -24,7 +24,7 @@ const LATE_ROWS_MAX: u64 = 100_000;
 const LATE_WAIT: Duration = Duration::from_secs(5);
 
 /// Loads are noted so often, at most. Only reconcile wants to know, minutes later.
-const NOTE_EVERY: Duration = Duration::from_secs(5);
+const NOTE_EVERY: Duration = Duration::from_secs(2);
 
 /// Loads that wait to be folded, at most. They are small: names, not rows.
 const LOADS_MAX: usize = 1_024;

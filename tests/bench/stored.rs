@@ -148,7 +148,7 @@ impl Run {
             self.bygone.database
         );
         // The log is written once a second.
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::park_timeout(Duration::from_secs(2));
         let answer = support::sql(&self.bygone.database, &statement);
         let mut rest = of_engine.as_secs_f64();
         for line in answer.lines() {

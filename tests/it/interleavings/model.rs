@@ -6,7 +6,7 @@ use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use bygone::lives::Name;
-use bygone::lives::plan::{Answer, Insert, Plan, Step};
+use bygone::lives::plan::{Answer, Answers, Insert, Plan, Step};
 use bygone::lives::read::{InstanceRow, LogRow, PodRow};
 
 use super::facts::{CLUSTER, Fact, NAMESPACE, NODE, POD, name};
@@ -148,7 +148,8 @@ impl<'s> Model<'s> {
         }];
         let scopes = if asked.scope { &scopes[..] } else { &[] };
         let raced = asked.raced && self.holds(Rule::AllRowsAnew);
-        let mut plan = Plan::new(&names, scopes, raced);
+        let answers = Answers::new();
+        let mut plan = Plan::new(&answers, &names, scopes, raced);
         for got in &asked.got {
             plan.take(self.answer(got));
         }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::{self, Bygone, number, on_shared, recording_a, run, sql, stderr, stdout};
+use crate::support::{self, Bygone, number, on_shared, recording_a, run, sql, stderr, stdout, wait_for};
 
 pub const NO_RECONCILE: (&str, &str) = ("BYGONE_RECONCILE_ENABLED", "false");
 
@@ -83,7 +83,16 @@ impl Cluster {
 
     pub fn post(&self, events: &[Value]) {
         let list = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": events});
+        let before = self.unnoted();
         self.bygone.post_all([list.to_string()]);
+        // That loads are part of the lives is noted a little later.
+        wait_for("noted loads", || (self.unnoted() <= before).then_some(()));
+    }
+
+    /// Loads of which it is not noted that they are part of the lives.
+    fn unnoted(&self) -> u64 {
+        let unnoted = "SELECT uniqExact(writer, load) FROM facts WHERE (writer, load) NOT IN (SELECT writer, load FROM loads)";
+        number(&self.bygone.database, unnoted)
     }
 
     /// Posts pods that ran and were removed.
