@@ -21,6 +21,6 @@ pub use event::{
 };
 pub use json::{Few, Lenient, Text, time};
 pub use pod::{
-    Binding, ContainerState, ContainerStatus, DeleteOptions, Eviction, Items, Metadata, Object,
-    OwnerReference, PodSpec, PodStatus, TableRow, Terminated,
+    Binding, ContainerState, ContainerStatus, Count, DeleteOptions, Eviction, Items, Metadata,
+    Object, OwnerReference, PodSpec, PodStatus, Preconditions, TableRow, Terminated,
 };

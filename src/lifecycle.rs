@@ -18,18 +18,24 @@
 //! - The object is gone when the response to a DELETE, PATCH or PUT has a deletionTimestamp,
 //!   deletionGracePeriodSeconds 0 and no finalizers, whoever sent it.
 //! - A deletecollection asks for the deletion of every item of its answer (`collection`).
-//! - A 404 proves that no pod of its name was there; the end of a namespace, that none was in it. Where it names a
-//!   uid, and at a 409 that does, Kubernetes itself is believed that this pod was gone. Anybody else may have made
-//!   the uid up: nothing compares it with the name where there is no pod.
+//! - A 404 proves that no pod of its name was there, if the path is that of the pod or of what hangs on it (`uri`):
+//!   others lead nowhere. The end of a namespace proves that none was in it. Where a 404 names a uid, and at a 409 that
+//!   does, Kubernetes itself is believed that the pod of this name and this uid was gone. Anybody else may have made the
+//!   uid up: nothing compares it with the name where there is no pod.
+//! - Options stand in the body of a deletion, or, where it has none, in the query. Where neither can be told, the
+//!   request says nothing of what became of the pod, but that something is not known.
+//! - What is too much, or too long, or impossible costs itself and not the event (`limits`).
 //! - The deletion of a node is told under its name: of which pods it was the end, ClickHouse finds out.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
 
 mod collection;
 mod container;
+mod limits;
 mod named;
 mod pod;
 mod request;
+mod uri;
 mod workload;
 
 use crate::audit::words::Saying;
@@ -65,6 +71,11 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     if !counts(event) {
         return Ok(());
     }
+    let is_dry_run = request::is_dry_run(event);
+    if is_dry_run == Some(true) {
+        return Ok(());
+    }
+    let tell: Tell = &mut |fact| limits::tell(fact, tell);
     let occasion = Occasion {
         cluster,
         event,
@@ -83,10 +94,13 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
         return Ok(());
     }
     if let Some(what) = of_node(event) {
-        if !matches!(
-            event.response_status.and_then(|status| status.code),
-            Some(404 | 409)
-        ) {
+        let is_known = is_dry_run.is_some();
+        if is_known
+            && !matches!(
+                event.response_status.and_then(|status| status.code),
+                Some(404 | 409)
+            )
+        {
             named::tell(occasion, what, occasion.at, tell);
         }
         return Ok(());
@@ -97,18 +111,37 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
             Ok(())
         }
         _ => {
-            if event.is_truncated {
+            if event.is_truncated || is_dry_run.is_none() || lacks_answer(event) {
                 truncated(occasion, tell);
             }
-            carried_out(occasion, tell)
+            match is_dry_run {
+                Some(_) => carried_out(occasion, tell),
+                None => Ok(()),
+            }
         }
     }
 }
 
+/// Whether what the request has changed can't be told, though its answer was to be recorded: a table that was asked for
+/// without objects.
+fn lacks_answer(event: &Event) -> bool {
+    let answer = event.response_object.as_ref();
+    matches!(event.verb, Verb::Patch | Verb::Update)
+        && event.object_ref.subresource.is_empty()
+        && answer.is_some_and(|answer| &*answer.kind == "Table" && pod_of(answer).is_none())
+}
+
 /// What it held can't be told, only that there was something.
 fn truncated(occasion: Occasion, tell: Tell) {
-    let named = &occasion.event.object_ref;
-    match parse_uid(&named.uid) {
+    let event = occasion.event;
+    let named = &event.object_ref;
+    let answered = event.response_object.as_ref().and_then(pod_of);
+    let answered = answered.and_then(|object| object.metadata.as_ref());
+    let uid = match (&*named.uid, answered) {
+        ("", Some(metadata)) => &metadata.uid,
+        _ => &named.uid,
+    };
+    match parse_uid(uid) {
         Ok(uid) => tell(&Fact {
             namespace: &named.namespace,
             pod: &named.name,
@@ -151,7 +184,6 @@ fn counts(event: &Event) -> bool {
             _ => false,
         })
         && !status.is_closed_early
-        && !is_dry_run(event)
 }
 
 /// The namespace controller finalizes a namespace when nothing is left in it. (Others may do so before:
@@ -206,33 +238,6 @@ fn pod_of<'o, 'a>(object: &'o Object<'a>) -> Option<&'o Object<'a>> {
         },
         _ => None,
     }
-}
-
-/// A dry run stands in the query; a DELETE's stands in its body, an eviction's in the options within
-/// its body. A dry-run create answers with an invented uid and no resourceVersion.
-fn is_dry_run(event: &Event) -> bool {
-    let in_query = query(event).any(|(key, value)| key == "dryRun" && !value.is_empty());
-    in_query
-        || match (event.verb, &*event.object_ref.subresource) {
-            (Verb::Delete | Verb::DeleteCollection, _) | (Verb::Create, "eviction") => {
-                let options = request::options(event);
-                options.dry_run.iter().flatten().next().is_some()
-            }
-            (Verb::Create, "") => event
-                .response_object
-                .as_ref()
-                .and_then(|object| object.metadata.as_ref())
-                .is_some_and(|metadata| {
-                    !metadata.uid.is_empty() && metadata.resource_version.is_empty()
-                }),
-            _ => false,
-        }
-}
-
-/// The parameters of the request.
-fn query<'e>(event: &'e Event) -> form_urlencoded::Parse<'e> {
-    let query = event.request_uri.split_once('?');
-    form_urlencoded::parse(query.map_or("", |(_, query)| query).as_bytes())
 }
 
 /// The scheduler's choice of a node.

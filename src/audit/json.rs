@@ -112,20 +112,37 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LenientVisitor<T> {
     }
 }
 
-/// Items of a list, or labels, that one object may have. What is read of an item may take a hundred
+/// Items of a list, or labels, that are kept of one object. What is read of an item may take a hundred
 /// times the bytes that it was written with.
 pub const LIST_MAX: usize = 1024;
 
-/// What the parser says of longer ones.
-pub const TOO_MANY: &str = "a list of more than 1024 items";
-
-/// A list of at most 1,024 items; absent and `null` are none.
+/// The first 1,024 items of a list; absent and `null` are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Few<T>(pub Option<Vec<T>>);
+pub struct Few<T> {
+    items: Option<Vec<T>>,
+    is_cut: bool,
+}
+
+impl<T> Few<T> {
+    /// Whether there were more.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    pub(super) fn of(items: Vec<T>, is_cut: bool) -> Few<T> {
+        Few {
+            items: Some(items),
+            is_cut,
+        }
+    }
+}
 
 impl<T> Default for Few<T> {
     fn default() -> Self {
-        Few(None)
+        Few {
+            items: None,
+            is_cut: false,
+        }
     }
 }
 
@@ -133,7 +150,7 @@ impl<T> Deref for Few<T> {
     type Target = Option<Vec<T>>;
 
     fn deref(&self) -> &Option<Vec<T>> {
-        &self.0
+        &self.items
     }
 }
 
@@ -153,30 +170,33 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Few<T>, E> {
-        Ok(Few(None))
+        Ok(Few::default())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            if items.len() == LIST_MAX {
-                return Err(A::Error::custom(TOO_MANY));
-            }
+        while items.len() < LIST_MAX {
+            let Some(item) = seq.next_element()? else {
+                return Ok(Few::of(items, false));
+            };
             items.push(item);
         }
-        Ok(Few(Some(items)))
+        let mut is_cut = false;
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            is_cut = true;
+        }
+        Ok(Few::of(items, is_cut))
     }
 }
 
 /// Reads `metav1.Time` and `metav1.MicroTime`: RFC 3339 with none to nine digits of a second.
-/// The zero time, which Kubernetes writes as `null` or as the epoch, is absent.
+/// The zero time, which Kubernetes writes as `null` or as the epoch, is absent. What can't be read as a time, as the last
+/// day of the year 9999, is the latest one there is: nobody takes it for true, and it does not cost the event.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Text::deserialize(deserializer)?;
     if text.is_empty() {
         return Ok(None);
     }
-    let time: Timestamp = text
-        .parse()
-        .map_err(|_| D::Error::custom("a time that is not RFC 3339"))?;
+    let time: Timestamp = text.parse().unwrap_or(Timestamp::MAX);
     Ok((time > Timestamp::UNIX_EPOCH).then_some(time))
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{Few, LIST_MAX, Lenient, TOO_MANY, Text, time};
+use super::json::{Few, LIST_MAX, Lenient, Text, time};
 
 /// A response object: a Pod, a PartialObjectMetadata, or something that is neither; `kind` tells.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -88,7 +88,7 @@ pub struct Metadata<'a> {
     pub finalizers: Few<Text<'a>>,
     /// Pairs in the order of the input.
     #[serde(borrow, deserialize_with = "pairs")]
-    pub labels: Vec<(Text<'a>, Text<'a>)>,
+    pub labels: Few<(Text<'a>, Text<'a>)>,
     /// Whether the annotation `kubernetes.io/config.mirror` is there: the API's image of a
     /// static pod. Annotations' values are not read.
     #[serde(rename = "annotations", deserialize_with = "has_mirror_key")]
@@ -191,7 +191,8 @@ pub struct ContainerStatus<'a> {
     /// `runtime://id`; empty until the container was created.
     #[serde(borrow, rename = "containerID")]
     pub container_id: Text<'a>,
-    pub restart_count: Option<u32>,
+    #[serde(deserialize_with = "count")]
+    pub restart_count: Count,
     #[serde(borrow)]
     pub state: Option<ContainerState<'a>>,
     #[serde(borrow)]
@@ -285,31 +286,61 @@ pub struct Eviction<'a> {
     pub delete_options: Lenient<DeleteOptions<'a>>,
 }
 
+/// A number of times. The API server takes negative ones, which nothing has happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Count {
+    #[default]
+    Absent,
+    Times(u32),
+    Impossible,
+}
+
+impl Count {
+    /// 0 where it is not known.
+    pub fn times(self) -> u32 {
+        match self {
+            Count::Times(times) => times,
+            Count::Absent | Count::Impossible => 0,
+        }
+    }
+}
+
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
+    let number = Option::<i64>::deserialize(deserializer)?;
+    Ok(number.map_or(Count::Absent, |number| {
+        u32::try_from(number).map_or(Count::Impossible, Count::Times)
+    }))
+}
+
 /// Reads `metadata.labels`.
 fn pairs<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Vec<(Text<'de>, Text<'de>)>, D::Error> {
+) -> Result<Few<(Text<'de>, Text<'de>)>, D::Error> {
     struct Pairs;
     impl<'de> Visitor<'de> for Pairs {
-        type Value = Vec<(Text<'de>, Text<'de>)>;
+        type Value = Few<(Text<'de>, Text<'de>)>;
 
         fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("an object of strings")
         }
 
         fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-            Ok(Vec::new())
+            Ok(Few::default())
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut pairs = Vec::new();
-            while let Some(pair) = map.next_entry()? {
-                if pairs.len() == LIST_MAX {
-                    return Err(A::Error::custom(TOO_MANY));
-                }
+            while pairs.len() < LIST_MAX {
+                let Some(pair) = map.next_entry()? else {
+                    return Ok(Few::of(pairs, false));
+                };
                 pairs.push(pair);
             }
-            Ok(pairs)
+            let mut is_cut = false;
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                is_cut = true;
+            }
+            Ok(Few::of(pairs, is_cut))
         }
     }
     deserializer.deserialize_any(Pairs)

@@ -20,7 +20,9 @@ struct AsEvent<'a> {
     stage: &'static str,
     verb: &'a str,
     #[serde(rename = "requestURI")]
-    request_uri: &'static str,
+    request_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<&'static str>,
     user: User<'a>,
     object_ref: ObjectRef<'a>,
     response_status: Status,
@@ -67,7 +69,9 @@ pub fn event(entry: &Fields) -> Option<Vec<u8>> {
         audit_id: &entry.text("insertId")?,
         stage: stage(entry),
         verb: method.verb,
-        request_uri: if is_dry_run(entry) { "?dryRun=All" } else { "" },
+        request_uri: request_uri(&resource_name, is_dry_run(entry)),
+        // The label says what the options were, wherever they stood.
+        level: is_dry_run(entry).then_some("Request"),
         user: User {
             // The name comes from the API server's own authentication, which alone gives out
             // names that begin with `system:`.
@@ -88,7 +92,7 @@ pub fn event(entry: &Fields) -> Option<Vec<u8>> {
         response_status: Status {
             code: http_status(&payload),
         },
-        request_object: payload.get("request"),
+        request_object: payload.get("request").filter(|_| !is_dry_run(entry)),
         response_object: payload.get("response").map(with_kind),
         stage_timestamp: &entry.text("timestamp")?,
     };
@@ -151,6 +155,18 @@ fn place<'a>(resource_name: &'a str, resource: &str) -> (&'a str, &'a str) {
         namespace = parts.nth(1).unwrap_or_default();
     }
     (namespace, parts.nth(1).unwrap_or_default())
+}
+
+/// The path, as far as the name of the resource tells it.
+fn request_uri(resource_name: &str, is_dry_run: bool) -> String {
+    let path = match resource_name.strip_prefix("core/") {
+        Some(rest) => format!("/api/{rest}"),
+        None => format!("/apis/{resource_name}"),
+    };
+    match is_dry_run {
+        true => path + "?dryRun=All",
+        false => path,
+    }
 }
 
 /// Long-running requests have an entry for their begin and one for their end.

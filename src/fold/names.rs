@@ -92,13 +92,21 @@ pub(super) fn proven(life: &Life, says: &[&Said]) -> Option<(i64, Proof)> {
                 Saying::Remove | Saying::Force | Saying::Purge => Proof::NameRemoved,
                 Saying::Create => Proof::Replaced,
                 Saying::Finalize => Proof::NamespaceEmpty,
-                Saying::Gone => Proof::NotFound,
+                Saying::Gone if is_gone(life, said) => Proof::NotFound,
                 Saying::Ask | Saying::Evict | Saying::Collect if finished => Proof::NotFound,
                 _ => return None,
             };
             Some((said.at, proof))
         });
     proofs.min()
+}
+
+/// Whether a request that did not find it proves that it was gone. Not where it was heard of since, nor where the kubelet
+/// of another node looked for it, which knows no more than its name.
+fn is_gone(life: &Life, said: &Said) -> bool {
+    let kubelet = said.user.strip_prefix("system:node:");
+    said.at >= life.seen.last
+        && kubelet.is_none_or(|node| life.node.is_empty() || node == life.node)
 }
 
 /// The first deletion of its node that it did not survive, by what was said of that node: the pod was gone a

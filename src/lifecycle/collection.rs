@@ -3,36 +3,45 @@
 //! It answers with the pods **as they were before**, without a word about which of them went at once. That
 //! can be told: those that no kubelet has to end, and all of them where the request leaves no time.
 
-use super::{Occasion, Tell, Unreadable, named, pod, query, request};
-use crate::audit::{DeleteOptions, Items, Object};
+use super::uri::query;
+use super::{Occasion, Tell, Unreadable, named, pod, request};
+use crate::audit::{Items, Object};
 use serde::de::DeserializeSeed;
 
 /// Tells of every item that its deletion was asked for, and whether it was gone at once.
 pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     let event = occasion.event;
     let options = request::options(event);
-    let forced = request::is_forced(event, &options);
+    let forced = options.leaves_no_time();
     let list = event.response_object.as_ref();
-    let Some((list, items)) = list.and_then(|list| Some((list, list.items?))) else {
-        named::tell_collection(occasion, forced, &selector(occasion), tell);
-        return Ok(());
-    };
-    let whole = &*list.kind == "PodList";
+    let whole = list.is_some_and(|list| &*list.kind == "PodList");
     let mut outcome = Ok(());
-    let mut each = |item: Object| {
+    let mut each = |item: &Object| {
         let fate = pod::Fate {
             asked: Some(occasion.asked()),
             forced,
-            removed: is_unheld(&item) && (forced || whole && is_unattended(&item, &options)),
+            removed: is_unheld(item) && (forced || whole && is_unattended(item, &options)),
         };
-        if !whole && !forced && is_unheld(&item) {
+        if !whole && !forced && is_unheld(item) {
             // If it had finished, it went at once. Whether it had, other events know.
-            named::tell_item(occasion, &item, tell);
+            named::tell_item(occasion, item, tell);
         }
-        if let Err(unreadable) = pod::facts_of_item(occasion, &item, fate, tell) {
+        if let Err(unreadable) = pod::facts_of_item(occasion, item, fate, tell) {
             outcome = Err(unreadable);
         }
     };
+    if let Some(rows) = list.and_then(rows) {
+        rows.for_each(each);
+        return outcome;
+    }
+    let Some(items) = list.and_then(|list| list.items) else {
+        match selected(occasion) {
+            Selected::Name(name) => named::tell_selected(occasion, forced, &name, tell),
+            Selected::Labels(labels) => named::tell_collection(occasion, forced, &labels, tell),
+        }
+        return Ok(());
+    };
+    let mut each = |item: Object| each(&item);
     let mut reader = serde_json::Deserializer::from_str(items.get());
     Items(&mut each)
         .deserialize(&mut reader)
@@ -48,25 +57,52 @@ fn is_unheld(item: &Object) -> bool {
 
 /// Whether no kubelet has to end it: it has no node, or it has finished, or it wants no time, where the
 /// request doesn't say another.
-fn is_unattended(item: &Object, options: &DeleteOptions) -> bool {
+fn is_unattended(item: &Object, options: &request::Options) -> bool {
     let spec = item.spec.0.as_ref();
     let node = spec.map_or("", |spec| &*spec.node_name);
     let phase = item.status.0.as_ref().map_or("", |status| &*status.phase);
     let wants = spec.and_then(|spec| spec.termination_grace_period_seconds);
-    node.is_empty()
-        || matches!(phase, "Succeeded" | "Failed")
-        || options.grace_period_seconds.or(wants) == Some(0)
+    node.is_empty() || matches!(phase, "Succeeded" | "Failed") || options.grace.or(wants) == Some(0)
 }
 
-/// The label selector; "?" where the request selects by other things too.
-fn selector(occasion: Occasion) -> String {
-    let mut labels = String::new();
+/// What a request selects.
+enum Selected {
+    /// One pod.
+    Name(String),
+    /// The label selector; "?" where the request selects by other things too.
+    Labels(String),
+}
+
+fn selected(occasion: Occasion) -> Selected {
+    let (mut labels, mut fields) = (String::new(), String::new());
     for (key, value) in query(occasion.event) {
         match &*key {
             "labelSelector" => labels = value.into_owned(),
-            "fieldSelector" if !value.is_empty() => return "?".to_owned(),
+            "fieldSelector" => fields = value.into_owned(),
             _ => {}
         }
     }
-    labels
+    let name = fields.strip_prefix("metadata.name=");
+    let name = name.map(|name| name.strip_prefix('=').unwrap_or(name));
+    match name.filter(|name| is_plain(name)) {
+        _ if fields.is_empty() => Selected::Labels(labels),
+        Some(name) if labels.is_empty() => Selected::Name(name.to_owned()),
+        _ => Selected::Labels("?".to_owned()),
+    }
+}
+
+/// Whether it is a name, and no further selector stands behind it.
+fn is_plain(name: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    !name.is_empty() && name.bytes().all(is_of_name)
+}
+
+/// The objects of a table, unless it was asked for without them, or has more than are read.
+fn rows<'o, 'a>(list: &'o Object<'a>) -> Option<impl Iterator<Item = &'o Object<'a>>> {
+    let rows = list
+        .rows
+        .as_deref()
+        .filter(|_| &*list.kind == "Table" && !list.rows.is_cut())?;
+    let objects: Option<Vec<&Object>> = rows.iter().map(|row| row.object.0.as_ref()).collect();
+    Some(objects?.into_iter())
 }

@@ -3,8 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use super::Tell;
-use crate::audit::{ContainerStatus, PodSpec, PodStatus, Terminated};
-use crate::rows::{ContainerKind, Ended, Fact, Image, seconds};
+use super::limits::{is_possible, seconds_at};
+use crate::audit::{ContainerStatus, Count, PodSpec, PodStatus, Terminated};
+use crate::rows::{ContainerKind, Ended, Fact, Image};
 
 /// Tells a fact for each instance that the statuses speak of. Containers without an ID never
 /// started and are no instances.
@@ -29,7 +30,7 @@ pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus,
 pub(super) fn restarts<'a>(status: &'a PodStatus) -> Vec<(&'a str, u32)> {
     let started = all(status).filter(|(container, _)| !container.container_id.is_empty());
     started
-        .map(|(container, _)| (&*container.name, container.restart_count.unwrap_or(0)))
+        .map(|(container, _)| (&*container.name, container.restart_count.times()))
         .collect()
 }
 
@@ -43,6 +44,31 @@ pub(super) fn waiting<'a>(status: &'a PodStatus) -> Vec<(&'a str, &'a str)> {
         (!is_ordinary).then_some((&*container.name, reason))
     });
     reasons.collect()
+}
+
+/// Whether the statuses say something that is not kept: more than is read of a list, a number or a time that can't be.
+/// `at` is that of the event, in microseconds.
+pub(super) fn is_odd(status: &PodStatus, at: i64) -> bool {
+    let lists = [
+        &status.init_container_statuses,
+        &status.container_statuses,
+        &status.ephemeral_container_statuses,
+    ];
+    let is_odd = |container: &ContainerStatus| {
+        let states = [&container.state, &container.last_state]
+            .into_iter()
+            .flatten();
+        let mut times = states.flat_map(|state| {
+            let running = state.running.as_ref().and_then(|it| it.started_at);
+            let terminated = state.terminated.as_ref();
+            let ended = terminated.map(|it| [it.started_at, it.finished_at]);
+            running
+                .into_iter()
+                .chain(ended.into_iter().flatten().flatten())
+        });
+        container.restart_count == Count::Impossible || times.any(|time| !is_possible(time, at))
+    };
+    lists.iter().any(|list| list.is_cut()) || all(status).any(|(container, _)| is_odd(container))
 }
 
 /// The statuses of all containers, with what their list says of their kind.
@@ -91,12 +117,15 @@ fn current(base: &Fact, container: &ContainerStatus, tell: Tell) {
         container_id_text: id.text,
         runtime: id.runtime,
         image: image(container),
-        restart: container.restart_count.unwrap_or(0),
-        started_at: seconds(match terminated {
-            Some(terminated) => terminated.started_at,
-            None => running.and_then(|running| running.started_at),
-        }),
-        ended: terminated.map(ended),
+        restart: container.restart_count.times(),
+        started_at: seconds_at(
+            match terminated {
+                Some(terminated) => terminated.started_at,
+                None => running.and_then(|running| running.started_at),
+            },
+            base.event_at,
+        ),
+        ended: terminated.map(|terminated| ended(terminated, base.event_at)),
         ..base.clone()
     });
 }
@@ -122,7 +151,7 @@ fn previous(base: &Fact, container: &ContainerStatus, tell: Tell) {
     let Some(id) = Id::parse(&terminated.container_id) else {
         return;
     };
-    let restarts = container.restart_count.unwrap_or(0);
+    let restarts = container.restart_count.times();
     let named = &*container.container_id;
     let is_current = named.is_empty() || *named == *terminated.container_id;
     tell(&Fact {
@@ -134,15 +163,15 @@ fn previous(base: &Fact, container: &ContainerStatus, tell: Tell) {
         } else {
             restarts.saturating_sub(1)
         },
-        started_at: seconds(terminated.started_at),
-        ended: Some(ended(terminated)),
+        started_at: seconds_at(terminated.started_at, base.event_at),
+        ended: Some(ended(terminated, base.event_at)),
         ..base.clone()
     });
 }
 
-fn ended<'a>(terminated: &'a Terminated) -> Ended<'a> {
+fn ended<'a>(terminated: &'a Terminated, at: i64) -> Ended<'a> {
     Ended {
-        finished_at: seconds(terminated.finished_at),
+        finished_at: seconds_at(terminated.finished_at, at),
         exit_code: terminated.exit_code.unwrap_or(0),
         signal: terminated.signal.unwrap_or(0),
         reason: &terminated.reason,

@@ -28,6 +28,15 @@ pub(super) fn tell_collection(occasion: Occasion, forced: bool, selector: &str, 
     row(occasion, what, at, selector, tell);
 }
 
+/// Tells that the pod of this name is to be deleted, which a deletecollection selects; `forced` where it leaves it no
+/// time.
+pub(super) fn tell_selected(occasion: Occasion, forced: bool, name: &str, tell: Tell) {
+    let (at, ..) = occasion.asked();
+    let what = if forced { Saying::Force } else { Saying::Ask };
+    let place = (&*occasion.event.object_ref.namespace, name);
+    row_of(occasion, place, (what, at, ""), tell);
+}
+
 /// Tells that the deletion of an item of a list was asked for.
 pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
     let Some(metadata) = &item.metadata else {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::limits::{is_possible, seconds_at};
 use super::{Occasion, Tell, Unreadable, container, parse_uid, request, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
 use crate::rows::{Fact, Phase, microseconds, seconds};
@@ -36,9 +37,7 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
     let fate = Fate {
         asked,
         // What a kubelet deletes has ended.
-        forced: asked.is_some()
-            && !occasion.actor().is_node
-            && request::is_forced(occasion.event, &options),
+        forced: asked.is_some() && !occasion.actor().is_node && options.leaves_no_time(),
         removed: removed(occasion, metadata),
     };
     told(occasion, object, (Place::Response, fate), tell)
@@ -118,12 +117,13 @@ fn told<'a>(
         restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
         created_by: created.then(|| occasion.accounts()),
-        pod_started_at: seconds(status.and_then(|status| status.start_time)),
+        pod_started_at: seconds_at(status.and_then(|status| status.start_time), occasion.at),
         delete_asked: fate.asked,
         audit_id: fate.asked.map_or("", |_| occasion.evidence()),
         force_asked: fate.asked.filter(|_| fate.forced),
         removed_at: if fate.removed { occasion.at } else { 0 },
         waiting: &waiting,
+        truncated: is_odd(metadata, object, occasion.at),
         ..ending(occasion, status, identity.clone())
     });
     if let Some(status) = status {
@@ -155,9 +155,26 @@ fn disrupted<'a>(occasion: Occasion, status: &'a PodStatus) -> Option<(i64, &'a 
             && &*condition.status == "True"
             && !condition.reason.is_empty()
     })?;
-    let since = microseconds(condition.last_transition_time);
+    let since = condition.last_transition_time;
+    let since = microseconds(since.filter(|since| is_possible(*since, occasion.at)));
     let at = if since == 0 { occasion.at } else { since };
     Some((at, &condition.reason))
+}
+
+/// Whether the object says something that is not kept.
+fn is_odd(metadata: &Metadata, object: &Object, at: i64) -> bool {
+    let spec = object.spec.0.as_ref();
+    let status = object.status.0.as_ref();
+    let is_odd_status = |status: &PodStatus| {
+        status.conditions.is_cut()
+            || status.pod_ips.is_cut()
+            || status.start_time.is_some_and(|time| !is_possible(time, at))
+            || container::is_odd(status, at)
+    };
+    metadata.labels.is_cut()
+        || metadata.owner_references.is_cut()
+        || spec.is_some_and(|spec| spec.init_containers.is_cut())
+        || status.is_some_and(is_odd_status)
 }
 
 fn first_of<'a>(one: &'a str, other: &'a str) -> &'a str {
@@ -199,6 +216,7 @@ fn sorted<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
     let mut labels: Vec<(&str, &str)> = metadata
         .labels
         .iter()
+        .flatten()
         .map(|(key, value)| (&**key, &**value))
         .collect();
     labels.sort_unstable();

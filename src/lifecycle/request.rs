@@ -1,9 +1,10 @@
 //! What a request proves where its answer holds no pod: at level Request and Metadata, and for
 //! requests that are answered with a Status.
 
-use super::{Occasion, Tell, Unreadable, named, parse_uid, pod, query};
+use super::uri::{is_of_pod, query};
+use super::{Occasion, Tell, Unreadable, named, parse_uid, pod};
 use crate::audit::words::Saying;
-use crate::audit::{DeleteOptions, Event, Eviction, Lenient, Object, Verb};
+use crate::audit::{DeleteOptions, Event, Eviction, Lenient, Level, Object, Preconditions, Verb};
 use crate::rows::Fact;
 
 /// Tells what a request says that was carried out.
@@ -33,11 +34,10 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
 /// holds the object still, only the answer would say.)
 fn delete(occasion: Occasion, tell: Tell) {
     let options = options(occasion.event);
-    let forced = is_forced(occasion.event, &options);
+    let forced = options.leaves_no_time();
     let (received, user, acting_as) = occasion.asked();
     let by_kubelet = occasion.actor().is_node;
-    let uid = options.preconditions.map(|conditions| conditions.uid);
-    let uid = uid.and_then(|uid| parse_uid(&uid).ok());
+    let uid = parse_uid(&options.conditions.uid).ok();
     match (by_kubelet, forced) {
         (true, _) if uid.is_none() => named::tell(occasion, Saying::Remove, occasion.at, tell),
         (false, true) if uid.is_none() => named::tell(occasion, Saying::Force, received, tell),
@@ -95,9 +95,8 @@ fn sent<'a>(event: &Event<'a>) -> Option<Object<'a>> {
 pub(super) fn eviction(occasion: Occasion, tell: Tell) {
     let asked = occasion.asked();
     let options = options(occasion.event);
-    let forced = is_forced(occasion.event, &options);
-    let uid = options.preconditions.map(|conditions| conditions.uid);
-    let uid = uid.and_then(|uid| parse_uid(&uid).ok());
+    let forced = options.leaves_no_time();
+    let uid = parse_uid(&options.conditions.uid).ok();
     // Under its name in any case: if it had finished, it went at once.
     named::tell(occasion, Saying::Evict, asked.0, tell);
     match uid {
@@ -123,11 +122,12 @@ pub(super) fn gone(occasion: Occasion, tell: Tell) {
     if !matches!(
         (event.verb, subresource),
         (Verb::Delete | Verb::Patch | Verb::Update, "" | "status") | (Verb::Create, "eviction")
-    ) {
+    ) || !is_of_pod(event)
+    {
         return;
     }
     let is_missing = event.response_status.and_then(|status| status.code) == Some(404);
-    let conditions = options(event).preconditions.unwrap_or_default();
+    let conditions = options(event).conditions;
     let sent = sent(event).and_then(|object| object.metadata);
     let uid = match event.verb {
         Verb::Delete if !is_missing && !conditions.resource_version.is_empty() => return,
@@ -144,28 +144,101 @@ pub(super) fn gone(occasion: Occasion, tell: Tell) {
     }
 }
 
-/// The options of a DELETE, a deletecollection or an eviction, as far as the event has them.
-pub(super) fn options<'a>(event: &Event<'a>) -> DeleteOptions<'a> {
-    let Some(raw) = event.request_object else {
-        return DeleteOptions::default();
-    };
-    match event.verb {
-        Verb::Delete | Verb::DeleteCollection => {
-            let options = serde_json::from_str::<Lenient<DeleteOptions>>(raw.get());
-            options.ok().and_then(|options| options.0)
-        }
-        Verb::Create if &*event.object_ref.subresource == "eviction" => {
-            let eviction = serde_json::from_str::<Lenient<Eviction>>(raw.get());
-            let eviction = eviction.ok().and_then(|eviction| eviction.0);
-            eviction.and_then(|eviction| eviction.delete_options.0)
-        }
-        _ => None,
-    }
-    .unwrap_or_default()
+/// What a DELETE, a deletecollection or an eviction asks for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options<'a> {
+    /// `None`: can't be told.
+    pub dry_run: Option<bool>,
+    /// Seconds. What can't be told is absent as well: nobody is gone by that.
+    pub grace: Option<i64>,
+    pub conditions: Preconditions<'a>,
 }
 
-/// Whether a DELETE leaves the pod no time. Options stand in the body or in the query.
-pub(super) fn is_forced(event: &Event, options: &DeleteOptions) -> bool {
-    options.grace_period_seconds == Some(0)
-        || query(event).any(|(key, value)| key == "gracePeriodSeconds" && value == "0")
+impl Options<'_> {
+    /// Whether the pod gets no time to end.
+    pub fn leaves_no_time(&self) -> bool {
+        self.grace == Some(0)
+    }
+}
+
+/// The options of a DELETE, a deletecollection or an eviction.
+///
+/// Of a deletion they stand in the body; where it has none, in the query (`k8s.io/apiserver`,
+/// `pkg/endpoints/handlers/delete.go`). An eviction has them in its body, where alone a grace period counts
+/// (`pkg/registry/core/pod/storage/eviction.go`).
+pub(super) fn options<'a>(event: &Event<'a>) -> Options<'a> {
+    let is_eviction = event.verb == Verb::Create;
+    let body = event.request_object.map(|raw| raw.get());
+    let body = body.filter(|raw| *raw != "null");
+    let told = match (body, is_eviction) {
+        (Some(raw), false) => read::<DeleteOptions>(raw),
+        (Some(raw), true) => {
+            read::<Eviction>(raw).map(|eviction| eviction.delete_options.0.unwrap_or_default())
+        }
+        (None, false) if is_without_body(event) => return in_query(event),
+        (None, _) => None,
+    };
+    match told {
+        Some(told) => Options {
+            dry_run: Some(told.dry_run.iter().flatten().next().is_some()),
+            grace: told.grace_period_seconds,
+            conditions: told.preconditions.unwrap_or_default(),
+        },
+        // Of most events of level Metadata the body is not known, and a dry run in a body looks as a real one.
+        None if body.is_none() && query(event).all(|(key, _)| key != "dryRun") => Options {
+            dry_run: Some(false),
+            ..Options::default()
+        },
+        None => Options::default(),
+    }
+}
+
+fn read<'a, T: serde::Deserialize<'a>>(raw: &'a str) -> Option<T> {
+    serde_json::from_str::<Lenient<T>>(raw).ok()?.0
+}
+
+/// Whether there was no body: it would have been recorded.
+fn is_without_body(event: &Event) -> bool {
+    !event.is_truncated
+        && (matches!(event.level, Level::Request | Level::RequestResponse)
+            || event.response_object.is_some())
+}
+
+fn in_query<'a>(event: &Event<'a>) -> Options<'a> {
+    let mut options = Options {
+        dry_run: Some(false),
+        ..Options::default()
+    };
+    for (key, value) in query(event) {
+        match &*key {
+            "dryRun" => options.dry_run = Some(true),
+            // Of several the API server takes the first.
+            "gracePeriodSeconds" if options.grace.is_none() => options.grace = value.parse().ok(),
+            _ => {}
+        }
+    }
+    options
+}
+
+/// Whether nothing was to come of the request; `None` where that can't be told.
+///
+/// A dry-run create answers with an invented uid and no resourceVersion.
+pub(super) fn is_dry_run(event: &Event) -> Option<bool> {
+    let is_in_query = || query(event).any(|(key, _)| key == "dryRun");
+    match (event.verb, &*event.object_ref.subresource) {
+        (Verb::Delete | Verb::DeleteCollection, _) => options(event).dry_run,
+        (Verb::Create, "eviction") => match options(event).dry_run {
+            Some(false) => Some(is_in_query()),
+            told => told,
+        },
+        (Verb::Create, "") => {
+            let answer = event.response_object.as_ref();
+            let metadata = answer.and_then(|object| object.metadata.as_ref());
+            let is_invented = metadata.is_some_and(|metadata| {
+                !metadata.uid.is_empty() && metadata.resource_version.is_empty()
+            });
+            Some(is_in_query() || is_invented)
+        }
+        _ => Some(is_in_query()),
+    }
 }

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 mod lean;
 mod many;
 mod odd;
+mod options;
+mod too_much;
 
 fn check(event: &Value, expected: Expect) {
     let text = event.to_string();
@@ -133,9 +135,13 @@ const UID: &str = "082bb149-e306-41c8-ac78-83da63ba8413";
 
 /// An event about the pod `n/web`, which answered with `response`.
 fn event(verb: &str, subresource: &str, response: Value) -> Value {
+    let part = match subresource {
+        "" => String::new(),
+        part => format!("/{part}"),
+    };
     json!({
         "level": "RequestResponse", "auditID": "1", "stage": "ResponseComplete", "verb": verb,
-        "requestURI": "/api/v1/namespaces/n/pods/web",
+        "requestURI": format!("/api/v1/namespaces/n/pods/web{part}"),
         "user": {"username": "alice", "groups": ["system:authenticated"]},
         "objectRef": {"resource": "pods", "namespace": "n", "name": "web",
             "apiVersion": "v1", "subresource": subresource},

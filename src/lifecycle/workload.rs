@@ -38,6 +38,7 @@ fn deployment<'a>(metadata: &Metadata, replica_set: &'a str) -> Option<&'a str> 
     let (_, hash) = metadata
         .labels
         .iter()
+        .flatten()
         .find(|(key, _)| &**key == "pod-template-hash")?;
     let name = replica_set.strip_suffix(&**hash)?.strip_suffix('-')?;
     (!hash.is_empty() && !name.is_empty()).then_some(name)

@@ -49,7 +49,12 @@ fn of_ours(object: &Object) -> Value {
     let status = object.status.0.clone().unwrap_or_default();
     let owners = metadata.owner_references.iter().flatten();
     let init = spec.init_containers.iter().flatten();
-    let mut labels: Vec<(&str, &str)> = metadata.labels.iter().map(|(k, v)| (&**k, &**v)).collect();
+    let mut labels: Vec<(&str, &str)> = metadata
+        .labels
+        .iter()
+        .flatten()
+        .map(|(k, v)| (&**k, &**v))
+        .collect();
     labels.sort_unstable();
     json!({
         "metadata": [&*metadata.name, &*metadata.namespace, &*metadata.uid, &*metadata.resource_version],
@@ -90,7 +95,7 @@ fn our_statuses(statuses: &Option<Vec<audit::ContainerStatus>>) -> Vec<Value> {
             &*status.image,
             &*status.image_id,
             &*status.container_id,
-            status.restart_count,
+            status.restart_count.times(),
             state(&status.state),
             state(&status.last_state)
         ])

@@ -284,9 +284,9 @@ fn compare_response(event: &Event, value: &Value) {
             &metadata["resourceVersion"],
         );
         if let Some(labels) = metadata["labels"].as_object() {
-            for (key, label) in &read.labels {
+            for (key, label) in read.labels.iter().flatten() {
                 assert!(labels.contains_key(&**key), "a label was made up");
-                if read.labels.len() == labels.len() {
+                if read.labels.iter().flatten().count() == labels.len() {
                     same("label", label, &labels[&**key]);
                 }
             }
@@ -296,8 +296,8 @@ fn compare_response(event: &Event, value: &Value) {
         &object.status.0,
         response["status"]["containerStatuses"].as_array(),
     ) {
-        let read = status.container_statuses.0.as_deref().unwrap_or_default();
-        assert_eq!(read.len(), list.len());
+        let read = status.container_statuses.as_deref().unwrap_or_default();
+        assert_eq!(read.len(), list.len().min(1024));
         for (read, value) in read.iter().zip(list) {
             same("containerID", &read.container_id, &value["containerID"]);
         }

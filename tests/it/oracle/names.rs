@@ -119,6 +119,13 @@ fn alive(pod: &Pod) -> i64 {
     }
 }
 
+/// A kubelet knows the pods of its node.
+fn is_by_another_node(say: &NameFact, pod: &Pod) -> bool {
+    say.user.starts_with("system:node:")
+        && !pod.node.is_empty()
+        && *say.user != format!("system:node:{}", pod.node)
+}
+
 /// The first proof that it was gone.
 fn proven(pod: &Pod, says: &[&NameFact]) -> Option<(i64, Proof)> {
     let alive = alive(pod);
@@ -130,6 +137,7 @@ fn proven(pod: &Pod, says: &[&NameFact]) -> Option<(i64, Proof)> {
             "remove" | "force" | "purge" => Proof::Removed,
             "create" => Proof::Replaced,
             "finalize" => Proof::NamespaceGone,
+            "gone" if say.at < pod.seen.last || is_by_another_node(say, pod) => return None,
             "gone" => Proof::NotFound,
             "ask" | "evict" | "collect" if finished => Proof::NotFound,
             _ => return None,

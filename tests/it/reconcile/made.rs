@@ -5,7 +5,9 @@ use std::process::{Child, Command, Output};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::{self, Bygone, number, on_shared, recording_a, run, sql, stderr, stdout, wait_for};
+use crate::support::{
+    self, Bygone, number, on_shared, recording_a, run, sql, stderr, stdout, wait_for,
+};
 
 pub const NO_RECONCILE: (&str, &str) = ("BYGONE_RECONCILE_ENABLED", "false");
 
