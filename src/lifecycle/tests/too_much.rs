@@ -105,9 +105,6 @@ fn what_cannot_be_is_not_known() {
             expect![[r#"
                 n/web version=7 node=node-1 labels=[] restarts=main:2 truncated=yes
                 App main aa00 #2 version=7 runtime=containerd
-            "#]sion=7 runtime=containerd
-            "#]sion=7 runtime=containerd
-            "#]sion=7 runtime=containerd
             "#]],
         );
     }
