@@ -231,6 +231,16 @@ impl Store {
         })
     }
 
+    /// The same with a header in every request.
+    #[must_use]
+    pub fn with_header(self, name: &str, value: &str) -> Store {
+        let client = self.client().with_header(name, value);
+        Store {
+            client: RwLock::new(client),
+            ..self
+        }
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -75,7 +75,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 44] = [
+const KEYS: [&str; 45] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -105,6 +105,7 @@ const KEYS: [&str; 44] = [
     "clickhouse.shard_urls",
     "engine.library",
     "engine.memory_bytes_max",
+    "engine.insecure",
     "spool.size_bytes_max",
     "spool.segment_bytes_max",
     "spool.frame_bytes_max",

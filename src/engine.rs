@@ -15,13 +15,15 @@
 //! engine holds, a server that does not answer within [`START_WAIT`]. Each is an
 //! [`EngineError`] with one line for a person.
 //!
-//! What must never happen: a listener on anything but 127.0.0.1, the password in an argument,
-//! an environment, a log or a `Debug`, two servers on one data folder.
+//! What must never happen: a listener on anything but 127.0.0.1, an answer to anybody who has not the key (`KEY_HEADER`),
+//! the password in an argument, an environment, a log or a `Debug`, two servers on one data folder, a server that
+//! reads other files than its own (`confine`).
 //!
 //! Limits: start 60 s, stop 10 s, restart back-off 100 ms to 10 s, `engine.log` 8 MiB,
 //! install 10 min. Not here: SQL beyond `SELECT 1`, the schema, retries of statements.
 
 mod child;
+mod confine;
 mod error;
 mod folder;
 mod install;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -51,6 +54,16 @@ use supervise::{Plan, State};
 
 /// The one account with rights in the engine.
 const USER: &str = "bygone";
+
+/// Every request has this header, with [`Engine::key`]. Without it the server answers 404, whatever the path, before it
+/// looks at accounts or reads a statement.
+pub const KEY_HEADER: &str = "X-Bygone-Key";
+
+/// Made of the password, so that it need not be handed to the child as well, and so that the password can't be made of it:
+/// it stands in the server's configuration.
+fn key_of(password: &str) -> String {
+    format!("{:x}", Sha256::digest(format!("key {password}")))
+}
 /// How long a server may take from its spawn to its first answer.
 pub const START_WAIT: Duration = Duration::from_mins(1);
 /// How long a server may take to end in good order before it is killed. A kill loses nothing
@@ -71,6 +84,9 @@ pub struct Config {
     pub library: Option<PathBuf>,
     /// What the whole server may allocate, in bytes, caches included. Default: 4 GiB.
     pub memory_bytes_max: u64,
+    /// Whether the engine may have accounts of its own (`config.d`) where the kernel can't confine it: they can read
+    /// every file that bygone can.
+    pub insecure: bool,
 }
 
 impl Default for Config {
@@ -78,6 +94,7 @@ impl Default for Config {
         Self {
             library: None,
             memory_bytes_max: 4 << 30,
+            insecure: false,
         }
     }
 }
@@ -132,6 +149,7 @@ impl Engine {
                 http_port: free_port()?,
                 tcp_port: options.tcp_port,
                 memory_bytes_max: options.config.memory_bytes_max,
+                insecure: options.config.insecure,
             },
         };
         let mut tries = 1;
@@ -175,6 +193,12 @@ impl Engine {
     #[must_use]
     pub fn user(&self) -> &'static str {
         USER
+    }
+
+    /// The value of [`KEY_HEADER`].
+    #[must_use]
+    pub fn key(&self) -> String {
+        key_of(&self.password)
     }
 
     /// Its password, in hex. It stays the same over restarts and is new at every start.

@@ -29,6 +29,8 @@ pub struct Run {
     tcp_port: Option<u16>,
     #[arg(long)]
     memory_bytes_max: u64,
+    #[arg(long)]
+    insecure: bool,
 }
 
 impl EngineCommand {
@@ -42,6 +44,7 @@ impl EngineCommand {
                     http_port: run.http_port,
                     tcp_port: run.tcp_port,
                     memory_bytes_max: run.memory_bytes_max,
+                    insecure: run.insecure,
                 })?;
                 Ok(ExitCode::SUCCESS)
             }

@@ -19,7 +19,7 @@ use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::{Store, Stores};
 use crate::config::Config;
 use crate::dead_letters::{self, DeadLetters};
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, KEY_HEADER, Options};
 use crate::http::listener;
 use crate::pipeline::Pipeline;
 use crate::schema::Engines;
@@ -358,7 +358,8 @@ async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Option<Engine>)
     .await?;
     let password = SecretString::from(engine.password());
     let database = &config.clickhouse.database;
-    let store = Store::at(engine.url(), engine.user(), Some(&password), database)?;
+    let store = Store::at(engine.url(), engine.user(), Some(&password), database)?
+        .with_header(KEY_HEADER, &engine.key());
     if let Err(error) = schema::apply(&store, Engines::Plain).await {
         engine.stop().await;
         bail!(error);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use libloading::Library;
 
-use super::{EngineError, folder, server_config, wire};
+use super::{EngineError, confine, folder, server_config, wire};
 
 /// The whole end in good order, from the order to the last table; shorter than the parent's
 /// [`super::STOP_WAIT`], so that the child also ends when there is no parent to kill it.
@@ -43,6 +43,8 @@ pub struct RunArgs {
     pub tcp_port: Option<u16>,
     /// `--memory-bytes-max`: what the server may allocate, in bytes.
     pub memory_bytes_max: u64,
+    /// `--insecure`: accounts of its own though it can't be confined.
+    pub insecure: bool,
 }
 
 impl RunArgs {
@@ -63,6 +65,9 @@ impl RunArgs {
         ];
         if let Some(port) = self.tcp_port {
             arguments.extend(["--tcp-port".into(), port.to_string().into()]);
+        }
+        if self.insecure {
+            arguments.push("--insecure".into());
         }
         arguments
     }
@@ -89,11 +94,27 @@ pub fn run(args: &RunArgs) -> Result<(), EngineError> {
         .name("end-with-parent".to_owned())
         .spawn(move || end_with_parent(port, &password))
         .map_err(|source| EngineError::io("start a thread", source))?;
+    if !confine::confine(args)? {
+        unconfined(args)?;
+    }
     let cause = serve(args)?;
     if ASKED_TO_END.load(Ordering::SeqCst) {
         return Ok(());
     }
     Err(EngineError::Returned { cause })
+}
+
+/// The kernel can't confine the server. That is said, and then nobody but bygone itself may ask it something.
+fn unconfined(args: &RunArgs) -> Result<(), EngineError> {
+    let accounts = args.data_dir.join("config.d");
+    let has_accounts = std::fs::read_dir(&accounts).is_ok_and(|mut files| files.next().is_some());
+    if has_accounts && !args.insecure {
+        return Err(EngineError::Unconfined { accounts });
+    }
+    eprintln!(
+        "this kernel can't confine the engine (Landlock): whoever has an account in it can read every file that bygone can"
+    );
+    Ok(())
 }
 
 fn read_password() -> Result<String, EngineError> {

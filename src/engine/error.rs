@@ -84,6 +84,14 @@ pub enum EngineError {
         /// ` (process N)`, or nothing if it is not known.
         holder: String,
     },
+    /// The kernel has no Landlock, and there are accounts.
+    #[error(
+        "this kernel can't confine the engine (Landlock), and {} has accounts, which could read every file that bygone          can: remove it, use a newer kernel, or set engine.insecure", .accounts.display()
+    )]
+    Unconfined {
+        /// The folder that may hold accounts.
+        accounts: PathBuf,
+    },
     /// `engine run` was started by somebody who gives no password.
     #[error("no password on standard input: \"engine run\" is started by bygone itself")]
     NoPassword,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{RunArgs, USER};
+use super::{KEY_HEADER, RunArgs, USER, key_of};
 
 /// The query that never ends and so keeps the server alive. It wakes ten times a second, which
 /// costs under 1 % of a core and is how long an order to stop may go unnoticed.
@@ -59,10 +59,11 @@ pub(super) fn arguments(args: &RunArgs) -> Result<Vec<CString>, NulError> {
 ///
 /// - `users_config` names this very file: without it the users below are not read.
 /// - The server's own session logs in as `default`, with no password and over loopback; both
-///   must stay or it ends. Anybody on this machine can therefore log in as `default` too. Its
-///   rights are those of that session, and a quota of the two queries that the session has
-///   already made when the port opens refuses everything that comes later (but `SELECT` from
-///   nothing, which reads `system.one` and is free of quotas).
+///   must stay or it ends. So no request is looked at that has not the key (`http_handlers`: one
+///   rule, and 404 for everything else, `/ping`, `/play` and `/metrics` included). And the rights
+///   of `default` are those of that session, with a quota of the two queries that the session has
+///   already made when the port opens. A file in `config.d` may add a rule of its own, whose name
+///   begins with "rule", for the accounts that it adds.
 /// - `merge_tree`: an insert that was confirmed survives the machine's end, not only ours.
 /// - `query_log` is in memory and bounded by rows: its database is in memory, so that a table
 ///   on disk would be in its own way at the second start ("directory already exists").
@@ -81,12 +82,22 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
         ..
     } = args;
     let users = render_users(args, password);
+    let key = key_of(password);
     let cache_bytes = memory_bytes_max / 8;
     format!(
         "<clickhouse>
   <users_config>{file}</users_config>
   <listen_host>127.0.0.1</listen_host>
   <http_port>{http_port}</http_port>{tcp_port}
+  <http_handlers>
+    <rule>
+      <headers><{KEY_HEADER}>{key}</{KEY_HEADER}></headers>
+      <handler>
+        <type>dynamic_query_handler</type>
+        <query_param_name>query</query_param_name>
+      </handler>
+    </rule>
+  </http_handlers>
   <max_server_memory_usage>{memory_bytes_max}</max_server_memory_usage>
   <mark_cache_size>{cache_bytes}</mark_cache_size>
   <primary_index_cache_size>{cache_bytes}</primary_index_cache_size>

@@ -1,23 +1,16 @@
 //! One question to the engine over HTTP, small enough to be asked from a plain thread.
 //!
-//! The room asks three things only (`/ping`, `SELECT 1`, the order to stop), the last of them
-//! in a child process that has no async runtime. HTTP/1.0 keeps it this short: the server
+//! The room asks two things only (`SELECT 1`, the order to stop), the last of them in a child process that has no async runtime. HTTP/1.0 keeps it this short: the server
 //! closes the connection after the answer and never sends chunks.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::USER;
+use super::{KEY_HEADER, USER, key_of};
 
 /// Answers here are `Ok.`, `1`, a line about a query, or an error with a stack trace.
 const REPLY_BYTES_MAX: usize = 64 << 10;
-
-/// `GET /ping`: is somebody there?
-pub(super) fn ping(port: u16, wait: Duration) -> io::Result<bool> {
-    let reply = exchange(port, b"GET /ping HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n", wait)?;
-    Ok(body(&reply) == Some("Ok."))
-}
 
 /// Runs one statement as our user and returns its answer without white space around it.
 ///
@@ -26,8 +19,9 @@ pub(super) fn ping(port: u16, wait: Duration) -> io::Result<bool> {
 /// What the network says; `InvalidData` with the server's words if it answered but not 200.
 pub(super) fn ask(port: u16, password: &str, sql: &str, wait: Duration) -> io::Result<String> {
     let request = format!(
-        "POST / HTTP/1.0\r\nHost: 127.0.0.1\r\nX-ClickHouse-User: {USER}\r\n\
+        "POST / HTTP/1.0\r\nHost: 127.0.0.1\r\n{KEY_HEADER}: {}\r\nX-ClickHouse-User: {USER}\r\n\
          X-ClickHouse-Key: {password}\r\nContent-Length: {}\r\n\r\n{sql}",
+        key_of(password),
         sql.len(),
     );
     let reply = exchange(port, request.as_bytes(), wait)?;

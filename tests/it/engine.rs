@@ -2,6 +2,8 @@
 //!
 //! The library is `BYGONE_ENGINE_LIBRARY`, or else the pinned one, installed once.
 
+mod closed;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -31,6 +33,7 @@ async fn options(data_dir: &Path) -> Options {
         config: Config {
             library: Some(library),
             memory_bytes_max: 1 << 30,
+            ..Config::default()
         },
         data_dir: data_dir.to_owned(),
         program: Some(env!("CARGO_BIN_EXE_bygone").into()),
@@ -42,12 +45,17 @@ async fn start(data_dir: &Path) -> Engine {
     Engine::start(options(data_dir).await).await.unwrap()
 }
 
-/// One statement over HTTP as `user`: status and body. `None` if nobody answers.
-async fn post(url: &str, user: &str, password: &str, sql: &str) -> Option<(u16, String)> {
+/// One statement over HTTP as `user`, with bygone's key: status and body. `None` if nobody answers.
+async fn post(
+    (url, key): (&str, &str),
+    user: &str,
+    password: &str,
+    sql: &str,
+) -> Option<(u16, String)> {
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!(
-        "POST / HTTP/1.0\r\nX-ClickHouse-User: {user}\r\nX-ClickHouse-Key: {password}\r\n\
+        "POST / HTTP/1.0\r\nX-Bygone-Key: {key}\r\nX-ClickHouse-User: {user}\r\nX-ClickHouse-Key: {password}\r\n\
          Content-Length: {}\r\n\r\n{sql}",
         sql.len()
     );
@@ -64,7 +72,8 @@ async fn post(url: &str, user: &str, password: &str, sql: &str) -> Option<(u16, 
 
 /// One statement as our user that must succeed.
 async fn ask(engine: &Engine, sql: &str) -> String {
-    let reply = post(engine.url(), engine.user(), engine.password(), sql).await;
+    let at = (engine.url(), &*engine.key());
+    let reply = post(at, engine.user(), engine.password(), sql).await;
     match reply {
         Some((200, body)) => body,
         other => panic!("{sql}: {other:?}"),
@@ -121,7 +130,7 @@ async fn starts_answers_and_stops() {
     );
     assert!(!runs(pid));
     assert!(!folder.join("status").exists());
-    assert_eq!(post(&url, "bygone", "", "SELECT 1").await, None);
+    assert_eq!(post((&url, ""), "bygone", "", "SELECT 1").await, None);
 }
 
 #[tokio::test]
@@ -201,7 +210,8 @@ async fn what_the_child_says_is_the_error() {
 async fn only_our_user_gets_in() {
     let dir = TempDir::new().unwrap();
     let engine = start(dir.path()).await;
-    let url = engine.url();
+    let key = engine.key();
+    let url = (engine.url(), &*key);
     let (status, body) = post(url, "bygone", "wrong", "SELECT 1").await.unwrap();
     assert_eq!(status, 403);
     assert!(body.contains("AUTHENTICATION_FAILED"), "{body}");

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use bygone::engine::{Config, Engine, Options};
 use sha2::{Digest, Sha256};
 
-use crate::support::{self, BYGONE, Bygone, block_on, run, sql_at, stderr};
+use crate::support::{self, Account, BYGONE, Bygone, block_on, run, sql_at, stderr};
 
 const SQL: &str = include_str!("../../deploy/clickhouse-reader.sql");
 const XML: &str = include_str!("../../deploy/clickhouse-reader.xml");
 
 const PASSWORD: &str = "correct horse";
+const KEY: &str = "a key of the readers";
 
 /// What views with parameters are asked for; `(ns)` is a namespace.
 const QUESTIONS: [&str; 9] = [
@@ -29,6 +30,7 @@ const QUESTIONS: [&str; 9] = [
 /// An engine with the sample's accounts, and some of the test's own.
 struct World {
     engine: Engine,
+    owner: Account,
     _bygone: Bygone,
     _folder: tempfile::TempDir,
 }
@@ -36,11 +38,12 @@ struct World {
 impl World {
     fn start() -> World {
         let folder = tempfile::tempdir().unwrap();
+        let owner = Account::write(folder.path());
         let accounts = folder.path().join("clickhouse/config.d");
-        std::fs::create_dir_all(&accounts).unwrap();
         let hash = format!("{:x}", Sha256::digest(PASSWORD));
         let xml = XML
             .replace(&"0".repeat(64), &hash)
+            .replace("SET-A-KEY-HERE", KEY)
             .replace("'prod'", "'demo'")
             .replace("'shop', 'shop-staging'", "'crash-3a2', 'daemonset-399'");
         std::fs::write(accounts.join("reader.xml"), xml).unwrap();
@@ -55,14 +58,12 @@ impl World {
             tcp_port: None,
         }));
         let engine = engine.expect("the engine starts");
-        let password = folder.path().join("password");
-        std::fs::write(&password, engine.password()).unwrap();
         let environment = [
             ("BYGONE_CLICKHOUSE_URL", engine.url().to_owned()),
-            ("BYGONE_CLICKHOUSE_USER", engine.user().to_owned()),
+            ("BYGONE_CLICKHOUSE_USER", owner.user.clone()),
             (
                 "BYGONE_CLICKHOUSE_PASSWORD_FILE",
-                password.display().to_string(),
+                owner.password_file.display().to_string(),
             ),
         ];
         let mut apply = support::plain(BYGONE);
@@ -75,6 +76,7 @@ impl World {
         bygone.post_all(bodies.lines().map(str::to_owned));
         let world = World {
             engine,
+            owner,
             _bygone: bygone,
             _folder: folder,
         };
@@ -86,7 +88,7 @@ impl World {
 
     /// Asks as the account that bygone uses.
     fn owner(&self, statement: &str) -> String {
-        let owner = (self.engine.user(), self.engine.password());
+        let owner = (&*self.owner.user, &*self.owner.password);
         sql_at(self.engine.url(), owner, statement)
     }
 
@@ -94,6 +96,7 @@ impl World {
     fn reader(&self, user: &str, statement: &str) -> Result<String, String> {
         let request = support::client()
             .post(self.engine.url())
+            .header("X-Bygone-Key", KEY)
             .header("X-ClickHouse-User", user)
             .header("X-ClickHouse-Key", PASSWORD)
             .body(statement.to_owned());
@@ -204,13 +207,17 @@ fn cannot(world: &World) {
         let refused = ["(ACCESS_DENIED)", "(READONLY)"].map(|code| said.contains(code));
         assert_ne!(refused, [false; 2], "{statement}: {said}");
     }
-    let unknown = support::client()
-        .post(world.engine.url())
-        .header("X-ClickHouse-User", "analyst")
-        .header("X-ClickHouse-Key", "")
-        .body("SELECT 1");
-    let status = block_on(unknown.send()).unwrap().status();
-    assert_eq!(status, 403);
+    // The key alone opens nothing, nor does the password alone.
+    for (key, password, expected) in [(KEY, "", 403), ("", PASSWORD, 404)] {
+        let unknown = support::client()
+            .post(world.engine.url())
+            .header("X-Bygone-Key", key)
+            .header("X-ClickHouse-User", "analyst")
+            .header("X-ClickHouse-Key", password)
+            .body("SELECT 1");
+        let status = block_on(unknown.send()).unwrap().status();
+        assert_eq!(status, expected);
+    }
 }
 
 fn limits(world: &World) {

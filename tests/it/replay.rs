@@ -15,7 +15,7 @@ use bygone::engine::{Config, Engine, Options};
 use serde_json::Value;
 
 use crate::support::{
-    self, BYGONE, Bygone, alone, block_on, memory_bytes, plain, run, setting, stderr,
+    self, Account, BYGONE, Bygone, alone, block_on, memory_bytes, plain, run, setting, stderr,
 };
 use crate::truth::{self, Order};
 
@@ -81,22 +81,22 @@ fn expected(bodies: &[String]) -> (Vec<String>, u64) {
 
 /// A bygone on an engine that has this much memory.
 fn start(folder: &Path) -> (Engine, Bygone) {
+    let account = Account::write(folder);
     let engine = block_on(Engine::start(Options {
         config: Config {
             library: Some(support::library()),
             memory_bytes_max: ENGINE_BYTES_MAX,
+            ..Config::default()
         },
         data_dir: folder.to_owned(),
         program: Some(BYGONE.into()),
         tcp_port: None,
     }));
     let engine = engine.expect("the engine starts");
-    let password = folder.join("password");
-    std::fs::write(&password, engine.password()).expect("written");
-    let password = password.display().to_string();
+    let password = account.password_file.display().to_string();
     let environment = [
         ("BYGONE_CLICKHOUSE_URL", engine.url().to_owned()),
-        ("BYGONE_CLICKHOUSE_USER", engine.user().to_owned()),
+        ("BYGONE_CLICKHOUSE_USER", account.user),
         ("BYGONE_CLICKHOUSE_PASSWORD_FILE", password),
     ];
     let mut apply = plain(BYGONE);

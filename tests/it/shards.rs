@@ -39,6 +39,7 @@ impl Cluster {
                 config: Config {
                     library: Some(library()),
                     memory_bytes_max: 2 << 30,
+                    ..Config::default()
                 },
                 data_dir,
                 program: Some(BYGONE.into()),
@@ -123,6 +124,10 @@ fn configure(folder: &Path, ports: [u16; 2]) {
              <password>{password}</password><networks><ip>127.0.0.1</ip></networks>
              <profile>default</profile><quota>default</quota>
            </{user}></users>
+           <http_handlers><rule_{user}>
+             <headers><X-ClickHouse-Key>{password}</X-ClickHouse-Key></headers>
+             <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
+           </rule_{user}></http_handlers>
          </clickhouse>",
         shards.join("")
     );

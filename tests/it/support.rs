@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bygone::engine::{Config, Engine, Options};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// The program under test.
@@ -30,6 +31,7 @@ pub struct Shared {
 
 impl Shared {
     /// The process of the engine.
+    #[allow(dead_code, reason = "a bench asks for it")]
     pub fn pid(&self) -> u32 {
         self.engine.pid().expect("the engine runs")
     }
@@ -59,6 +61,7 @@ pub fn spawn<T: Send + 'static>(
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
+    let account = Account::write(folder.path());
     let engine = block_on(Engine::start(Options {
         config: Config {
             library: Some(library()),
@@ -69,12 +72,10 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
         tcp_port: None,
     }));
     let engine = engine.expect("the engine starts");
-    let password_file = folder.path().join("password");
-    std::fs::write(&password_file, engine.password()).expect("the password is written");
     Shared {
         url: engine.url().to_owned(),
-        user: engine.user().to_owned(),
-        password_file,
+        user: account.user,
+        password_file: account.password_file,
         engine,
         _folder: folder,
     }
@@ -82,6 +83,46 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
 
 pub fn shared() -> &'static Shared {
     &SHARED
+}
+
+/// An account with all rights in an embedded engine, for who comes as to any ClickHouse: without bygone's own key.
+pub struct Account {
+    pub user: String,
+    pub password: String,
+    pub password_file: PathBuf,
+}
+
+impl Account {
+    /// Puts it where the engine of this data folder reads it.
+    pub fn write(data_dir: &Path) -> Account {
+        let password = uuid::Uuid::new_v4().to_string();
+        let hash = format!("{:x}", Sha256::digest(&password));
+        let accounts = data_dir.join("clickhouse/config.d");
+        std::fs::create_dir_all(&accounts).expect("a folder");
+        let xml = format!(
+            "<clickhouse>
+               <users><tester>
+                 <password_sha256_hex>{hash}</password_sha256_hex>
+                 <networks><ip>127.0.0.1</ip></networks>
+                 <profile>default</profile>
+                 <quota>default</quota>
+                 <access_management>1</access_management>
+               </tester></users>
+               <http_handlers><rule_tester>
+                 <headers><X-ClickHouse-Key>{password}</X-ClickHouse-Key></headers>
+                 <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
+               </rule_tester></http_handlers>
+             </clickhouse>"
+        );
+        std::fs::write(accounts.join("tester.xml"), xml).expect("written");
+        let password_file = data_dir.join("password");
+        std::fs::write(&password_file, &password).expect("written");
+        Account {
+            user: "tester".to_owned(),
+            password,
+            password_file,
+        }
+    }
 }
 
 /// libchdb.so: `BYGONE_ENGINE_LIBRARY`, or installed as a user's would be.

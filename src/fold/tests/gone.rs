@@ -202,3 +202,32 @@ fn what_has_finished_goes_when_that_is_asked() {
     "#]],
     );
 }
+
+/// Who looks for a pod under a path of the pod, and does not find it, proves that it was gone. Not a kubelet of another
+/// node, and not where the pod was heard of since.
+#[test]
+fn what_was_not_found_and_was_heard_of_since() {
+    for (user, node, later, is_gone) in [
+        ("alice", "n1", "", true),
+        ("system:node:n1", "n1", "", true),
+        ("system:node:n2", "n1", "", false),
+        ("system:node:n2", "", "", true),
+        ("alice", "n1", "5:00 pod a node=n1", false),
+        (
+            "system:node:n1",
+            "n1",
+            "5:00 run a main/aa n=0 start=0:02",
+            false,
+        ),
+        ("alice", "n1", "3:00 pod a node=n1", true),
+    ] {
+        let node = match node {
+            "" => String::new(),
+            node => format!("node={node}"),
+        };
+        let story = format!("0:00 pod a created=0:00 {node}\n4:00 name gone by={user}\n{later}\n");
+        let told = rows(&story);
+        let pod = told.lines().next().unwrap_or_default();
+        assert_eq!(pod.contains("..4:00"), is_gone, "{story}{told}");
+    }
+}
