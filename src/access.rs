@@ -7,6 +7,8 @@
 //! - [`Api`]: bearer tokens; each may read some clusters and namespaces.
 //! - [`check_exposure`]: whether an address may be listened on with what is configured.
 //!
+//! Where nobody has to say who they are, web pages are kept out (`browser`).
+//!
 //! A list of names holds exact names, or the one name `*`, which stands for all. Where no credential
 //! is configured everyone may do everything; `check_exposure` lets that happen on loopback only.
 //!
@@ -18,6 +20,7 @@
 //! compared in constant time.
 
 mod api;
+mod browser;
 mod exposure;
 mod ingest;
 mod names;

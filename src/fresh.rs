@@ -6,7 +6,8 @@
 //! mounted secret.
 //!
 //! What can go wrong: a file is missing or holds what makes no value. At the start that is an error;
-//! later the old value stays, and it is logged once for each broken content. A change that is half
+//! later the old value stays, and it is logged once for each broken content; or, where that would keep
+//! what somebody took away ([`Fresh::each`]), the rest makes the new value. A change that is half
 //! written (a new certificate, the old key) is not reported unless it is still so at the next look.
 //!
 //! Limits: a file has at most [`FILE_BYTES_MAX`].
@@ -44,9 +45,14 @@ pub enum Error {
 pub struct Content<'a> {
     pub path: &'a Path,
     pub bytes: Vec<u8>,
+    /// Why it could not be read; then it has no bytes.
+    pub failure: Option<String>,
 }
 
 /// Makes a value of the files' contents, in the order of the paths; or one line why that fails.
+/// Makes a value of what can be used of the files.
+type MakeOfEach<T> = Box<dyn Fn(&[Content]) -> T + Send + Sync>;
+
 type Make<T> = Box<dyn Fn(&[Content]) -> Result<T, String> + Send + Sync>;
 
 /// A value and the files that it is made from.
@@ -54,6 +60,7 @@ pub struct Fresh<T> {
     what: &'static str,
     paths: Vec<PathBuf>,
     make: Make<T>,
+    make_of_each: Option<MakeOfEach<T>>,
     now: RwLock<Arc<T>>,
     last: Mutex<Last>,
 }
@@ -91,9 +98,20 @@ impl<T: Send + Sync + 'static> Fresh<T> {
             what,
             paths,
             make: Box::new(make),
+            make_of_each: None,
             now: RwLock::new(Arc::new(now)),
             last: Mutex::new(last),
         })
+    }
+
+    /// The same, where a broken file must not keep its old part of the value: `make` makes a value of those that can be
+    /// used, and tells the log of the others.
+    #[must_use]
+    pub fn each(self, make: impl Fn(&[Content]) -> T + Send + Sync + 'static) -> Fresh<T> {
+        Fresh {
+            make_of_each: Some(Box::new(make)),
+            ..self
+        }
     }
 
     /// The newest value.
@@ -105,6 +123,16 @@ impl<T: Send + Sync + 'static> Fresh<T> {
     /// Reads the files again; blocks while it does. Returns whether the value is a new one.
     pub fn look(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(make) = &self.make_of_each {
+            let contents: Vec<Content> = self.paths.iter().map(|path| read_or_not(path)).collect();
+            let digest = digest(&contents);
+            let is_new = last.digest != digest;
+            if is_new {
+                last.digest = digest;
+                self.set(make(&contents));
+            }
+            return is_new;
+        }
         let contents = match read(&self.paths) {
             Ok(contents) => contents,
             Err(error) => {
@@ -121,10 +149,8 @@ impl<T: Send + Sync + 'static> Fresh<T> {
         last.digest = digest;
         match (self.make)(&contents) {
             Ok(value) => {
-                let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-                *now = Arc::new(value);
+                self.set(value);
                 last.failure = None;
-                info!("{} read again: {}", self.what, self.names());
                 true
             }
             Err(reason) => {
@@ -132,6 +158,12 @@ impl<T: Send + Sync + 'static> Fresh<T> {
                 false
             }
         }
+    }
+
+    fn set(&self, value: T) {
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        *now = Arc::new(value);
+        info!("{} read again: {}", self.what, self.names());
     }
 
     /// Logs a failure when it is seen for the second time in a row, and only then.
@@ -193,7 +225,19 @@ fn read_one(path: &Path) -> Result<Content<'_>, Error> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Error::TooLarge(path.to_owned()));
     }
-    Ok(Content { path, bytes })
+    Ok(Content {
+        path,
+        bytes,
+        failure: None,
+    })
+}
+
+fn read_or_not(path: &Path) -> Content<'_> {
+    read_one(path).unwrap_or_else(|error| Content {
+        path,
+        bytes: Vec::new(),
+        failure: Some(error.to_string()),
+    })
 }
 
 /// A digest of all contents; lengths go in too, so that no two splits look alike.
@@ -202,6 +246,7 @@ fn digest(contents: &[Content]) -> [u8; 32] {
     for content in contents {
         hash.update((content.bytes.len() as u64).to_le_bytes());
         hash.update(&content.bytes);
+        hash.update([u8::from(content.failure.is_some())]);
     }
     hash.finalize().into()
 }

@@ -7,6 +7,7 @@
 //!
 //! Never here: which source it is.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
@@ -45,6 +46,8 @@ const LETTERS_MAX: usize = 10_000;
 pub struct Delivery {
     /// The cluster that its events are of. Where the source knows none, their wrapper may name it.
     pub cluster: Option<String>,
+    /// Which clusters it may name; without it any, unless there is a `cluster_else`.
+    pub clusters_of_wrappers: Option<Arc<BTreeSet<String>>>,
     /// The cluster where neither names one. Where this is missing too, an event can't be taken.
     pub cluster_else: Option<String>,
     /// The source, and its position there.
@@ -54,6 +57,14 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Whether a wrapper may name this cluster.
+    fn may_be_of(&self, cluster: &str) -> bool {
+        match &self.clusters_of_wrappers {
+            Some(clusters) => clusters.contains(cluster),
+            None => self.cluster_else.is_none(),
+        }
+    }
+
     /// The cluster of what can't be read, as far as that is known without reading it; empty if not.
     fn cluster_of_all(&self) -> &str {
         let told = self.cluster.as_deref().or(self.cluster_else.as_deref());
@@ -371,7 +382,8 @@ impl Decoded {
         };
         let rest = envelope::read(body, limits, &mut |found| {
             events += 1;
-            let told = delivery.cluster.as_deref().or(found.cluster);
+            let wrapper = found.cluster.filter(|name| delivery.may_be_of(name));
+            let told = delivery.cluster.as_deref().or(wrapper);
             let Some(cluster) = told.or(delivery.cluster_else.as_deref()) else {
                 return Err(Reason::NoCluster);
             };

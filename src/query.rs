@@ -30,6 +30,7 @@ pub use params::Params;
 pub use sql::Answer;
 
 use crate::clickhouse::Store;
+use crate::rows::NEVER;
 use jiff::Timestamp;
 
 /// The most rows of one answer.
@@ -113,8 +114,10 @@ impl std::str::FromStr for Cursor {
     fn from_str(text: &str) -> Result<Cursor, ParseError> {
         let parse = || {
             let mut parts = text.splitn(4, '.');
+            let start = parts.next()?.parse().ok();
             Some(Cursor {
-                start: parts.next()?.parse().ok()?,
+                // What ClickHouse can't hold as a time would begin again at the first row.
+                start: start.filter(|start| (0..=NEVER).contains(start))?,
                 pod_uid: parts.next()?.parse().ok()?,
                 container: parts.next()?.to_owned(),
                 container_id: parts.next()?.to_owned(),
@@ -139,6 +142,8 @@ pub enum Error {
         "that is too long a time to tell the coverage of: ask for a shorter one, or for one cluster"
     )]
     Days,
+    #[error("pods of this uid are known in the clusters {0}: name one of them")]
+    Clusters(String),
     #[error(transparent)]
     Store(#[from] crate::clickhouse::Error),
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::names::Names;
 use super::tokens::Tokens;
-use super::{Denied, Error};
+use super::{Denied, Error, browser};
 use crate::fresh::Fresh;
 
 /// One who may ask. Nothing is left open: each field must be set.
@@ -37,8 +37,10 @@ pub struct Api {
 }
 
 /// One who was let in, and what about they may ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reader {
+    /// The credential, as it stands in the configuration; none where nobody has to say who they are.
+    credential: Option<usize>,
     clusters: Names,
     namespaces: Names,
 }
@@ -54,9 +56,25 @@ impl Reader {
     /// One who may ask about everything.
     pub fn of_everything() -> Reader {
         Reader {
+            credential: None,
             clusters: Names::All,
             namespaces: Names::All,
         }
+    }
+
+    /// One who may ask about nothing.
+    #[cfg(test)]
+    pub fn of_nothing() -> Reader {
+        Reader {
+            credential: Some(0),
+            clusters: Names::Only(Default::default()),
+            namespaces: Names::Only(Default::default()),
+        }
+    }
+
+    /// Whether nothing is kept from this reader.
+    pub fn sees_everything(&self) -> bool {
+        matches!((&self.clusters, &self.namespaces), (Names::All, Names::All))
     }
 
     /// What a question about these clusters and namespaces must be restricted to; none named means
@@ -100,6 +118,7 @@ impl Api {
                 .ok_or_else(|| slip("namespaces must be exact names, or [\"*\"] for all"))?;
             files.push(credential.token_file.clone());
             readers.push(Reader {
+                credential: Some(index),
                 clusters,
                 namespaces,
             });
@@ -133,6 +152,14 @@ impl Api {
     /// extensions.
     pub fn guard(self: Arc<Self>, routes: Router) -> Router {
         routes.route_layer(middleware::from_fn_with_state(self, ask))
+    }
+
+    /// All routes of the listener, those for everybody included.
+    pub fn keep_pages_out(&self, routes: Router) -> Router {
+        match self.has_identity() {
+            true => routes,
+            false => browser::guard(routes),
+        }
     }
 
     /// Reads the token files again every so often, until `stop`.

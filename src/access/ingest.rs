@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::names::Names;
 use super::tokens::Tokens;
-use super::{Denied, Error, Peer};
+use super::{Denied, Error, Peer, browser};
 use crate::fresh::Fresh;
 
 /// One who may send. Either `token_file` or `certificate_names` says how they are known.
@@ -141,7 +141,12 @@ impl Ingest {
     /// The routes, each of which must have `{cluster}` in its path, behind the question
     /// [`Ingest::may_write`]. It is asked before the body is read.
     pub fn guard(self: Arc<Self>, routes: Router) -> Router {
-        routes.route_layer(middleware::from_fn_with_state(self, ask))
+        let is_open = !self.has_identity();
+        let routes = routes.route_layer(middleware::from_fn_with_state(self, ask));
+        match is_open {
+            true => browser::guard(routes),
+            false => routes,
+        }
     }
 
     /// Reads the token files again every so often, until `stop`.

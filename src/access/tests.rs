@@ -132,12 +132,34 @@ fn a_rotated_token_is_taken_and_the_old_one_is_not() {
     fs::write(&path, NEXT).unwrap();
     assert!(tokens.look());
     assert_eq!((known(PROD), known(NEXT)), (None, Some(0)));
-    fs::write(&path, "").unwrap();
-    assert!(
-        !tokens.look(),
-        "a file that is being written may be empty for a moment"
-    );
-    assert_eq!(known(NEXT), Some(0));
+}
+
+/// What was taken away is gone, whatever stands there instead, and holds up nobody else.
+#[test]
+fn a_broken_file_lets_nobody_in() {
+    for broken in [Some(""), Some("\n\n"), Some("short"), Some(TEST), None] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(dir.path(), "prod", PROD);
+        let other = file(dir.path(), "test", TEST);
+        let tokens = tokens::Tokens::load("test", vec![path.clone(), other.clone()]).unwrap();
+        let known = |token| tokens.now().find(Some(&bearer(token)));
+        assert_eq!((known(PROD), known(TEST)), (Some(0), Some(1)));
+        match broken {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        assert!(tokens.look());
+        // A token that stands in two files is nobody's.
+        let left = (broken != Some(TEST)).then_some(1);
+        assert_eq!((known(PROD), known(TEST)), (None, left), "{broken:?}");
+        assert!(!tokens.look());
+        fs::write(&other, NEXT).unwrap();
+        assert!(tokens.look());
+        assert_eq!(known(NEXT), Some(1), "{broken:?}");
+        fs::write(&path, PROD).unwrap();
+        assert!(tokens.look());
+        assert_eq!((known(PROD), known(NEXT)), (Some(0), Some(1)));
+    }
 }
 
 #[test]

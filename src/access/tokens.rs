@@ -2,6 +2,9 @@
 //!
 //! A file holds one token a line, so that the next one can be let in before the old one goes.
 //! A token in two files is refused: whose is it?
+//!
+//! When files change, a file that is gone, or empty, or holds what is no token lets nobody in until it is whole again; the
+//! others are not held up.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,6 +12,7 @@ use std::path::PathBuf;
 use axum::http::HeaderValue;
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
+use tracing::error;
 
 use crate::fresh::{Content, Error, Fresh};
 
@@ -39,34 +43,57 @@ impl Tokens {
     ///
     /// When a file can't be read, or holds no token, or what is none.
     pub fn load(what: &'static str, files: Vec<PathBuf>) -> Result<Fresh<Tokens>, Error> {
-        Fresh::load(what, files, Tokens::parse)
+        Ok(Fresh::load(what, files, Tokens::parse)?.each(Tokens::parse_each))
     }
 
     fn parse(contents: &[Content]) -> Result<Tokens, String> {
-        let mut tokens: Vec<(Hash, u32)> = Vec::new();
+        let mut tokens = Tokens(Vec::new());
         for (file, content) in contents.iter().enumerate() {
-            let path = content.path.display();
-            let before = tokens.len();
-            for (number, line) in content.bytes.split(|byte| *byte == b'\n').enumerate() {
-                let token = line.trim_ascii();
-                if token.is_empty() {
-                    continue;
-                }
-                check(token).map_err(|cause| format!("{path}: line {}: {cause}", number + 1))?;
-                let hash = hash(token);
-                if tokens.iter().any(|(other, _)| *other == hash) {
-                    return Err(format!("{path}: line {}: is there twice", number + 1));
-                }
-                if tokens.len() == TOKENS_MAX {
-                    return Err(format!("{path}: more than {TOKENS_MAX} tokens"));
-                }
-                tokens.push((hash, u32::try_from(file).unwrap_or(u32::MAX)));
-            }
-            if tokens.len() == before {
-                return Err(format!("{path}: holds no token"));
+            tokens.add(file, content)?;
+        }
+        Ok(tokens)
+    }
+
+    /// Of what can be used.
+    fn parse_each(contents: &[Content]) -> Tokens {
+        let mut tokens = Tokens(Vec::new());
+        for (file, content) in contents.iter().enumerate() {
+            if let Err(why) = tokens.add(file, content) {
+                error!("{why}: none of its tokens lets anybody in");
             }
         }
-        Ok(Tokens(tokens))
+        tokens
+    }
+
+    /// Adds the tokens of a file: all of them or none. One that another file has belongs to nobody then.
+    fn add(&mut self, file: usize, content: &Content) -> Result<(), String> {
+        if let Some(failure) = &content.failure {
+            return Err(failure.clone());
+        }
+        let path = content.path.display();
+        let mut added: Vec<(Hash, u32)> = Vec::new();
+        for (number, line) in content.bytes.split(|byte| *byte == b'\n').enumerate() {
+            let token = line.trim_ascii();
+            if token.is_empty() {
+                continue;
+            }
+            check(token).map_err(|cause| format!("{path}: line {}: {cause}", number + 1))?;
+            let hash = hash(token);
+            let before = self.0.len();
+            self.0.retain(|(other, _)| *other != hash);
+            if self.0.len() < before || added.iter().any(|(other, _)| *other == hash) {
+                return Err(format!("{path}: line {}: is there twice", number + 1));
+            }
+            if self.0.len() + added.len() == TOKENS_MAX {
+                return Err(format!("{path}: more than {TOKENS_MAX} tokens"));
+            }
+            added.push((hash, u32::try_from(file).unwrap_or(u32::MAX)));
+        }
+        if added.is_empty() {
+            return Err(format!("{path}: holds no token"));
+        }
+        self.0.append(&mut added);
+        Ok(())
     }
 
     /// The index of the file that holds the token of an `Authorization` header.

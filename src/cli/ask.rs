@@ -139,12 +139,22 @@ impl Oracle {
 
 impl Oracle {
     /// Asks for the page about a pod.
-    pub async fn page(&self, uid: uuid::Uuid) -> anyhow::Result<Option<Page>> {
+    pub async fn page(&self, cluster: &str, uid: uuid::Uuid) -> anyhow::Result<Option<Page>> {
         match self {
-            Oracle::Store(store) => Ok(query::page(store, uid, &Question::default()).await?),
+            Oracle::Store(store) => {
+                let scope = Question {
+                    clusters: vec![cluster.to_owned()],
+                    ..Question::default()
+                };
+                Ok(query::page(store, uid, &scope).await?)
+            }
             Oracle::Server(server) => {
                 let what = format!("{}/{uid}", query::Pod::PLURAL);
-                let mut lines = Lines::open(server, &what, &Params::default()).await?;
+                let params = Params {
+                    cluster: Some(cluster.to_owned()),
+                    ..Params::default()
+                };
+                let mut lines = Lines::open(server, &what, &params).await?;
                 lines.next().await
             }
         }
@@ -174,6 +184,19 @@ impl<L: Life> Rows<L> {
     }
 }
 
+/// Whether nobody else reads what is sent there: over TLS, or on this machine.
+fn is_private(url: &str) -> bool {
+    let Ok(url) = url.parse::<reqwest::Url>() else {
+        // It is told what is wrong with it when it is asked.
+        return true;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    url.scheme() == "https"
+        || host == "localhost"
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// The lines of a running bygone's answer.
 pub struct Lines {
     base: String,
@@ -201,6 +224,12 @@ impl Lines {
         let url = format!("{}/api/v1/{}", base.trim_end_matches('/'), what);
         let mut request = client.get(&url).query(params).header(ACCEPT, NDJSON);
         if let Some(token) = server.token()? {
+            if !is_private(&url) {
+                bail!(
+                    "{base} is neither https nor on this machine: anybody on the way could read the token; \
+                     name the server by https://"
+                );
+            }
             request = request.bearer_auth(token.expose_secret());
         }
         let request = request.build();

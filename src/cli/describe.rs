@@ -125,7 +125,7 @@ impl DescribePod {
             let Some(pod) = &lives.newest else {
                 return Ok(None);
             };
-            let page = oracle.page(pod.pod_uid).await?;
+            let page = oracle.page(&pod.cluster, pod.pod_uid).await?;
             Ok(page.map(|page| (page, Subject::Pod, lives.others(other_pod))))
         })
     }
@@ -150,7 +150,7 @@ impl DescribeContainer {
             let Some(newest) = &lives.newest else {
                 return Ok(None);
             };
-            let Some(page) = oracle.page(newest.pod_uid).await? else {
+            let Some(page) = oracle.page(&newest.cluster, newest.pod_uid).await? else {
                 return Ok(None);
             };
             let page = page.of_instance(&newest.container, &newest.container_id);

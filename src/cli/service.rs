@@ -264,6 +264,7 @@ fn app(
     let full = spool.clone();
     http::App {
         store,
+        questions: http::Questions::default(),
         metrics: Arc::new(move || {
             measure(&measured);
             if let Some(kafka) = &measured_kafka {

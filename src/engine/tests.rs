@@ -255,7 +255,8 @@ fn config() {
         config,
         Config {
             library: Some("/x".into()),
-            memory_bytes_max: 5
+            memory_bytes_max: 5,
+            insecure: false,
         }
     );
     assert!(toml::from_str::<Config>("memory = 5").is_err());

@@ -20,8 +20,10 @@ use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
 use serde_json::json;
 use serde_json::value::RawValue;
+use tracing::warn;
 
 use super::App;
+use super::questions::Place;
 use crate::access::{Denied, Reader};
 use crate::query::{self, Answer, Life, Page, Params, Question};
 use crate::telemetry;
@@ -52,8 +54,9 @@ pub async fn page(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
     Path(uid): Path<String>,
+    params: Result<Query<Params>, QueryRejection>,
 ) -> Response {
-    let outcome = ask_page(&app, &reader, &uid).await;
+    let outcome = ask_page(&app, &reader, &uid, params).await;
     count("page", outcome.is_ok());
     match outcome {
         Ok(page) => axum::Json(page).into_response(),
@@ -66,16 +69,27 @@ fn count(what: &'static str, is_answered: bool) {
     metrics::counter!(telemetry::API_QUESTIONS, "what" => what, "outcome" => outcome).increment(1);
 }
 
-async fn ask_page(app: &App, reader: &Reader, uid: &str) -> Result<Page, Response> {
+async fn ask_page(
+    app: &App,
+    reader: &Reader,
+    uid: &str,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Page, Response> {
+    let asked = asked(params)?;
     let bad = |_| {
         let text = format!("uid {uid:?} is none: write the UUID of a pod");
         error(StatusCode::BAD_REQUEST, &text)
     };
     let uid: uuid::Uuid = uid.parse().map_err(bad)?;
-    let mut seen = Question::default();
+    let mut seen = Question {
+        clusters: asked.clusters,
+        namespaces: asked.namespaces,
+        ..Question::default()
+    };
     narrow(reader, &mut seen).map_err(IntoResponse::into_response)?;
+    let _place = app.questions.place(reader).await?;
     let page = query::page(&app.store, uid, &seen).await;
-    let page = page.map_err(|failure| error(StatusCode::BAD_GATEWAY, &failure.to_string()))?;
+    let page = page.map_err(|failure| refused(&failure))?;
     page.ok_or_else(|| error(StatusCode::NOT_FOUND, "no pod of this uid is known"))
 }
 
@@ -93,25 +107,20 @@ async fn ask<L: Life>(
     headers: &HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Response> {
-    let bad = |text: &str| error(StatusCode::BAD_REQUEST, text);
-    let Query(params) = params.map_err(|rejection| bad(&rejection.body_text()))?;
-    let mut question = params
-        .question(Timestamp::now())
-        .map_err(|parse| bad(&parse.to_string()))?;
+    let mut question = asked(params)?;
+    if question.explain && !reader.sees_everything() {
+        // It would tell how much there is of what this reader may not see.
+        let text = "explain is for who may ask about everything";
+        return Err(error(StatusCode::FORBIDDEN, text));
+    }
     question.limit.get_or_insert(LIMIT_DEFAULT);
     narrow(reader, &mut question).map_err(IntoResponse::into_response)?;
-    let mut answer = match query::answer::<L>(&app.store, &question) {
-        Ok(answer) => answer,
-        Err(wrong @ (query::Error::Limit(_) | query::Error::Field(_))) => {
-            return Err(bad(&wrong.to_string()));
-        }
-        Err(failure) => return Err(error(StatusCode::BAD_GATEWAY, &failure.to_string())),
-    };
+    let place = app.questions.place(reader).await?;
+    let answer = query::answer::<L>(&app.store, &question);
+    let mut answer = answer.map_err(|failure| refused(&failure))?;
     // The first row is awaited, so that a refusal of ClickHouse still gets a status of its own.
-    let first = answer
-        .next()
-        .await
-        .map_err(|failure| error(StatusCode::BAD_GATEWAY, &failure.to_string()))?;
+    let first = answer.next().await;
+    let first = first.map_err(|failure| refused(&failure))?;
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok());
@@ -123,10 +132,32 @@ async fn ask<L: Life>(
             fields: question.fields,
             lines,
             first: true,
+            _place: place,
         },
         first,
     ));
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+}
+
+fn asked(params: Result<Query<Params>, QueryRejection>) -> Result<Question, Response> {
+    let bad = |text: &str| error(StatusCode::BAD_REQUEST, text);
+    let Query(params) = params.map_err(|rejection| bad(&rejection.body_text()))?;
+    let question = params.question(Timestamp::now());
+    question.map_err(|parse| bad(&parse.to_string()))
+}
+
+/// What is wrong with a question, or that ClickHouse did not answer it. What that said stands in the log: it may speak of
+/// addresses, of names, and of what the reader may not see.
+pub fn refused(failure: &query::Error) -> Response {
+    let query::Error::Store(cause) = failure else {
+        return error(StatusCode::BAD_REQUEST, &failure.to_string());
+    };
+    warn!("a question was not answered: {cause}");
+    let text = match cause.is_away() {
+        true => "clickhouse cannot be reached: ask again later, and see bygone's log",
+        false => "clickhouse refused the question: ask for less, and see bygone's log",
+    };
+    error(StatusCode::BAD_GATEWAY, text)
 }
 
 /// One line of JSON that says what is wrong.
@@ -140,6 +171,7 @@ struct Writer<L: Life> {
     fields: Vec<String>,
     lines: bool,
     first: bool,
+    _place: Place,
 }
 
 fn stream<L: Life>(

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::{App, api, sources};
 use crate::access::Reader;
+use crate::query::Params;
 use crate::query::coverage::{self, Scope};
-use crate::query::{Error, Params};
 
 /// Tells it.
 pub async fn show(
@@ -48,9 +48,9 @@ async fn days(
         namespaces: may.namespaces.unwrap_or_default(),
         time: asked.time,
     };
+    let _place = app.questions.place(reader).await?;
     match coverage::coverage(&app.store, &scope, now).await {
         Ok(days) => Ok(days.iter().map(|day| json!(day)).collect()),
-        Err(long @ Error::Days) => Err(bad(&long.to_string())),
-        Err(failure) => Err(api::error(StatusCode::BAD_GATEWAY, &failure.to_string())),
+        Err(failure) => Err(api::refused(&failure)),
     }
 }

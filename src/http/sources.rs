@@ -1,15 +1,24 @@
 //! `GET /api/v1/sources`: how each source is, in the forms of an answer.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{App, NDJSON};
+use crate::access::{Denied, Reader};
 
-/// Tells it.
-pub async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
-    list(&headers, &(app.sources)().await)
+/// Tells it, to who may ask about everything: sources belong to all clusters.
+pub async fn show(
+    State(app): State<App>,
+    Extension(reader): Extension<Reader>,
+    headers: HeaderMap,
+) -> Response {
+    match reader.sees_everything() {
+        true => list(&headers, &(app.sources)().await),
+        false => Denied::Forbidden.into_response(),
+    }
 }
 
 /// A short list in the forms of an answer.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Container, Pod, Time};
+use super::rows::PageRow;
 use super::{Error, Question, answer, sql};
 use crate::audit::words::{Proof, Unknown};
 use crate::clickhouse::Store;
@@ -161,7 +162,7 @@ impl Page {
 ///
 /// # Errors
 ///
-/// When ClickHouse can't be reached or refuses.
+/// When several clusters have a pod of this uid, or ClickHouse can't be reached or refuses.
 pub async fn page(
     store: &Arc<Store>,
     uid: uuid::Uuid,
@@ -173,10 +174,21 @@ pub async fn page(
         uid: Some(uid),
         ..Question::default()
     };
-    let Some(row) = sql::page_row(store, &question).await? else {
+    let rows = sql::page_rows(store, &question).await?;
+    let mut pods: Vec<(Pod, PodLife)> = rows.into_iter().map(PageRow::split).collect();
+    if pods.len() > 1 {
+        let clusters: Vec<&str> = pods.iter().map(|(pod, _)| &*pod.cluster).collect();
+        return Err(Error::Clusters(clusters.join(", ")));
+    }
+    let Some((pod, life)) = pods.pop() else {
         return Ok(None);
     };
-    let (pod, life) = row.split();
+    // A cluster that was restored from another one's backup has pods of the same uids.
+    let question = Question {
+        clusters: vec![pod.cluster.clone()],
+        namespaces: vec![pod.namespace.clone()],
+        ..question
+    };
     let mut answered = answer::<Container>(store, &question)?;
     let mut instances = Instances::default();
     while let Some(container) = answered.next().await? {

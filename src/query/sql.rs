@@ -86,11 +86,11 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     })
 }
 
-/// What a page needs of its pod. The question names the uid.
-pub(super) async fn page_row(store: &Store, question: &Question) -> Result<Option<PageRow>, Error> {
+/// What a page needs of its pod. The question names the uid: in each cluster it is that of one pod.
+pub(super) async fn page_rows(store: &Store, question: &Question) -> Result<Vec<PageRow>, Error> {
     let columns: Vec<&str> = PageRow::COLUMNS.iter().map(|(name, _)| *name).collect();
-    let query = statement::<Pod>(store, question, &columns.join(", "), 1).bind(store);
-    Ok(store.fetch_one(query).await?)
+    let query = statement::<Pod>(store, question, &columns.join(", "), 100).bind(store);
+    Ok(store.within_limit(query.fetch_all()).await?)
 }
 
 /// The list behind `SELECT`: the columns that are asked for, and what the order and the cursor need.

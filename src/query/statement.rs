@@ -33,6 +33,9 @@ pub trait Row<L>:
     fn life(self) -> L;
 }
 
+/// How much memory it may take for that, in bytes: of four questions at once a quarter of the embedded engine's is left.
+const QUESTION_BYTES_MAX: &str = "805306368";
+
 /// Joins, conditions, and the values of their parameters: what people give never becomes SQL.
 #[derive(Clone, Default)]
 pub(super) struct Statement {
@@ -92,6 +95,9 @@ impl Statement {
 pub(super) fn bounded(query: Query) -> Query {
     query
         .with_setting("max_execution_time", QUESTION_SECONDS_MAX)
+        .with_setting("max_memory_usage", QUESTION_BYTES_MAX)
+        // Nobody waits for the rest.
+        .with_setting("cancel_http_readonly_queries_on_client_close", "1")
         // A view reads recent lives twice: to show them, and to leave them out of those that ended. A life that is filed
         // between the two would be there twice or not at all.
         .with_setting("enable_shared_storage_snapshot_in_query", "1")

@@ -132,6 +132,7 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
     let delivery = Delivery {
         cluster: Some(cluster.to_owned()),
         cluster_else: None,
+        clusters_of_wrappers: None,
         origin: "webhook".to_owned(),
         received_at: Timestamp::now(),
         body: body.bytes,

@@ -217,6 +217,119 @@ fn pages_are_narrowed(house: &House) {
     assert_eq!(status("shop"), 404);
     assert_eq!(status("all"), 200);
     assert_eq!(status("nobody"), 401);
+    // What an answer cost, and how sources are, would tell of what this reader may not see.
+    for path in ["pods?explain=true", "containers?explain=true", "sources"] {
+        let status = |token: &str| {
+            let url = format!("{}/api/v1/{path}", house.bygone.api);
+            let token = format!("{token}-secret-0123456789");
+            let request = house.client(None).get(url).bearer_auth(token);
+            block_on(request.send()).expect("an answer").status()
+        };
+        assert_eq!(status("shop"), 403, "{path}");
+        assert_eq!(status("all"), 200, "{path}");
+    }
+}
+
+/// Who may send for one cluster may invent a pod of a uid that another cluster has.
+#[test]
+fn a_uid_in_two_clusters() {
+    let bygone = Bygone::start();
+    let event = |cluster: &str| {
+        let event = created(cluster).replace("2026-11-23T06:15:04", "2026-11-23T06:15:05");
+        let event = event.lines().next().expect("a line").to_owned();
+        let (before, rest) = event.split_once("\"uid\":\"").expect("a uid");
+        let uid = "11111111-2222-4333-8444-555555555555";
+        let event = format!("{before}\"uid\":\"{uid}{}", &rest[uid.len()..]);
+        let status = format!(
+            r#","status":{{"containerStatuses":[{{"name":"{cluster}-main","containerID":"containerd://{:064x}","restartCount":0}}]}}}},"stageTimestamp""#,
+            cluster.len()
+        );
+        event.replace("},\"stageTimestamp\"", &status)
+    };
+    for cluster in ["demo", "other"] {
+        let url = bygone.webhook.replace("/demo", &format!("/{cluster}"));
+        let request = crate::support::client().post(url).body(event(cluster));
+        assert_eq!(block_on(request.send()).expect("an answer").status(), 200);
+    }
+    bygone.drained();
+    let uid = "11111111-2222-4333-8444-555555555555";
+    for (cluster, other) in [("demo", "other"), ("other", "demo")] {
+        let output = run(plain(BYGONE).args([
+            "describe",
+            "pod",
+            "--uid",
+            uid,
+            "--cluster",
+            cluster,
+            "-o",
+            "json",
+            "--server",
+            &bygone.api,
+        ]));
+        let page = stdout(&output);
+        assert!(
+            page.contains(&format!("{cluster}-main")),
+            "{page} {}",
+            stderr(&output)
+        );
+        assert!(!page.contains(&format!("{other}-main")), "{page}");
+    }
+    let url = format!("{}/api/v1/pods/{uid}", bygone.api);
+    let both = block_on(crate::support::client().get(&url).send()).expect("an answer");
+    assert_eq!(both.status(), 400);
+    assert!(block_on(both.text()).expect("text").contains("demo, other"));
+}
+
+/// A web page may make a browser on this machine send what it likes to loopback.
+#[test]
+fn web_pages_get_nothing() {
+    let bygone = Bygone::start();
+    let created = created("demo");
+    for (headers, expected) in [
+        (&[("origin", "http://evil.example")][..], 403),
+        (
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("content-type", "text/plain"),
+            ],
+            403,
+        ),
+        (&[("host", "evil.example:7070")], 421),
+        (
+            &[
+                ("user-agent", "Mozilla/5.0"),
+                ("content-type", "text/plain"),
+            ],
+            415,
+        ),
+        (&[], 200),
+    ] {
+        let send = |request: reqwest::RequestBuilder| {
+            let request = headers
+                .iter()
+                .fold(request, |it, (name, value)| it.header(*name, *value));
+            let answer = block_on(request.send()).expect("an answer");
+            assert!(
+                answer
+                    .headers()
+                    .get("access-control-allow-origin")
+                    .is_none()
+            );
+            answer.status().as_u16()
+        };
+        let client = crate::support::client();
+        assert_eq!(
+            send(client.post(&bygone.webhook).body(created.clone())),
+            expected,
+            "{headers:?}"
+        );
+        for path in ["/api/v1/pods?cluster=demo", "/metrics", "/readyz", "/livez"] {
+            let url = format!("{}{path}", bygone.api);
+            assert_eq!(send(client.get(url)), expected, "{path} {headers:?}");
+        }
+    }
+    bygone.drained();
+    assert_eq!(bygone.rows(&["pods"]).len(), 2);
 }
 
 /// Beyond loopback nobody is let in unasked, unless an operator says so.

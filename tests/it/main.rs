@@ -62,6 +62,7 @@ mod lost_nodes;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
 /// The answers by brute force.
+mod one_pod;
 mod oracle;
 /// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
 mod outage;

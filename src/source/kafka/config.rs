@@ -1,6 +1,6 @@
 //! What can be set, and what librdkafka is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,9 @@ pub struct Config {
     pub start: Start,
     /// The cluster of events of which neither `cluster_from` nor their wrapper tells it.
     pub cluster: Option<String>,
+    /// The clusters that a wrapper may name: whoever writes to a topic writes the wrapper. Unset: where `cluster` is set
+    /// none, and any where it is not.
+    pub clusters_of_wrappers: Option<BTreeSet<String>>,
     /// What tells the cluster of a record: the first that does.
     pub cluster_from: Vec<Teller>,
     /// The header that tells the cluster.
@@ -91,6 +94,7 @@ impl Default for Config {
             group_instance_id: None,
             start: Start::Earliest,
             cluster: None,
+            clusters_of_wrappers: None,
             cluster_from: Vec::new(),
             cluster_header: "cluster".to_owned(),
             dead_letter_topic: None,

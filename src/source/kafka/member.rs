@@ -1,5 +1,6 @@
 //! What the thread that polls, the callbacks inside of its polls, and the tasks of flights share.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ const SETTLED_WAIT: Duration = Duration::from_millis(100);
 
 pub struct Member {
     pub config: Config,
+    /// See [`Config::clusters_of_wrappers`].
+    wrappers: Option<Arc<BTreeSet<String>>>,
     pipeline: Pipeline,
     dead: Option<DeadTopic>,
     runtime: Handle,
@@ -83,6 +86,7 @@ impl Told for Labels<'_> {
 impl Member {
     pub fn new(config: Config, pipeline: Pipeline, dead: Option<DeadTopic>) -> Member {
         Member {
+            wrappers: config.clusters_of_wrappers.clone().map(Arc::new),
             config,
             pipeline,
             dead,
@@ -145,6 +149,7 @@ impl Member {
             state.gathered.push(Delivery {
                 cluster: cluster.map(str::to_owned),
                 cluster_else: self.config.cluster.clone(),
+                clusters_of_wrappers: self.wrappers.clone(),
                 origin: format!("kafka {place} offset {offset}"),
                 received_at: Timestamp::now(),
                 body: Bytes::copy_from_slice(body),

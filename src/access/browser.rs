@@ -1,0 +1,198 @@
+//! Web pages: they may make the browser of somebody on this machine send what they like to loopback, and read the answer
+//! where a name of theirs leads there (DNS rebinding). Where nobody has to say who they are, that would be all of them.
+//!
+//! So a request without a login has to be for this machine by a name of its own, and must not come from a page of
+//! somewhere else. Programs send none of these headers.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+
+use super::Peer;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// What a page may send without asking first: the content types of a form.
+const FORMS: [&str; 3] = [
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+];
+
+/// The routes, for those who don't come from a web page of somewhere else.
+pub(super) fn guard(routes: Router) -> Router {
+    routes.layer(middleware::from_fn(ask))
+}
+
+async fn ask(request: Request, next: Next) -> Response {
+    let is_local = request
+        .extensions()
+        .get::<Peer>()
+        .is_none_or(|peer| peer.address.ip().to_canonical().is_loopback());
+    match refusal(request.uri(), request.headers(), is_local) {
+        Some((status, why)) => (status, format!("{why}\n")).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// Why not. `is_local`: it came over loopback.
+fn refusal(uri: &Uri, headers: &HeaderMap, is_local: bool) -> Option<(StatusCode, &'static str)> {
+    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    // HTTP/2 has it in the URI.
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let host = authority
+        .or_else(|| text(&header::HOST))
+        .unwrap_or_default();
+    if is_local && !host.is_empty() && !is_loopback(host) {
+        let why = "ask by 127.0.0.1 or localhost: another name may be that of a web page";
+        return Some((StatusCode::MISDIRECTED_REQUEST, why));
+    }
+    let from_elsewhere = text(&header::ORIGIN).is_some_and(|origin| !is_origin_of(origin, host))
+        || text(&SEC_FETCH_SITE).is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    if from_elsewhere {
+        let why = "web pages of elsewhere get no answer";
+        return Some((StatusCode::FORBIDDEN, why));
+    }
+    let is_browser = text(&SEC_FETCH_MODE).is_some()
+        || text(&header::ORIGIN).is_some()
+        || text(&header::USER_AGENT).is_some_and(|agent| agent.starts_with("Mozilla/"));
+    let kind = text(&header::CONTENT_TYPE).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if is_browser && FORMS.iter().any(|form| kind.eq_ignore_ascii_case(form)) {
+        let why = "send application/json";
+        return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+    }
+    None
+}
+
+/// Whether `name` or `name:port` is this machine's own.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let address = name.parse::<std::net::IpAddr>();
+    name.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+fn is_origin_of(origin: &str, host: &str) -> bool {
+    let name = origin.split_once("://").map_or("", |(_, name)| name);
+    !host.is_empty() && name.eq_ignore_ascii_case(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_elsewhere_are_refused() {
+        let misdirected = Some(StatusCode::MISDIRECTED_REQUEST);
+        let forbidden = Some(StatusCode::FORBIDDEN);
+        let form = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        for (headers, expected) in [
+            (&[("host", "127.0.0.1:7070")][..], None),
+            (&[("host", "localhost")], None),
+            (&[("host", "LOCALHOST:7070")], None),
+            (&[("host", "[::1]:7070")], None),
+            (&[("host", "[::ffff:127.0.0.1]:7070")], None),
+            (&[("host", "127.8.9.1")], None),
+            (&[], None),
+            (&[("host", "evil.example:7070")], misdirected),
+            (&[("host", "127.0.0.1.evil.example")], misdirected),
+            (&[("host", "localhost.evil.example:7070")], misdirected),
+            (&[("host", "10.0.0.1:7070")], misdirected),
+            (&[("host", "0.0.0.0:7070")], misdirected),
+            (&[("host", "[::2]")], misdirected),
+            (
+                &[("host", "localhost"), ("origin", "http://evil.example")],
+                forbidden,
+            ),
+            (&[("host", "localhost"), ("origin", "null")], forbidden),
+            (
+                &[("host", "localhost:1"), ("origin", "http://localhost:2")],
+                forbidden,
+            ),
+            (
+                &[("host", "localhost:1"), ("origin", "http://localhost:1")],
+                None,
+            ),
+            (
+                &[("host", "localhost"), ("sec-fetch-site", "cross-site")],
+                forbidden,
+            ),
+            (
+                &[("host", "localhost"), ("sec-fetch-site", "same-site")],
+                forbidden,
+            ),
+            (
+                &[("host", "localhost"), ("sec-fetch-site", "same-origin")],
+                None,
+            ),
+            // Typed in by hand.
+            (&[("host", "localhost"), ("sec-fetch-site", "none")], None),
+            (
+                &[("host", "localhost"), ("content-type", "text/plain")],
+                None,
+            ),
+            (
+                &[
+                    ("host", "localhost"),
+                    ("user-agent", "Mozilla/5.0"),
+                    ("content-type", "text/plain;charset=UTF-8"),
+                ],
+                form,
+            ),
+            (
+                &[
+                    ("host", "localhost"),
+                    ("sec-fetch-mode", "no-cors"),
+                    ("content-type", "Multipart/Form-Data; boundary=x"),
+                ],
+                form,
+            ),
+            (
+                &[
+                    ("host", "localhost"),
+                    ("user-agent", "Mozilla/5.0"),
+                    ("content-type", "application/json"),
+                ],
+                None,
+            ),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            let refused = refusal(&Uri::from_static("/x"), &map, true);
+            assert_eq!(refused.map(|(status, _)| status), expected, "{headers:?}");
+        }
+    }
+
+    /// Where somebody listens beyond loopback without a login, by his own will, it has a name there.
+    #[test]
+    fn beyond_loopback_there_are_other_names() {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "audit.example".parse().unwrap());
+        assert!(refusal(&Uri::from_static("/x"), &headers, false).is_none());
+        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        assert!(refusal(&Uri::from_static("/x"), &headers, false).is_some());
+    }
+
+    #[test]
+    fn http2_has_the_name_in_its_uri() {
+        let uri = Uri::from_static("http://evil.example/x");
+        assert!(refusal(&uri, &HeaderMap::new(), true).is_some());
+        assert!(
+            refusal(
+                &Uri::from_static("http://localhost:1/x"),
+                &HeaderMap::new(),
+                true
+            )
+            .is_none()
+        );
+    }
+}

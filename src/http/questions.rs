@@ -1,0 +1,95 @@
+//! How many questions are answered at once: ClickHouse also stores what comes in, and must not be kept from that.
+//!
+//! Each may take `QUESTION_BYTES_MAX` of memory (`query`), so that all together leave a quarter of what the embedded
+//! engine has. One reader never has all places. Who finds none waits in line, and is told to come again after
+//! [`WAIT_MAX`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::api;
+use crate::access::Reader;
+
+/// Questions at once, of all readers and of one.
+const PLACES: usize = 4;
+const PLACES_OF_ONE: usize = 3;
+
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The places.
+#[derive(Clone, Debug)]
+pub struct Questions {
+    all: Arc<Semaphore>,
+    of_one: Arc<Mutex<HashMap<Reader, Arc<Semaphore>>>>,
+}
+
+/// A place, until it is dropped: with the last byte of the answer, or when the client goes.
+#[derive(Debug)]
+pub struct Place(#[allow(dead_code, reason = "held")] [OwnedSemaphorePermit; 2]);
+
+impl Default for Questions {
+    fn default() -> Questions {
+        Questions {
+            all: Arc::new(Semaphore::new(PLACES)),
+            of_one: Arc::default(),
+        }
+    }
+}
+
+impl Questions {
+    /// Waits for a place.
+    ///
+    /// # Errors
+    ///
+    /// With a 503 where there is none for too long.
+    pub async fn place(&self, reader: &Reader) -> Result<Place, Response> {
+        let own = {
+            let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = of_one.entry(reader.clone());
+            own.or_insert_with(|| Arc::new(Semaphore::new(PLACES_OF_ONE)))
+                .clone()
+        };
+        let places = async {
+            // Its own first: who has all of his waits for himself, and not in the line of all.
+            let own = own.acquire_owned().await.ok()?;
+            let one = self.all.clone().acquire_owned().await.ok()?;
+            Some(Place([own, one]))
+        };
+        match tokio::time::timeout(WAIT_MAX, places).await {
+            Ok(Some(place)) => Ok(place),
+            _ => {
+                let text = "too many questions at once: ask again later";
+                let response = api::error(StatusCode::SERVICE_UNAVAILABLE, text);
+                Err(([(header::RETRY_AFTER, "10")], response).into_response())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_reader_leaves_a_place_for_others() {
+        let questions = Questions::default();
+        let (one, other) = (Reader::of_everything(), Reader::of_nothing());
+        let mut held = Vec::new();
+        for _ in 0..PLACES_OF_ONE {
+            held.push(questions.place(&one).await.unwrap());
+        }
+        let refused = questions.place(&one).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let last = questions.place(&other).await.unwrap();
+        assert!(questions.place(&other).await.is_err());
+        drop(last);
+        questions.place(&other).await.unwrap();
+        drop(held.pop());
+        questions.place(&one).await.unwrap();
+    }
+}

@@ -1,0 +1,175 @@
+//! One pod, made by somebody with ordinary rights, must not stop the work for all: it is answered as far as it can be,
+//! and others are stored, asked about and filed as ever.
+//!
+//!     BYGONE_REFUSALS=120000 cargo test --release --test it one_pod:: -- --nocapture
+
+use serde_json::{Value, json};
+
+use crate::support::{self, Bygone, alone, on_shared, run, setting, stderr};
+
+fn event(verb: &str, name: &str, part: &str, at: i64) -> Value {
+    let subresource = if part.is_empty() {
+        String::new()
+    } else {
+        format!("/{part}")
+    };
+    json!({
+        "level": "RequestResponse", "auditID": format!("{name}-{at}"), "stage": "ResponseComplete", "verb": verb,
+        "requestURI": format!("/api/v1/namespaces/n/pods/{name}{subresource}"),
+        "user": {"username": "mallory", "groups": ["system:authenticated"]},
+        "objectRef": {"resource": "pods", "namespace": "n", "name": name, "apiVersion": "v1", "subresource": part},
+        "responseStatus": {"code": 200},
+        "stageTimestamp": time(at),
+    })
+}
+
+fn time(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros)
+        .unwrap()
+        .to_string()
+}
+
+const SECOND: i64 = 1_000_000;
+
+fn uid(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+fn pod(name: &str, number: u64, created: i64, status: Value) -> Value {
+    json!({"kind": "Pod", "metadata": {"name": name, "namespace": "n", "uid": uid(number), "resourceVersion": "7",
+        "creationTimestamp": time(created / SECOND * SECOND)}, "spec": {"nodeName": "node-1"}, "status": status})
+}
+
+fn created(name: &str, number: u64, at: i64) -> Value {
+    let mut event = event("create", name, "", at);
+    event["responseStatus"]["code"] = json!(201);
+    event["responseObject"] = pod(name, number, at, json!({"phase": "Pending"}));
+    event
+}
+
+fn status(name: &str, number: u64, at: i64, status: Value) -> Value {
+    let mut event = event("patch", name, "status", at);
+    event["responseObject"] = pod(name, number, at, status);
+    event
+}
+
+/// A container that ended in each of so many months, as whoever may write `pods/status` can say.
+fn of_all_months(months: i64, at: i64) -> Value {
+    let statuses = (0..months).map(|month| {
+        let ended = at - (month + 1) * 30 * 86_400 * SECOND;
+        json!({"name": format!("c{month}"), "containerID": format!("containerd://{month:064x}"), "restartCount": 0,
+            "state": {"terminated": {"containerID": format!("containerd://{month:064x}"), "exitCode": 0,
+                "startedAt": time(ended - SECOND), "finishedAt": time(ended)}}})
+    });
+    json!({"phase": "Succeeded", "containerStatuses": statuses.collect::<Vec<_>>()})
+}
+
+fn list(events: &[Value]) -> String {
+    json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": events}).to_string()
+}
+
+#[test]
+fn others_go_on() {
+    let _alone = alone();
+    let bygone = Bygone::start();
+    let now = jiff::Timestamp::now().as_microsecond();
+    let begin = now - 3_600 * SECOND;
+    let mut bodies = Vec::new();
+    // Containers of 150 months.
+    let mut removed = event("delete", "months", "", now - 60 * SECOND);
+    removed["responseObject"] = pod("months", 1, begin, json!({"phase": "Succeeded"}));
+    removed["responseObject"]["metadata"]["deletionTimestamp"] = json!(time(now));
+    removed["responseObject"]["metadata"]["deletionGracePeriodSeconds"] = json!(0);
+    bodies.push(list(&[
+        created("months", 1, begin),
+        status("months", 1, begin + SECOND, of_all_months(150, begin)),
+        removed,
+    ]));
+    // An owner whose name takes a megabyte, a thousand labels, a number and a time that can't be.
+    let mut long = created("long", 2, begin);
+    long["responseObject"]["metadata"]["ownerReferences"] =
+        json!([{"kind": "Job", "name": "\u{7}".repeat(1_300_000), "controller": true}]);
+    let labels = (0..2_000).map(|number| (format!("l{number}"), json!("v")));
+    long["responseObject"]["metadata"]["labels"] = Value::Object(labels.collect());
+    bodies.push(list(&[long]));
+    let odd = json!({"name": "main", "containerID": "containerd://aa", "restartCount": -1,
+        "state": {"running": {"startedAt": "9999-12-31T23:59:59Z"}}});
+    bodies.push(list(&[
+        created("odd", 3, begin),
+        status(
+            "odd",
+            3,
+            begin + SECOND,
+            json!({"phase": "Running", "containerStatuses": [odd]}),
+        ),
+    ]));
+    // Honest refusals, without end, by many.
+    let refusals = setting("BYGONE_REFUSALS", 5_000);
+    let refused = |number: u64| {
+        let mut refused = event("delete", "asked-for", "", begin + number as i64 * 10_000);
+        refused["responseStatus"]["code"] = json!(404);
+        refused["user"]["username"] = json!(format!("mallory-{}", number % 50));
+        refused
+    };
+    let all: Vec<Value> = (0..refusals).map(refused).collect();
+    bodies.extend(all.chunks(1_000).map(list));
+    bodies.push(list(&[created("asked-for", 4, now - SECOND)]));
+    for number in 0..20 {
+        bodies.push(list(&[created(
+            &format!("good-{number}"),
+            100 + number,
+            now - SECOND,
+        )]));
+    }
+    bygone.post_all(bodies);
+
+    let check = |when: &str| {
+        let rows = bygone.rows(&["pods", "-n", "n", "--limit", "1000"]);
+        let of = |name: &str| {
+            rows.iter()
+                .find(|row| row["pod"] == name)
+                .unwrap_or_else(|| panic!("{name}: {when}"))
+        };
+        for number in 0..20 {
+            assert_eq!(of(&format!("good-{number}"))["removed_at"], Value::Null);
+        }
+        for name in ["long", "odd"] {
+            let unknown = of(name)["unknown"].to_string();
+            assert!(unknown.contains("truncated"), "{name}: {unknown}");
+            assert_eq!(of(name)["removed_at"], Value::Null, "{name}");
+        }
+        assert!(of("long")["workload"].as_str().unwrap().len() <= 1_024);
+        assert_ne!(of("months")["removed_at"], Value::Null);
+        assert!(
+            !of("asked-for")["unknown"]
+                .to_string()
+                .contains("removal unseen"),
+            "{when}"
+        );
+        let instances = bygone.rows(&["containers", "--uid", &uid(1), "--limit", "1000"]);
+        assert_eq!(instances.len(), 150, "{when}");
+        let alive = bygone.rows(&["containers", "--uid", &uid(3)]);
+        assert_eq!(alive[0]["ended_at"], Value::Null, "{when}: {alive:?}");
+    };
+    check("at once");
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(40);
+    for _ in 0..2 {
+        let outcome = run(&mut on_shared(
+            &bygone.database,
+            &["reconcile", "--clock", &later.to_string()],
+        ));
+        assert!(
+            matches!(outcome.status.code(), Some(0 | 1)),
+            "{}",
+            stderr(&outcome)
+        );
+    }
+    assert_eq!(
+        support::number(
+            &bygone.database,
+            "SELECT count() FROM ended_pods FINAL WHERE pod = 'months'"
+        ),
+        1
+    );
+    check("when it was filed");
+}
