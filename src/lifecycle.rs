@@ -71,16 +71,18 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     if !counts(event) {
         return Ok(());
     }
-    let is_dry_run = request::is_dry_run(event);
-    if is_dry_run == Some(true) {
-        return Ok(());
-    }
     let tell: Tell = &mut |fact| limits::tell(fact, tell);
     let occasion = Occasion {
         cluster,
         event,
         at: microseconds(Some(event.at)),
     };
+    // Kubernetes itself tries nothing.
+    let by_kubernetes = occasion.is_by_kubernetes().then_some(false);
+    let is_dry_run = request::is_dry_run(event).or(by_kubernetes);
+    if is_dry_run == Some(true) {
+        return Ok(());
+    }
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }

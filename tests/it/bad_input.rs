@@ -228,7 +228,7 @@ fn a_wrong_password() {
         run(on_shared("x", &["schema", "apply"]).env("BYGONE_CLICKHOUSE_PASSWORD_FILE", &file));
     assert_eq!(output.status.code(), Some(2));
     expect![[r#"
-        bygone: schema apply: clickhouse at URL refused the password of user bygone: see clickhouse.user and clickhouse.password_file
+        bygone: schema apply: clickhouse at URL refused the password of user tester: see clickhouse.user and clickhouse.password_file
     "#]].assert_eq(&stderr(&output).replace(&shared().url, "URL"));
 }
 

@@ -77,6 +77,10 @@ fn the_answers_are_those_of_the_bare_events() {
             let answered = "2026-11-23T06:15:20.727Z";
             expected[0]["delete_asked_at"] = answered.into();
         }
+        if name.starts_with("aks-with-skipped") {
+            // What stood in the request, by which it may have been a dry run, is not known.
+            expected[0]["unknown"] = serde_json::json!(["truncated"]);
+        }
         if !PARTIAL.iter().any(|partial| name.starts_with(partial)) {
             assert_eq!(answers(&bygone, name), expected, "{name}");
         }

@@ -125,7 +125,7 @@ fn configure(folder: &Path, ports: [u16; 2]) {
              <profile>default</profile><quota>default</quota>
            </{user}></users>
            <http_handlers><rule_{user}>
-             <headers><X-ClickHouse-Key>{password}</X-ClickHouse-Key></headers>
+             <headers><X-ClickHouse-User>{user}</X-ClickHouse-User></headers>
              <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
            </rule_{user}></http_handlers>
          </clickhouse>",

@@ -109,7 +109,7 @@ impl Account {
                  <access_management>1</access_management>
                </tester></users>
                <http_handlers><rule_tester>
-                 <headers><X-ClickHouse-Key>{password}</X-ClickHouse-Key></headers>
+                 <headers><X-ClickHouse-User>tester</X-ClickHouse-User></headers>
                  <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
                </rule_tester></http_handlers>
              </clickhouse>"

@@ -28,6 +28,11 @@ fn event(event: &Event) -> Value {
         Verb::NodeCame => ("create", None, 201),
         Verb::NodeGone => ("delete", None, 200),
     };
+    let part = subresource.map_or(String::new(), |part| format!("/{part}"));
+    let uri = format!(
+        "/api/v1/namespaces/{}/pods/{}{part}",
+        object.namespace, object.name
+    );
     let mut json = json!({
         "level": match event.level {
             Level::Full | Level::Truncated => "RequestResponse",
@@ -36,7 +41,7 @@ fn event(event: &Event) -> Value {
         },
         "auditID": audit_id(event),
         "stage": "ResponseComplete",
-        "requestURI": format!("/api/v1/namespaces/{}/pods/{}", object.namespace, object.name),
+        "requestURI": uri,
         "verb": verb,
         "user": {
             "username": &*event.user,
