@@ -102,8 +102,13 @@ async fn metrics(State(probe): State<Probe>, request: Request) -> Response {
 struct Probe {
     app: App,
     access: Arc<Api>,
-    /// What ClickHouse said last, and when.
-    store: Arc<Mutex<Option<(Instant, Option<String>)>>>,
+    store: Arc<Mutex<Option<Heard>>>,
+}
+
+/// What ClickHouse said last, and when.
+struct Heard {
+    at: Instant,
+    trouble: Option<String>,
 }
 
 /// Whoever probes may do so as often as he likes, and ClickHouse is asked so often at most.
@@ -125,14 +130,17 @@ impl Probe {
     /// Why no questions are answered.
     async fn trouble(&self) -> Option<String> {
         let mut last = self.store.lock().await;
-        if let Some((at, trouble)) = &*last
-            && at.elapsed() < STORE_HOLDS
+        if let Some(heard) = &*last
+            && heard.at.elapsed() < STORE_HOLDS
         {
-            return trouble.clone();
+            return heard.trouble.clone();
         }
         let checked = schema::check(&self.app.store).await;
         let trouble = checked.err().map(|error| error.to_string());
-        *last = Some((Instant::now(), trouble.clone()));
+        *last = Some(Heard {
+            at: Instant::now(),
+            trouble: trouble.clone(),
+        });
         trouble
     }
 }

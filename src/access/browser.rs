@@ -88,87 +88,74 @@ fn is_origin_of(origin: &str, host: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// The status of a refusal of a request over loopback.
+    fn refused(headers: &[(&'static str, &str)]) -> Option<StatusCode> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        refusal(&Uri::from_static("/x"), &map, true).map(|(status, _)| status)
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for own in [
+            "127.0.0.1:7070",
+            "localhost",
+            "LOCALHOST:7070",
+            "[::1]:7070",
+            "[::ffff:127.0.0.1]:7070",
+            "127.8.9.1",
+        ] {
+            assert_eq!(refused(&[("host", own)]), None, "{own}");
+        }
+        for other in [
+            "evil.example:7070",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:7070",
+            "10.0.0.1:7070",
+            "0.0.0.0:7070",
+            "[::2]",
+        ] {
+            let misdirected = Some(StatusCode::MISDIRECTED_REQUEST);
+            assert_eq!(refused(&[("host", other)]), misdirected, "{other}");
+        }
+        assert_eq!(refused(&[]), None);
+    }
+
     #[test]
     fn pages_of_elsewhere_are_refused() {
-        let misdirected = Some(StatusCode::MISDIRECTED_REQUEST);
         let forbidden = Some(StatusCode::FORBIDDEN);
-        let form = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        for (headers, expected) in [
-            (&[("host", "127.0.0.1:7070")][..], None),
-            (&[("host", "localhost")], None),
-            (&[("host", "LOCALHOST:7070")], None),
-            (&[("host", "[::1]:7070")], None),
-            (&[("host", "[::ffff:127.0.0.1]:7070")], None),
-            (&[("host", "127.8.9.1")], None),
-            (&[], None),
-            (&[("host", "evil.example:7070")], misdirected),
-            (&[("host", "127.0.0.1.evil.example")], misdirected),
-            (&[("host", "localhost.evil.example:7070")], misdirected),
-            (&[("host", "10.0.0.1:7070")], misdirected),
-            (&[("host", "0.0.0.0:7070")], misdirected),
-            (&[("host", "[::2]")], misdirected),
-            (
-                &[("host", "localhost"), ("origin", "http://evil.example")],
-                forbidden,
-            ),
-            (&[("host", "localhost"), ("origin", "null")], forbidden),
-            (
-                &[("host", "localhost:1"), ("origin", "http://localhost:2")],
-                forbidden,
-            ),
-            (
-                &[("host", "localhost:1"), ("origin", "http://localhost:1")],
-                None,
-            ),
-            (
-                &[("host", "localhost"), ("sec-fetch-site", "cross-site")],
-                forbidden,
-            ),
-            (
-                &[("host", "localhost"), ("sec-fetch-site", "same-site")],
-                forbidden,
-            ),
-            (
-                &[("host", "localhost"), ("sec-fetch-site", "same-origin")],
-                None,
-            ),
+        for (name, value, expected) in [
+            ("origin", "http://evil.example", forbidden),
+            ("origin", "null", forbidden),
+            ("origin", "http://localhost:2", forbidden),
+            ("origin", "http://localhost:1", None),
+            ("sec-fetch-site", "cross-site", forbidden),
+            ("sec-fetch-site", "same-site", forbidden),
+            ("sec-fetch-site", "same-origin", None),
             // Typed in by hand.
-            (&[("host", "localhost"), ("sec-fetch-site", "none")], None),
-            (
-                &[("host", "localhost"), ("content-type", "text/plain")],
-                None,
-            ),
-            (
-                &[
-                    ("host", "localhost"),
-                    ("user-agent", "Mozilla/5.0"),
-                    ("content-type", "text/plain;charset=UTF-8"),
-                ],
-                form,
-            ),
-            (
-                &[
-                    ("host", "localhost"),
-                    ("sec-fetch-mode", "no-cors"),
-                    ("content-type", "Multipart/Form-Data; boundary=x"),
-                ],
-                form,
-            ),
-            (
-                &[
-                    ("host", "localhost"),
-                    ("user-agent", "Mozilla/5.0"),
-                    ("content-type", "application/json"),
-                ],
-                None,
-            ),
+            ("sec-fetch-site", "none", None),
         ] {
-            let mut map = HeaderMap::new();
-            for (name, value) in headers {
-                map.insert(*name, value.parse().unwrap());
-            }
-            let refused = refusal(&Uri::from_static("/x"), &map, true);
-            assert_eq!(refused.map(|(status, _)| status), expected, "{headers:?}");
+            let told = refused(&[("host", "localhost:1"), (name, value)]);
+            assert_eq!(told, expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn browsers_send_no_forms() {
+        let form = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let browser = ("user-agent", "Mozilla/5.0");
+        let page = ("sec-fetch-mode", "no-cors");
+        let program = ("user-agent", "curl/8");
+        for (who, kind, expected) in [
+            (browser, "text/plain;charset=UTF-8", form),
+            (page, "Multipart/Form-Data; boundary=x", form),
+            (browser, "application/json", None),
+            (program, "application/x-www-form-urlencoded", None),
+        ] {
+            let told = refused(&[("host", "localhost"), who, ("content-type", kind)]);
+            assert_eq!(told, expected, "{who:?} {kind}");
         }
     }
 

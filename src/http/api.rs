@@ -75,12 +75,10 @@ async fn ask_page(
     uid: &str,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Page, Response> {
-    let asked = asked(params)?;
-    let bad = |_| {
-        let text = format!("uid {uid:?} is none: write the UUID of a pod");
-        error(StatusCode::BAD_REQUEST, &text)
-    };
-    let uid: uuid::Uuid = uid.parse().map_err(bad)?;
+    let asked = asked(params).map_err(bad)?;
+    let uid: uuid::Uuid = uid
+        .parse()
+        .map_err(|_| bad(format!("uid {uid:?} is none: write the UUID of a pod")))?;
     let mut seen = Question {
         clusters: asked.clusters,
         namespaces: asked.namespaces,
@@ -107,7 +105,7 @@ async fn ask<L: Life>(
     headers: &HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Response> {
-    let mut question = asked(params)?;
+    let mut question = asked(params).map_err(bad)?;
     if question.explain && !reader.sees_everything() {
         // It would tell how much there is of what this reader may not see.
         let text = "explain is for who may ask about everything";
@@ -139,11 +137,15 @@ async fn ask<L: Life>(
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }
 
-fn asked(params: Result<Query<Params>, QueryRejection>) -> Result<Question, Response> {
-    let bad = |text: &str| error(StatusCode::BAD_REQUEST, text);
-    let Query(params) = params.map_err(|rejection| bad(&rejection.body_text()))?;
+/// What is asked; or one line that says what is wrong with it.
+fn asked(params: Result<Query<Params>, QueryRejection>) -> Result<Question, String> {
+    let Query(params) = params.map_err(|rejection| rejection.body_text())?;
     let question = params.question(Timestamp::now());
-    question.map_err(|parse| bad(&parse.to_string()))
+    question.map_err(|parse| parse.to_string())
+}
+
+fn bad(text: String) -> Response {
+    error(StatusCode::BAD_REQUEST, &text)
 }
 
 /// What is wrong with a question, or that ClickHouse did not answer it. What that said stands in the log: it may speak of

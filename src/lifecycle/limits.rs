@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::Tell;
-use crate::rows::{Ended, Fact, Image, Owner, seconds};
+use crate::rows::{Ended, Fact, Image, Owner, Said, seconds};
 
 /// Longer texts are cut, in bytes. Kubernetes' own names have 253, an image reference 4,096 in theory and 300 in
 /// practice.
@@ -30,71 +30,21 @@ pub(super) fn tell(fact: &Fact, tell: Tell) {
     let mut cut = Cut(false);
     let labels = cut.pairs(fact.labels.unwrap_or_default());
     let waiting = cut.pairs(fact.waiting);
-    let restarts = fact
-        .restarts
-        .iter()
-        .map(|(name, times)| (cut.text(name), *times));
-    let restarts: Vec<(&str, u32)> = restarts.collect();
-    let mut asked = |asked: Option<(i64, _, _)>| {
-        asked.map(|(at, user, acting_as)| (at, cut.text(user), cut.text(acting_as)))
-    };
-    let (delete_asked, evict_asked, force_asked) = (
-        asked(fact.delete_asked),
-        asked(fact.evict_asked),
-        asked(fact.force_asked),
-    );
+    let restarts = fact.restarts.iter();
+    let restarts: Vec<(&str, u32)> = restarts
+        .map(|(name, times)| (cut.text(name), *times))
+        .collect();
     let mut kept = Fact {
-        namespace: cut.text(fact.namespace),
-        container: cut.text(fact.container),
-        pod: cut.text(fact.pod),
-        node: cut.text(fact.node),
-        service_account: cut.text(fact.service_account),
-        owner: fact.owner.as_ref().map(|owner| Owner {
-            kind: cut.text(owner.kind),
-            name: cut.text(owner.name),
-            workload_kind: cut.text(owner.workload_kind),
-            workload: cut.text(owner.workload),
-            inferred: owner.inferred,
-        }),
         labels: fact.labels.map(|_| &*labels),
-        restarts: &restarts,
-        created_by: fact
-            .created_by
-            .map(|(user, acting_as)| (cut.text(user), cut.text(acting_as))),
-        delete_asked,
-        evict_asked,
-        force_asked,
-        disrupted: fact.disrupted.map(|(at, why)| (at, cut.text(why))),
-        status_reason: cut.text(fact.status_reason),
         waiting: &waiting,
-        runtime: cut.text(fact.runtime),
-        container_id_text: cut.text(fact.container_id_text),
-        image: fact.image.map(|image| Image {
-            image: cut.text(image.image),
-            image_id: cut.text(image.image_id),
-        }),
-        ended: fact.ended.map(|ended| Ended {
-            reason: cut.text(ended.reason),
-            ..ended
-        }),
-        said: fact.said.clone().map(|said| crate::rows::Said {
-            user: cut.text(said.user),
-            acting_as: cut.text(said.acting_as),
-            // What a part of it selects is more than what it selects.
-            selector: match said.selector.len() <= TEXT_BYTES_MAX {
-                true => said.selector,
-                false => "?",
-            },
-            ..said
-        }),
-        ..fact.clone()
+        restarts: &restarts,
+        ..cut.texts(fact)
     };
-    let is_of_pod = kept.pod_uid != 0 && kept.container.is_empty();
-    if cut.0 && is_of_pod {
+    if cut.0 && kept.container.is_empty() && kept.pod_uid != 0 {
         kept.truncated = true;
     }
     tell(&kept);
-    if cut.0 && kept.pod_uid != 0 && !is_of_pod {
+    if cut.0 && !kept.container.is_empty() {
         tell(&Fact {
             cluster: kept.cluster,
             namespace: kept.namespace,
@@ -117,6 +67,66 @@ impl Cut {
         }
         self.0 = true;
         &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
+    }
+
+    /// The texts of a fact, but for those of its lists.
+    fn texts<'a>(&mut self, fact: &Fact<'a>) -> Fact<'a> {
+        let mut asked = |asked: Option<(i64, &'a str, &'a str)>| {
+            asked.map(|(at, user, acting_as)| (at, self.text(user), self.text(acting_as)))
+        };
+        let delete_asked = asked(fact.delete_asked);
+        let evict_asked = asked(fact.evict_asked);
+        let force_asked = asked(fact.force_asked);
+        let by = fact.created_by;
+        Fact {
+            delete_asked,
+            evict_asked,
+            force_asked,
+            created_by: by.map(|(user, acting_as)| (self.text(user), self.text(acting_as))),
+            namespace: self.text(fact.namespace),
+            container: self.text(fact.container),
+            pod: self.text(fact.pod),
+            node: self.text(fact.node),
+            service_account: self.text(fact.service_account),
+            owner: fact.owner.as_ref().map(|owner| self.owner(owner)),
+            disrupted: fact.disrupted.map(|(at, why)| (at, self.text(why))),
+            status_reason: self.text(fact.status_reason),
+            runtime: self.text(fact.runtime),
+            container_id_text: self.text(fact.container_id_text),
+            image: fact.image.map(|image| Image {
+                image: self.text(image.image),
+                image_id: self.text(image.image_id),
+            }),
+            ended: fact.ended.map(|ended| Ended {
+                reason: self.text(ended.reason),
+                ..ended
+            }),
+            said: fact.said.as_ref().map(|said| self.said(said)),
+            ..fact.clone()
+        }
+    }
+
+    fn owner<'a>(&mut self, owner: &Owner<'a>) -> Owner<'a> {
+        Owner {
+            kind: self.text(owner.kind),
+            name: self.text(owner.name),
+            workload_kind: self.text(owner.workload_kind),
+            workload: self.text(owner.workload),
+            inferred: owner.inferred,
+        }
+    }
+
+    fn said<'a>(&mut self, said: &Said<'a>) -> Said<'a> {
+        Said {
+            user: self.text(said.user),
+            acting_as: self.text(said.acting_as),
+            // What a part of it selects is more than what it selects.
+            selector: match said.selector.len() <= TEXT_BYTES_MAX {
+                true => said.selector,
+                false => "?",
+            },
+            ..said.clone()
+        }
     }
 
     fn pairs<'s, 'a>(&mut self, pairs: &'s [(&'a str, &'a str)]) -> Cow<'s, [(&'a str, &'a str)]> {

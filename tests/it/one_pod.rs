@@ -68,108 +68,96 @@ fn list(events: &[Value]) -> String {
     json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": events}).to_string()
 }
 
-#[test]
-fn others_go_on() {
-    let _alone = alone();
-    let bygone = Bygone::start();
-    let now = jiff::Timestamp::now().as_microsecond();
+/// A pod whose containers are of 150 months; one whose owner's name takes a megabyte, with two thousand labels; one
+/// with a number and a time that can't be; one whose name is asked for again and again by many before it is created.
+fn odd_pods(now: i64) -> Vec<String> {
     let begin = now - 3_600 * SECOND;
-    let mut bodies = Vec::new();
-    // Containers of 150 months.
     let mut removed = event("delete", "months", "", now - 60 * SECOND);
     removed["responseObject"] = pod("months", 1, begin, json!({"phase": "Succeeded"}));
-    removed["responseObject"]["metadata"]["deletionTimestamp"] = json!(time(now));
-    removed["responseObject"]["metadata"]["deletionGracePeriodSeconds"] = json!(0);
-    bodies.push(list(&[
-        created("months", 1, begin),
-        status("months", 1, begin + SECOND, of_all_months(150, begin)),
-        removed,
-    ]));
-    // An owner whose name takes a megabyte, a thousand labels, a number and a time that can't be.
+    let metadata = &mut removed["responseObject"]["metadata"];
+    metadata["deletionTimestamp"] = json!(time(now));
+    metadata["deletionGracePeriodSeconds"] = json!(0);
+    let months = of_all_months(150, begin);
+    let months = status("months", 1, begin + SECOND, months);
+    let mut bodies = vec![list(&[created("months", 1, begin), months, removed])];
+
     let mut long = created("long", 2, begin);
-    long["responseObject"]["metadata"]["ownerReferences"] =
-        json!([{"kind": "Job", "name": "\u{7}".repeat(1_300_000), "controller": true}]);
+    let metadata = &mut long["responseObject"]["metadata"];
+    let name = "\u{7}".repeat(1_300_000);
+    metadata["ownerReferences"] = json!([{"kind": "Job", "name": name, "controller": true}]);
     let labels = (0..2_000).map(|number| (format!("l{number}"), json!("v")));
-    long["responseObject"]["metadata"]["labels"] = Value::Object(labels.collect());
+    metadata["labels"] = Value::Object(labels.collect());
     bodies.push(list(&[long]));
+
     let odd = json!({"name": "main", "containerID": "containerd://aa", "restartCount": -1,
         "state": {"running": {"startedAt": "9999-12-31T23:59:59Z"}}});
-    bodies.push(list(&[
-        created("odd", 3, begin),
-        status(
-            "odd",
-            3,
-            begin + SECOND,
-            json!({"phase": "Running", "containerStatuses": [odd]}),
-        ),
-    ]));
-    // Honest refusals, without end, by many.
-    let refusals = setting("BYGONE_REFUSALS", 5_000);
+    let odd = json!({"phase": "Running", "containerStatuses": [odd]});
+    let odd = status("odd", 3, begin + SECOND, odd);
+    bodies.push(list(&[created("odd", 3, begin), odd]));
+
     let refused = |number: u64| {
         let mut refused = event("delete", "asked-for", "", begin + number as i64 * 10_000);
         refused["responseStatus"]["code"] = json!(404);
         refused["user"]["username"] = json!(format!("mallory-{}", number % 50));
         refused
     };
-    let all: Vec<Value> = (0..refusals).map(refused).collect();
+    let all: Vec<Value> = (0..setting("BYGONE_REFUSALS", 5_000))
+        .map(refused)
+        .collect();
     bodies.extend(all.chunks(1_000).map(list));
     bodies.push(list(&[created("asked-for", 4, now - SECOND)]));
-    for number in 0..20 {
-        bodies.push(list(&[created(
+    bodies
+}
+
+#[test]
+fn others_go_on() {
+    let _alone = alone();
+    let bygone = Bygone::start();
+    let now = jiff::Timestamp::now().as_microsecond();
+    let good = (0..20).map(|number| {
+        list(&[created(
             &format!("good-{number}"),
             100 + number,
             now - SECOND,
-        )]));
-    }
-    bygone.post_all(bodies);
-
-    let check = |when: &str| {
-        let rows = bygone.rows(&["pods", "-n", "n", "--limit", "1000"]);
-        let of = |name: &str| {
-            rows.iter()
-                .find(|row| row["pod"] == name)
-                .unwrap_or_else(|| panic!("{name}: {when}"))
-        };
-        for number in 0..20 {
-            assert_eq!(of(&format!("good-{number}"))["removed_at"], Value::Null);
-        }
-        for name in ["long", "odd"] {
-            let unknown = of(name)["unknown"].to_string();
-            assert!(unknown.contains("truncated"), "{name}: {unknown}");
-            assert_eq!(of(name)["removed_at"], Value::Null, "{name}");
-        }
-        assert!(of("long")["workload"].as_str().unwrap().len() <= 1_024);
-        assert_ne!(of("months")["removed_at"], Value::Null);
-        assert!(
-            !of("asked-for")["unknown"]
-                .to_string()
-                .contains("removal unseen"),
-            "{when}"
-        );
-        let instances = bygone.rows(&["containers", "--uid", &uid(1), "--limit", "1000"]);
-        assert_eq!(instances.len(), 150, "{when}");
-        let alive = bygone.rows(&["containers", "--uid", &uid(3)]);
-        assert_eq!(alive[0]["ended_at"], Value::Null, "{when}: {alive:?}");
-    };
-    check("at once");
+        )])
+    });
+    bygone.post_all(odd_pods(now).into_iter().chain(good));
+    check(&bygone, "at once");
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(40);
+    let later = later.to_string();
     for _ in 0..2 {
         let outcome = run(&mut on_shared(
             &bygone.database,
-            &["reconcile", "--clock", &later.to_string()],
+            &["reconcile", "--clock", &later],
         ));
-        assert!(
-            matches!(outcome.status.code(), Some(0 | 1)),
-            "{}",
-            stderr(&outcome)
-        );
+        let code = outcome.status.code();
+        assert!(matches!(code, Some(0 | 1)), "{}", stderr(&outcome));
     }
-    assert_eq!(
-        support::number(
-            &bygone.database,
-            "SELECT count() FROM ended_pods FINAL WHERE pod = 'months'"
-        ),
-        1
-    );
-    check("when it was filed");
+    let filed = "SELECT count() FROM ended_pods FINAL WHERE pod = 'months'";
+    assert_eq!(support::number(&bygone.database, filed), 1);
+    check(&bygone, "when it was filed");
+}
+
+fn check(bygone: &Bygone, when: &str) {
+    let rows = bygone.rows(&["pods", "-n", "n", "--limit", "1000"]);
+    let of = |name: &str| {
+        let row = rows.iter().find(|row| row["pod"] == name);
+        row.unwrap_or_else(|| panic!("{name}: {when}"))
+    };
+    for number in 0..20 {
+        assert_eq!(of(&format!("good-{number}"))["removed_at"], Value::Null);
+    }
+    for name in ["long", "odd"] {
+        let unknown = of(name)["unknown"].to_string();
+        assert!(unknown.contains("truncated"), "{name}: {unknown}");
+        assert_eq!(of(name)["removed_at"], Value::Null, "{name}");
+    }
+    assert!(of("long")["workload"].as_str().expect("text").len() <= 1_024);
+    assert_ne!(of("months")["removed_at"], Value::Null);
+    let unknown = of("asked-for")["unknown"].to_string();
+    assert!(!unknown.contains("removal unseen"), "{when}");
+    let instances = bygone.rows(&["containers", "--uid", &uid(1), "--limit", "1000"]);
+    assert_eq!(instances.len(), 150, "{when}");
+    let alive = bygone.rows(&["containers", "--uid", &uid(3)]);
+    assert_eq!(alive[0]["ended_at"], Value::Null, "{when}: {alive:?}");
 }

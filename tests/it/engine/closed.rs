@@ -161,6 +161,60 @@ async fn it_listens_on_one_port_of_loopback() {
     engine.stop().await;
 }
 
+/// What would leave the database, by a file that may not be read, its folder, a file to be written, one beside the engine's
+/// folder, and an address.
+fn ways_out(paths: [&Path; 4], elsewhere: &str) -> Vec<String> {
+    let [secret, outside, written, beside] = paths.map(Path::display);
+    let parent = std::process::id();
+    vec![
+        format!("SELECT file('{secret}')"),
+        format!("SELECT * FROM file('{secret}', TSV, 'a String')"),
+        format!("SELECT * FROM file('{}/*', LineAsString)", outside),
+        "SELECT file('/etc/passwd')".to_owned(),
+        "SELECT file('/etc/shadow')".to_owned(),
+        "SELECT file('../../../../../../../etc/passwd')".to_owned(),
+        format!("SELECT file('{}')", beside),
+        "SELECT file('../beside')".to_owned(),
+        format!("SELECT file('/proc/{parent}/environ')"),
+        "SELECT * FROM file('/proc/1/environ', LineAsString)".to_owned(),
+        "SELECT * FROM file('/proc/*/cmdline', LineAsString)".to_owned(),
+        format!(
+            "INSERT INTO FUNCTION file('{}', TSV, 'a String') VALUES ('x')",
+            written
+        ),
+        format!("SELECT 1 INTO OUTFILE '{}'", written),
+        format!("SELECT * FROM url('http://{elsewhere}/', LineAsString)"),
+        format!("INSERT INTO FUNCTION url('http://{elsewhere}/', TSV, 'a String') VALUES ('x')"),
+        format!("SELECT * FROM url('file://{secret}', LineAsString)"),
+        format!("SELECT * FROM remote('{elsewhere}', system.one)"),
+        format!("SELECT * FROM s3('http://{elsewhere}/b/k', 'a', 'b', LineAsString)"),
+        format!("SELECT * FROM mysql('{elsewhere}', 'd', 't', 'u', 'p')"),
+        format!("SELECT * FROM postgresql('{elsewhere}', 'd', 't', 'u', 'p')"),
+        format!("SELECT * FROM mongodb('{elsewhere}', 'd', 'c', 'u', 'p', 'a String')"),
+        format!("SELECT * FROM sqlite('{secret}', 't')"),
+        "SELECT * FROM executable('/bin/cat /etc/passwd', TSV, 'a String')".to_owned(),
+        "SELECT * FROM executable('id', TSV, 'a String')".to_owned(),
+        format!(
+            "CREATE DICTIONARY d.x (a String) PRIMARY KEY a SOURCE(FILE(path '{secret}' format 'TSV')) LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(0)"
+        ),
+        "SELECT dictGet('d.x', 'a', tuple('canary'))".to_owned(),
+        format!(
+            "CREATE DICTIONARY d.y (a String) PRIMARY KEY a SOURCE(HTTP(url 'http://{elsewhere}/' format 'TSV')) LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(0)"
+        ),
+        "SELECT dictGet('d.y', 'a', tuple('canary'))".to_owned(),
+        format!("CREATE DATABASE f ENGINE = Filesystem('{}')", outside),
+        "SELECT * FROM f.`secret.tsv`".to_owned(),
+        format!("BACKUP DATABASE d TO File('{}')", written),
+        format!(
+            "ATTACH TABLE d.u FROM '{}' (a String) ENGINE = File(TSV)",
+            outside
+        ),
+        format!("CREATE TABLE d.v (a String) ENGINE = File(TSV, '{secret}')"),
+        "SELECT * FROM d.v".to_owned(),
+        "SELECT catboostEvaluate('/etc/passwd', 1)".to_owned(),
+    ]
+}
+
 /// Who has an account with every right there is.
 #[tokio::test]
 async fn an_account_does_not_leave_the_database() {
@@ -192,61 +246,12 @@ async fn an_account_does_not_leave_the_database() {
         assert_eq!(ask(sql).await.0, 200, "{sql}");
     }
     assert_eq!(ask("SELECT a FROM d.t").await, (200, "within\n".to_owned()));
-    let (secret, written) = (secret.display(), outside.path().join("written"));
-    let parent = std::process::id();
-    for sql in [
-        format!("SELECT file('{secret}')"),
-        format!("SELECT * FROM file('{secret}', TSV, 'a String')"),
-        format!(
-            "SELECT * FROM file('{}/*', LineAsString)",
-            outside.path().display()
-        ),
-        "SELECT file('/etc/passwd')".to_owned(),
-        "SELECT file('/etc/shadow')".to_owned(),
-        "SELECT file('../../../../../../../etc/passwd')".to_owned(),
-        format!("SELECT file('{}')", dir.path().join("beside").display()),
-        "SELECT file('../beside')".to_owned(),
-        format!("SELECT file('/proc/{parent}/environ')"),
-        "SELECT * FROM file('/proc/1/environ', LineAsString)".to_owned(),
-        "SELECT * FROM file('/proc/*/cmdline', LineAsString)".to_owned(),
-        format!(
-            "INSERT INTO FUNCTION file('{}', TSV, 'a String') VALUES ('x')",
-            written.display()
-        ),
-        format!("SELECT 1 INTO OUTFILE '{}'", written.display()),
-        format!("SELECT * FROM url('http://{elsewhere}/', LineAsString)"),
-        format!("INSERT INTO FUNCTION url('http://{elsewhere}/', TSV, 'a String') VALUES ('x')"),
-        format!("SELECT * FROM url('file://{secret}', LineAsString)"),
-        format!("SELECT * FROM remote('{elsewhere}', system.one)"),
-        format!("SELECT * FROM s3('http://{elsewhere}/b/k', 'a', 'b', LineAsString)"),
-        format!("SELECT * FROM mysql('{elsewhere}', 'd', 't', 'u', 'p')"),
-        format!("SELECT * FROM postgresql('{elsewhere}', 'd', 't', 'u', 'p')"),
-        format!("SELECT * FROM mongodb('{elsewhere}', 'd', 'c', 'u', 'p', 'a String')"),
-        format!("SELECT * FROM sqlite('{secret}', 't')"),
-        "SELECT * FROM executable('/bin/cat /etc/passwd', TSV, 'a String')".to_owned(),
-        "SELECT * FROM executable('id', TSV, 'a String')".to_owned(),
-        format!(
-            "CREATE DICTIONARY d.x (a String) PRIMARY KEY a SOURCE(FILE(path '{secret}' format 'TSV')) LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(0)"
-        ),
-        "SELECT dictGet('d.x', 'a', tuple('canary'))".to_owned(),
-        format!(
-            "CREATE DICTIONARY d.y (a String) PRIMARY KEY a SOURCE(HTTP(url 'http://{elsewhere}/' format 'TSV')) LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(0)"
-        ),
-        "SELECT dictGet('d.y', 'a', tuple('canary'))".to_owned(),
-        format!(
-            "CREATE DATABASE f ENGINE = Filesystem('{}')",
-            outside.path().display()
-        ),
-        "SELECT * FROM f.`secret.tsv`".to_owned(),
-        format!("BACKUP DATABASE d TO File('{}')", written.display()),
-        format!(
-            "ATTACH TABLE d.u FROM '{}' (a String) ENGINE = File(TSV)",
-            outside.path().display()
-        ),
-        format!("CREATE TABLE d.v (a String) ENGINE = File(TSV, '{secret}')"),
-        "SELECT * FROM d.v".to_owned(),
-        "SELECT catboostEvaluate('/etc/passwd', 1)".to_owned(),
-    ] {
+    let written = outside.path().join("written");
+    let beside = dir.path().join("beside");
+    for sql in ways_out(
+        [&secret, outside.path(), &written, &beside],
+        &elsewhere.to_string(),
+    ) {
         let (status, answer) = ask(&sql).await;
         // Some only say later that they can't; a pattern matches nothing.
         let is_nothing = sql.starts_with("CREATE ") || answer.is_empty();
