@@ -30,7 +30,6 @@ pub use params::Params;
 pub use sql::Answer;
 
 use crate::clickhouse::Store;
-use crate::rows::NEVER;
 use jiff::Timestamp;
 
 /// The most rows of one answer.
@@ -117,7 +116,7 @@ impl std::str::FromStr for Cursor {
             let start = parts.next()?.parse().ok();
             Some(Cursor {
                 // What ClickHouse can't hold as a time would begin again at the first row.
-                start: start.filter(|start| (0..=NEVER).contains(start))?,
+                start: start.filter(|start| statement::is_datetime64(*start))?,
                 pod_uid: parts.next()?.parse().ok()?,
                 container: parts.next()?.to_owned(),
                 container_id: parts.next()?.to_owned(),

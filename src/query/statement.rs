@@ -105,9 +105,16 @@ pub(super) fn bounded(query: Query) -> Query {
         .with_setting("prefer_column_name_to_alias", "1")
 }
 
-/// As ClickHouse reads a `DateTime64(6, 'UTC')`, whose calendar ends with the year 2299.
+/// The last second of ClickHouse's calendar, of the year 2299.
+const LAST: i64 = 10_413_791_999;
+
+/// Whether a `DateTime64(6, 'UTC')` can be so many microseconds.
+pub(super) fn is_datetime64(micros: i64) -> bool {
+    (0..=LAST).contains(&micros.div_euclid(1_000_000))
+}
+
+/// As ClickHouse reads a `DateTime64(6, 'UTC')`.
 pub(super) fn datetime64(at: Timestamp) -> String {
-    const LAST: i64 = 10_413_791_999;
     let at = Timestamp::from_second(at.as_second().clamp(0, LAST)).map_or(at, |second| {
         if second.as_second() == at.as_second() {
             at

@@ -237,10 +237,9 @@ const REFUSALS: [Refusal; 9] = [
         told: "code 252:",
     },
     Refusal {
-        // The quota of the engine's own account is always used up.
         name: "quota",
         way: Way::Replaced(&[
-            ("x-clickhouse-user: bygone", "x-clickhouse-user: default"),
+            ("x-clickhouse-user: tester", "x-clickhouse-user: spent"),
             ("x-clickhouse-key: ", "x-not-the-key: "),
         ]),
         told: "code 201:",

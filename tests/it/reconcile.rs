@@ -218,7 +218,7 @@ fn facts_of_a_pod_that_cannot_be_folded_are_carried() {
         sql(database, &sql_text);
     };
     state("concat(char(200), state)");
-    cluster.post(&[cluster.removed(REMOVED, 1), cluster.removed(REMOVED, 2)]);
+    cluster.post_what_is_refused(&[cluster.removed(REMOVED, 1), cluster.removed(REMOVED, 2)]);
     let outcome = cluster.reconcile(20);
     assert_eq!(said(&outcome, "carried"), 1, "{outcome}");
     let carried = "SELECT count() FROM facts WHERE writer = 0";

@@ -85,7 +85,8 @@ pub fn shared() -> &'static Shared {
     &SHARED
 }
 
-/// An account with all rights in an embedded engine, for who comes as to any ClickHouse: without bygone's own key.
+/// An account with all rights in an embedded engine, for who comes as to any ClickHouse: without bygone's own key. Beside it
+/// there is `spent`, whose quota is used up by its first query.
 pub struct Account {
     pub user: String,
     pub password: String,
@@ -107,9 +108,17 @@ impl Account {
                  <profile>default</profile>
                  <quota>default</quota>
                  <access_management>1</access_management>
-               </tester></users>
+               </tester>
+               <spent>
+                 <password></password>
+                 <networks><ip>127.0.0.1</ip></networks>
+                 <quota>spent</quota>
+               </spent></users>
+               <quotas><spent>
+                 <interval><duration>2147483647</duration><queries>1</queries></interval>
+               </spent></quotas>
                <http_handlers><rule_tester>
-                 <headers><X-ClickHouse-User>tester</X-ClickHouse-User></headers>
+                 <headers><X-ClickHouse-User><![CDATA[regex:(tester|spent)]]></X-ClickHouse-User></headers>
                  <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
                </rule_tester></http_handlers>
              </clickhouse>"
@@ -341,9 +350,10 @@ impl Bygone {
         })
     }
 
-    /// Memory of the process that is in RAM, without its engine's.
+    /// Memory that the process has taken and that is in RAM, without its engine's. What is there of the program's own
+    /// file, 40 MiB of a debug build, is not counted: the kernel may take that back.
     pub fn rss_bytes(&self) -> u64 {
-        memory_bytes(self.pid(), "VmRSS:").expect("a process")
+        memory_bytes(self.pid(), "RssAnon:").expect("a process")
     }
 
     pub fn log(&self) -> String {
