@@ -220,6 +220,9 @@ impl Sink {
             shares.extend(of_shards.into_iter().enumerate());
             others.extend(unreadable);
         }
+        // What is stored are copies.
+        let sequences: Vec<u64> = load.sequences().collect();
+        drop(load);
         // Side by side: who waits for the load waits for the slowest table, not for the sum.
         let others = others
             .into_iter()
@@ -233,8 +236,6 @@ impl Sink {
         self.facts_ms.store(took, Ordering::Relaxed);
         drop(permit);
         // Many loads wait for their fold: of these the names are kept, and no rows.
-        let sequences: Vec<u64> = load.sequences().collect();
-        drop(load);
         let touched = shares
             .into_iter()
             .map(|(shard, share)| (shard, share.touched));
