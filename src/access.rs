@@ -32,6 +32,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 pub use api::{Api, ApiCredential, Reader, Scope};
+pub use browser::is_loopback;
 pub use exposure::{Exposed, Exposure, check_exposure};
 pub use ingest::{Ingest, IngestCredential};
 pub use peer::{CertificateNames, Peer};

@@ -64,6 +64,7 @@ pub const KEY_HEADER: &str = "X-Bygone-Key";
 fn key_of(password: &str) -> String {
     format!("{:x}", Sha256::digest(format!("key {password}")))
 }
+
 /// How long a server may take from its spawn to its first answer.
 pub const START_WAIT: Duration = Duration::from_mins(1);
 /// How long a server may take to end in good order before it is killed. A kill loses nothing

@@ -49,10 +49,10 @@ pub struct Content<'a> {
     pub failure: Option<String>,
 }
 
-/// Makes a value of the files' contents, in the order of the paths; or one line why that fails.
 /// Makes a value of what can be used of the files.
 type MakeOfEach<T> = Box<dyn Fn(&[Content]) -> T + Send + Sync>;
 
+/// Makes a value of the files' contents, in the order of the paths; or one line why that fails.
 type Make<T> = Box<dyn Fn(&[Content]) -> Result<T, String> + Send + Sync>;
 
 /// A value and the files that it is made from.

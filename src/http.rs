@@ -118,7 +118,7 @@ impl Probe {
     /// Whether who asks may hear of every cluster.
     fn may_hear(&self, request: &Request) -> Result<bool, Denied> {
         let peer = request.extensions().get::<Peer>();
-        if peer.is_some_and(|peer| peer.address.ip().to_canonical().is_loopback()) {
+        if peer.is_some_and(Peer::is_local) {
             return Ok(true);
         }
         let who = self
@@ -146,14 +146,18 @@ impl Probe {
 }
 
 async fn ready(State(probe): State<Probe>, request: Request) -> Response {
-    let is_told = probe.may_hear(&request) == Ok(true);
+    let may_hear = probe.may_hear(&request) == Ok(true);
     if let Err(why) = (probe.app.ready)() {
-        let why = if is_told { &*why } else { "not ready" };
+        let why = if may_hear { &*why } else { "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
     }
     // Events are taken as long as the spool has room: a ClickHouse that is away is told, but does
     // not make a load balancer send them elsewhere.
-    match probe.trouble().await.filter(|_| is_told) {
+    let trouble = match may_hear {
+        true => probe.trouble().await,
+        false => None,
+    };
+    match trouble {
         None => "ok\n".into_response(),
         Some(error) => {
             format!("events are taken; no questions are answered: {error}\n").into_response()

@@ -25,7 +25,7 @@
 //! - Options stand in the body of a deletion, or, where it has none, in the query. Where neither can be told, the
 //!   request says nothing of what became of the pod, but that something is not known.
 //! - What is too much, or too long, or impossible costs itself and not the event (`limits`).
-//! - The deletion of a node is told under its name: of which pods it was the end, ClickHouse finds out.
+//! - The deletion of a node is told under its name: of which pods it was the end, the fold finds out.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
 
@@ -86,41 +86,30 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
+    let code = event.response_status.and_then(|status| status.code);
+    let is_refused = matches!(code, Some(404 | 409));
     if is_emptied_namespace(event) {
-        if !matches!(
-            event.response_status.and_then(|status| status.code),
-            Some(404 | 409)
-        ) {
+        if !is_refused {
             named::tell_emptied(occasion, tell);
         }
         return Ok(());
     }
     if let Some(what) = of_node(event) {
-        let is_known = is_dry_run.is_some();
-        if is_known
-            && !matches!(
-                event.response_status.and_then(|status| status.code),
-                Some(404 | 409)
-            )
-        {
+        if !is_refused && is_dry_run.is_some() {
             named::tell(occasion, what, occasion.at, tell);
         }
         return Ok(());
     }
-    match event.response_status.and_then(|status| status.code) {
-        Some(404 | 409) => {
-            request::gone(occasion, tell);
-            Ok(())
-        }
-        _ => {
-            if event.is_truncated || is_dry_run.is_none() || lacks_answer(event) {
-                truncated(occasion, tell);
-            }
-            match is_dry_run {
-                Some(_) => carried_out(occasion, tell),
-                None => Ok(()),
-            }
-        }
+    if is_refused {
+        request::gone(occasion, tell);
+        return Ok(());
+    }
+    if event.is_truncated || is_dry_run.is_none() || lacks_answer(event) {
+        truncated(occasion, tell);
+    }
+    match is_dry_run {
+        Some(_) => carried_out(occasion, tell),
+        None => Ok(()),
     }
 }
 

@@ -37,9 +37,9 @@ pub struct Api {
 }
 
 /// One who was let in, and what about they may ask.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// The credential, as it stands in the configuration; none where nobody has to say who they are.
+    /// See [`Reader::credential`].
     credential: Option<usize>,
     clusters: Names,
     namespaces: Names,
@@ -70,6 +70,11 @@ impl Reader {
             clusters: Names::Only(Default::default()),
             namespaces: Names::Only(Default::default()),
         }
+    }
+
+    /// The place of the credential in the configuration; none where nobody has to say who they are.
+    pub fn credential(&self) -> Option<usize> {
+        self.credential
     }
 
     /// Whether nothing is kept from this reader.

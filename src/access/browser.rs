@@ -31,7 +31,7 @@ async fn ask(request: Request, next: Next) -> Response {
     let is_local = request
         .extensions()
         .get::<Peer>()
-        .is_none_or(|peer| peer.address.ip().to_canonical().is_loopback());
+        .is_none_or(Peer::is_local);
     match refusal(request.uri(), request.headers(), is_local) {
         Some((status, why)) => (status, format!("{why}\n")).into_response(),
         None => next.run(request).await,
@@ -69,7 +69,7 @@ fn refusal(uri: &Uri, headers: &HeaderMap, is_local: bool) -> Option<(StatusCode
 }
 
 /// Whether `name` or `name:port` is this machine's own.
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

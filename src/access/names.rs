@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// What a credential is good for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Names {
     All,
     Only(BTreeSet<String>),

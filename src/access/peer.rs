@@ -29,6 +29,11 @@ pub struct CertificateNames {
 }
 
 impl Peer {
+    /// Whether it is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
+    }
+
     /// Nobody: for requests that did not come through the listener.
     pub fn unknown() -> Peer {
         Peer {

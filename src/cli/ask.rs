@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::running;
+use crate::access::is_loopback;
 use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::http::NDJSON;
@@ -190,11 +191,7 @@ fn is_private(url: &str) -> bool {
         // It is told what is wrong with it when it is asked.
         return true;
     };
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    url.scheme() == "https"
-        || host == "localhost"
-        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+    url.scheme() == "https" || url.host_str().is_some_and(is_loopback)
 }
 
 /// The lines of a running bygone's answer.

@@ -75,7 +75,7 @@ async fn ask_page(
     uid: &str,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Page, Response> {
-    let asked = asked(params).map_err(bad)?;
+    let asked = asked(params, Timestamp::now()).map_err(bad)?;
     let uid: uuid::Uuid = uid
         .parse()
         .map_err(|_| bad(format!("uid {uid:?} is none: write the UUID of a pod")))?;
@@ -105,7 +105,7 @@ async fn ask<L: Life>(
     headers: &HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Response> {
-    let mut question = asked(params).map_err(bad)?;
+    let mut question = asked(params, Timestamp::now()).map_err(bad)?;
     if question.explain && !reader.sees_everything() {
         // It would tell how much there is of what this reader may not see.
         let text = "explain is for who may ask about everything";
@@ -138,13 +138,17 @@ async fn ask<L: Life>(
 }
 
 /// What is asked; or one line that says what is wrong with it.
-fn asked(params: Result<Query<Params>, QueryRejection>) -> Result<Question, String> {
+pub fn asked(
+    params: Result<Query<Params>, QueryRejection>,
+    now: Timestamp,
+) -> Result<Question, String> {
     let Query(params) = params.map_err(|rejection| rejection.body_text())?;
-    let question = params.question(Timestamp::now());
+    let question = params.question(now);
     question.map_err(|parse| parse.to_string())
 }
 
-fn bad(text: String) -> Response {
+/// A refusal of what was asked.
+pub fn bad(text: String) -> Response {
     error(StatusCode::BAD_REQUEST, &text)
 }
 

@@ -6,7 +6,7 @@
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,12 +34,8 @@ async fn days(
     reader: &Reader,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Vec<Value>, Response> {
-    let bad = |text: &str| api::error(StatusCode::BAD_REQUEST, text);
-    let Query(params) = params.map_err(|rejection| bad(&rejection.body_text()))?;
     let now = Timestamp::now();
-    let asked = params
-        .question(now)
-        .map_err(|error| bad(&error.to_string()))?;
+    let asked = api::asked(params, now).map_err(api::bad)?;
     let may = reader
         .narrow(&asked.clusters, &asked.namespaces)
         .map_err(IntoResponse::into_response)?;

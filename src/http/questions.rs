@@ -25,7 +25,8 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Questions {
     all: Arc<Semaphore>,
-    of_one: Arc<Mutex<HashMap<Reader, Arc<Semaphore>>>>,
+    /// By the credential of the reader.
+    of_one: Arc<Mutex<HashMap<Option<usize>, Arc<Semaphore>>>>,
 }
 
 /// A place, until it is dropped: with the last byte of the answer, or when the client goes.
@@ -50,7 +51,7 @@ impl Questions {
     pub async fn place(&self, reader: &Reader) -> Result<Place, Response> {
         let own = {
             let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
-            let own = of_one.entry(reader.clone());
+            let own = of_one.entry(reader.credential());
             own.or_insert_with(|| Arc::new(Semaphore::new(PLACES_OF_ONE)))
                 .clone()
         };

@@ -28,12 +28,10 @@ pub(super) fn is_possible(time: Timestamp, at: i64) -> bool {
 /// Tells a fact with its texts cut to what is kept of them; of a pod also that something was cut.
 pub(super) fn tell(fact: &Fact, tell: Tell) {
     let mut cut = Cut(false);
-    let labels = cut.pairs(fact.labels.unwrap_or_default());
-    let waiting = cut.pairs(fact.waiting);
-    let restarts = fact.restarts.iter();
-    let restarts: Vec<(&str, u32)> = restarts
-        .map(|(name, times)| (cut.text(name), *times))
-        .collect();
+    let pair = |cut: &mut Cut, (key, value)| (cut.text(key), cut.text(value));
+    let labels = cut.list(fact.labels.unwrap_or_default(), pair);
+    let waiting = cut.list(fact.waiting, pair);
+    let restarts = cut.list(fact.restarts, |cut, (name, times)| (cut.text(name), times));
     let mut kept = Fact {
         labels: fact.labels.map(|_| &*labels),
         waiting: &waiting,
@@ -129,17 +127,19 @@ impl Cut {
         }
     }
 
-    fn pairs<'s, 'a>(&mut self, pairs: &'s [(&'a str, &'a str)]) -> Cow<'s, [(&'a str, &'a str)]> {
-        let is_short = |text: &str| text.len() <= TEXT_BYTES_MAX;
-        if pairs
-            .iter()
-            .all(|(key, value)| is_short(key) && is_short(value))
-        {
-            return Cow::Borrowed(pairs);
+    /// The items, as they are where nothing of them is too long.
+    fn list<'s, T: Copy>(
+        &mut self,
+        items: &'s [T],
+        cut: impl Fn(&mut Cut, T) -> T,
+    ) -> Cow<'s, [T]> {
+        let mut tried = Cut(false);
+        for item in items {
+            cut(&mut tried, *item);
         }
-        let pairs = pairs
-            .iter()
-            .map(|(key, value)| (self.text(key), self.text(value)));
-        Cow::Owned(pairs.collect())
+        if !tried.0 {
+            return Cow::Borrowed(items);
+        }
+        Cow::Owned(items.iter().map(|item| cut(self, *item)).collect())
     }
 }

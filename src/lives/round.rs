@@ -33,7 +33,7 @@ pub(super) struct Round<'k> {
     /// By name.
     folds: Vec<Folding<'k>>,
     /// Where each of them is.
-    places: HashMap<Key<'k>, usize>,
+    indexes: HashMap<Key<'k>, usize>,
     /// Those of the scopes.
     scopes: BTreeMap<Key<'k>, Scoped>,
     pub has_log: bool,
@@ -60,11 +60,11 @@ impl<'k> Round<'k> {
                 refused: None,
             }
         });
-        let places = names.iter().map(|name| name.key()).zip(0..);
+        let indexes = names.iter().map(|name| name.key()).zip(0..);
         let scopes = scopes.iter().map(|scope| (scope.key(), Scoped::default()));
         Round {
             folds: folds.collect(),
-            places: places.collect(),
+            indexes: indexes.collect(),
             scopes: scopes.collect(),
             ..Round::default()
         }
@@ -85,7 +85,7 @@ impl<'k> Round<'k> {
             // Rows of one name mostly stand together.
             let at = match last {
                 Some((last, at)) if last == key => Some(at),
-                _ => self.places.get(&key).copied(),
+                _ => self.indexes.get(&key).copied(),
             };
             let Some(at) = at else { continue };
             last = Some((key, at));
@@ -122,7 +122,7 @@ impl<'k> Round<'k> {
             let version = self.versions.entry(row.pod_uid.as_u128()).or_default();
             *version = row.version.max(*version);
             let key = (&*row.cluster, &*row.namespace, &*row.pod);
-            let Some(at) = self.places.get(&key) else {
+            let Some(at) = self.indexes.get(&key) else {
                 continue;
             };
             let folding = &mut self.folds[*at];
@@ -178,7 +178,7 @@ impl<'k> Round<'k> {
             by_pod.entry(key).or_default().push(row);
         }
         for (name, uid) in pods {
-            let Some(at) = self.places.get(&name.key()) else {
+            let Some(at) = self.indexes.get(&name.key()) else {
                 continue;
             };
             let rows = by_pod.get(&(&*name.cluster, *uid)).into_iter().flatten();
