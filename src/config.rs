@@ -86,7 +86,7 @@ const KEYS: [&str; 45] = [
     "api.tls_certificate_file",
     "api.tls_key_file",
     "access.insecure",
-    "webhook.body_bytes_max",
+    "webhook.event_bytes_max",
     "webhook.memory_bytes_max",
     "kafka.brokers",
     "kafka.group_id",

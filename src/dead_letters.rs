@@ -60,7 +60,7 @@ use uuid::Uuid;
 use crate::telemetry;
 use draft::{Draft, Fate};
 use index::Index;
-pub use letter::{Digest, Kept, Letter, Summary};
+pub use letter::{Digest, Kept, Letter, Summary, id};
 pub use list::{List, list, remove, show};
 use seldom::Seldom;
 

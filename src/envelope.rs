@@ -28,6 +28,7 @@ mod gke;
 mod limits;
 mod other_logs;
 mod otlp;
+mod portions;
 mod split;
 mod walk;
 mod wrapper;
@@ -36,6 +37,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use limits::Limits;
+pub use portions::{Portion, Portions};
 pub use walk::{Found, Rest, Tell, read};
 
 use crate::audit::{Document, Event, Events, NO_TIME, NOT_AN_EVENT};
@@ -74,6 +76,8 @@ pub enum Reason {
     BadPacking,
     /// Unpacks to more than the limit.
     TooLarge,
+    /// Longer than an event may be (found by [`Portions`]).
+    TooLong,
     /// Wrapped over and over.
     WrappedTooDeep,
     /// An audit event without the metadata of its objects, which a relay (Elastic Agent) removed.
@@ -93,6 +97,7 @@ impl Reason {
             Reason::NoCluster => "without a cluster",
             Reason::BadPacking => "broken base64 or gzip",
             Reason::TooLarge => "unpacks to too much",
+            Reason::TooLong => "too long",
             Reason::WrappedTooDeep => "wrapped too deep",
             Reason::Stripped => "stripped of metadata",
         }

@@ -8,6 +8,7 @@
 //! Never here: which source it is.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use tracing::{error, warn};
 
 use crate::audit::Event;
 use crate::coverage::Seen;
-use crate::dead_letters::{DeadLetters, Letter};
+use crate::dead_letters::{self, DeadLetters, Letter};
 use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
 use crate::rows::{
@@ -54,9 +55,71 @@ pub struct Delivery {
     pub origin: String,
     pub received_at: Timestamp,
     pub body: Bytes,
+    /// Where `body` begins in what was delivered, if it is a portion of that: see [`envelope::Portion`].
+    pub from: i64,
+}
+
+/// A part of what came that is not there to be decoded.
+#[derive(Clone, Debug)]
+pub struct Missing<'m> {
+    pub cluster: &'m str,
+    pub origin: &'m str,
+    pub received_at: Timestamp,
+    pub why: Why,
+}
+
+/// Why it is not.
+#[derive(Clone, Copy, Debug)]
+pub enum Why {
+    /// One value was longer than an event may be. With the SHA-256 of its bytes.
+    TooLong { at: (u64, u64), sha256: [u8; 32] },
+    /// A whole delivery was refused, for a reason that does not go away when it is sent again. `bytes` is what was
+    /// announced, 0 where nothing was.
+    Refused { reason: &'static str, bytes: u64 },
+}
+
+impl Why {
+    fn reason(self) -> &'static str {
+        match self {
+            Why::TooLong { .. } => Reason::TooLong.as_str(),
+            Why::Refused { reason, .. } => reason,
+        }
+    }
+}
+
+impl Missing<'_> {
+    /// The row that tells of it. What is sent again and refused again within the hour is the same letter.
+    fn letter(&self) -> DeadLetterRow<'_> {
+        let reason = self.why.reason();
+        let (position_from, bytes, sha256, hour) = match self.why {
+            Why::TooLong { at, sha256 } => (at.0, at.1 - at.0, sha256, 0),
+            Why::Refused { bytes, .. } => (0, bytes, [0; 32], self.received_at.as_second() / 3600),
+        };
+        let id = dead_letters::id(
+            self.cluster,
+            &[&sha256, reason.as_bytes(), &hour.to_le_bytes()],
+        );
+        DeadLetterRow {
+            cluster: self.cluster,
+            id: id.as_u128(),
+            origin: self.origin,
+            reason,
+            received_at: self.received_at.as_microsecond(),
+            position_from,
+            bytes,
+            sha256,
+            raw_kept: false,
+        }
+    }
 }
 
 impl Delivery {
+    /// Where a part of the body stands in what was delivered.
+    fn place(&self, part: &Range<usize>) -> Range<usize> {
+        let place = |at: usize| self.from.saturating_add_unsigned(at as u64).max(0) as usize;
+        place(part.start)..place(part.end)
+    }
+
     /// Whether a wrapper may name this cluster.
     fn may_be_of(&self, cluster: &str) -> bool {
         match &self.clusters_of_wrappers {
@@ -197,7 +260,30 @@ impl Pipeline {
         Ok(taken.receipts[0])
     }
 
-    /// The same for several at once, which then share the way to the disk.
+    /// Remembers what is missing: a dead letter that has no bytes, which `coverage` counts. Returns when that is on
+    /// disk.
+    ///
+    /// # Errors
+    ///
+    /// When it is not.
+    pub async fn miss(&self, missing: &Missing<'_>) -> Result<(), NotTaken> {
+        let mut rows = DeadLetterRows::default();
+        let letter = missing.letter();
+        let Missing {
+            cluster, origin, ..
+        } = missing;
+        let reason = missing.why.reason();
+        warn!(
+            cluster,
+            origin, "{} bytes are missing: {reason}", letter.bytes
+        );
+        metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason).increment(1);
+        rows.push(&letter);
+        let appended = self.spool.append(batch_of_letters(rows)).await;
+        appended.map(|_| ()).map_err(not_taken)
+    }
+
+    /// As [`Pipeline::accept`], for several at once, which then share the way to the disk.
     ///
     /// # Errors
     ///
@@ -451,7 +537,7 @@ fn bury_piece(
         Letter {
             cluster,
             origin: &delivery.origin,
-            position: part.at.clone(),
+            position: delivery.place(&part.at),
             reason: part.reason.as_str(),
             received_at: delivery.received_at,
             bytes: &delivery.body[part.at.clone()],
@@ -481,7 +567,7 @@ fn log_rejected(deliveries: &[Delivery], rejected: &[Placed]) {
         let delivery = &deliveries[*place];
         let cluster = delivery.cluster_of_all();
         let (origin, body_bytes) = (&*delivery.origin, delivery.body.len());
-        let (from, bytes) = (at.start, at.len());
+        let (from, bytes) = (delivery.place(at).start, at.len());
         warn!(
             cluster,
             origin, body_bytes, "rejected {bytes} bytes at {from}: {reason}"

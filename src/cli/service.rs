@@ -101,7 +101,7 @@ impl Service {
         let letters = Arc::new(DeadLetters::open(&letters, config.dead_letters.clone())?);
         tokio::spawn(prune(letters.clone(), stop.clone()));
         let pipeline = Pipeline::new(spool.clone(), letters)
-            .with_unwrapped_bytes_max(config.webhook.body_bytes_max);
+            .with_unwrapped_bytes_max(config.webhook.event_bytes_max);
         let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
         let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));

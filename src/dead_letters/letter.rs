@@ -61,7 +61,7 @@ impl Kept {
     pub(super) fn of(letter: &Letter) -> Kept {
         let sha256 = Digest(Sha256::digest(letter.bytes).into());
         Kept {
-            id: id(letter, sha256),
+            id: id_of(letter, sha256),
             sha256,
             bytes: letter.bytes.len() as u64,
             position: letter.position.start as u64..letter.position.end as u64,
@@ -88,15 +88,21 @@ impl Summary {
     }
 }
 
-/// The same for the same bytes of the same cluster, on every machine: a UUID of version 8 from the
-/// SHA-256 of both. An empty letter, the missing end of a list, is told from others by its place.
-fn id(letter: &Letter, sha256: Digest) -> Uuid {
+/// The same for the same bytes of the same cluster, on every machine. An empty letter, the missing end of a list, is
+/// told from others by its place.
+fn id_of(letter: &Letter, sha256: Digest) -> Uuid {
+    let place = (letter.position.start as u64).to_le_bytes();
+    let place = letter.bytes.is_empty().then_some(&place[..]);
+    id(letter.cluster, &[&sha256.0, place.unwrap_or_default()])
+}
+
+/// A UUID of version 8 from the SHA-256 of the cluster and of what tells a letter from its others.
+pub fn id(cluster: &str, marks: &[&[u8]]) -> Uuid {
     let mut hash = Sha256::new();
-    hash.update((letter.cluster.len() as u64).to_le_bytes());
-    hash.update(letter.cluster);
-    hash.update(sha256.0);
-    if letter.bytes.is_empty() {
-        hash.update((letter.position.start as u64).to_le_bytes());
+    hash.update((cluster.len() as u64).to_le_bytes());
+    hash.update(cluster);
+    for mark in marks {
+        hash.update(mark);
     }
     let hash: [u8; 32] = hash.finalize().into();
     let mut first = [0; 16];

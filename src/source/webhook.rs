@@ -10,8 +10,12 @@
 //! | 503, `Retry-After` | the memory budget or the spool is used up | sends it again soon |
 //! | 400 | the cluster's name is none, or the body is not what its encoding says | gives up after five tries |
 //! | 408, `Connection: close` | the body came too slowly, or not within 25 s | sends it again |
-//! | 413 | the body is over `body_bytes_max`, packed or unpacked | gives up after five tries |
+//! | 413 | the packed body is over `event_bytes_max` | gives up after five tries |
 //! | 415 | an encoding that is not known | gives up after five tries |
+//!
+//! A body of any length is taken: a large one is read in portions, each on disk before the next is decoded, and answered
+//! when all are. An event over `event_bytes_max` is a dead letter without bytes; so is what is refused for good, so
+//! that `coverage` shows that something is missing.
 //!
 //! Never a redirect: Go's client follows it with a GET, and the batch is lost.
 
@@ -32,14 +36,19 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::is_cluster_name;
-use crate::pipeline::{Delivery, Pipeline};
+use crate::envelope::Portion;
+use crate::pipeline::{Delivery, Missing, NotTaken, Pipeline, Why};
 use crate::telemetry;
+use body::Refusal;
 
 /// An API server gives up on a request after 30 s; one that takes longer is lost work.
 const BODY_SECONDS_MAX: u64 = 25;
 
 /// Clusters that are told apart in metrics.
 const CLUSTERS_MAX: usize = 100;
+
+/// What dead letters say of where they came from.
+const ORIGIN: &str = "webhook";
 
 /// The header of a 200 that says how many parts of the delivery could not be read.
 pub const REJECTED: &str = "bygone-rejected";
@@ -48,8 +57,8 @@ pub const REJECTED: &str = "bygone-rejected";
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The largest body, packed and unpacked, in bytes.
-    pub body_bytes_max: usize,
+    /// The largest event, in bytes; a body may have any number of them. Also the largest packed body.
+    pub event_bytes_max: usize,
     /// Memory that all bodies together may take, in bytes.
     pub memory_bytes_max: usize,
 }
@@ -57,7 +66,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            body_bytes_max: 256 << 20,
+            event_bytes_max: 256 << 20,
             memory_bytes_max: 512 << 20,
         }
     }
@@ -89,7 +98,7 @@ impl Known {
 
 /// The routes of the ingest listener.
 pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
-    let limits = body::Limits::new(config.body_bytes_max, config.memory_bytes_max);
+    let limits = body::Limits::new(config.event_bytes_max, config.memory_bytes_max);
     Router::new()
         .route("/v1/audit/{cluster}", post(receive))
         .with_state(Webhook {
@@ -119,45 +128,107 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         return (StatusCode::BAD_REQUEST, hint).into_response();
     }
     let begun = Instant::now();
-    let limit = Duration::from_secs(BODY_SECONDS_MAX);
+    let end = begun + Duration::from_secs(BODY_SECONDS_MAX);
     if !webhook.pipeline.has_room() {
         return retry_after(2);
     }
-    let read = body::read(request, &webhook.limits);
-    let body = match tokio::time::timeout(limit, read).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(refusal)) => return refuse(cluster, refusal),
-        Err(_) => return refuse(cluster, body::Refusal::Slow),
-    };
-    let delivery = Delivery {
-        cluster: Some(cluster.to_owned()),
-        cluster_else: None,
-        clusters_of_wrappers: None,
-        origin: "webhook".to_owned(),
-        received_at: Timestamp::now(),
-        body: body.bytes,
-    };
-    match webhook.pipeline.accept(delivery, body.reserved).await {
-        Ok(receipt) => {
-            metrics::histogram!(telemetry::INGEST_ACK_SECONDS).record(begun.elapsed());
-            [(REJECTED, receipt.rejected.to_string())].into_response()
+    let received_at = Timestamp::now();
+    let announced = body::announced(request.headers()) as u64;
+    let mut pieces = body::read(request, &webhook.limits);
+    let mut rejected = 0;
+    loop {
+        let piece = match tokio::time::timeout_at(end.into(), pieces.recv()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(piece))) => piece,
+            Ok(Some(Err(refusal))) => {
+                return refuse(webhook, cluster, received_at, announced, refusal).await;
+            }
+            Err(_) => {
+                return refuse(webhook, cluster, received_at, announced, Refusal::Slow).await;
+            }
+        };
+        match accept(webhook, cluster, received_at, piece).await {
+            Ok(parts) => rejected += parts,
+            Err(_) => return retry_after(2),
         }
-        Err(_) => retry_after(2),
+    }
+    metrics::histogram!(telemetry::INGEST_ACK_SECONDS).record(begun.elapsed());
+    [(REJECTED, rejected.to_string())].into_response()
+}
+
+/// Returns how many parts of it could not be read.
+async fn accept(
+    webhook: &Webhook,
+    cluster: &str,
+    received_at: Timestamp,
+    piece: body::Piece,
+) -> Result<usize, NotTaken> {
+    match piece.portion {
+        Portion::Text { from, bytes } => {
+            let delivery = Delivery {
+                cluster: Some(cluster.to_owned()),
+                cluster_else: None,
+                clusters_of_wrappers: None,
+                origin: ORIGIN.to_owned(),
+                received_at,
+                body: bytes.into(),
+                from,
+            };
+            let receipt = webhook.pipeline.accept(delivery, piece.reserved).await?;
+            Ok(receipt.rejected)
+        }
+        Portion::TooLong { at, sha256 } => {
+            let at = (at.start, at.end);
+            let why = Why::TooLong { at, sha256 };
+            miss(webhook, cluster, received_at, why).await?;
+            Ok(1)
+        }
     }
 }
 
-fn refuse(cluster: &str, refusal: body::Refusal) -> Response {
+async fn miss(
+    webhook: &Webhook,
+    cluster: &str,
+    received_at: Timestamp,
+    why: Why,
+) -> Result<(), NotTaken> {
+    let missing = Missing {
+        cluster,
+        origin: ORIGIN,
+        received_at,
+        why,
+    };
+    webhook.pipeline.miss(&missing).await
+}
+
+/// What the sender would send again in vain is remembered as missing.
+async fn refuse(
+    webhook: &Webhook,
+    cluster: &str,
+    received_at: Timestamp,
+    bytes: u64,
+    refusal: Refusal,
+) -> Response {
     warn!(cluster, "request refused: {refusal}");
-    match refusal {
-        body::Refusal::NoMemory => retry_after(1),
-        body::Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        body::Refusal::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
-        body::Refusal::Broken => StatusCode::BAD_REQUEST.into_response(),
+    let (status, reason) = match refusal {
+        Refusal::NoMemory => return retry_after(1),
         // The rest of the body may still come: nothing else can follow on this connection.
-        body::Refusal::Slow => {
-            (StatusCode::REQUEST_TIMEOUT, [(header::CONNECTION, "close")]).into_response()
+        Refusal::Slow => {
+            let close = [(header::CONNECTION, "close")];
+            return (StatusCode::REQUEST_TIMEOUT, close).into_response();
         }
-    }
+        Refusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body refused: too large"),
+        Refusal::Encoding => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "body refused: unknown encoding",
+        ),
+        Refusal::CutOff => return StatusCode::BAD_REQUEST.into_response(),
+        Refusal::Broken => (StatusCode::BAD_REQUEST, "body refused: broken packing"),
+    };
+    let why = Why::Refused { reason, bytes };
+    // Told in the log, where that fails; the answer is the same.
+    _ = miss(webhook, cluster, received_at, why).await;
+    status.into_response()
 }
 
 /// A 503 that client-go resends within the same attempt.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::guard;
 use crate::load::{Load, Plan, Tally, percentile};
 use crate::proxy::Proxy;
-use crate::support::{Bygone, alone, setting, shared, sql, wait_for};
+use crate::support::{Bygone, alone, setting, shared, sql, wait_for, wait_longer_for};
 
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -70,7 +70,7 @@ fn connections_cut_before_during_and_after_the_commit() {
     proxy.cut_one_in(10);
     // Every kind of cut was made, however slow the machine is.
     let end = Instant::now() + Duration::from_secs(seconds);
-    wait_for("cuts of every kind", || {
+    wait_longer_for("cuts of every kind", Duration::from_secs(120), || {
         let enough = proxy.cuts().counts().iter().all(|count| *count >= 3);
         (enough && Instant::now() >= end).then_some(())
     });

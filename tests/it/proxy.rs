@@ -155,10 +155,14 @@ impl Shared {
         if one_in == 0 || random.below(one_in) > 0 {
             return Fate::Whole;
         }
-        match random.below(3) {
-            0 => Fate::Before,
-            1 => Fate::During(random.below(CUT_AFTER_BYTES_MAX)),
-            _ => Fate::After,
+        // The kind that came least often: few requests are long enough to be cut on the way.
+        let [before, during, after] = self.cuts.counts();
+        if during <= before.min(after) {
+            Fate::During(random.below(CUT_AFTER_BYTES_MAX))
+        } else if before <= after {
+            Fate::Before
+        } else {
+            Fate::After
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{self, Bygone, block_on, plain, run, sql};
+use crate::support::{self, Bygone, block_on, plain, run, sql, stdout};
 
 /// A create of a pod whose name and uid tell it apart.
 fn created(name: &str, uid: u8) -> Value {
@@ -158,26 +158,37 @@ fn refusals() {
 #[test]
 fn a_body_over_the_maximum_or_the_budget() {
     let limits = [
-        ("BYGONE_WEBHOOK_BODY_BYTES_MAX", "1000000"),
-        ("BYGONE_WEBHOOK_MEMORY_BYTES_MAX", "2000000"),
+        ("BYGONE_WEBHOOK_EVENT_BYTES_MAX", "1000000"),
+        ("BYGONE_WEBHOOK_MEMORY_BYTES_MAX", "3000000"),
     ];
     let bygone = Bygone::start_set(&limits);
     let event = created("a", 1).to_string();
     let padded = |bytes: usize| format!("{event}{}", " ".repeat(bytes - event.len()));
-    assert_eq!(post(&bygone).demo(padded(1_000_000)), 200);
-    assert_eq!(post(&bygone).demo(padded(1_000_001)), 413);
-    let bomb = zstd::encode_all(padded(100_000_000).as_bytes(), 1).expect("packed");
-    let headers = vec![("content-encoding", "zstd".to_owned())];
-    assert_eq!(
+    assert_eq!(post(&bygone).demo(padded(1_000_001)), 200);
+    let zstd = vec![("content-encoding", "zstd".to_owned())];
+    let packed = |headers, body: Vec<u8>| {
         Post {
             bygone: &bygone,
-            headers
+            headers,
         }
-        .demo(bomb),
-        413
+        .demo(body)
+    };
+    assert_eq!(packed(zstd.clone(), vec![0; 1_000_001]), 413);
+    assert_eq!(packed(zstd, b"not zstd".to_vec()), 400);
+    let brotli = vec![("content-encoding", "br".to_owned())];
+    assert_eq!(packed(brotli.clone(), b"brotli".to_vec()), 415);
+    assert_eq!(packed(brotli, b"again?".to_vec()), 415);
+    bygone.drained();
+    let letters = "SELECT reason, bytes FROM dead_letters FINAL ORDER BY reason FORMAT CSV";
+    assert_eq!(
+        sql(&bygone.database, letters),
+        "\"body refused: broken packing\",8\n\
+         \"body refused: too large\",1000001\n\
+         \"body refused: unknown encoding\",6\n",
+        "each once"
     );
     let tight = [
-        ("BYGONE_WEBHOOK_BODY_BYTES_MAX", "1000000"),
+        ("BYGONE_WEBHOOK_EVENT_BYTES_MAX", "1000000"),
         ("BYGONE_WEBHOOK_MEMORY_BYTES_MAX", "500000"),
     ];
     let bygone = Bygone::start_set(&tight);
@@ -185,6 +196,73 @@ fn a_body_over_the_maximum_or_the_budget() {
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["retry-after"], "1");
     assert_eq!(post(&bygone).demo(padded(400_000)), 200);
+}
+
+/// As many events as there are, each of 200 kB, in one body of far more than may be held at once.
+#[test]
+fn a_large_body_is_read_in_portions() {
+    let limits = [
+        ("BYGONE_WEBHOOK_EVENT_BYTES_MAX", "1000000"),
+        ("BYGONE_WEBHOOK_MEMORY_BYTES_MAX", "8000000"),
+    ];
+    let large = |name: &str, uid: u8, bytes: usize| {
+        let mut event = created(name, uid);
+        event["requestObject"] = json!({"spec": {"containers": [{"args": ["x".repeat(bytes)]}]}});
+        event
+    };
+    let mut items: Vec<Value> = (1..=100)
+        .map(|uid| large(&format!("pod-{uid:03}"), uid, 200_000))
+        .collect();
+    items.insert(50, large("too-long", 200, 2_000_000));
+    let expected: Vec<String> = (1..=100).map(|uid| format!("pod-{uid:03}")).collect();
+    let list = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": items});
+    let list = list.to_string();
+    // serde_json sorts members, an API server does not: the kind comes first.
+    let (items, kind) = list
+        .strip_prefix(r#"{"apiVersion":"audit.k8s.io/v1","items":"#)
+        .and_then(|rest| rest.strip_suffix(r#","kind":"EventList"}"#))
+        .map(|items| {
+            (
+                items,
+                r#"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{}"#,
+            )
+        })
+        .expect("its members in order");
+    let list = format!("{kind},\"items\":{items}}}\n");
+    let lines = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(items).expect("items");
+    let lines: Vec<&str> = lines.iter().map(|item| item.get()).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(list.as_bytes()).expect("packed");
+    let gzip = gzip.finish().expect("packed");
+    let forms = [
+        (list.into_bytes(), vec![]),
+        (items.as_bytes().to_vec(), vec![]),
+        (lines.join("\n").into_bytes(), vec![]),
+        (gzip, vec![("content-encoding", "gzip".to_owned())]),
+    ];
+    for (body, headers) in forms {
+        let bygone = Bygone::start_set(&limits);
+        let bytes = body.len();
+        let response = Post {
+            bygone: &bygone,
+            headers,
+        }
+        .send("/v1/audit/demo", body);
+        assert_eq!(response.status(), 200, "{}", bygone.log());
+        assert_eq!(response.headers()["bygone-rejected"], "1");
+        assert_eq!(names(&bygone), expected);
+        let letters = "SELECT reason, bytes > 2000000, position_from > 10000000, raw_kept \
+                       FROM dead_letters FINAL FORMAT CSV";
+        assert_eq!(sql(&bygone.database, letters), "\"too long\",1,1,0\n");
+        let peak = bygone.rss_bytes() >> 20;
+        println!("{bytes} bytes: {peak} MiB held after");
+        let coverage = run(plain(support::BYGONE).args(["coverage", "--server", &bygone.api]));
+        assert!(
+            stdout(&coverage).contains("too long"),
+            "{}",
+            stdout(&coverage)
+        );
+    }
 }
 
 #[test]

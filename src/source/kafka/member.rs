@@ -153,6 +153,7 @@ impl Member {
                 origin: format!("kafka {place} offset {offset}"),
                 received_at: Timestamp::now(),
                 body: Bytes::copy_from_slice(body),
+                from: 0,
             });
         }
     }
