@@ -216,7 +216,7 @@ async fn take(
     // What is announced is not yet there: it is only asked whether it would fit.
     let announced = announced(headers);
     match encoding {
-        Encoding::Identity => limits.check(announced.min(PORTION_BYTES))?,
+        Encoding::Identity => limits.check(announced.min(limits.portion_bytes()))?,
         Encoding::Gzip | Encoding::Zstd => {
             limits.check_packed(announced)?;
             limits.check(announced)?;
