@@ -33,6 +33,7 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod verify;
 mod wire;
 
 use std::fmt::{self, Write};

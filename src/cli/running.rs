@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 /// What the file says. Its mode is 0600.
@@ -36,13 +36,55 @@ fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("running.json")
 }
 
-/// Creates the data folder, for its owner alone, where it is missing.
+/// Creates the data folder, for its owner alone, where it is missing. One in which other accounts may have put something
+/// is refused: they could make the program write elsewhere, or read what they wrote as history.
+///
+/// Of root it may be, since that is who makes volumes; its group may then write, which is how Kubernetes lets a pod
+/// (`fsGroup`).
 pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
-    fs::DirBuilder::new()
+    let what = || format!("data folder {}", data_dir.display());
+    let make = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(data_dir)
-        .with_context(|| format!("data folder {}", data_dir.display()))
+        .create(data_dir);
+    make.with_context(what)?;
+    let own = rustix::process::geteuid().as_raw();
+    let is_trusted = |of: &fs::Metadata| of.uid() == own || of.uid() == 0;
+    let found = fs::metadata(data_dir).with_context(what)?;
+    if !is_trusted(&found) {
+        bail!(
+            "{} belongs to another account (uid {}): name one of your own, or let that account run bygone",
+            what(),
+            found.uid()
+        );
+    }
+    let group = if found.uid() == own { 0o020 } else { 0 };
+    if found.mode() & (0o002 | group) != 0 {
+        bail!(
+            "other accounts may write to the {0}: chmod go-w {1}, or name a folder in it, which bygone will make",
+            what(),
+            data_dir.display()
+        );
+    }
+    for entry in fs::read_dir(data_dir).with_context(what)? {
+        let entry = entry.with_context(what)?;
+        let metadata = entry.metadata().with_context(what)?;
+        let path = entry.path();
+        if metadata.is_symlink() {
+            bail!(
+                "{} is a symbolic link: bygone follows none in its data folder. Mount what it should lead to there",
+                path.display()
+            );
+        }
+        if !is_trusted(&metadata) {
+            let uid = metadata.uid();
+            bail!(
+                "{} belongs to another account (uid {uid}): look at it, and remove it",
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Writes the file.
@@ -64,4 +106,62 @@ pub fn announce(data_dir: &Path, running: &Running) -> anyhow::Result<Announced>
 /// The bygone that the data folder names.
 pub fn find(data_dir: &Path) -> Option<Running> {
     serde_json::from_slice(&fs::read(path(data_dir)).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    /// What is said of a folder after `change`; `DATA` stands for it.
+    fn said(change: impl FnOnce(&Path)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        create_data_dir(&data).unwrap();
+        change(&data);
+        let said =
+            create_data_dir(&data).map_or_else(|error| format!("{error:#}"), |()| String::new());
+        said.replace(data.to_str().unwrap(), "DATA")
+    }
+
+    fn set_mode(mode: u32) -> impl FnOnce(&Path) {
+        move |data| fs::set_permissions(data, Permissions::from_mode(mode)).unwrap()
+    }
+
+    #[test]
+    fn what_others_could_use_is_refused() {
+        assert_eq!(said(|_| {}), "");
+        assert_eq!(said(set_mode(0o755)), "");
+        let writable = "other accounts may write to the data folder DATA: chmod go-w DATA, \
+                        or name a folder in it, which bygone will make";
+        assert_eq!(said(set_mode(0o770)), writable);
+        assert_eq!(said(set_mode(0o1777)), writable);
+        let led_elsewhere = said(|data| symlink("/etc", data.join("spool")).unwrap());
+        assert_eq!(
+            led_elsewhere,
+            "DATA/spool is a symbolic link: bygone follows none in its data folder. \
+             Mount what it should lead to there"
+        );
+    }
+
+    /// Only root can give a file away: as another account this test has nothing to try.
+    #[test]
+    fn what_belongs_to_others_is_refused() {
+        let nobody = 65_534;
+        let is_root = rustix::process::geteuid().is_root();
+        let give = |path: &Path| is_root && chown(path, Some(nobody), Some(nobody)).is_ok();
+        let folder = tempfile::tempdir().unwrap();
+        if !give(folder.path()) {
+            return;
+        }
+        let of_another = said(|data| _ = give(data));
+        assert!(of_another.contains("DATA belongs to another account (uid 65534)"));
+        let planted = said(|data| {
+            fs::create_dir(data.join("spool")).unwrap();
+            give(&data.join("spool"));
+        });
+        assert!(planted.contains("DATA/spool belongs to another account (uid 65534)"));
+    }
 }

@@ -41,10 +41,17 @@ fn home() -> Home {
     Home { root, folder }
 }
 
+/// The letters of these tests are of a day that may be long ago.
+fn for_long() -> Config {
+    Config {
+        kept_days: 36_500,
+        ..Config::default()
+    }
+}
+
 impl Home {
     fn open(&self, config: Config) -> DeadLetters {
         let letters = DeadLetters::open(&self.folder, config).unwrap();
-        // The letters of these tests are of a day that may be long ago.
         letters.state().pruned = Some(Instant::now());
         letters
     }
@@ -100,7 +107,7 @@ fn raw_of(kept: &[Kept]) -> Vec<bool> {
 #[test]
 fn one_file_a_delivery_newest_first() {
     let home = home();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     let kept = letters.put(&[letter(b"one", NOON), letter(b"two", NOON)]);
     assert_eq!(raw_of(&kept), [true, true]);
     assert_eq!((kept[1].bytes, kept[1].position.clone()), (3, 100..103));
@@ -151,7 +158,7 @@ fn ids_are_those_of_cluster_and_bytes() {
 #[test]
 fn what_comes_again_is_not_written_again() {
     let home = home();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     let first = letters.put(&[
         letter(b"one", NOON),
         letter(b"one", NOON),
@@ -161,7 +168,7 @@ fn what_comes_again_is_not_written_again() {
     assert_eq!((&again[0], &again[1]), (&first[0], &first[2]));
     assert_eq!(home.files().len(), 1);
     // Another process of ours, later.
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     let kept = letters.put(&[letter(b"two", NOON + 10), letter(b"three", NOON + 10)]);
     assert_eq!(raw_of(&kept), [true, true]);
     home.check(expect![[r#"
@@ -174,7 +181,7 @@ fn what_comes_again_is_not_written_again() {
 #[test]
 fn what_was_removed_is_written_again() {
     let home = home();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     let kept = letters.put(&[letter(b"one", NOON), letter(b"two", NOON)]);
     remove(&home.folder, kept[0].id).unwrap();
     let gone = show(&home.folder, kept[0].id).unwrap_err();
@@ -203,7 +210,7 @@ fn what_was_removed_is_written_again() {
 #[test]
 fn ten_thousand_letters_are_one_file_and_their_number_has_a_limit() {
     let home = home();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     let put = |count: usize, round: i64| {
         let texts: Vec<String> = (0..count).map(|n| format!("{round}/{n}")).collect();
         let all: Vec<Letter> = texts
@@ -292,7 +299,7 @@ fn a_letter_over_the_cap_is_known_by_its_metadata_alone() {
 #[test]
 fn an_empty_letter_needs_no_file() {
     let home = home();
-    let kept = home.open(Config::default()).put(&[letter(b"", NOON)]);
+    let kept = home.open(for_long()).put(&[letter(b"", NOON)]);
     assert_eq!((raw_of(&kept), home.files().len()), (vec![false], 0));
 }
 
@@ -322,7 +329,7 @@ fn what_is_too_old_is_removed() {
 fn opening_and_putting_prune() {
     let home = home();
     let old = Timestamp::now().as_microsecond() - 8 * 24 * 60 * 60 * 1_000_000;
-    home.open(Config::default()).put(&[letter(b"old", old)]);
+    home.open(for_long()).put(&[letter(b"old", old)]);
     assert_eq!(home.files().len(), 1);
     // Also where no more are kept.
     let letters = home.open(Config {
@@ -330,7 +337,7 @@ fn opening_and_putting_prune() {
         ..Config::default()
     });
     assert_eq!(home.files().len(), 0);
-    home.open(Config::default()).put(&[letter(b"old", old)]);
+    home.open(for_long()).put(&[letter(b"old", old)]);
     letters.put(&[letter(b"new", NOON)]);
     assert_eq!(home.files().len(), 1, "not more than once an hour");
     letters.state().pruned = Instant::now().checked_sub(PRUNE_EVERY);
@@ -344,7 +351,7 @@ fn only_the_owner_may_read() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     fs::create_dir(&home.folder).unwrap();
     fs::set_permissions(&home.folder, Permissions::from_mode(0o755)).unwrap();
-    home.open(Config::default()).put(&[letter(b"one", NOON)]);
+    home.open(for_long()).put(&[letter(b"one", NOON)]);
     assert_eq!(mode(&home.folder), 0o700);
     assert_eq!(mode(&home.files()[0]), 0o600);
 }
@@ -352,12 +359,12 @@ fn only_the_owner_may_read() {
 #[test]
 fn what_a_killed_writer_left_is_removed() {
     let home = home();
-    home.open(Config::default()).put(&[letter(b"one", NOON)]);
+    home.open(for_long()).put(&[letter(b"one", NOON)]);
     let file = home.files()[0].clone();
     fs::rename(&file, file.with_extension("letters.tmp")).unwrap();
     fs::write(home.folder.join("notes.tmp"), "not ours").unwrap();
     home.check(expect![""]);
-    home.open(Config::default());
+    home.open(for_long());
     assert_eq!(home.files(), [home.folder.join("notes.tmp")]);
 }
 
@@ -391,7 +398,7 @@ fn without_keep_no_byte_is_on_disk() {
     assert!(!holds(home.root.path(), CANARY));
     assert_eq!(list(&home.folder).unwrap().count(), 0);
     // The same test can fail.
-    let kept_raw = home.open(Config::default()).put(&secret);
+    let kept_raw = home.open(for_long()).put(&secret);
     assert_eq!(kept_raw[0].sha256, kept[0].sha256);
     assert!(holds(home.root.path(), CANARY));
     remove(&home.folder, kept[0].id).unwrap();
@@ -404,7 +411,7 @@ fn without_keep_no_byte_is_on_disk() {
 #[test]
 fn damage_anywhere_is_told_and_never_a_wrong_byte() {
     let home = home();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     let raw: [&[u8]; 3] = [b"first letter", b"second letter", b"third letter"];
     let kept = letters.put(&raw.map(|raw| letter(raw, NOON)));
     let file = home.files()[0].clone();
@@ -450,7 +457,7 @@ fn damage_anywhere_is_told_and_never_a_wrong_byte() {
 #[test]
 fn damage_costs_no_more_than_it_must() {
     let home = home();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     letters.put(&[letter(b"one", NOON), letter(b"two", NOON)]);
     letters.put(&[letter(b"three", NOON + 1)]);
     let (older, newer) = (home.files()[0].clone(), home.files()[1].clone());
@@ -465,7 +472,7 @@ fn damage_costs_no_more_than_it_must() {
     let file = fs::read(&older).unwrap();
     fs::write(&older, &file[..file.len() - 1]).unwrap();
     fs::write(&newer, "{}\n".repeat(100)).unwrap();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     assert_eq!(raw_of(&letters.put(&[letter(b"one", NOON + 2)])), [true]);
     let listed = home.listed();
     assert_eq!(
@@ -505,7 +512,7 @@ fn a_full_disk_stops_nothing() {
         eprintln!("SKIPPED a_full_disk_stops_nothing: no tmpfs can be mounted here (needs root)");
         return;
     };
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     assert_eq!(raw_of(&letters.put(&[letter(b"small", NOON)])), [true]);
     let large = vec![b'x'; 200_000];
     let kept = letters.put(&[
@@ -526,7 +533,7 @@ fn a_full_disk_stops_nothing() {
 #[test]
 fn a_folder_that_went_away_stops_nothing() {
     let home = home();
-    let letters = home.open(Config::default());
+    let letters = home.open(for_long());
     fs::remove_dir_all(&home.folder).unwrap();
     assert_eq!(raw_of(&letters.put(&[letter(b"one", NOON)])), [false]);
 }

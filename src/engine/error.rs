@@ -51,6 +51,9 @@ pub enum EngineError {
         /// The first bytes of its SHA-512, in hex.
         found: String,
     },
+    /// The cached library is not what was installed.
+    #[error("{} is not used: {what}. Remove it, and it is fetched again", path.display())]
+    ForeignLibrary { path: PathBuf, what: &'static str },
     /// The package does not hold the library where it should.
     #[error("{package} holds no {member}: nothing was installed")]
     Package {

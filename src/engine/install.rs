@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <cache>/engine/26.7.3-stable.1/libchdb.so     566 MB, complete or not there
+//! <cache>/engine/26.7.3-stable.1.checked        that it is the pinned one: see `verify`
 //! <cache>/engine/26.7.3-stable.1.lock           held with flock(2) while one installs
 //! <cache>/engine/26.7.3-stable.1.partial/       what the holder works in
 //! ```
@@ -22,7 +23,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, Command};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{EngineError, unpack};
+use super::{EngineError, unpack, verify};
 
 /// The pinned version of the library, which is ClickHouse 26.7.2.
 pub const VERSION: &str = "26.7.3-stable.1";
@@ -43,6 +44,8 @@ pub(super) struct Package {
     pub(super) version: &'static str,
     /// The registry's `dist.integrity`, in hex where npm writes base64.
     pub(super) sha512_hex: String,
+    /// The SHA-256 of the library itself.
+    pub(super) library_sha256_hex: String,
     /// The one file that is wanted, as the tarball names it.
     pub(super) member: &'static str,
     /// `npm`, found on the PATH.
@@ -58,6 +61,8 @@ impl Package {
             version: VERSION,
             sha512_hex: "5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35\
                          a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7"
+                .to_owned(),
+            library_sha256_hex: "36ad4e999882821ef13cf2d0f52c93f48e6ee1b4498b35a201c23ce4b8d15bf5"
                 .to_owned(),
             member: "package/libchdb.so",
             npm: PathBuf::from("npm"),
@@ -103,7 +108,7 @@ pub fn cache_folder() -> Result<PathBuf, EngineError> {
 /// # Errors
 ///
 /// [`EngineError::Platform`], [`EngineError::NpmMissing`], [`EngineError::Npm`],
-/// [`EngineError::Integrity`], [`EngineError::DiskFull`], [`EngineError::InstallSlow`] after
+/// [`EngineError::Integrity`], [`EngineError::ForeignLibrary`] if what was fetched before was changed since, [`EngineError::DiskFull`], [`EngineError::InstallSlow`] after
 /// 10 minutes, [`EngineError::Io`]. Nothing is left behind in any of these cases.
 pub async fn install(cache: &Path) -> Result<PathBuf, EngineError> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -120,7 +125,7 @@ pub(super) async fn install_package(
     let engines = cache.join("engine");
     let library = engines.join(package.version).join("libchdb.so");
     if library.is_file() {
-        return Ok(library);
+        return checked(package, library).await;
     }
     fs::create_dir_all(&engines).map_err(|source| {
         EngineError::io(format!("make the folder {}", engines.display()), source)
@@ -128,7 +133,7 @@ pub(super) async fn install_package(
     let deadline = Instant::now() + package.wait;
     let lock = lock(&package, &engines, deadline).await?;
     if library.is_file() {
-        return Ok(library);
+        return checked(package, library).await;
     }
     let partial = Partial::make(engines.join(format!("{}.partial", package.version)))?;
     let tarball = fetch(&package, &partial.0, deadline).await?;
@@ -139,7 +144,8 @@ pub(super) async fn install_package(
         let unpacked = partial.0.join("libchdb.so");
         let done = unpack::check(&package, &tarball)
             .and_then(|()| unpack::unpack(&package, &tarball, &unpacked))
-            .and_then(|()| unpack::publish(&unpacked, &place));
+            .and_then(|()| unpack::publish(&unpacked, &place))
+            .and_then(|()| verify::remember(&place));
         drop(partial);
         drop(lock);
         done
@@ -147,6 +153,13 @@ pub(super) async fn install_package(
     .await
     .map_err(|error| EngineError::io("unpack the engine", error.into()))??;
     Ok(library)
+}
+
+async fn checked(package: Package, library: PathBuf) -> Result<PathBuf, EngineError> {
+    let check = move || verify::check(&package, &library).map(|()| library);
+    tokio::task::spawn_blocking(check)
+        .await
+        .map_err(|error| EngineError::io("check the engine", error.into()))?
 }
 
 /// Waits its turn to install.
@@ -203,7 +216,9 @@ async fn fetch(
     deadline: Instant,
 ) -> Result<PathBuf, EngineError> {
     let mut npm = Command::new(&package.npm)
-        .args(["pack", "--loglevel=error", &package.to_string()])
+        // What is fetched is checked before anything of it runs.
+        .args(["pack", "--ignore-scripts", "--loglevel=error"])
+        .arg(package.to_string())
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

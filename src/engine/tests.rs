@@ -1,14 +1,15 @@
 //! Installation with an npm of our own making, and the small parts. The real npm and the real
 //! server are in `tests/it/engine.rs`.
 
-use std::fs;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sha2::{Digest, Sha512};
+use sha2::{Digest, Sha256, Sha512};
 use tempfile::TempDir;
 
 use super::install::{Package, install_package, npm_cause};
@@ -49,6 +50,7 @@ impl Registry {
             name: "@test/engine",
             version: "1.2.3",
             sha512_hex: format!("{:x}", Sha512::digest(&tarball)),
+            library_sha256_hex: format!("{:x}", Sha256::digest(LIBRARY)),
             member: "package/libchdb.so",
             npm,
             wait: Duration::from_secs(20),
@@ -109,8 +111,39 @@ async fn installs_once() {
     assert_eq!(registry.calls(), 1);
     assert_eq!(
         names(&registry.cache().join("engine")),
-        ["1.2.3", "1.2.3.lock"]
+        ["1.2.3", "1.2.3.checked", "1.2.3.lock"]
     );
+}
+
+/// Scripts of a package would run before anybody has checked it.
+#[tokio::test]
+async fn nothing_of_the_package_runs() {
+    let registry = Registry::with_npm("cp \"$T\" fetched.tgz; echo \"$@\" > ../../../said");
+    registry.install().await.unwrap();
+    let said = fs::read_to_string(registry.dir.path().join("said")).unwrap();
+    assert!(said.contains("--ignore-scripts"), "{said}");
+}
+
+#[tokio::test]
+async fn a_library_that_was_changed_is_not_used() {
+    let registry = Registry::with_npm("cp \"$T\" fetched.tgz");
+    let library = registry.install().await.unwrap();
+    let refused = async || registry.install().await.unwrap_err().to_string();
+    // Its bytes, its length and its time of modification are as before: its time of change is not.
+    let (before, mut bytes) = (fs::metadata(&library).unwrap(), LIBRARY.to_vec());
+    bytes[0] ^= 1;
+    fs::write(&library, &bytes).unwrap();
+    let file = File::options().write(true).open(&library).unwrap();
+    file.set_modified(before.modified().unwrap()).unwrap();
+    assert!(refused().await.contains("not that of the package"));
+    // The right bytes again, and another file: hashed once more, and remembered.
+    fs::remove_file(&library).unwrap();
+    fs::write(&library, LIBRARY).unwrap();
+    fs::set_permissions(&library, Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(registry.install().await.unwrap(), library);
+    fs::set_permissions(&library, Permissions::from_mode(0o775)).unwrap();
+    assert!(refused().await.contains("may write to it"));
+    assert_eq!(registry.calls(), 1);
 }
 
 #[tokio::test]

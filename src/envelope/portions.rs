@@ -215,9 +215,7 @@ impl Portions {
     fn close(&mut self, at: usize) {
         self.depth = self.depth.saturating_sub(1);
         if self.depth < self.within.depth() {
-            if self.let_go.is_some() {
-                self.tell_too_long(at, at);
-            }
+            self.end_too_long(at, at);
             self.within = Within::Nothing;
             self.beginning.clear();
             self.value = self.seen;
@@ -229,9 +227,10 @@ impl Portions {
 
     /// The value under way ends before `end`, and the next one begins at `next`.
     fn border(&mut self, end: usize, next: usize) {
-        if self.let_go.is_some() {
-            self.tell_too_long(end, next);
-        } else if end >= self.wanted {
+        if self.end_too_long(end, next) {
+            return;
+        }
+        if end >= self.wanted {
             self.cut(end, next);
         } else {
             self.value = next;
@@ -276,23 +275,40 @@ impl Portions {
 
     /// Keeps nothing of the value under way but its hash.
     fn let_go(&mut self) {
-        if self.let_go.is_none() {
-            if self.value > self.repeated {
-                let before = &self.held[..self.value];
-                let before = before.strip_suffix(b",").unwrap_or(before);
-                self.cut(before.len(), self.value);
-            }
-            self.let_go = Some(LetGo {
-                at: self.place(self.value),
-                bytes: 0,
-                hash: Sha256::new(),
-            });
-        }
+        self.begin_to_let_go();
         self.hash_to(self.held.len());
         self.from += self.held.len() as i64 - self.value as i64;
         self.held.truncate(self.value);
         self.seen = self.value;
         self.string = self.string.map(|_| self.value);
+    }
+
+    fn begin_to_let_go(&mut self) {
+        if self.let_go.is_some() {
+            return;
+        }
+        if self.value > self.repeated {
+            let before = &self.held[..self.value];
+            let before = before.strip_suffix(b",").unwrap_or(before);
+            self.cut(before.len(), self.value);
+        }
+        self.let_go = Some(LetGo {
+            at: self.place(self.value),
+            bytes: 0,
+            hash: Sha256::new(),
+        });
+    }
+
+    /// As [`Portions::border`], if the value under way is too long. Returns whether it is.
+    fn end_too_long(&mut self, end: usize, next: usize) -> bool {
+        let (bytes, border) = (end - self.value, next - end);
+        if self.let_go.is_none() && bytes <= self.value_bytes_max {
+            return false;
+        }
+        self.begin_to_let_go();
+        let end = self.value + bytes;
+        self.tell_too_long(end, end + border);
+        true
     }
 
     fn hash_to(&mut self, end: usize) {
@@ -403,8 +419,8 @@ mod tests {
         let items: usize = found.iter().map(|text| text.matches('7').count()).sum();
         assert_eq!(items, 100);
         // Small lists after one another stay together.
-        let lines = r#"{"kind":"EventList","items":[7,7]}"#.repeat(3);
-        assert_eq!(texts(&portions(lines.as_bytes(), 60, MAX, 7)).len(), 2);
+        let lines = r#"{"kind":"EventList","items":[7,7]}"#.repeat(5);
+        assert_eq!(texts(&portions(lines.as_bytes(), 200, MAX, 7)).len(), 1);
     }
 
     /// Every byte of the body stands where its portion says.

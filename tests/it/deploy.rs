@@ -107,7 +107,9 @@ fn check<T: DeserializeOwned + Serialize>(document: &Value) {
 
 #[test]
 fn the_manifest_is_what_kubernetes_reads() {
-    use k8s_openapi::api::{apps::v1 as apps, core::v1 as core, policy::v1 as policy};
+    use k8s_openapi::api::{
+        apps::v1 as apps, core::v1 as core, networking::v1 as networking, policy::v1 as policy,
+    };
     let documents = documents("kubernetes.yaml");
     for document in &documents {
         match document["kind"].as_str().expect("a kind") {
@@ -116,6 +118,7 @@ fn the_manifest_is_what_kubernetes_reads() {
             "ConfigMap" => check::<core::ConfigMap>(document),
             "StatefulSet" => check::<apps::StatefulSet>(document),
             "Service" => check::<core::Service>(document),
+            "NetworkPolicy" => check::<networking::NetworkPolicy>(document),
             "PodDisruptionBudget" => check::<policy::PodDisruptionBudget>(document),
             kind => panic!("{kind} is checked by nothing"),
         }

@@ -227,9 +227,11 @@ async fn take(
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| cut(&error))?;
         metrics::counter!(telemetry::INGEST_BODY_BYTES).increment(chunk.len() as u64);
-        for piece in filling.add(&chunk)? {
-            // Nobody takes it: nobody reads the answer either.
-            _ = to.send(Ok(piece)).await;
+        for part in chunk.chunks(UNIT_BYTES) {
+            for piece in filling.add(part)? {
+                // Nobody takes it: nobody reads the answer either.
+                _ = to.send(Ok(piece)).await;
+            }
         }
     }
     for piece in filling.end()? {
