@@ -68,7 +68,8 @@ type Tell<'t> = &'t mut dyn FnMut(&Fact);
 ///
 /// [`Unreadable`] when the event changed a pod and does not say which.
 pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable> {
-    if !counts(event) {
+    let outcome = outcome(event);
+    if !counts(event) || outcome == Outcome::Refused {
         return Ok(());
     }
     let tell: Tell = &mut |fact| limits::tell(fact, tell);
@@ -86,23 +87,31 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
-    let code = event.response_status.and_then(|status| status.code);
-    let is_refused = matches!(code, Some(404 | 409));
     if is_emptied_namespace(event) {
-        if !is_refused {
+        if outcome == Outcome::Done {
             named::tell_emptied(occasion, tell);
         }
         return Ok(());
     }
     if let Some(what) = of_node(event) {
-        if !is_refused && is_dry_run.is_some() {
+        if outcome == Outcome::Done && is_dry_run.is_some() {
             named::tell(occasion, what, occasion.at, tell);
         }
         return Ok(());
     }
-    if is_refused {
-        request::gone(occasion, tell);
-        return Ok(());
+    match outcome {
+        Outcome::Done => {}
+        Outcome::Refused => return Ok(()),
+        Outcome::NotFound => {
+            request::gone(occasion, tell);
+            return Ok(());
+        }
+        Outcome::Untold => {
+            if may_end(event) {
+                truncated(occasion, tell);
+            }
+            return Ok(());
+        }
     }
     if event.is_truncated || is_dry_run.is_none() || lacks_answer(event) {
         truncated(occasion, tell);
@@ -125,6 +134,10 @@ fn lacks_answer(event: &Event) -> bool {
 /// What it held can't be told, only that there was something.
 fn truncated(occasion: Occasion, tell: Tell) {
     let event = occasion.event;
+    if event.verb == Verb::DeleteCollection {
+        collection::untold(occasion, tell);
+        return;
+    }
     let named = &event.object_ref;
     let answered = event.response_object.as_ref().and_then(pod_of);
     let answered = answered.and_then(|object| object.metadata.as_ref());
@@ -165,16 +178,54 @@ fn carried_out(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
 
 /// Whether the event reports what became of a write to a core pod.
 fn counts(event: &Event) -> bool {
-    let status = event.response_status.unwrap_or_default();
     event.stage == Stage::ResponseComplete
         && event.verb != Verb::Other
         && (event.object_ref.is_pod() || is_emptied_namespace(event) || of_node(event).is_some())
-        && status.code.map_or(!status.is_failure, |code| match code {
-            200..300 => !status.is_failure,
-            404 | 409 => true,
-            _ => false,
-        })
-        && !status.is_closed_early
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// Nothing was changed.
+    Refused,
+    /// The same, because there was no such pod (404), or one of another uid (409).
+    NotFound,
+    /// It was carried out, in part, or not at all.
+    Untold,
+}
+
+/// What became of it, by its code. Some codes come before it is tried and after it was done: where the answer could not be
+/// given in the form that was asked for (406, 400), in time (504), or at all; and a deletecollection that fails at one
+/// pod has deleted others. A failure that comes before has a Status with its reason.
+fn outcome(event: &Event) -> Outcome {
+    let status = event.response_status.unwrap_or_default();
+    if status.is_closed_early {
+        return Outcome::Untold;
+    }
+    let is_collection = event.verb == Verb::DeleteCollection;
+    match status.code {
+        None | Some(200..300) if status.is_failure => Outcome::Refused,
+        None | Some(200..300) => Outcome::Done,
+        Some(404 | 409) if is_collection && status.has_reason => Outcome::Untold,
+        Some(404) => Outcome::NotFound,
+        Some(409) if status.has_reason => Outcome::NotFound,
+        Some(500 | 504) => Outcome::Untold,
+        Some(400 | 406 | 409 | 422) if !status.has_reason => Outcome::Untold,
+        Some(_) => Outcome::Refused,
+    }
+}
+
+/// Whether a request may end pods: it deletes, evicts, or takes finalizers away.
+fn may_end(event: &Event) -> bool {
+    let subresource = &*event.object_ref.subresource;
+    match event.verb {
+        Verb::Delete | Verb::DeleteCollection | Verb::Patch | Verb::Update => {
+            subresource.is_empty()
+        }
+        Verb::Create => subresource == "eviction",
+        Verb::Other => false,
+    }
 }
 
 /// The namespace controller finalizes a namespace when nothing is left in it. (Others may do so before:

@@ -143,6 +143,13 @@ pub struct ResponseStatus {
     /// An eviction that is refused may have code 201, and a status that says so.
     #[serde(rename = "status", deserialize_with = "is_failure")]
     pub is_failure: bool,
+    /// Whether a `metav1.Status` says why it failed. Without one nobody knows whether it was tried.
+    #[serde(rename = "reason", deserialize_with = "is_there")]
+    pub has_reason: bool,
+}
+
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Text::deserialize(deserializer).map(|text| !text.is_empty())
 }
 
 /// Compares the message and forgets it.

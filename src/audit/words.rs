@@ -127,7 +127,7 @@ words! {
         Gone = "gone",
         /// A kubelet sent its status.
         Status = "status",
-        /// The API server cut off what an event about it held.
+        /// What an event about it held, or what became of a request, was not told.
         Truncated = "truncated",
         /// The namespace was empty, and went.
         Finalize = "finalize",
@@ -135,6 +135,8 @@ words! {
         NodeCame = "node came",
         /// A node of this name was deleted.
         NodeGone = "node gone",
+        /// What a deletecollection did was not told: to the namespace, or to what `selector` selects.
+        Obscure = "obscure",
     }
 }
 
@@ -156,7 +158,10 @@ impl Saying {
 
     /// Whether it is said of one name again and again: kubelets send statuses, clients ask for what is gone.
     pub fn is_frequent(self) -> bool {
-        matches!(self, Saying::Status | Saying::Gone | Saying::Truncated)
+        matches!(
+            self,
+            Saying::Status | Saying::Gone | Saying::Truncated | Saying::Obscure
+        )
     }
 
     /// Whether it is about every pod of a namespace, or of a node, rather than about one name.
@@ -165,6 +170,7 @@ impl Saying {
             self,
             Saying::Collect
                 | Saying::Purge
+                | Saying::Obscure
                 | Saying::Finalize
                 | Saying::NodeCame
                 | Saying::NodeGone

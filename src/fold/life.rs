@@ -31,13 +31,15 @@ pub struct Asked<'a> {
     pub audit_id: &'a str,
 }
 
-/// Labels and owner, which are always said together.
+/// Labels, owner and finalizers, which are always said together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Metadata<'a> {
     pub as_of: AsOf,
     #[serde(borrow)]
     pub labels: Vec<(&'a str, &'a str)>,
     pub owner: Option<Owner<'a>>,
+    /// Whether finalizers keep it.
+    pub is_held: bool,
 }
 
 /// The containers that had not started when this was last said, and why.
@@ -212,6 +214,7 @@ impl<'a> Life<'a> {
                 as_of,
                 labels: labels.clone(),
                 owner: said.owner.clone(),
+                is_held: said.is_held,
             }),
             phase: said.phase,
             pod_ips: places.map(|(ip, place)| (*ip, (at, place))).collect(),

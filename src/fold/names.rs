@@ -62,7 +62,8 @@ pub(super) fn of_life<'s, 'a>(
 /// Whether a deletecollection is about a pod of these labels, where that can be told: its selector is a list
 /// of `key=value`.
 fn selects(said: &Said, life: &Life) -> bool {
-    if !matches!(said.what, Saying::Collect | Saying::Purge) || said.selector.is_empty() {
+    let is_of_selector = matches!(said.what, Saying::Collect | Saying::Purge | Saying::Obscure);
+    if !is_of_selector || said.selector.is_empty() {
         return true;
     }
     let labels = life.metadata.as_ref().map_or(&[][..], |it| &it.labels);
@@ -82,23 +83,51 @@ fn selects(said: &Said, life: &Life) -> bool {
 /// The first proof by what was said that the life had ended.
 pub(super) fn proven(life: &Life, says: &[&Said]) -> Option<(i64, Proof)> {
     let alive = alive_at(life);
-    let proofs = says
-        .iter()
-        .filter(|said| said.at > alive)
-        .filter_map(|said| {
-            // Who has finished goes as soon as that is asked.
-            let finished = life.terminal_at.is_some_and(|at| said.at > at * 1_000);
-            let proof = match said.what {
-                Saying::Remove | Saying::Force | Saying::Purge => Proof::NameRemoved,
-                Saying::Create => Proof::Replaced,
-                Saying::Finalize => Proof::NamespaceEmpty,
-                Saying::Gone if is_gone(life, said) => Proof::NotFound,
-                Saying::Ask | Saying::Evict | Saying::Collect if finished => Proof::NotFound,
-                _ => return None,
-            };
-            Some((said.at, proof))
-        });
+    let is_held = life.metadata.as_ref().is_some_and(|it| it.is_held);
+    let has_no_node = has_no_node(life, says);
+    let proofs = says.iter().filter_map(|said| {
+        let after = said.at > alive;
+        // Within the second of its creation it may have been its predecessor's: not where it had been heard of already,
+        // and was not since.
+        let removes = after || (said.at > life.seen.first && said.at >= life.seen.last);
+        let proof = match said.what {
+            // A kubelet's is the last one, which comes when nothing holds it any more.
+            Saying::Remove if removes && (is_by_kubelet(said) || !is_held) => Proof::NameRemoved,
+            Saying::Force | Saying::Purge if removes && !is_held => Proof::NameRemoved,
+            Saying::Ask | Saying::Evict | Saying::Collect
+                if removes && !is_held && (is_finished(life, said) || has_no_node(said)) =>
+            {
+                Proof::NotFound
+            }
+            Saying::Create if after => Proof::Replaced,
+            Saying::Finalize if after => Proof::NamespaceEmpty,
+            Saying::Gone if after && is_gone(life, said) => Proof::NotFound,
+            _ => return None,
+        };
+        Some((said.at, proof))
+    });
     proofs.min()
+}
+
+fn is_by_kubelet(said: &Said) -> bool {
+    said.user.starts_with("system:node:") && said.acting_as.is_empty()
+}
+
+/// Whether it had finished: then it is gone as soon as that is asked, since no kubelet has to end it
+/// (`pkg/registry/core/pod/strategy.go`, `CheckGracefulDelete`).
+fn is_finished(life: &Life, said: &Said) -> bool {
+    life.terminal_at.is_some_and(|at| said.at > at * 1_000)
+}
+
+/// The same of one that has no node. That is known where its object was seen, no kubelet spoke of it, and nothing was
+/// heard of it after the request.
+fn has_no_node(life: &Life, says: &[&Said]) -> impl Fn(&Said) -> bool {
+    let is_of_kubelet = |said: &&&Said| matches!(said.what, Saying::Status | Saying::Remove);
+    let mut of_kubelets = says.iter().filter(is_of_kubelet);
+    let is_seen = life.metadata.is_some() && life.node.is_empty() && life.scheduled_at == 0;
+    let holds = is_seen && !of_kubelets.any(|said| said.at > life.seen.first);
+    let last = life.seen.last;
+    move |said| holds && said.at >= last
 }
 
 /// Whether a request that did not find it proves that it was gone. Not where it was heard of since, nor where the kubelet
@@ -172,7 +201,9 @@ pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Name
             };
             account.strip_prefix("system:node:").unwrap_or_default()
         }),
-        truncated: said.iter().any(|said| said.what == Saying::Truncated),
+        truncated: said
+            .iter()
+            .any(|said| matches!(said.what, Saying::Truncated | Saying::Obscure)),
         asked: first(|what| what.asks() || matches!(what, Saying::Collect | Saying::Purge)),
         deletion: first(|what| matches!(what, Saying::Ask | Saying::Force)),
         eviction: first(|what| what == Saying::Evict),

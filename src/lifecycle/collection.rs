@@ -20,9 +20,9 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
         let fate = pod::Fate {
             asked: Some(occasion.asked()),
             forced,
-            removed: is_unheld(item) && (forced || whole && is_unattended(item, &options)),
+            removed: !is_held(item) && (forced || whole && is_unattended(item, &options)),
         };
-        if !whole && !forced && is_unheld(item) {
+        if !whole && !forced && !is_held(item) {
             // If it had finished, it went at once. Whether it had, other events know.
             named::tell_item(occasion, item, tell);
         }
@@ -49,10 +49,16 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     outcome
 }
 
-/// Whether no finalizer keeps it.
-fn is_unheld(item: &Object) -> bool {
-    let metadata = item.metadata.as_ref();
-    metadata.is_none_or(|metadata| metadata.finalizers.iter().flatten().next().is_none())
+fn is_held(item: &Object) -> bool {
+    item.metadata.as_ref().is_some_and(pod::is_held)
+}
+
+/// Tells that what it did can't be told: to the pod that it selects, or to all that it selects of the namespace.
+pub(super) fn untold(occasion: Occasion, tell: Tell) {
+    match selected(occasion) {
+        Selected::Name(name) => named::tell_obscure_of(occasion, &name, tell),
+        Selected::Labels(labels) => named::tell_obscure(occasion, &labels, tell),
+    }
 }
 
 /// Whether no kubelet has to end it: it has no node, or it has finished, or it wants no time, where the

@@ -28,6 +28,17 @@ pub(super) fn tell_collection(occasion: Occasion, forced: bool, selector: &str, 
     row(occasion, what, at, selector, tell);
 }
 
+/// Tells that what became of the pods of a namespace that `selector` selects is not known.
+pub(super) fn tell_obscure(occasion: Occasion, selector: &str, tell: Tell) {
+    row(occasion, Saying::Obscure, occasion.at, selector, tell);
+}
+
+/// The same of the pod of this name.
+pub(super) fn tell_obscure_of(occasion: Occasion, name: &str, tell: Tell) {
+    let place = (&*occasion.event.object_ref.namespace, name);
+    row_of(occasion, place, (Saying::Truncated, occasion.at, ""), tell);
+}
+
 /// Tells that the pod of this name is to be deleted, which a deletecollection selects; `forced` where it leaves it no
 /// time.
 pub(super) fn tell_selected(occasion: Occasion, forced: bool, name: &str, tell: Tell) {
@@ -37,12 +48,13 @@ pub(super) fn tell_selected(occasion: Occasion, forced: bool, name: &str, tell: 
     row_of(occasion, place, (what, at, ""), tell);
 }
 
-/// Tells that the deletion of an item of a list was asked for.
+/// Tells that the deletion of an item of a list was asked for: at the time of its answer, which tells of the item as well,
+/// since what was told after the request may show that the pod lives on.
 pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
     let Some(metadata) = &item.metadata else {
         return;
     };
-    let (at, ..) = occasion.asked();
+    let at = occasion.at;
     let namespace = match &*metadata.namespace {
         "" => &*occasion.event.object_ref.namespace,
         own => own,

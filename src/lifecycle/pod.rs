@@ -113,6 +113,7 @@ fn told<'a>(
         service_account: spec.map_or("", |spec| &spec.service_account_name),
         owner: workload::of(metadata),
         labels: is_whole.then_some(&labels),
+        is_held: is_whole && is_held(metadata),
         pod_ips: &ips,
         restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
@@ -209,7 +210,12 @@ fn removed(occasion: Occasion, metadata: &Metadata) -> bool {
         Verb::Delete | Verb::Patch | Verb::Update
     ) && metadata.deletion_timestamp.is_some()
         && metadata.deletion_grace_period_seconds == Some(0)
-        && metadata.finalizers.iter().flatten().next().is_none()
+        && !is_held(metadata)
+}
+
+/// Whether finalizers keep it.
+pub(super) fn is_held(metadata: &Metadata) -> bool {
+    metadata.finalizers.iter().flatten().next().is_some()
 }
 
 fn sorted<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {

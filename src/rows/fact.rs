@@ -49,6 +49,8 @@ pub struct Fact<'a> {
     pub owner: Option<Owner<'a>>,
     /// Sorted by key. `None` says nothing; an empty list says that there are none.
     pub labels: Option<&'a [(&'a str, &'a str)]>,
+    /// Told together with the labels: whether finalizers keep it when it is deleted.
+    pub is_held: bool,
     pub phase: Phase,
     /// IPv4 as `::ffff:a.b.c.d`, in the order of `status.podIPs`.
     pub pod_ips: &'a [Ipv6Addr],
@@ -202,6 +204,7 @@ pub struct PodPiece<'a> {
     pub service_account: &'a str,
     pub owner: Option<Owner<'a>>,
     pub labels: Option<Vec<(&'a str, &'a str)>>,
+    pub is_held: bool,
     pub phase: Phase,
     pub pod_ips: Vec<Ipv6Addr>,
     pub restarts: Vec<(&'a str, u32)>,
@@ -261,6 +264,7 @@ impl<'a> Fact<'a> {
             service_account: self.service_account,
             owner: self.owner.clone(),
             labels: self.labels.map(<[_]>::to_vec),
+            is_held: self.is_held,
             phase: self.phase,
             pod_ips: self.pod_ips.to_vec(),
             restarts: self.restarts.to_vec(),

@@ -61,8 +61,11 @@ mod load;
 mod lost_nodes;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
-/// The answers by brute force.
+/// One pod does not stop the work for all.
 mod one_pod;
+/// Requests with options, as a real API server carried them out.
+mod options;
+/// The answers by brute force.
 mod oracle;
 /// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
 mod outage;

@@ -231,3 +231,58 @@ fn what_was_not_found_and_was_heard_of_since() {
         assert_eq!(pod.contains("..4:00"), is_gone, "{story}{told}");
     }
 }
+
+/// The API server gives no time to a pod that has no node: it is gone as soon as that is asked.
+#[test]
+fn a_pod_without_a_node_goes_when_that_is_asked() {
+    let cases = [
+        ("it has no node", "5:00 name evict by=alice"),
+        (
+            "bound since",
+            "5:00 name evict by=alice\n6:00 pod a node=n1 bound",
+        ),
+        (
+            "heard of since",
+            "5:00 name ask by=alice\n6:00 pod a labels= version=2",
+        ),
+        (
+            "a kubelet spoke of it",
+            "4:00 name status by=system:node:n1\n5:00 name ask by=alice",
+        ),
+        (
+            "a finalizer holds it",
+            "4:00 pod a labels= held version=2\n5:00 name force by=alice",
+        ),
+        (
+            "a finalizer held it",
+            "3:00 pod a labels= held version=2\n4:00 pod a labels= version=3\n5:00 name force by=alice",
+        ),
+        (
+            "a kubelet's deletion comes when nothing holds it",
+            "4:00 pod a labels= held version=2 node=n1\n5:00 name remove by=system:node:n1",
+        ),
+        ("within its first second", "0:00.900 name force by=alice"),
+        (
+            "within its first second, and heard of since",
+            "0:00.900 name force by=alice\n0:01 pod a labels= version=2",
+        ),
+    ];
+    let told: Vec<String> = cases
+        .iter()
+        .map(|(case, said)| {
+            let story = format!("0:00 pod a created=0:00 labels= version=1\n{said}");
+            format!("{case}: {}", rows(&story))
+        })
+        .collect();
+    expect![[r#"
+        it has no node: a 0:00..5:00 asked 5:00 by alice gone 5:00 proof: not found why: evicted by alice [created unseen, removal unseen]
+        bound since: a 0:00..now on n1 asked 5:00 by alice [created unseen]
+        heard of since: a 0:00..now asked 5:00 by alice [created unseen]
+        a kubelet spoke of it: a 0:00..now on n1 asked 5:00 by alice [created unseen]
+        a finalizer holds it: a 0:00..now asked 5:00 by alice [created unseen]
+        a finalizer held it: a 0:00..5:00 asked 5:00 by alice removed 5:00 why: asked by alice [created unseen]
+        a kubelet's deletion comes when nothing holds it: a 0:00..5:00 on n1 removed 5:00 why: unknown [created unseen]
+        within its first second: a 0:00..0:00.900000 asked 0:00.900000 by alice removed 0:00.900000 why: asked by alice [created unseen]
+        within its first second, and heard of since: a 0:00..now asked 0:00.900000 by alice [created unseen]
+    "#]].assert_eq(&told.concat());
+}

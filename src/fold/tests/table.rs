@@ -120,6 +120,7 @@ impl<'t> Story<'t> {
                 version: text("version").parse().unwrap_or(0),
                 node: text("node"),
                 labels: labels.as_deref(),
+                is_held: of("held").is_some(),
                 owner: of("owner").map(|owner| Owner {
                     kind: "ReplicaSet",
                     name: owner,

@@ -11,6 +11,10 @@ fn told(level: &str, verb: &str, query: &str, body: Value) -> String {
     event["level"] = json!(level);
     event["requestURI"] = json!(format!("{}?{query}", event["requestURI"].as_str().unwrap()));
     event["requestObject"] = body;
+    said(&event)
+}
+
+fn said(event: &Value) -> String {
     let text = event.to_string();
     let event: Event = serde_json::from_str(&text).unwrap();
     let mut told = Vec::new();
@@ -199,4 +203,68 @@ fn a_collection_as_a_table() {
         n/fs ask=60000001 alice
     "#]],
     );
+}
+
+/// Some codes come before anything is done, and after it was: only a Status with its reason tells.
+#[test]
+fn what_became_of_it_can_be_untold() {
+    let status = |code: u16, reason: &str| json!({"metadata": {}, "code": code, "status": "Failure", "reason": reason});
+    let bare = |code: u16| json!({"metadata": {}, "code": code});
+    let early = json!({"metadata": {}, "code": 200, "message": "Connection closed early"});
+    let told = |verb: &str, status: &Value| {
+        let (verb, part) = verb.split_once('/').unwrap_or((verb, ""));
+        let mut event = event(verb, part, Value::Null);
+        event["responseStatus"] = status.clone();
+        if verb == "deletecollection" {
+            event["objectRef"]["name"] = Value::Null;
+            event["requestURI"] = json!("/api/v1/namespaces/n/pods?labelSelector=a%3Db");
+        }
+        said(&event)
+    };
+    let verbs = [
+        "delete",
+        "deletecollection",
+        "create/eviction",
+        "patch",
+        "patch/status",
+        "create",
+    ];
+    let mut table = String::new();
+    for status in [
+        bare(406),
+        bare(400),
+        bare(409),
+        bare(404),
+        bare(403),
+        bare(500),
+        status(504, "Timeout"),
+        status(400, "BadRequest"),
+        status(404, "NotFound"),
+        status(409, "Conflict"),
+        status(422, "Invalid"),
+        early,
+    ] {
+        let told = verbs.iter().map(|verb| match told(verb, &status) {
+            told if told.is_empty() => "-".to_owned(),
+            told => told,
+        });
+        let told: Vec<String> = told.collect();
+        let mut head = status.clone();
+        head.as_object_mut().unwrap().remove("metadata");
+        table += &format!("{head}: {}\n", told.join(" | "));
+    }
+    expect![[r#"
+        {"code":406}: truncated | obscure | truncated | truncated | - | -
+        {"code":400}: truncated | obscure | truncated | truncated | - | -
+        {"code":409}: truncated | obscure | truncated | truncated | - | -
+        {"code":404}: gone | - | gone | gone | gone | -
+        {"code":403}: - | - | - | - | - | -
+        {"code":500}: truncated | obscure | truncated | truncated | - | -
+        {"code":504,"reason":"Timeout","status":"Failure"}: truncated | obscure | truncated | truncated | - | -
+        {"code":400,"reason":"BadRequest","status":"Failure"}: - | - | - | - | - | -
+        {"code":404,"reason":"NotFound","status":"Failure"}: gone | obscure | gone | gone | gone | -
+        {"code":409,"reason":"Conflict","status":"Failure"}: - | obscure | - | - | - | -
+        {"code":422,"reason":"Invalid","status":"Failure"}: - | - | - | - | - | -
+        {"code":200,"message":"Connection closed early"}: truncated | obscure | truncated | truncated | - | -
+    "#]].assert_eq(&table);
 }

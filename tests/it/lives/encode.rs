@@ -72,6 +72,7 @@ fn push_pod(pod: &PodFact, audit_id: &str, row: rows::Fact, facts: &mut rows::Fa
             inferred: owner.inferred,
         }),
         labels: labels.as_deref(),
+        is_held: pod.is_held,
         phase,
         pod_ips: &pod.ips,
         restarts: &restarts,

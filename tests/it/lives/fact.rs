@@ -51,8 +51,9 @@ pub struct PodFact {
     pub node: Text,
     pub host_network: bool,
     pub service_account: Text,
-    /// Labels and owner are told together.
+    /// Labels, owner and finalizers are told together.
     pub labels: Option<Arc<[(Text, Text)]>>,
+    pub is_held: bool,
     pub owner: Option<Arc<Owner>>,
     pub phase: Text,
     pub ips: Vec<Ipv6Addr>,
@@ -155,6 +156,7 @@ fn of_pod(event: &Event) -> PodFact {
         host_network: object.host_network,
         service_account: object.service_account.clone(),
         labels: Some(object.labels.clone()),
+        is_held: object.finalizer,
         owner: object.owner.clone(),
         phase: object.phase.clone(),
         ips: object.ips.clone(),

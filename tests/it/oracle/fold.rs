@@ -16,7 +16,8 @@ pub struct Pod {
     pub host_network: bool,
     pub service_account: Text,
     /// Labels, owner and workload of the newest state that told them.
-    pub metadata: Option<(AsOf, Labels, Owner)>,
+    /// The last: whether finalizers keep it.
+    pub metadata: Option<(AsOf, Labels, Owner, bool)>,
     /// The furthest that it came: its place in [`PHASES`].
     pub phase: usize,
     /// With the first sight in milliseconds, and the place in the list then.
@@ -132,7 +133,7 @@ impl Pod {
                 let above = (owner.workload_kind.clone(), owner.workload.clone());
                 (kind, name, above.0, above.1, owner.inferred)
             });
-            let told = Some((as_of, labels.to_vec(), owner));
+            let told = Some((as_of, labels.to_vec(), owner, pod.is_held));
             greatest(&mut self.metadata, &told);
         }
         let phase = PHASES.iter().position(|phase| **phase == *pod.phase);

@@ -346,7 +346,7 @@ fn pod_row(
 
 fn workload(pod: &Pod) -> (Option<String>, Option<String>, bool) {
     match &pod.metadata {
-        Some((_, _, (_, _, kind, name, inferred))) => (text(kind), text(name), *inferred),
+        Some((_, _, (_, _, kind, name, inferred), _)) => (text(kind), text(name), *inferred),
         None => (None, None, false),
     }
 }
@@ -379,7 +379,7 @@ fn counted(pod: &Pod, mut unknown: Vec<String>) -> Vec<String> {
 }
 
 fn labels(pod: &Pod) -> std::collections::BTreeMap<String, String> {
-    let pairs = pod.metadata.iter().flat_map(|(_, pairs, _)| pairs);
+    let pairs = pod.metadata.iter().flat_map(|(_, pairs, ..)| pairs);
     pairs
         .map(|(key, value)| (key.to_string(), value.to_string()))
         .collect()

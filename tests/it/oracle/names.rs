@@ -70,7 +70,7 @@ impl Meant {
 /// Whether something can be about this pod.
 pub fn is_about(say: &NameFact, uid: u128, pod: &Pod) -> bool {
     let is_its = say.uid == 0 || say.uid == uid;
-    let labels = pod.metadata.as_ref().map(|(_, labels, _)| &labels[..]);
+    let labels = pod.metadata.as_ref().map(|(_, labels, ..)| &labels[..]);
     is_its && (say.selector.is_empty() || selects(&say.selector, labels.unwrap_or_default()))
 }
 
@@ -129,17 +129,33 @@ fn is_by_another_node(say: &NameFact, pod: &Pod) -> bool {
 /// The first proof that it was gone.
 fn proven(pod: &Pod, says: &[&NameFact]) -> Option<(i64, Proof)> {
     let alive = alive(pod);
-    let after = says.iter().filter(|say| say.at > alive);
-    let proofs = after.filter_map(|say| {
-        // Who has finished goes when that is asked.
+    let held = matches!(pod.metadata, Some((.., true)));
+    let proofs = says.iter().filter_map(|say| {
+        // Nothing came after it.
+        let is_last_word = say.at >= pod.seen.last;
+        let after = say.at > alive;
+        let ends = after || is_last_word && say.at > pod.seen.first;
+        // Who has finished goes when that is asked, and so does who never had a node.
         let finished = pod.terminal_at.is_some_and(|at| say.at > at * 1_000);
+        let nowhere = pod.node.is_empty()
+            && pod.scheduled_at == 0
+            && pod.metadata.is_some()
+            && !says
+                .iter()
+                .any(|say| ["status", "remove"].contains(&say.what) && say.at > pod.seen.first);
+        let by_kubelet = say.user.starts_with("system:node:") && say.acting_as.is_empty();
         let proof = match say.what {
-            "remove" | "force" | "purge" => Proof::Removed,
+            "remove" if ends && (by_kubelet || !held) => Proof::Removed,
+            "force" | "purge" if ends && !held => Proof::Removed,
+            "ask" | "evict" | "collect"
+                if ends && !held && (finished || nowhere && is_last_word) =>
+            {
+                Proof::NotFound
+            }
+            _ if !after => return None,
             "create" => Proof::Replaced,
             "finalize" => Proof::NamespaceGone,
-            "gone" if say.at < pod.seen.last || is_by_another_node(say, pod) => return None,
-            "gone" => Proof::NotFound,
-            "ask" | "evict" | "collect" if finished => Proof::NotFound,
+            "gone" if is_last_word && !is_by_another_node(say, pod) => Proof::NotFound,
             _ => return None,
         };
         Some((say.at, proof))
