@@ -75,7 +75,7 @@ const INGEST: &str = "127.0.0.1:7070";
 const API: &str = "127.0.0.1:7071";
 
 /// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 45] = [
+const KEYS: [&str; 46] = [
     "data_dir",
     "log",
     "ingest.listen",
@@ -86,6 +86,7 @@ const KEYS: [&str; 45] = [
     "api.tls_certificate_file",
     "api.tls_key_file",
     "access.insecure",
+    "webhook.body_bytes_max",
     "webhook.event_bytes_max",
     "webhook.memory_bytes_max",
     "kafka.brokers",

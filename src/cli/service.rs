@@ -41,6 +41,9 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 /// How often samples of metrics are put together.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Threads that answer questions.
+const QUESTION_THREADS: usize = 2;
+
 /// How often token files are looked at for a change.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -60,6 +63,39 @@ pub struct Service {
     kafka: Option<Kafka>,
     reconcile: JoinHandle<()>,
     _announced: Announced,
+    _threads: Threads,
+}
+
+/// Threads of their own for questions: what large answers take of the processor, the system shares fairly with the threads
+/// that take events, which would stand behind them in one line else.
+struct Threads(Option<tokio::runtime::Runtime>);
+
+impl Threads {
+    fn start() -> std::io::Result<Threads> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(QUESTION_THREADS)
+            .thread_name("questions")
+            .enable_all()
+            .build()?;
+        Ok(Threads(Some(runtime)))
+    }
+
+    fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        let runtime = self.0.as_ref().expect("it is there until it is dropped");
+        runtime.spawn(future)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Where tasks run nobody may wait for them.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Service {
@@ -100,17 +136,24 @@ impl Service {
         let letters = dead_letters::folder(&config.data_dir);
         let letters = Arc::new(DeadLetters::open(&letters, config.dead_letters.clone())?);
         tokio::spawn(prune(letters.clone(), stop.clone()));
-        let pipeline = Pipeline::new(spool.clone(), letters)
-            .with_unwrapped_bytes_max(config.webhook.event_bytes_max);
+        let pipeline = Pipeline::new(spool.clone(), letters).with_unwrapped_bytes_max(
+            config
+                .webhook
+                .event_bytes_max
+                .min(config.webhook.body_bytes_max),
+        );
         let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
         let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = app(stores.whole, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
+        let threads = Threads::start()?;
+        let (door, routes, stopped) = (api_door, http::routes(app, readers), stop.clone());
+        let answers = threads.spawn(async move { door.serve(routes, stopped).await });
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
-            api_door.serve(http::routes(app, readers), stop.clone()),
+            tokio::spawn(async move { answers.await.map_err(std::io::Error::other)?? }),
         ];
         let running = Running {
             pid: std::process::id(),
@@ -132,6 +175,7 @@ impl Service {
             kafka,
             reconcile,
             _announced: announced,
+            _threads: threads,
         })
     }
 

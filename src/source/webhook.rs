@@ -10,11 +10,10 @@
 //! | 503, `Retry-After` | the memory budget or the spool is used up | sends it again soon |
 //! | 400 | the cluster's name is none, or the body is not what its encoding says | gives up after five tries |
 //! | 408, `Connection: close` | the body came too slowly, or not within 25 s | sends it again |
-//! | 413 | the packed body is over `event_bytes_max` | gives up after five tries |
+//! | 413 | the body is over `body_bytes_max`, or packed and over `event_bytes_max`, packed or unpacked | gives up after five tries |
 //! | 415 | an encoding that is not known | gives up after five tries |
 //!
-//! A body of any length is taken: a large one is read in portions, each on disk before the next is decoded, and answered
-//! when all are. An event over `event_bytes_max` is a dead letter without bytes; so is what is refused for good, so
+//! A large body is read in portions, each on disk before the next is decoded, and answered when all are. An event over `event_bytes_max` is a dead letter without bytes; so is what is refused for good, so
 //! that `coverage` shows that something is missing.
 //!
 //! Never a redirect: Go's client follows it with a GET, and the batch is lost.
@@ -57,7 +56,9 @@ pub const REJECTED: &str = "bygone-rejected";
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The largest event, in bytes; a body may have any number of them. Also the largest packed body.
+    /// The largest body, in bytes. A large one is read in portions.
+    pub body_bytes_max: usize,
+    /// The largest event, in bytes. Also the largest packed body, packed and unpacked.
     pub event_bytes_max: usize,
     /// Memory that all bodies together may take, in bytes.
     pub memory_bytes_max: usize,
@@ -66,6 +67,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
+            body_bytes_max: 4 << 30,
             event_bytes_max: 256 << 20,
             memory_bytes_max: 512 << 20,
         }
@@ -98,7 +100,11 @@ impl Known {
 
 /// The routes of the ingest listener.
 pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
-    let limits = body::Limits::new(config.event_bytes_max, config.memory_bytes_max);
+    let limits = body::Limits::new(
+        config.body_bytes_max,
+        config.event_bytes_max,
+        config.memory_bytes_max,
+    );
     Router::new()
         .route("/v1/audit/{cluster}", post(receive))
         .with_state(Webhook {
@@ -133,7 +139,7 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         return retry_after(2);
     }
     let received_at = Timestamp::now();
-    let announced = body::announced(request.headers()) as u64;
+    let announced = body::announced(request.headers());
     let mut pieces = body::read(request, &webhook.limits);
     let mut rejected = 0;
     loop {

@@ -37,6 +37,8 @@ mod final_at_once;
 mod get;
 /// How senders under load reach the webhook: TLS and a token.
 mod guard;
+/// Heavy questions at once, beside good senders.
+mod heavy;
 /// Everything hostile at once, beside good senders.
 mod hostile;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.

@@ -231,23 +231,11 @@ fn a_large_body_is_read_in_portions() {
     let list = format!("{kind},\"items\":{items}}}\n");
     let lines = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(items).expect("items");
     let lines: Vec<&str> = lines.iter().map(|item| item.get()).collect();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(list.as_bytes()).expect("packed");
-    let gzip = gzip.finish().expect("packed");
-    let forms = [
-        (list.into_bytes(), vec![]),
-        (items.as_bytes().to_vec(), vec![]),
-        (lines.join("\n").into_bytes(), vec![]),
-        (gzip, vec![("content-encoding", "gzip".to_owned())]),
-    ];
-    for (body, headers) in forms {
+    let forms = [list.clone(), items.to_owned(), lines.join("\n")];
+    for body in forms {
         let bygone = Bygone::start_set(&limits);
         let bytes = body.len();
-        let response = Post {
-            bygone: &bygone,
-            headers,
-        }
-        .send("/v1/audit/demo", body);
+        let response = post(&bygone).send("/v1/audit/demo", body);
         assert_eq!(response.status(), 200, "{}", bygone.log());
         assert_eq!(response.headers()["bygone-rejected"], "1");
         assert_eq!(names(&bygone), expected);
