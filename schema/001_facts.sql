@@ -38,25 +38,27 @@ COMMENT 'what audit events say, until it is part of the lives for good';
 -- What events say of names: requests that name a pod and not its uid, emptied namespaces, nodes that came and went.
 -- Which pods they meant is found out whenever such a pod is stored, so they are kept for the whole retention.
 --
--- Of what is said more than once in a second the first and the last are kept; of what is said again and again (status,
--- gone, truncated), the first and the last of a minute.
+-- Of what is said more than once in a second the first and the last are kept, whoever said it: so a name takes no more room
+-- because many accounts speak of it. Of what is said again and again (status, gone, truncated, obscure) it is the first and
+-- the last of a minute, and of what was not found those of each kubelet, which knows its own pods alone.
 CREATE TABLE IF NOT EXISTS said
 (
     cluster    LowCardinality(String) COMMENT 'Kubernetes cluster',
     namespace  LowCardinality(String) COMMENT 'of the name; empty for nodes',
     name       String COMMENT 'of a pod or a node; empty: of the namespace itself',
     what       Enum8(@sayings@) COMMENT 'what was said: see Saying in src/audit/words.rs',
-    user       LowCardinality(String) COMMENT 'account that sent the request',
-    acting_as  LowCardinality(String) COMMENT 'account that it impersonated',
+    by         LowCardinality(String) COMMENT 'the kubelet that did not find it; else empty',
     selector   String COMMENT 'label selector of a deletecollection',
     uid        UUID COMMENT 'the only pod that is meant, where the event says that; else zero',
     second     DateTime('UTC') COMMENT 'of the events, or in which their minute begins',
-    first      SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), audit_id String)) COMMENT 'the first of them',
-    last       SimpleAggregateFunction(max, Tuple(at DateTime64(6, 'UTC'), audit_id String)) COMMENT 'the last of them'
+    first      SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), audit_id String, user String, acting_as String))
+               COMMENT 'the first of them: when, its audit ID, the account that sent it, and the one that this impersonated',
+    last       SimpleAggregateFunction(max, Tuple(at DateTime64(6, 'UTC'), audit_id String, user String, acting_as String))
+               COMMENT 'the last of them'
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(second)
-ORDER BY (cluster, namespace, name, what, user, acting_as, selector, uid, second)
+ORDER BY (cluster, namespace, name, what, by, selector, uid, second)
 SETTINGS
     index_granularity = 128,
     fsync_after_insert = 1,

@@ -4,14 +4,16 @@ SELECT
     namespace,
     name,
     toUInt8(what) AS number,
-    user,
-    acting_as,
     selector,
     uid,
     min(s.first).1 AS first_at,
     min(s.first).2 AS first_id,
+    min(s.first).3 AS first_user,
+    min(s.first).4 AS first_acting_as,
     max(s.last).1 AS last_at,
-    max(s.last).2 AS last_id
+    max(s.last).2 AS last_id,
+    max(s.last).3 AS last_user,
+    max(s.last).4 AS last_acting_as
 FROM said AS s
 WHERE (cluster, namespace, name) IN ?
-GROUP BY cluster, namespace, name, what, user, acting_as, selector, uid, second
+GROUP BY cluster, namespace, name, what, by, selector, uid, second

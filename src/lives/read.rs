@@ -65,15 +65,17 @@ pub struct SaidRow {
     pub namespace: String,
     pub name: String,
     pub number: u8,
-    pub user: String,
-    pub acting_as: String,
     pub selector: String,
     #[serde(with = "driver::serde::uuid")]
     pub uid: uuid::Uuid,
     pub first_at: i64,
     pub first_id: String,
+    pub first_user: String,
+    pub first_acting_as: String,
     pub last_at: i64,
     pub last_id: String,
+    pub last_user: String,
+    pub last_acting_as: String,
 }
 
 /// A pod of which the rows of let-go instances are needed.
@@ -163,19 +165,26 @@ pub(super) fn sayings(rows: &[SaidRow]) -> Sayings<'_> {
         };
         let key = (&*row.cluster, &*row.namespace, &*row.name);
         let of_name = said.entry(key).or_default();
-        let at = |at: i64, audit_id| Said {
+        let said = |at: i64, audit_id, (user, acting_as)| Said {
             what,
             at,
-            user: &row.user,
-            acting_as: &row.acting_as,
+            user,
+            acting_as,
             selector: &row.selector,
             uid: row.uid.as_u128(),
             audit_id,
         };
-        of_name.push(at(row.first_at, &row.first_id));
-        if (row.last_at, &row.last_id) != (row.first_at, &row.first_id) {
-            of_name.push(at(row.last_at, &row.last_id));
+        let by: (&str, &str) = (&row.first_user, &row.first_acting_as);
+        let first = said(row.first_at, &row.first_id, by);
+        let last = said(
+            row.last_at,
+            &row.last_id,
+            (&row.last_user, &row.last_acting_as),
+        );
+        if last != first {
+            of_name.push(last);
         }
+        of_name.push(first);
     }
     said
 }

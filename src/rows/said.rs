@@ -2,6 +2,7 @@
 
 use super::rowbinary as put;
 use super::{Encoded, FactRow, Said, Table};
+use crate::audit::words::Saying;
 
 /// The columns that [`SaidRows`] encodes, in its order.
 pub const SAID: Table = Table {
@@ -12,8 +13,7 @@ pub const SAID: Table = Table {
         "namespace",
         "name",
         "what",
-        "user",
-        "acting_as",
+        "by",
         "selector",
         "uid",
         "second",
@@ -35,17 +35,24 @@ impl SaidRows {
         put::string(out, row.namespace);
         put::string(out, row.pod);
         put::u8(out, said.what.number());
-        put::string(out, said.user);
-        put::string(out, said.acting_as);
+        put::string(out, by(said));
         put::string(out, said.selector);
         put::uuid(out, said.uid);
         put::u32(out, second(said));
         for _ in ["first", "last"] {
             put::i64(out, said.at);
             put::string(out, said.audit_id);
+            put::string(out, said.user);
+            put::string(out, said.acting_as);
         }
         self.rows += 1;
     }
+}
+
+/// Kubelets know their own pods alone, so what one of them did not find is told from what others did not.
+fn by<'a>(said: &Said<'a>) -> &'a str {
+    let is_of_kubelet = said.what == Saying::Gone && said.user.starts_with("system:node:");
+    if is_of_kubelet { said.user } else { "" }
 }
 
 /// The first and the last of each second are kept. What is said of one name again and again is kept by the minute.
@@ -59,7 +66,6 @@ fn second(said: &Said) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::words::Saying;
 
     fn second_of(what: Saying, at: i64) -> u32 {
         second(&Said {

@@ -18,7 +18,7 @@ use Layout::{Array, Fixed, Text, Tuple};
 fn layout(column: &str) -> Option<Layout> {
     Some(match column {
         "cluster" | "namespace" | "pod" | "body" | "origin" | "reason" | "api_server" | "name"
-        | "user" | "acting_as" | "selector" => Text,
+        | "by" | "selector" => Text,
         "pod_uid" | "id" | "uid" => Fixed(16),
         "sha256" => Fixed(32),
         "event_at" | "received_at" | "position_from" | "bytes" | "minutes" | "writer" | "load" => {
@@ -27,7 +27,7 @@ fn layout(column: &str) -> Option<Layout> {
         "raw_kept" | "about" | "level" | "stage" | "what" => Fixed(1),
         "hour" | "second" => Fixed(4),
         "ids" => Array(&[Fixed(8)]),
-        "first" | "last" => Tuple(&[Fixed(8), Text]),
+        "first" | "last" => Tuple(&[Fixed(8), Text, Text, Text]),
         _ => return None,
     })
 }

@@ -70,14 +70,16 @@ fn row(fact: &rows::Fact) -> Fact {
         namespace: row.namespace.into(),
         name: row.pod.into(),
         number: said.what.number(),
-        user: said.user.into(),
-        acting_as: said.acting_as.into(),
         selector: said.selector.into(),
         uid: uuid::Uuid::from_u128(said.uid),
         first_at: said.at,
         first_id: said.audit_id.into(),
+        first_user: said.user.into(),
+        first_acting_as: said.acting_as.into(),
         last_at: said.at,
         last_id: said.audit_id.into(),
+        last_user: said.user.into(),
+        last_acting_as: said.acting_as.into(),
     });
     Fact {
         name: Name {
