@@ -18,6 +18,17 @@ pub struct Running {
     pub ingest: String,
 }
 
+impl Running {
+    /// This process.
+    pub fn here(api: &str, ingest: &str) -> Running {
+        Running {
+            pid: std::process::id(),
+            api: api.to_owned(),
+            ingest: ingest.to_owned(),
+        }
+    }
+}
+
 /// The file, removed when this is dropped.
 pub struct Announced(PathBuf);
 

@@ -80,12 +80,16 @@ impl Threads {
         Ok(Threads(Some(runtime)))
     }
 
-    fn spawn<T: Send + 'static>(
+    /// Answers on these threads.
+    fn serve(
         &self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> JoinHandle<T> {
+        door: Door,
+        routes: Router,
+        stop: CancellationToken,
+    ) -> JoinHandle<std::io::Result<()>> {
         let runtime = self.0.as_ref().expect("it is there until it is dropped");
-        runtime.spawn(future)
+        let served = runtime.spawn(async move { door.serve(routes, stop).await? });
+        tokio::spawn(async move { served.await? })
     }
 }
 
@@ -136,12 +140,8 @@ impl Service {
         let letters = dead_letters::folder(&config.data_dir);
         let letters = Arc::new(DeadLetters::open(&letters, config.dead_letters.clone())?);
         tokio::spawn(prune(letters.clone(), stop.clone()));
-        let pipeline = Pipeline::new(spool.clone(), letters).with_unwrapped_bytes_max(
-            config
-                .webhook
-                .event_bytes_max
-                .min(config.webhook.body_bytes_max),
-        );
+        let pipeline = Pipeline::new(spool.clone(), letters)
+            .with_unwrapped_bytes_max(config.webhook.unwrapped_bytes_max());
         let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
         let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
@@ -149,18 +149,11 @@ impl Service {
         let app = app(stores.whole, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let threads = Threads::start()?;
-        let (door, routes, stopped) = (api_door, http::routes(app, readers), stop.clone());
-        let answers = threads.spawn(async move { door.serve(routes, stopped).await });
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
-            tokio::spawn(async move { answers.await.map_err(std::io::Error::other)?? }),
+            threads.serve(api_door, http::routes(app, readers), stop.clone()),
         ];
-        let running = Running {
-            pid: std::process::id(),
-            api: api.clone(),
-            ingest: ingest.clone(),
-        };
-        let announced = running::announce(&config.data_dir, &running)?;
+        let announced = running::announce(&config.data_dir, &Running::here(&api, &ingest))?;
         info!("audit events are taken at {ingest}/v1/audit/CLUSTER");
         info!("questions are answered at {api}/api/v1/containers");
         Ok(Service {

@@ -74,6 +74,13 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What a delivery may have when everything packed inside of it is unpacked, in bytes.
+    pub fn unwrapped_bytes_max(&self) -> usize {
+        self.event_bytes_max.min(self.body_bytes_max)
+    }
+}
+
 #[derive(Clone)]
 struct Webhook {
     pipeline: Pipeline,
