@@ -12,7 +12,8 @@
         WHERE returned OR complete AND over_at < @never@ AND read_at < now('UTC') - 540)
 
 -- @newest_pod
--- By uid and by ID every row of a life is found, wherever it was filed: the newest counts. FINAL would use no projection.
+-- By uid and by ID every row of a life is found, wherever it is: the newest counts. So no recent rows need be left out, and
+-- FINAL, which would use no projection, is not needed either.
 ORDER BY version DESC
     LIMIT 1 BY cluster, pod_uid
 

@@ -80,55 +80,67 @@ SETTINGS min_table_rows_to_use_projection_index = 0;
 CREATE OR REPLACE VIEW containers_by_id
 @containers_view@
 AS
-@containers@ FROM recent_containers AS t FINAL
-WHERE (cluster, namespace, pod, pod_uid) IN (
-        SELECT cluster, namespace, pod, pod_uid FROM recent_containers
-        WHERE substring(container_key, 1, 4) = unhex(substring({prefix:String}, 1, 8)))
-    AND startsWith(lower(hex(container_key)), lower({prefix:String}))
-UNION ALL
 @containers@ FROM
 (
-    SELECT *
-    FROM ended_containers
-    WHERE id_head = reinterpretAsUInt32(reverse(unhex(substring({prefix:String}, 1, 8))))
-        AND startsWith(lower(hex(container_key)), lower({prefix:String}))
+    SELECT * FROM
+    (
+        SELECT *, 0 AS moved
+        FROM recent_containers
+        WHERE (cluster, namespace, pod, pod_uid) IN (
+                SELECT cluster, namespace, pod, pod_uid FROM recent_containers
+                WHERE substring(container_key, 1, 4) = unhex(substring({prefix:String}, 1, 8)))
+            AND startsWith(lower(hex(container_key)), lower({prefix:String}))
+        UNION ALL
+        SELECT * EXCEPT filed_at
+        FROM ended_containers
+        WHERE id_head = reinterpretAsUInt32(reverse(unhex(substring({prefix:String}, 1, 8))))
+            AND startsWith(lower(hex(container_key)), lower({prefix:String}))
+    )
     @newest_container@
 ) AS t
-WHERE NOT moved AND @no_recent_container@
+WHERE NOT moved
 SETTINGS min_table_rows_to_use_projection_index = 0;
 
 -- Every container instance of a pod.
 CREATE OR REPLACE VIEW containers_of_pod
 @containers_view@
 AS
-@containers@ FROM recent_containers AS t FINAL
-WHERE (cluster, namespace, pod, pod_uid) IN (
-        SELECT cluster, namespace, pod, pod_uid FROM recent_containers WHERE pod_uid = {uid:UUID})
-UNION ALL
 @containers@ FROM
 (
-    SELECT *
-    FROM ended_containers
-    WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+    SELECT * FROM
+    (
+        SELECT *, 0 AS moved
+        FROM recent_containers
+        WHERE (cluster, namespace, pod, pod_uid) IN (
+                SELECT cluster, namespace, pod, pod_uid FROM recent_containers WHERE pod_uid = {uid:UUID})
+        UNION ALL
+        SELECT * EXCEPT filed_at
+        FROM ended_containers
+        WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+    )
     @newest_container@
 ) AS t
-WHERE NOT moved AND @no_recent_container@
+WHERE NOT moved
 SETTINGS min_table_rows_to_use_projection_index = 0;
 
 -- A pod by its uid.
 CREATE OR REPLACE VIEW pod_by_uid
 @pods_view@
 AS
-@pods@ FROM recent_pods AS t FINAL
-WHERE (cluster, namespace, pod, pod_uid) IN (
-        SELECT cluster, namespace, pod, pod_uid FROM recent_pods WHERE pod_uid = {uid:UUID})
-UNION ALL
 @pods@ FROM
 (
-    SELECT *
-    FROM ended_pods
-    WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+    SELECT * FROM
+    (
+        SELECT *, 0 AS moved
+        FROM recent_pods
+        WHERE (cluster, namespace, pod, pod_uid) IN (
+                SELECT cluster, namespace, pod, pod_uid FROM recent_pods WHERE pod_uid = {uid:UUID})
+        UNION ALL
+        SELECT * EXCEPT filed_at
+        FROM ended_pods
+        WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+    )
     @newest_pod@
 ) AS t
-WHERE NOT moved AND @no_recent_pod@
+WHERE NOT moved
 SETTINGS min_table_rows_to_use_projection_index = 0

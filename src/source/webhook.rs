@@ -9,7 +9,7 @@
 //! | 200 | everything readable is on disk; the rest is counted | forgets the batch |
 //! | 503, `Retry-After` | the memory budget or the spool is used up | sends it again soon |
 //! | 400 | the cluster's name is none, or the body is not what its encoding says | gives up after five tries |
-//! | 408, `Connection: close` | the body came too slowly, or not within 25 s | sends it again |
+//! | 408, `Connection: close` | the body came too slowly, or not within 25 s | sends it again, five times |
 //! | 413 | the body is over `body_bytes_max`, or packed and over `event_bytes_max`, packed or unpacked | gives up after five tries |
 //! | 415 | an encoding that is not known | gives up after five tries |
 //!
@@ -148,22 +148,26 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
     let received_at = Timestamp::now();
     let announced = body::announced(request.headers());
     let mut pieces = body::read(request, &webhook.limits);
-    let mut rejected = 0;
+    let (mut rejected, mut taken) = (0, 0);
     loop {
-        let piece = match tokio::time::timeout_at(end.into(), pieces.recv()).await {
+        let refusal = match tokio::time::timeout_at(end.into(), pieces.recv()).await {
             Ok(None) => break,
-            Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(refusal))) => {
-                return refuse(webhook, cluster, received_at, announced, refusal).await;
+            Ok(Some(Ok(piece))) => {
+                match accept(webhook, cluster, received_at, piece).await {
+                    Ok(parts) => rejected += parts,
+                    Err(_) => return retry_after(2),
+                }
+                taken += 1;
+                continue;
             }
-            Err(_) => {
-                return refuse(webhook, cluster, received_at, announced, Refusal::Slow).await;
-            }
+            Ok(Some(Err(refusal))) => refusal,
+            Err(_) => Refusal::Slow,
         };
-        match accept(webhook, cluster, received_at, piece).await {
-            Ok(parts) => rejected += parts,
-            Err(_) => return retry_after(2),
-        }
+        let refusal = match refusal {
+            Refusal::Slow if taken > 0 => Refusal::Late,
+            refusal => refusal,
+        };
+        return refuse(webhook, cluster, received_at, announced, refusal).await;
     }
     metrics::histogram!(telemetry::INGEST_ACK_SECONDS).record(begun.elapsed());
     [(REJECTED, rejected.to_string())].into_response()
@@ -225,11 +229,9 @@ async fn refuse(
     warn!(cluster, "request refused: {refusal}");
     let (status, reason) = match refusal {
         Refusal::NoMemory => return retry_after(1),
-        // The rest of the body may still come: nothing else can follow on this connection.
-        Refusal::Slow => {
-            let close = [(header::CONNECTION, "close")];
-            return (StatusCode::REQUEST_TIMEOUT, close).into_response();
-        }
+        Refusal::Slow => return timed_out(),
+        // It gets no further the next time, and what is behind is lost.
+        Refusal::Late => (StatusCode::REQUEST_TIMEOUT, "body refused: not in time"),
         Refusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body refused: too large"),
         Refusal::Encoding => (
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -241,7 +243,16 @@ async fn refuse(
     let why = Why::Refused { reason, bytes };
     // Told in the log, where that fails; the answer is the same.
     _ = miss(webhook, cluster, received_at, why).await;
-    status.into_response()
+    match status {
+        StatusCode::REQUEST_TIMEOUT => timed_out(),
+        status => status.into_response(),
+    }
+}
+
+/// A 408 after which nothing else can follow on the connection: the rest of the body may still come.
+fn timed_out() -> Response {
+    let close = [(header::CONNECTION, "close")];
+    (StatusCode::REQUEST_TIMEOUT, close).into_response()
 }
 
 /// A 503 that client-go resends within the same attempt.

@@ -406,6 +406,36 @@ fn a_slow_body_may_be_sent_again() {
     assert_eq!(&answer, b"HTTP/1.1 400");
 }
 
+/// Of a large body what came is kept; that the rest did not is remembered.
+#[test]
+fn a_large_body_that_comes_too_slowly_is_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let limits = "[ingest]\nbody_grace_seconds = 1\n[webhook]\nevent_bytes_max = 10000\n";
+    let bygone = Bygone::start_configured(limits, folder);
+    let address = bygone.ingest.strip_prefix("http://").expect("a URL");
+    let mut stream = std::net::TcpStream::connect(address).expect("connected");
+    let wait = Some(Duration::from_secs(20));
+    stream.set_read_timeout(wait).expect("a limit");
+    let head = "POST /v1/audit/demo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n";
+    let lines: Vec<String> = (1..=100)
+        .map(|uid| created(&format!("pod-{uid:03}"), uid).to_string())
+        .collect();
+    let begun = [head, &lines.join("\n")].concat();
+    stream.write_all(begun.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("an answer, then the end");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let kept = names(&bygone);
+    assert!(kept.len() > 50 && kept.len() < 100, "{} kept", kept.len());
+    let letters = "SELECT reason, bytes FROM dead_letters FINAL FORMAT CSV";
+    assert_eq!(
+        sql(&bygone.database, letters),
+        "\"body refused: not in time\",1000000\n"
+    );
+}
+
 /// The good items are stored, the bad one is a dead letter, the answer is 200. What is skipped is not
 /// judged: an event with trouble there is the event that it is.
 #[test]

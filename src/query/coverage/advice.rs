@@ -68,8 +68,11 @@ fn pods(day: &Day) -> Option<Advice> {
 fn truncated(day: &Day) -> Option<Advice> {
     let cut = *day.pods.unknown.get("truncated")?;
     Some(Advice {
-        why: format!("the API server cut events of {cut} pods, because they were too large"),
-        place: "the head of the policy; and a larger --audit-webhook-truncate-max-event-size, \
+        why: format!(
+            "of {cut} pods an event was cut, by the API server as too large or by bygone for impossible values, or what \
+             became of a request was not told (see unknown in schema/README.md)"
+        ),
+        place: "against the first: the head of the policy; and a larger --audit-webhook-truncate-max-event-size, \
                 --audit-log-truncate-max-event-size of the API server"
             .to_owned(),
         lines: "omitManagedFields: true".to_owned(),
@@ -135,7 +138,8 @@ mod tests {
         nameless.pods.unknown.insert("truncated".to_owned(), 2);
         assert_eq!(
             whys(&nameless),
-            "the API server cut events of 2 pods, because they were too large; \
+            "of 2 pods an event was cut, by the API server as too large or by bygone for impossible values, or what became \
+             of a request was not told (see unknown in schema/README.md); \
              no event told which API server made it, so silences of one can't be told"
         );
     }

@@ -35,8 +35,9 @@ fn of_pod(unknown: Unknown) -> Words {
             "record pods and pods/status at level RequestResponse",
         ),
         Unknown::Truncated => (
-            "some of its state may be missing: the API server cut an event that was too large",
-            "raise --audit-webhook-truncate-max-event-size of the API server",
+            "some of its state may be missing, or its end: an event was cut, held what can't be, or did not tell what \
+             became of its request",
+            "where the API server cuts events, raise its --audit-webhook-truncate-max-event-size; nothing mends the rest",
         ),
         Unknown::WorkloadInferred => (
             "its workload was told from the name of its owner, and the owner itself was not read",

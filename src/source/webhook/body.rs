@@ -120,6 +120,9 @@ pub enum Refusal {
     CutOff,
     #[error("the body came too slowly")]
     Slow,
+    /// Of a large body, a part of which was taken.
+    #[error("the body did not come in time; the beginning of it was taken")]
+    Late,
 }
 
 #[derive(Clone, Copy)]
