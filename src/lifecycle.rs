@@ -68,8 +68,7 @@ type Tell<'t> = &'t mut dyn FnMut(&Fact);
 ///
 /// [`Unreadable`] when the event changed a pod and does not say which.
 pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable> {
-    let outcome = outcome(event);
-    if !counts(event) || outcome == Outcome::Refused {
+    if !counts(event) {
         return Ok(());
     }
     let tell: Tell = &mut |fact| limits::tell(fact, tell);
@@ -78,6 +77,10 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
         event,
         at: microseconds(Some(event.at)),
     };
+    let outcome = outcome(occasion);
+    if outcome == Outcome::Refused {
+        return Ok(());
+    }
     // Kubernetes itself tries nothing.
     let by_kubernetes = occasion.is_by_kubernetes().then_some(false);
     let is_dry_run = request::is_dry_run(event).or(by_kubernetes);
@@ -198,7 +201,10 @@ enum Outcome {
 /// What became of it, by its code. Some codes come before it is tried and after it was done: where the answer could not be
 /// given in the form that was asked for (406, 400), in time (504), or at all; and a deletecollection that fails at one
 /// pod has deleted others. A failure that comes before has a Status with its reason.
-fn outcome(event: &Event) -> Outcome {
+///
+/// Kubernetes itself asks for no odd answers: where a relay lost the reason, its conflicts are what they seem.
+fn outcome(occasion: Occasion) -> Outcome {
+    let event = occasion.event;
     let status = event.response_status.unwrap_or_default();
     if status.is_closed_early {
         return Outcome::Untold;
@@ -209,7 +215,7 @@ fn outcome(event: &Event) -> Outcome {
         None | Some(200..300) => Outcome::Done,
         Some(404 | 409) if is_collection && status.has_reason => Outcome::Untold,
         Some(404) => Outcome::NotFound,
-        Some(409) if status.has_reason => Outcome::NotFound,
+        Some(409) if status.has_reason || occasion.is_by_kubernetes() => Outcome::NotFound,
         Some(500 | 504) => Outcome::Untold,
         Some(400 | 406 | 409 | 422) if !status.has_reason => Outcome::Untold,
         Some(_) => Outcome::Refused,

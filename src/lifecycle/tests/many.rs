@@ -69,7 +69,7 @@ fn a_collection_with_its_items() {
     check(
         &collection("PartialObjectMetadataList", bare),
         expect![[r#"
-            n/web ask=60000001 alice
+            n/web ask=60000002 alice
             n/web version=7 labels=[] asked=(60000001, "alice", "")
         "#]],
     );
