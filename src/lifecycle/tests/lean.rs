@@ -223,16 +223,10 @@ fn refusals_that_prove_an_end() {
     };
     check(&refused(delete.clone(), 404), of_the_name());
     check(&refused(patch, 404), of_the_name());
-    check(
-        &refused(delete.clone(), 409),
-        expect![""],
-    );
+    check(&refused(delete.clone(), 409), expect![""]);
     let mut acting = by(delete, COLLECTOR);
     acting["impersonatedUser"] = json!({"username": "bob"});
-    check(
-        &refused(acting, 409),
-        expect![""],
-    );
+    check(&refused(acting, 409), expect![""]);
     // It may be the version that did not fit.
     let both = sent(
         "delete",
