@@ -216,6 +216,10 @@ fn outcome(occasion: Occasion) -> Outcome {
         Some(404 | 409) if is_collection && status.has_reason => Outcome::Untold,
         Some(404) => Outcome::NotFound,
         Some(409) if status.has_reason || occasion.is_by_kubernetes() => Outcome::NotFound,
+        // An admission webhook that is away refuses writes so, and tells that.
+        Some(500) if status.has_reason && matches!(event.verb, Verb::Patch | Verb::Update) => {
+            Outcome::Refused
+        }
         Some(500 | 504) => Outcome::Untold,
         Some(400 | 406 | 409 | 422) if !status.has_reason => Outcome::Untold,
         Some(_) => Outcome::Refused,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -51,7 +51,8 @@ fn path(data_dir: &Path) -> PathBuf {
 /// is refused: they could make the program write elsewhere, or read what they wrote as history.
 ///
 /// Of root it may be, since that is who makes volumes; its group may then write, which is how Kubernetes lets a pod
-/// (`fsGroup`).
+/// (`fsGroup`). One of our own is closed again where its mode lets others in: Kubernetes opens it to the group of the volume
+/// at each mount.
 pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
     let what = || format!("data folder {}", data_dir.display());
     let make = fs::DirBuilder::new()
@@ -69,10 +70,11 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
             found.uid()
         );
     }
-    let group = if found.uid() == own { 0o020 } else { 0 };
-    if found.mode() & (0o002 | group) != 0 {
+    if found.uid() == own {
+        fs::set_permissions(data_dir, fs::Permissions::from_mode(0o700)).with_context(what)?;
+    } else if found.mode() & 0o002 != 0 {
         bail!(
-            "other accounts may write to the {0}: chmod go-w {1}, or name a folder in it, which bygone will make",
+            "every account may write to the {0}: chmod o-w {1}, or name a folder in it, which bygone will make",
             what(),
             data_dir.display()
         );
@@ -122,7 +124,7 @@ pub fn find(data_dir: &Path) -> Option<Running> {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    use std::os::unix::fs::{chown, symlink};
 
     use super::*;
 
@@ -145,10 +147,8 @@ mod tests {
     fn what_others_could_use_is_refused() {
         assert_eq!(said(|_| {}), "");
         assert_eq!(said(set_mode(0o755)), "");
-        let writable = "other accounts may write to the data folder DATA: chmod go-w DATA, \
-                        or name a folder in it, which bygone will make";
-        assert_eq!(said(set_mode(0o770)), writable);
-        assert_eq!(said(set_mode(0o1777)), writable);
+        // As Kubernetes leaves it at each mount, where the volume has a group.
+        assert_eq!(said(set_mode(0o2770)), "");
         let led_elsewhere = said(|data| symlink("/etc", data.join("spool")).unwrap());
         assert_eq!(
             led_elsewhere,

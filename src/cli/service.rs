@@ -117,7 +117,7 @@ impl Service {
         api_door.check(readers.has_identity(), config.access.insecure)?;
         source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
-        let (stores, engine) = open_stores(config).await?;
+        let (stores, questions, engine) = open_stores(config).await?;
         let (spool, reader) = Spool::open(
             &config.data_dir.join("spool"),
             config.spool.clone(),
@@ -146,7 +146,7 @@ impl Service {
         let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let statuses = kafka.as_ref().map(Kafka::statuses);
-        let app = app(stores.whole, spool.clone(), statuses, metrics);
+        let app = app(questions, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let threads = Threads::start()?;
         let listeners = vec![
@@ -375,8 +375,9 @@ impl Door {
     }
 }
 
-/// The configured ClickHouse, which must have our schema, or the embedded one, which gets it.
-async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Option<Engine>)> {
+/// The configured ClickHouse, which must have our schema, or the embedded one, which gets it. With connections of their
+/// own for questions: a connection is served by the threads that opened it.
+async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Arc<Store>, Option<Engine>)> {
     if config.clickhouse.url.is_some() {
         let stores = Stores::open(&config.clickhouse)?;
         check(&stores.whole).await?;
@@ -385,7 +386,8 @@ async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Option<Engine>)
                 check(shard).await?;
             }
         }
-        return Ok((stores, None));
+        let questions = Stores::open(&config.clickhouse)?.whole;
+        return Ok((stores, questions, None));
     }
     let engine = Engine::start(Options {
         config: config.engine.clone(),
@@ -396,14 +398,18 @@ async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Option<Engine>)
     .await?;
     let password = SecretString::from(engine.password());
     let database = &config.clickhouse.database;
-    let store = Store::at(engine.url(), engine.user(), Some(&password), database)?
-        .with_header(KEY_HEADER, &engine.key());
+    let open = || {
+        let store = Store::at(engine.url(), engine.user(), Some(&password), database)?;
+        Ok::<_, anyhow::Error>(store.with_header(KEY_HEADER, &engine.key()))
+    };
+    let (store, questions) = (open()?, open()?);
     if let Err(error) = schema::apply(&store, Engines::Plain).await {
         engine.stop().await;
         bail!(error);
     }
     info!("embedded clickhouse runs in {}", config.data_dir.display());
-    Ok((Stores::single(Arc::new(store)), Some(engine)))
+    let stores = Stores::single(Arc::new(store));
+    Ok((stores, Arc::new(questions), Some(engine)))
 }
 
 /// That a configured ClickHouse has our schema, unless it is away.

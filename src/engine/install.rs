@@ -145,7 +145,7 @@ pub(super) async fn install_package(
         let done = unpack::check(&package, &tarball)
             .and_then(|()| unpack::unpack(&package, &tarball, &unpacked))
             .and_then(|()| unpack::publish(&unpacked, &place))
-            .and_then(|()| verify::remember(&place));
+            .map(|()| verify::remember(&place));
         drop(partial);
         drop(lock);
         done

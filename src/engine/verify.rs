@@ -23,7 +23,7 @@ use super::progress::Progress;
 /// Bits of a mode that let the group, or everybody, write.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Checks the library's owner and mode, and its hash if that is not remembered.
+/// Checks the library's mode, and its hash if that is not remembered.
 pub(super) fn check(package: &Package, library: &Path) -> Result<(), EngineError> {
     let failed = |source| EngineError::io(format!("read {}", library.display()), source);
     let wrong = |what| EngineError::ForeignLibrary {
@@ -41,14 +41,15 @@ pub(super) fn check(package: &Package, library: &Path) -> Result<(), EngineError
     if sha256_hex(library).map_err(failed)? != package.library_sha256_hex {
         return Err(wrong("its content is not that of the package"));
     }
-    write_private(&known, &state(&found))
+    remember(library);
+    Ok(())
 }
 
-/// After the library was put there.
-pub(super) fn remember(library: &Path) -> Result<(), EngineError> {
-    let failed = |source| EngineError::io(format!("read {}", library.display()), source);
-    let found = fs::metadata(library).map_err(failed)?;
-    write_private(&known(library), &state(&found))
+/// After it was checked. Where nothing can be written, as in an image, it is hashed at every start.
+pub(super) fn remember(library: &Path) {
+    if let Ok(found) = fs::metadata(library) {
+        _ = write_private(&known(library), &state(&found));
+    }
 }
 
 fn known(library: &Path) -> PathBuf {

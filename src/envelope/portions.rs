@@ -10,8 +10,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use memchr::memchr2;
-use memchr::memmem;
+use memchr::{memchr3, memmem};
 use sha2::{Digest, Sha256};
 
 /// The longest beginning of a list that is repeated in each of its portions.
@@ -170,15 +169,24 @@ impl Portions {
             self.seen += 1;
             return;
         }
-        let Some(found) = memchr2(b'"', b'\\', &self.held[self.seen..]) else {
+        let Some(found) = memchr3(b'"', b'\\', b'\n', &self.held[self.seen..]) else {
             self.seen = self.held.len();
             return;
         };
         let end = self.seen + found + 1;
         self.seen = end;
-        if self.held[end - 1] == b'\\' {
-            self.is_escaped = true;
-            return;
+        match self.held[end - 1] {
+            b'\\' => {
+                self.is_escaped = true;
+                return;
+            }
+            // No string of JSON holds one: this line is broken, and the next one is another matter.
+            b'\n' if self.within == Within::Nothing => {
+                (self.string, self.depth) = (None, 0);
+                return self.border(end, end);
+            }
+            b'\n' => return,
+            _ => {}
         }
         self.string = None;
         match self.depth {
@@ -196,7 +204,8 @@ impl Portions {
             _ => Within::Nothing,
         };
         self.depth += 1;
-        if within == Within::Nothing {
+        // A long beginning is not worth repeating: then it is a value like any other.
+        if within == Within::Nothing || self.seen - self.value > BEGINNING_BYTES_MAX {
             return;
         }
         self.within = within;
@@ -208,7 +217,6 @@ impl Portions {
     fn is_items(&self, at: usize) -> bool {
         let document = &self.held[self.value..at];
         self.held.get(self.key.clone()) == Some(b"\"items\"")
-            && document.len() < BEGINNING_BYTES_MAX
             && memmem::find(document, b"\"EventList\"").is_some()
     }
 
@@ -230,7 +238,8 @@ impl Portions {
         if self.end_too_long(end, next) {
             return;
         }
-        if end >= self.wanted {
+        // What is repeated does not count: there is something new in each.
+        if end >= self.wanted + self.repeated {
             self.cut(end, next);
         } else {
             self.value = next;
@@ -415,7 +424,7 @@ mod tests {
         let found = texts(&portions(list.as_bytes(), 60, MAX, 7));
         let beginning = r#"{"kind":"EventList","items":["#;
         assert!(found.iter().all(|text| text.starts_with(beginning)));
-        assert!(found.iter().all(|text| text.len() <= 64), "{found:?}");
+        assert!(found.iter().all(|text| text.len() <= 95), "{found:?}");
         let items: usize = found.iter().map(|text| text.matches('7').count()).sum();
         assert_eq!(items, 100);
         // Small lists after one another stay together.
@@ -478,12 +487,37 @@ mod tests {
         }
     }
 
-    /// As in a file of lines, one of which was cut off.
+    /// As in a file of lines, one of which was cut off, or is text.
     #[test]
-    fn a_line_that_does_not_close_does_not_take_the_others_along() {
-        let lines = "{\"a\":\"\n".to_owned() + &"{\"b\":1}\n".repeat(20);
-        let found = texts(&portions(lines.as_bytes(), 10, 40, 8));
-        assert_eq!(found.concat(), lines);
-        assert!(found.iter().all(|text| text.len() <= 64), "{found:?}");
+    fn a_broken_line_does_not_take_the_others_along() {
+        for broken in [
+            "{\"a\":\"",
+            "{\"a\":[",
+            "I1123 it's 5\" wide",
+            "{\"a\":\"\\",
+        ] {
+            let lines = format!("{broken}\n{}", "{\"b\":1}\n".repeat(20));
+            let found = texts(&portions(lines.as_bytes(), 10, 40, 8));
+            assert_eq!(found.concat(), lines);
+            assert!(found.iter().all(|text| text.len() <= 64), "{found:?}");
+            // No event was cut in two.
+            let whole: usize = found
+                .iter()
+                .map(|text| text.matches("{\"b\":1}").count())
+                .sum();
+            assert_eq!(whole, 20, "{found:?}");
+        }
+    }
+
+    /// However it begins, no more comes out than went in, but for short beginnings.
+    #[test]
+    fn a_long_beginning_is_not_repeated() {
+        let blanks = " ".repeat(BEGINNING_BYTES_MAX + 1);
+        for (begin, bytes_max) in [(&*blanks, 100_000), (" ", 20_000)] {
+            let body = format!("{begin}[{}1]", "1,".repeat(5_000));
+            let found = texts(&portions(body.as_bytes(), 10, 1 << 20, 1_000));
+            let bytes: usize = found.iter().map(String::len).sum();
+            assert!(bytes <= bytes_max, "{bytes} of {}", body.len());
+        }
     }
 }

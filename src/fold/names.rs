@@ -4,7 +4,7 @@
 //! was attributed to its successor.
 
 use crate::audit::words::{Proof, Saying};
-use crate::rows::Said;
+use crate::rows::{Phase, Said};
 
 use super::life::{Asked, Life};
 
@@ -119,12 +119,13 @@ fn is_finished(life: &Life, said: &Said) -> bool {
     life.terminal_at.is_some_and(|at| said.at > at * 1_000)
 }
 
-/// The same of one that has no node. That is known where its object was seen, no kubelet spoke of it, and nothing was
-/// heard of it after the request.
+/// The same of one that has no node. That is known where it was seen whole (its phase tells), no kubelet spoke of it, and
+/// nothing was heard of it after the request.
 fn has_no_node(life: &Life, says: &[&Said]) -> impl Fn(&Said) -> bool {
     let is_of_kubelet = |said: &&&Said| matches!(said.what, Saying::Status | Saying::Remove);
     let mut of_kubelets = says.iter().filter(is_of_kubelet);
-    let is_seen = life.metadata.is_some() && life.node.is_empty() && life.scheduled_at == 0;
+    let is_whole = life.metadata.is_some() && life.phase == Phase::Pending;
+    let is_seen = is_whole && life.node.is_empty() && life.scheduled_at == 0;
     let holds = is_seen && !of_kubelets.any(|said| said.at > life.seen.first);
     let last = life.seen.last;
     move |said| holds && said.at >= last

@@ -113,7 +113,7 @@ fn told<'a>(
         service_account: spec.map_or("", |spec| &spec.service_account_name),
         owner: workload::of(metadata),
         labels: is_whole.then_some(&labels),
-        is_held: is_whole && is_held(metadata),
+        is_held: is_whole && finalizers(metadata).any(|name| name != JOB_TRACKING),
         pod_ips: &ips,
         restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
@@ -213,9 +213,17 @@ fn removed(occasion: Occasion, metadata: &Metadata) -> bool {
         && !is_held(metadata)
 }
 
-/// Whether finalizers keep it.
+/// The finalizer of each pod of a Job. Its controller takes it away as soon as it has counted the pod, whoever deletes it,
+/// and not every policy records that.
+const JOB_TRACKING: &str = "batch.kubernetes.io/job-tracking";
+
+fn finalizers<'m>(metadata: &'m Metadata) -> impl Iterator<Item = &'m str> {
+    metadata.finalizers.iter().flatten().map(|name| &**name)
+}
+
+/// Whether finalizers keep it now.
 pub(super) fn is_held(metadata: &Metadata) -> bool {
-    metadata.finalizers.iter().flatten().next().is_some()
+    finalizers(metadata).next().is_some()
 }
 
 fn sorted<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {

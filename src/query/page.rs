@@ -177,7 +177,8 @@ pub async fn page(
     let rows = sql::page_rows(store, &question).await?;
     let mut pods: Vec<(Pod, PodLife)> = rows.into_iter().map(PageRow::split).collect();
     if pods.len() > 1 {
-        let clusters: Vec<&str> = pods.iter().map(|(pod, _)| &*pod.cluster).collect();
+        let mut clusters: Vec<&str> = pods.iter().map(|(pod, _)| &*pod.cluster).collect();
+        clusters.sort_unstable();
         return Err(Error::Clusters(clusters.join(", ")));
     }
     let Some((pod, life)) = pods.pop() else {

@@ -49,7 +49,7 @@ pub struct Fact<'a> {
     pub owner: Option<Owner<'a>>,
     /// Sorted by key. `None` says nothing; an empty list says that there are none.
     pub labels: Option<&'a [(&'a str, &'a str)]>,
-    /// Told together with the labels: whether finalizers keep it when it is deleted.
+    /// Told together with the labels: whether finalizers keep it when it is deleted, but for the one of Jobs.
     pub is_held: bool,
     pub phase: Phase,
     /// IPv4 as `::ffff:a.b.c.d`, in the order of `status.podIPs`.

@@ -141,7 +141,8 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         return (StatusCode::BAD_REQUEST, hint).into_response();
     }
     let begun = Instant::now();
-    let end = begun + Duration::from_secs(BODY_SECONDS_MAX);
+    // How long the sender may still keep us waiting. What we take to store what came is not its fault.
+    let mut left = Duration::from_secs(BODY_SECONDS_MAX);
     if !webhook.pipeline.has_room() {
         return retry_after(2);
     }
@@ -150,9 +151,12 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
     let mut pieces = body::read(request, &webhook.limits);
     let (mut rejected, mut taken) = (0, 0);
     loop {
-        let refusal = match tokio::time::timeout_at(end.into(), pieces.recv()).await {
-            Ok(None) => break,
-            Ok(Some(Ok(piece))) => {
+        let waited = Instant::now();
+        let next = tokio::time::timeout(left, pieces.next()).await;
+        left = left.saturating_sub(waited.elapsed());
+        let refusal = match next {
+            Ok(Ok(None)) => break,
+            Ok(Ok(Some(piece))) => {
                 match accept(webhook, cluster, received_at, piece).await {
                     Ok(parts) => rejected += parts,
                     Err(_) => return retry_after(2),
@@ -160,7 +164,7 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
                 taken += 1;
                 continue;
             }
-            Ok(Some(Err(refusal))) => refusal,
+            Ok(Err(refusal)) => refusal,
             Err(_) => Refusal::Slow,
         };
         let refusal = match refusal {

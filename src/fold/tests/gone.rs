@@ -270,19 +270,26 @@ fn a_pod_without_a_node_goes_when_that_is_asked() {
     let told: Vec<String> = cases
         .iter()
         .map(|(case, said)| {
-            let story = format!("0:00 pod a created=0:00 labels= version=1\n{said}");
+            let story = format!("0:00 pod a created=0:00 labels= version=1 phase=Pending\n{said}");
             format!("{case}: {}", rows(&story))
         })
         .collect();
+    let metadata = rows("0:00 pod a created=0:00 labels= version=1\n5:00 name evict by=alice");
+    let told = [
+        &told[..],
+        &[format!("only its metadata was seen: {metadata}")],
+    ]
+    .concat();
     expect![[r#"
-        it has no node: a 0:00..5:00 asked 5:00 by alice gone 5:00 proof: not found why: evicted by alice [created unseen, removal unseen]
-        bound since: a 0:00..now on n1 asked 5:00 by alice [created unseen]
-        heard of since: a 0:00..now asked 5:00 by alice [created unseen]
-        a kubelet spoke of it: a 0:00..now on n1 asked 5:00 by alice [created unseen]
-        a finalizer holds it: a 0:00..now asked 5:00 by alice [created unseen]
-        a finalizer held it: a 0:00..5:00 asked 5:00 by alice removed 5:00 why: asked by alice [created unseen]
-        a kubelet's deletion comes when nothing holds it: a 0:00..5:00 on n1 removed 5:00 why: unknown [created unseen]
-        within its first second: a 0:00..0:00.900000 asked 0:00.900000 by alice removed 0:00.900000 why: asked by alice [created unseen]
-        within its first second, and heard of since: a 0:00..now asked 0:00.900000 by alice [created unseen]
+        it has no node: a 0:00..5:00 Pending asked 5:00 by alice gone 5:00 proof: not found why: evicted by alice [created unseen, removal unseen]
+        bound since: a 0:00..now on n1 Pending asked 5:00 by alice [created unseen]
+        heard of since: a 0:00..now Pending asked 5:00 by alice [created unseen]
+        a kubelet spoke of it: a 0:00..now on n1 Pending asked 5:00 by alice [created unseen]
+        a finalizer holds it: a 0:00..now Pending asked 5:00 by alice [created unseen]
+        a finalizer held it: a 0:00..5:00 Pending asked 5:00 by alice removed 5:00 why: asked by alice [created unseen]
+        a kubelet's deletion comes when nothing holds it: a 0:00..5:00 on n1 Pending removed 5:00 why: unknown [created unseen]
+        within its first second: a 0:00..0:00.900000 Pending asked 0:00.900000 by alice removed 0:00.900000 why: asked by alice [created unseen]
+        within its first second, and heard of since: a 0:00..now Pending asked 0:00.900000 by alice [created unseen]
+        only its metadata was seen: a 0:00..now asked 5:00 by alice [created unseen]
     "#]].assert_eq(&told.concat());
 }

@@ -21,6 +21,9 @@ const UNIT_BYTES: usize = 64 << 10;
 /// unpacked a second time, which is paid for like a body.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
+/// What every gzip begins with.
+const GZIP: &[u8] = b"\x1f\x8b";
+
 /// How much of a refused body is read on, and for how long.
 const DISCARD_BYTES_MAX: usize = 64 << 20;
 const DISCARD_WAIT: Duration = Duration::from_secs(2);
@@ -158,9 +161,21 @@ pub fn announced(headers: &HeaderMap) -> u64 {
         .unwrap_or(0)
 }
 
-/// The pieces of a body that is read meanwhile, in its order, and at last why there are no more, if that is not
-/// its end. Reading ends when nobody takes them any more.
-pub type Pieces = mpsc::Receiver<Result<Piece, Refusal>>;
+/// The pieces of a body that is read meanwhile, in its order, and at last `None`, or why there are no more. Reading ends
+/// when nobody takes them any more.
+pub struct Pieces(mpsc::Receiver<Result<Option<Piece>, Refusal>>);
+
+impl Pieces {
+    /// The next piece; `None` behind the last one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Refusal`] says.
+    pub async fn next(&mut self) -> Result<Option<Piece>, Refusal> {
+        // Nobody reads any more, and it was not said that this was all.
+        self.0.recv().await.unwrap_or(Err(Refusal::CutOff))
+    }
+}
 
 /// Reads and unpacks a body. What is refused for its announced length is refused unread.
 pub fn read(request: Request<Body>, limits: &Limits) -> Pieces {
@@ -172,7 +187,7 @@ pub fn read(request: Request<Body>, limits: &Limits) -> Pieces {
         let abandoned = to.clone();
         let read = async {
             match take(&head.headers, &mut stream, &limits, &to).await {
-                Ok(()) => {}
+                Ok(()) => _ = to.send(Ok(None)).await,
                 // What else would come, comes as slowly.
                 Err(Refusal::Slow) => _ = to.send(Err(Refusal::Slow)).await,
                 Err(refusal) => {
@@ -186,7 +201,7 @@ pub fn read(request: Request<Body>, limits: &Limits) -> Pieces {
             () = abandoned.closed() => {}
         }
     });
-    pieces
+    Pieces(pieces)
 }
 
 /// Reads on for a while without keeping anything: a connection that is closed while the client
@@ -217,7 +232,7 @@ fn cut(error: &(dyn Error + 'static)) -> Refusal {
     Refusal::CutOff
 }
 
-type Sender = mpsc::Sender<Result<Piece, Refusal>>;
+type Sender = mpsc::Sender<Result<Option<Piece>, Refusal>>;
 
 async fn take(
     headers: &HeaderMap,
@@ -249,12 +264,12 @@ async fn take(
         for part in chunk.chunks(UNIT_BYTES) {
             for piece in filling.add(part)? {
                 // Nobody takes it: nobody reads the answer either.
-                _ = to.send(Ok(piece)).await;
+                _ = to.send(Ok(Some(piece))).await;
             }
         }
     }
     for piece in filling.end()? {
-        _ = to.send(Ok(piece)).await;
+        _ = to.send(Ok(Some(piece))).await;
     }
     Ok(())
 }
@@ -321,13 +336,13 @@ fn unpack(
         limits.check_packed(read as u64)?;
         limits.cover(&mut kept, read.min(window))?;
         for piece in filling.add(&unit[..bytes])? {
-            if to.blocking_send(Ok(piece)).is_err() {
+            if to.blocking_send(Ok(Some(piece))).is_err() {
                 return Ok(());
             }
         }
     }
     for piece in filling.end()? {
-        _ = to.blocking_send(Ok(piece));
+        _ = to.blocking_send(Ok(Some(piece)));
     }
     Ok(())
 }
@@ -355,7 +370,12 @@ impl<'l> Filling<'l> {
         let held = self.portions.as_ref().map_or(0, Portions::held) + self.whole.len();
         self.limits.cover(&mut self.reserved, held + chunk.len())?;
         let (wanted, value_bytes_max) = (self.limits.portion_bytes(), self.limits.event_bytes_max);
-        if self.portions.is_none() && held + chunk.len() <= wanted {
+        // What is packed and does not say so has no borders.
+        let is_packed = self.whole.starts_with(GZIP);
+        if is_packed {
+            self.limits.check_packed((held + chunk.len()) as u64)?;
+        }
+        if self.portions.is_none() && (is_packed || held + chunk.len() <= wanted) {
             self.whole.extend_from_slice(chunk);
             return Ok(Vec::new());
         }
@@ -417,8 +437,8 @@ mod tests {
             .unwrap();
         let mut pieces = read(request, limits);
         let mut lengths = Vec::new();
-        while let Some(piece) = pieces.recv().await {
-            lengths.push(match piece?.portion {
+        while let Some(piece) = pieces.next().await? {
+            lengths.push(match piece.portion {
                 Portion::Text { bytes, .. } => bytes.len(),
                 Portion::TooLong { .. } => 0,
             });
@@ -471,7 +491,7 @@ mod tests {
     async fn memory_is_reserved_and_given_back() {
         let limits = Limits::new(MIB, MIB, MIB);
         let request = Request::new(Body::from(vec![b' '; MIB]));
-        let held = read(request, &limits).recv().await;
+        let held = read(request, &limits).next().await;
         assert_eq!(
             check(vec![b' '; 1], "", &limits).await,
             Err(Refusal::NoMemory)

@@ -156,7 +156,8 @@ fn of_pod(event: &Event) -> PodFact {
         host_network: object.host_network,
         service_account: object.service_account.clone(),
         labels: Some(object.labels.clone()),
-        is_held: object.finalizer,
+        // The one that they have is that of Jobs.
+        is_held: false,
         owner: object.owner.clone(),
         phase: object.phase.clone(),
         ips: object.ips.clone(),

@@ -1,6 +1,6 @@
 //! What events said that named a pod and not its uid: which pod they meant.
 
-use super::fold::{Asked, Pod, earlier};
+use super::fold::{Asked, PHASES, Pod, earlier};
 use super::life::start_of;
 use crate::lives::fact::NameFact;
 use crate::lives::{SECOND, Text};
@@ -140,6 +140,7 @@ fn proven(pod: &Pod, says: &[&NameFact]) -> Option<(i64, Proof)> {
         let nowhere = pod.node.is_empty()
             && pod.scheduled_at == 0
             && pod.metadata.is_some()
+            && PHASES[pod.phase] == "Pending"
             && !says
                 .iter()
                 .any(|say| ["status", "remove"].contains(&say.what) && say.at > pod.seen.first);
