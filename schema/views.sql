@@ -1,5 +1,5 @@
 -- What people ask: one row a pod, one row a container instance. The views fold, join and judge nothing: each reads the
--- recent rows, and of the ended ones those of which no recent row may speak.
+-- recent rows, and of the ended ones those of which no recent row may speak; a look-up by uid or ID, the newest row of both.
 --
 --     SELECT * FROM containers_between(since = '2026-11-23 06:00:00', until = '2026-11-23 07:00:00')
 --     WHERE cluster = 'prod' AND namespace = 'shop' AND workload = 'cart'

@@ -39,6 +39,7 @@ use std::ops::Range;
 pub use limits::Limits;
 pub use portions::{Portion, Portions};
 pub use walk::{Found, Rest, Tell, read};
+pub use wrapper::GZIP;
 
 use crate::audit::{Document, Event, Events, NO_TIME, NOT_AN_EVENT};
 use serde::Deserialize;

@@ -77,10 +77,9 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
         event,
         at: microseconds(Some(event.at)),
     };
-    let outcome = outcome(occasion);
-    if outcome == Outcome::Refused {
+    let Some(outcome) = outcome(occasion) else {
         return Ok(());
-    }
+    };
     // Kubernetes itself tries nothing.
     let by_kubernetes = occasion.is_by_kubernetes().then_some(false);
     let is_dry_run = request::is_dry_run(event).or(by_kubernetes);
@@ -104,15 +103,12 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     }
     match outcome {
         Outcome::Done => {}
-        Outcome::Refused => return Ok(()),
         Outcome::NotFound => {
             request::gone(occasion, tell);
             return Ok(());
         }
         Outcome::Untold => {
-            if may_end(event) {
-                truncated(occasion, tell);
-            }
+            truncated(occasion, tell);
             return Ok(());
         }
     }
@@ -190,39 +186,35 @@ fn counts(event: &Event) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Done,
-    /// Nothing was changed.
-    Refused,
-    /// The same, because there was no such pod (404), or one of another uid (409).
+    /// Nothing was changed, because there was no such pod (404), or one of another uid (409).
     NotFound,
-    /// It was carried out, in part, or not at all.
+    /// It was carried out, in part, or not at all, and may have ended pods.
     Untold,
 }
 
-/// What became of it, by its code. Some codes come before it is tried and after it was done: where the answer could not be
+/// What became of it, by its code; nothing where nothing was changed. Some codes come before it is tried and after it was done: where the answer could not be
 /// given in the form that was asked for (406, 400), in time (504), or at all; and a deletecollection that fails at one
 /// pod has deleted others. A failure that comes before has a Status with its reason.
 ///
 /// Kubernetes itself asks for no odd answers: where a relay lost the reason, its conflicts are what they seem.
-fn outcome(occasion: Occasion) -> Outcome {
+fn outcome(occasion: Occasion) -> Option<Outcome> {
     let event = occasion.event;
     let status = event.response_status.unwrap_or_default();
+    let untold = may_end(event).then_some(Outcome::Untold);
     if status.is_closed_early {
-        return Outcome::Untold;
+        return untold;
     }
     let is_collection = event.verb == Verb::DeleteCollection;
     match status.code {
-        None | Some(200..300) if status.is_failure => Outcome::Refused,
-        None | Some(200..300) => Outcome::Done,
-        Some(404 | 409) if is_collection && status.has_reason => Outcome::Untold,
-        Some(404) => Outcome::NotFound,
-        Some(409) if status.has_reason || occasion.is_by_kubernetes() => Outcome::NotFound,
+        None | Some(200..300) => (!status.is_failure).then_some(Outcome::Done),
+        Some(404 | 409) if is_collection && status.has_reason => untold,
+        Some(404) => Some(Outcome::NotFound),
+        Some(409) if status.has_reason || occasion.is_by_kubernetes() => Some(Outcome::NotFound),
         // An admission webhook that is away refuses writes so, and tells that.
-        Some(500) if status.has_reason && matches!(event.verb, Verb::Patch | Verb::Update) => {
-            Outcome::Refused
-        }
-        Some(500 | 504) => Outcome::Untold,
-        Some(400 | 406 | 409 | 422) if !status.has_reason => Outcome::Untold,
-        Some(_) => Outcome::Refused,
+        Some(500) if status.has_reason && matches!(event.verb, Verb::Patch | Verb::Update) => None,
+        Some(500 | 504) => untold,
+        Some(400 | 406 | 409 | 422) if !status.has_reason => untold,
+        Some(_) => None,
     }
 }
 

@@ -69,17 +69,17 @@ pub struct Missing<'m> {
 }
 
 /// Why it is not.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Why {
     /// One value was longer than an event may be. With the SHA-256 of its bytes.
-    TooLong { at: (u64, u64), sha256: [u8; 32] },
+    TooLong { at: Range<u64>, sha256: [u8; 32] },
     /// A whole delivery was refused, for a reason that does not go away when it is sent again. `bytes` is what was
     /// announced, 0 where nothing was.
     Refused { reason: &'static str, bytes: u64 },
 }
 
 impl Why {
-    fn reason(self) -> &'static str {
+    fn reason(&self) -> &'static str {
         match self {
             Why::TooLong { .. } => Reason::TooLong.as_str(),
             Why::Refused { reason, .. } => reason,
@@ -91,9 +91,9 @@ impl Missing<'_> {
     /// The row that tells of it. What is sent again and refused again within the hour is the same letter.
     fn letter(&self) -> DeadLetterRow<'_> {
         let reason = self.why.reason();
-        let (position_from, bytes, sha256, hour) = match self.why {
-            Why::TooLong { at, sha256 } => (at.0, at.1 - at.0, sha256, 0),
-            Why::Refused { bytes, .. } => (0, bytes, [0; 32], self.received_at.as_second() / 3600),
+        let (position_from, bytes, sha256, hour) = match &self.why {
+            Why::TooLong { at, sha256 } => (at.start, at.end - at.start, *sha256, 0),
+            Why::Refused { bytes, .. } => (0, *bytes, [0; 32], self.received_at.as_second() / 3600),
         };
         let id = dead_letters::id(
             self.cluster,

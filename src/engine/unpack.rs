@@ -2,6 +2,7 @@
 //!
 //! Two passes on purpose: nothing of a package is parsed before all of it has been checked.
 
+use std::fmt::LowerHex;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,7 +22,7 @@ const READ_BYTES: usize = 1 << 20;
 
 /// Checks the whole file against the package's SHA-512.
 pub(super) fn check(package: &Package, tarball: &Path) -> Result<(), EngineError> {
-    let found = sha512_hex(tarball)
+    let found = hash_hex::<Sha512>("checking the engine", tarball)
         .map_err(|source| EngineError::io(format!("read {}", tarball.display()), source))?;
     if found == package.sha512_hex {
         return Ok(());
@@ -33,10 +34,15 @@ pub(super) fn check(package: &Package, tarball: &Path) -> Result<(), EngineError
     })
 }
 
-fn sha512_hex(path: &Path) -> io::Result<String> {
+/// The hash of a file, with progress under the name `what`.
+pub(super) fn hash_hex<D>(what: &str, path: &Path) -> io::Result<String>
+where
+    D: Digest + io::Write,
+    sha2::digest::Output<D>: LowerHex,
+{
     let file = File::open(path)?;
-    let progress = Progress::bytes("checking the engine", file.metadata()?.len());
-    let mut digest = Sha512::new();
+    let progress = Progress::bytes(what, file.metadata()?.len());
+    let mut digest = D::new();
     io::copy(
         &mut BufReader::with_capacity(READ_BYTES, progress.count(file)),
         &mut digest,

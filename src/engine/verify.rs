@@ -9,16 +9,15 @@
 //! The kernel sets a file's time of change (ctime); whoever writes to the file can't set it back.
 
 use std::fs::{self, Metadata};
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use super::EngineError;
 use super::folder::write_private;
 use super::install::Package;
-use super::progress::Progress;
+use super::unpack::hash_hex;
 
 /// Bits of a mode that let the group, or everybody, write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -38,7 +37,8 @@ pub(super) fn check(package: &Package, library: &Path) -> Result<(), EngineError
     if fs::read_to_string(&known).is_ok_and(|text| text == state(&found)) {
         return Ok(());
     }
-    if sha256_hex(library).map_err(failed)? != package.library_sha256_hex {
+    let hash = hash_hex::<Sha256>("checking the cached engine", library);
+    if hash.map_err(failed)? != package.library_sha256_hex {
         return Err(wrong("its content is not that of the package"));
     }
     remember(library);
@@ -69,15 +69,4 @@ fn state(of: &Metadata) -> String {
         of.ctime(),
         of.ctime_nsec()
     )
-}
-
-fn sha256_hex(path: &Path) -> io::Result<String> {
-    let file = fs::File::open(path)?;
-    let progress = Progress::bytes("checking the cached engine", file.metadata()?.len());
-    let mut digest = Sha256::new();
-    io::copy(
-        &mut io::BufReader::with_capacity(1 << 20, progress.count(file)),
-        &mut digest,
-    )?;
-    Ok(format!("{:x}", digest.finalize()))
 }

@@ -5,6 +5,7 @@
 
 use super::uri::query;
 use super::{Occasion, Tell, Unreadable, named, pod, request};
+use crate::audit::words::Saying;
 use crate::audit::{Items, Object};
 use serde::de::DeserializeSeed;
 
@@ -35,10 +36,12 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
         return outcome;
     }
     let Some(items) = list.and_then(|list| list.items) else {
-        match selected(occasion) {
-            Selected::Name(name) => named::tell_selected(occasion, forced, &name, tell),
-            Selected::Labels(labels) => named::tell_collection(occasion, forced, &labels, tell),
-        }
+        let what = match forced {
+            true => [Saying::Force, Saying::Purge],
+            false => [Saying::Ask, Saying::Collect],
+        };
+        let (at, ..) = occasion.asked();
+        tell_selected(occasion, what, at, tell);
         return Ok(());
     };
     let mut each = |item: Object| each(&item);
@@ -55,9 +58,18 @@ fn is_held(item: &Object) -> bool {
 
 /// Tells that what it did can't be told: to the pod that it selects, or to all that it selects of the namespace.
 pub(super) fn untold(occasion: Occasion, tell: Tell) {
+    let what = [Saying::Truncated, Saying::Obscure];
+    tell_selected(occasion, what, occasion.at, tell);
+}
+
+/// Tells the first of these of the pod that it selects by name, or the second of all that it selects.
+fn tell_selected(occasion: Occasion, [of_one, of_all]: [Saying; 2], at: i64, tell: Tell) {
     match selected(occasion) {
-        Selected::Name(name) => named::tell_obscure_of(occasion, &name, tell),
-        Selected::Labels(labels) => named::tell_obscure(occasion, &labels, tell),
+        Selected::Name(name) => named::tell_selected(occasion, (&name, ""), (of_one, at), tell),
+        Selected::Labels(labels) => {
+            let place = (&*occasion.event.object_ref.name, &*labels);
+            named::tell_selected(occasion, place, (of_all, at), tell);
+        }
     }
 }
 

@@ -16,36 +16,15 @@ pub(super) fn tell(occasion: Occasion, what: Saying, at: i64, tell: Tell) {
     }
 }
 
-/// Tells that all pods of a namespace that `selector` selects are to be deleted; `forced` where the
-/// request leaves them no time.
-pub(super) fn tell_collection(occasion: Occasion, forced: bool, selector: &str, tell: Tell) {
-    let (at, ..) = occasion.asked();
-    let what = if forced {
-        Saying::Purge
-    } else {
-        Saying::Collect
-    };
-    row(occasion, what, at, selector, tell);
-}
-
-/// Tells that what became of the pods of a namespace that `selector` selects is not known.
-pub(super) fn tell_obscure(occasion: Occasion, selector: &str, tell: Tell) {
-    row(occasion, Saying::Obscure, occasion.at, selector, tell);
-}
-
-/// The same of the pod of this name.
-pub(super) fn tell_obscure_of(occasion: Occasion, name: &str, tell: Tell) {
+/// Tells `what` of the pod of this name, or, with a selector, of what that selects.
+pub(super) fn tell_selected(
+    occasion: Occasion,
+    (name, selector): (&str, &str),
+    (what, at): (Saying, i64),
+    tell: Tell,
+) {
     let place = (&*occasion.event.object_ref.namespace, name);
-    row_of(occasion, place, (Saying::Truncated, occasion.at, ""), tell);
-}
-
-/// Tells that the pod of this name is to be deleted, which a deletecollection selects; `forced` where it leaves it no
-/// time.
-pub(super) fn tell_selected(occasion: Occasion, forced: bool, name: &str, tell: Tell) {
-    let (at, ..) = occasion.asked();
-    let what = if forced { Saying::Force } else { Saying::Ask };
-    let place = (&*occasion.event.object_ref.namespace, name);
-    row_of(occasion, place, (what, at, ""), tell);
+    row_of(occasion, place, (what, at, selector), tell);
 }
 
 /// Tells that the deletion of an item of a list was asked for: at the time of its answer, which tells of the item as well,

@@ -199,7 +199,6 @@ async fn accept(
             Ok(receipt.rejected)
         }
         Portion::TooLong { at, sha256 } => {
-            let at = (at.start, at.end);
             let why = Why::TooLong { at, sha256 };
             miss(webhook, cluster, received_at, why).await?;
             Ok(1)

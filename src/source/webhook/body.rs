@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::envelope::{Portion, Portions};
+use crate::envelope::{GZIP, Portion, Portions};
 use crate::telemetry;
 
 /// The unit in which memory is reserved, and in which a packed body is unpacked.
@@ -20,9 +20,6 @@ const UNIT_BYTES: usize = 64 << 10;
 /// zstd may look back so far (2^27 bytes, what `zstd --long` makes). For that its decoder keeps what it
 /// unpacked a second time, which is paid for like a body.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
-
-/// What every gzip begins with.
-const GZIP: &[u8] = b"\x1f\x8b";
 
 /// How much of a refused body is read on, and for how long.
 const DISCARD_BYTES_MAX: usize = 64 << 20;
