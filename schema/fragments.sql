@@ -31,6 +31,14 @@ t.began_at < {until:DateTime64(6, 'UTC')} AND t.over_at > {since:DateTime64(6, '
 ({cluster:String} = '' OR t.cluster = {cluster:String}) AND has(t.pod_ips, {ip:String}) AND NOT t.host_network
     AND t.ip_seen_at[indexOf(t.pod_ips, {ip:String})] < {until:DateTime64(6, 'UTC')}
     AND (t.terminal_at IS NULL OR t.terminal_at > {since:DateTime64(6, 'UTC')})
+    AND NOT arrayExists(
+        gap -> gap.1 = {ip:String} AND gap.2.1 <= {since:DateTime64(6, 'UTC')} AND gap.2.2 >= {until:DateTime64(6, 'UTC')},
+        t.ip_gaps)
+
+-- @has_prefix
+-- The last bytes of the key are not of the ID where several instances have the same one.
+startsWith(lower(hex(container_key)), lower(substring({prefix:String}, 1, 56)))
+            AND startsWith(if(id_text = '', lower(hex(container_key)), id_text), lower({prefix:String}))
 
 -- @since_second
 -- Not before the longest bound, as no time is before 1970. It has a name because what is planned costs by the expression.

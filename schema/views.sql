@@ -19,9 +19,9 @@ UNION ALL
 CREATE OR REPLACE VIEW containers
 @containers_view@
 AS
-@containers@ FROM recent_containers AS t FINAL
+@containers@ FROM recent_containers AS t FINAL WHERE NOT void
 UNION ALL
-@containers@ FROM ended_containers AS t FINAL WHERE NOT moved AND @no_recent_container@;
+@containers@ FROM ended_containers AS t FINAL WHERE NOT moved AND NOT void AND @no_recent_container@;
 
 -- What lived between two instants.
 CREATE OR REPLACE VIEW pods_between
@@ -35,10 +35,11 @@ WITH @since_second@
 CREATE OR REPLACE VIEW containers_between
 @containers_view@
 AS
-@containers@ FROM recent_containers AS t FINAL WHERE @between@
+@containers@ FROM recent_containers AS t FINAL WHERE @between@ AND NOT void
 UNION ALL
 WITH @since_second@
-@containers@ FROM ended_containers AS t FINAL WHERE @filed_between@ AND @between@ AND NOT moved AND @no_recent_container@;
+@containers@ FROM ended_containers AS t FINAL
+WHERE @filed_between@ AND @between@ AND NOT moved AND NOT void AND @no_recent_container@;
 
 -- What ran on a node; cluster '' is any.
 CREATE OR REPLACE VIEW containers_on_node
@@ -47,16 +48,16 @@ AS
 @containers@ FROM recent_containers AS t FINAL
 WHERE (cluster, namespace, pod, pod_uid) IN (
         SELECT cluster, namespace, pod, pod_uid FROM recent_containers AS t WHERE @on_node@)
-    AND @on_node@ AND @between@
+    AND @on_node@ AND @between@ AND NOT void
 UNION ALL
 WITH @since_second@
 @containers@ FROM ended_containers AS t FINAL
 WHERE (cluster, namespace, class, filed_from) IN (
         SELECT cluster, namespace, class, filed_from FROM ended_containers AS t WHERE @filed_between@ AND @on_node@)
-    AND @on_node@ AND @between@ AND NOT moved AND @no_recent_container@
+    AND @on_node@ AND @between@ AND NOT moved AND NOT void AND @no_recent_container@
 SETTINGS min_table_rows_to_use_projection_index = 0;
 
--- Who had an address (cluster '' is any), from its first sight until the pod ended or was done. Pods on the host's network
+-- Who had an address (cluster '' is any), from its first sight until the pod had others, ended or was done. Pods on the host's network
 -- are left out: they don't own the address of their node.
 CREATE OR REPLACE VIEW pods_with_ip
 @pods_view@
@@ -89,16 +90,16 @@ AS
         WHERE (cluster, namespace, pod, pod_uid) IN (
                 SELECT cluster, namespace, pod, pod_uid FROM recent_containers
                 WHERE substring(container_key, 1, 4) = unhex(substring({prefix:String}, 1, 8)))
-            AND startsWith(lower(hex(container_key)), lower({prefix:String}))
+            AND @has_prefix@
         UNION ALL
         SELECT * EXCEPT filed_at
         FROM ended_containers
         WHERE id_head = reinterpretAsUInt32(reverse(unhex(substring({prefix:String}, 1, 8))))
-            AND startsWith(lower(hex(container_key)), lower({prefix:String}))
+            AND @has_prefix@
     )
     @newest_container@
 ) AS t
-WHERE NOT moved
+WHERE NOT moved AND NOT void
 SETTINGS min_table_rows_to_use_projection_index = 0;
 
 -- Every container instance of a pod.
@@ -120,7 +121,7 @@ AS
     )
     @newest_container@
 ) AS t
-WHERE NOT moved
+WHERE NOT moved AND NOT void
 SETTINGS min_table_rows_to_use_projection_index = 0;
 
 -- A pod by its uid.

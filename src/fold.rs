@@ -9,6 +9,10 @@
 //!
 //! Never here: I/O, a clock, SQL. Time comes in as a value.
 
+mod addresses;
+mod described;
+mod group;
+mod instance;
 mod judge;
 pub mod life;
 mod names;
@@ -22,11 +26,13 @@ mod stored;
 mod tests;
 mod why;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rows::{ContainerRow, NEVER, PodRow, Said, Seconds, UnreadableBody, pieces};
+use group::{Run, runs};
+use instance::Instance;
 use judge::{Judged, Name};
-use life::{Arrival, Instance, InstanceKey, Life};
+use life::{Arrival, InstanceKey, Life};
 use past::INSTANCES_KEPT;
 pub use state::UnreadableState;
 pub use stored::{LoggedFact, StoredInstance, StoredPod};
@@ -75,6 +81,8 @@ pub struct Fold<'a> {
     place: u64,
     /// The instances of pods whose rows were read, with the version of the newest: see [`Fold::recall`].
     recalled: BTreeMap<u128, BTreeMap<InstanceKey<'a>, (u64, Instance<'a>)>>,
+    /// The rows of instances that any stored version had: containers and keys.
+    had: BTreeMap<u128, BTreeSet<(&'a str, [u8; 32])>>,
     raced: bool,
 }
 
@@ -129,6 +137,8 @@ impl<'a> Fold<'a> {
     /// Where this build can't read its state.
     pub fn add_stored(&mut self, row: StoredPod<'a>) -> Result<(), Error> {
         let life = Life::decode(row.state, row.last_seen)?;
+        let had = self.had.entry(row.pod_uid).or_default();
+        had.extend(runs(&life).iter().map(|run| (run.container, run.key)));
         self.lives
             .entry(row.pod_uid)
             .or_default()
@@ -170,10 +180,17 @@ impl<'a> Fold<'a> {
     /// Adds the stored rows of the instances that a pod has let go of: all of them.
     pub fn recall(&mut self, pod_uid: u128, rows: impl IntoIterator<Item = StoredInstance<'a>>) {
         let recalled = self.recalled.entry(pod_uid).or_default();
+        let had = self.had.entry(pod_uid).or_default();
         for row in rows {
-            let (version, kept) = recalled.entry((row.container, row.key)).or_default();
-            *version = (*version).max(row.version);
-            kept.merge(row.instance());
+            let (key, instance) = row.instance();
+            had.insert((row.container, row.key));
+            recalled
+                .entry(key)
+                .and_modify(|(version, kept)| {
+                    *version = row.version.max(*version);
+                    kept.merge(instance.clone());
+                })
+                .or_insert((row.version, instance));
         }
     }
 
@@ -210,13 +227,14 @@ impl<'a> Fold<'a> {
             let stored = self.stored.get(uid);
             let is_copied = stored.is_some_and(|(row, _)| row.copied == judged.copied(life));
             let whole = self.whole(*uid, life);
+            let runs = runs(&whole);
             let needs_all = self.speaks_of_past(*uid, life)
-                || whole.has_let_go() && (self.raced || !is_copied || whole.is_in_doubt());
+                || whole.has_let_go() && (self.raced || !is_copied || whole.is_in_doubt(&runs));
             if needs_all && !self.recalled.contains_key(uid) {
                 missing.push(*uid);
                 continue;
             }
-            self.rows_of(&name, &judged, (whole, is_copied), &mut rows);
+            self.rows_of(&name, &judged, (whole, &runs, is_copied), &mut rows);
         }
         match missing.is_empty() {
             true => Ok(rows),
@@ -229,8 +247,9 @@ impl<'a> Fold<'a> {
         let mut whole = life.clone();
         let recalled = self.recalled.get(&uid);
         for (key, (_, instance)) in recalled.into_iter().flatten() {
-            let kept = whole.instances.entry(*key).or_default();
-            kept.merge(instance.clone());
+            let kept = whole.instances.entry(*key);
+            kept.and_modify(|kept| kept.merge(instance.clone()))
+                .or_insert_with(|| instance.clone());
         }
         whole
             .instances
@@ -244,10 +263,10 @@ impl<'a> Fold<'a> {
         &self,
         name: &Name<'_, 'a>,
         judged: &Judged<'a>,
-        (whole, is_copied): (Life<'a>, bool),
+        (whole, runs, is_copied): (Life<'a>, &[Run<'a>], bool),
         rows: &mut Rows<'a>,
     ) {
-        let mut pod = judged.pod_row(name, &whole);
+        let mut pod = judged.pod_row(name, &whole, runs);
         let uid = pod.pod_uid.0;
         let stored = self.stored.get(&uid);
         let recalled = self.recalled.get(&uid);
@@ -258,37 +277,13 @@ impl<'a> Fold<'a> {
             .max()
             .unwrap_or(0);
         let mut kept = whole.clone();
-        kept.let_go(match judged.has_ended() {
+        let keep = match judged.has_ended() {
             false => INSTANCES_KEPT,
             true => 0,
-        });
-        // Whatever was over once may be among the filed rows from then on, also when it was open in between.
-        let was_over = stored.is_some_and(|(row, _)| row.returned || row.over_at != NEVER);
+        };
+        kept.let_go_of(runs, keep);
         let before = rows.containers.len();
-        for (key, instance) in &whole.instances {
-            let is_kept = kept.instances.contains_key(key);
-            let row = judged.container_row(name, &whole, (key, instance), !is_kept);
-            let is_recalled = recalled.is_some_and(|rows| rows.contains_key(key));
-            let is_equal = |old: &Life<'a>| match old.instances.get(key) {
-                Some(was) => judged.container_row(name, old, (key, was), false) == row,
-                // It was let go of before.
-                None => recalled
-                    .and_then(|rows| rows.get(key))
-                    .is_some_and(|(_, was)| {
-                        judged.container_row(name, &whole, (key, was), true) == row
-                    }),
-            };
-            let is_same = is_copied && stored.is_some_and(|(_, old)| is_equal(old));
-            if self.raced && is_same {
-                rows.unchanged += 1;
-            }
-            if self.raced || !is_same {
-                rows.containers.push(ContainerRow {
-                    returned: was_over || is_recalled,
-                    ..row
-                });
-            }
-        }
+        self.containers_of(name, judged, (&whole, &kept, runs, is_copied), rows);
         pod.state.0 = kept.encode();
         let is_same = stored
             .is_some_and(|(row, _)| row.judged == pod.judged && row.state == &pod.state.0[..]);
@@ -312,5 +307,76 @@ impl<'a> Fold<'a> {
         pod.read_at = Seconds(name.read_at);
         pod.returned = stored.is_some_and(|(row, _)| filed(row));
         rows.pods.push(pod);
+    }
+
+    /// The rows of instances that have changed: of all, `kept` is what stays in the state of their pod.
+    fn containers_of(
+        &self,
+        name: &Name<'_, 'a>,
+        judged: &Judged<'a>,
+        (whole, kept, all, is_copied): (&Life<'a>, &Life<'a>, &[Run<'a>], bool),
+        rows: &mut Rows<'a>,
+    ) {
+        let stored = self.stored.get(&judged.uid);
+        // Whatever was over once may be among the filed rows from then on, also when it was open in between.
+        let was_over = stored.is_some_and(|(row, _)| row.returned || row.over_at != NEVER);
+        let recalled = self.recalled.get(&judged.uid);
+        let old = self.old_rows(name, judged, whole);
+        let nothing = BTreeSet::new();
+        let mut had = self.had.get(&judged.uid).unwrap_or(&nothing).clone();
+        for run in all {
+            had.remove(&(run.container, run.key));
+            let is_kept = run
+                .alone
+                .is_none_or(|key| kept.instances.contains_key(&key));
+            let row = judged.container_row(name, whole, (run, all), !is_kept);
+            let is_recalled =
+                recalled.is_some_and(|rows| run.alone.is_none_or(|key| rows.contains_key(&key)));
+            let is_same = is_copied && old.get(&(run.container, run.key)) == Some(&row);
+            if self.raced && is_same {
+                rows.unchanged += 1;
+            }
+            if self.raced || !is_same {
+                rows.containers.push(ContainerRow {
+                    returned: was_over || is_recalled,
+                    ..row
+                });
+            }
+        }
+        for key in had {
+            rows.containers.push(ContainerRow {
+                returned: true,
+                ..judged.void_row(name, key)
+            });
+        }
+    }
+
+    /// The rows of instances that the newest stored version stands for, as they would be judged now.
+    fn old_rows(
+        &self,
+        name: &Name<'_, 'a>,
+        judged: &Judged<'a>,
+        whole: &Life<'a>,
+    ) -> BTreeMap<(&'a str, [u8; 32]), ContainerRow<'a>> {
+        let mut rows = BTreeMap::new();
+        let Some((_, stored)) = self.stored.get(&judged.uid) else {
+            return rows;
+        };
+        let recalled = self.recalled.get(&judged.uid).into_iter().flatten();
+        let let_go = Life {
+            instances: recalled
+                .filter(|(key, _)| !stored.instances.contains_key(*key))
+                .map(|(key, (_, instance))| (*key, instance.clone()))
+                .collect(),
+            ..whole.clone()
+        };
+        let kept = runs(stored);
+        for (life, all, is_let_go) in [(&let_go, &runs(&let_go), true), (stored, &kept, false)] {
+            for run in all {
+                let row = judged.container_row(name, life, (run, all), is_let_go);
+                rows.insert((run.container, run.key), row);
+            }
+        }
+        rows
     }
 }

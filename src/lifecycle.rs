@@ -19,7 +19,7 @@
 //!   deletionGracePeriodSeconds 0 and no finalizers, whoever sent it.
 //! - A deletecollection asks for the deletion of every item of its answer (`collection`).
 //! - A 404 proves that no pod of its name was there, if the path is that of the pod or of what hangs on it (`uri`):
-//!   others lead nowhere. The end of a namespace proves that none was in it. Where a 404 names a uid, and at a 409 that
+//!   others lead nowhere. An admission plugin's 404 proves nothing: it looks into a cache. The end of a namespace proves that none was in it. Where a 404 names a uid, and at a 409 that
 //!   does, Kubernetes itself is believed that the pod of this name and this uid was gone. Anybody else may have made the
 //!   uid up: nothing compares it with the name where there is no pod.
 //! - Options stand in the body of a deletion, or, where it has none, in the query. Where neither can be told, the
@@ -312,9 +312,14 @@ fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
         },
         node: &binding.target.name,
         scheduled_at: at,
+        is_alive: true,
         ..occasion.fact(parse_uid(uid)?)
     });
     Ok(())
+}
+
+fn first_of<'a>(one: &'a str, other: &'a str) -> &'a str {
+    if one.is_empty() { other } else { one }
 }
 
 /// Kubernetes gives no pod the nil UUID, which stands for a name in facts.
@@ -323,6 +328,16 @@ fn parse_uid(text: &str) -> Result<u128, Unreadable> {
     uid.filter(|uid| !uid.is_nil())
         .map(|uid| uid.as_u128())
         .ok_or(Unreadable("the uid of a pod is not a UUID"))
+}
+
+/// Whether it is the account of a kubelet, a controller, or the scheduler, by its name.
+fn is_of_kubernetes(user: &str) -> bool {
+    let itself = [
+        "system:serviceaccount:kube-system:",
+        "system:node:",
+        "system:kube-",
+    ];
+    itself.iter().any(|prefix| user.starts_with(prefix))
 }
 
 impl<'a> Occasion<'a> {
@@ -348,12 +363,7 @@ impl<'a> Occasion<'a> {
     /// Whether Kubernetes itself sent the request: a kubelet, a controller, the scheduler.
     fn is_by_kubernetes(self) -> bool {
         let (user, acting_as) = self.accounts();
-        let itself = [
-            "system:serviceaccount:kube-system:",
-            "system:node:",
-            "system:kube-",
-        ];
-        acting_as.is_empty() && itself.iter().any(|prefix| user.starts_with(prefix))
+        acting_as.is_empty() && is_of_kubernetes(user)
     }
 
     /// The audit ID, where it was not Kubernetes itself that asked: its own deletions are most, and each ID takes
@@ -384,6 +394,15 @@ impl<'a> Occasion<'a> {
         let actor = self.actor();
         let node = actor.username.strip_prefix("system:node:");
         node.filter(|_| actor.is_node).unwrap_or_default()
+    }
+
+    /// The account whose rights were used, unless its name says that it belongs to Kubernetes.
+    fn reporter(self) -> &'a str {
+        let actor = self.actor();
+        match actor.is_node || is_of_kubernetes(&actor.username) {
+            true => "",
+            false => &actor.username,
+        }
     }
 
     /// The one whose rights were used.

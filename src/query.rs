@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use filter::{Labels, ParseError, Requirement, Workload};
 pub use model::{Container, Cost, Ending, Life, Pod, Time};
-pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, page};
+pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, instance_of, page};
 pub use params::Params;
 pub use sql::Answer;
 

@@ -21,7 +21,8 @@ pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use encoded::Encoded;
 pub use fact::{
     BODY_VERSION, ContainerKind, Ended, FACTS, Fact, FactRow, Facts, Image, InstancePiece, Owner,
-    Phase, Piece, PodPiece, Said, UnreadableBody, fact_rows, microseconds, pieces, seconds,
+    Phase, Piece, PodPiece, Said, UnreadableBody, container_key, fact_rows, microseconds, pieces,
+    seconds,
 };
 pub use life::{ContainerRow, NEVER, PodRow};
 pub use received::{About, RECEIVED, Received, ReceivedRows};

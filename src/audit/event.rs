@@ -132,7 +132,7 @@ impl ObjectRef<'_> {
     }
 }
 
-/// `metav1.Status` without its texts: `message` and `details` print objects, secrets included.
+/// `metav1.Status` without its texts: `message` and the causes in `details` print objects, secrets included.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ResponseStatus {
@@ -146,6 +146,22 @@ pub struct ResponseStatus {
     /// Whether a `metav1.Status` says why it failed. Without one nobody knows whether it was tried.
     #[serde(rename = "reason", deserialize_with = "is_there")]
     pub has_reason: bool,
+    /// Whether an admission plugin did not find the pod, and not the storage, which says `pods`: just after its start an
+    /// API server's NodeRestriction looks into a cache that has not everything yet (`plugin/pkg/admission/noderestriction`).
+    #[serde(rename = "details", deserialize_with = "is_of_cache")]
+    pub is_of_cache: bool,
+}
+
+/// Compares `details.kind` and forgets the rest.
+fn is_of_cache<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Details<'a> {
+        #[serde(borrow)]
+        kind: Text<'a>,
+    }
+    let details = Lenient::<Details>::deserialize(deserializer)?.0;
+    Ok(details.is_some_and(|details| &*details.kind == "pod"))
 }
 
 fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {

@@ -41,8 +41,10 @@ words! {
         Evicted = "evicted",
         /// A DELETE with a grace period of 0.
         Forced = "forced",
-        /// The controller of its workload deleted it: scaled down, rolled out, finished.
+        /// The controller of its workload deleted it: scaled down, rolled out.
         Scaled = "scaled",
+        /// The controller of its Job deleted it: suspended, past its deadline, failed too often.
+        JobStopped = "job stopped",
         /// The garbage collector: its owner was deleted.
         OwnerGone = "owner gone",
         NamespaceDeleted = "namespace deleted",
@@ -60,13 +62,23 @@ words! {
 }
 
 words! {
-    /// What is not known of a life: the values of `unknown`. Two more are made of numbers and names:
-    /// [`instances_unseen`] and [`not_started`].
+    /// What is not known of a life: the values of `unknown`. Three more are made of numbers and names:
+    /// [`instances_unseen`], [`not_started`] and [`clock_off`].
     pub enum Unknown {
+        /// It was removed, and seen again after that: its cluster was restored from a backup.
+        CameBack = "came back",
         CreatedUnseen = "created unseen",
         EndNotConfirmed = "end not confirmed",
+        /// Several ends of one start were reported; the first counts.
+        EndsDiffer = "ends differ",
         MetadataOnly = "metadata only",
+        /// A static pod's image in the API was removed: the container may run on.
+        MirrorRemoved = "mirror removed",
         RemovalUnseen = "removal unseen",
+        /// Somebody asked for its end before anybody who is known: its deadline tells.
+        RequestUnseen = "request unseen",
+        /// The runtime started the same container again.
+        StartedAgain = "started again",
         Truncated = "truncated",
         WorkloadInferred = "workload inferred",
     }
@@ -88,6 +100,20 @@ pub fn not_started(container: &str, reason: &str) -> String {
     format!("{container}{NOT_STARTED}{reason}")
 }
 
+/// What stands before a difference of clocks, in `unknown`.
+pub const CLOCK_OFF: &str = "node clock off by ";
+
+/// `node clock off by 1h30m`, to the minute.
+pub fn clock_off(micros: i64) -> String {
+    let minutes = (micros + 30_000_000).div_euclid(60_000_000);
+    let (hours, minutes) = (minutes.div_euclid(60), minutes.rem_euclid(60));
+    match (hours, minutes) {
+        (0, minutes) => format!("{CLOCK_OFF}{minutes}m"),
+        (hours, 0) => format!("{CLOCK_OFF}{hours}h"),
+        (hours, minutes) => format!("{CLOCK_OFF}{hours}h{minutes}m"),
+    }
+}
+
 words! {
     /// What proves the end of a pod whose removal no event reported: the values of `gone_proof`. The better
     /// evidence comes first; it wins where two prove the same instant.
@@ -102,6 +128,8 @@ words! {
         NamespaceEmpty = "namespace empty",
         /// A request did not find it.
         NotFound = "not found",
+        /// Its end was asked for, its containers had ended, and its grace period was over for long.
+        GraceOver = "grace over",
     }
 }
 
@@ -137,6 +165,8 @@ words! {
         NodeGone = "node gone",
         /// What a deletecollection did was not told: to the namespace, or to what `selector` selects.
         Obscure = "obscure",
+        /// The deletion of the namespace was asked for.
+        Close = "close",
     }
 }
 
@@ -172,6 +202,7 @@ impl Saying {
                 | Saying::Purge
                 | Saying::Obscure
                 | Saying::Finalize
+                | Saying::Close
                 | Saying::NodeCame
                 | Saying::NodeGone
         )

@@ -14,7 +14,7 @@ use super::ask::{Oracle, ServerFlags};
 use super::get::Time;
 use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
 use super::{Common, NOTHING, Usage, block_on};
-use crate::query::{Container, Life, Page, Params, Pod};
+use crate::query::{Container, Life, Page, Params, Pod, instance_of};
 
 /// As many other lives are named, the newest.
 const OTHERS_MAX: usize = 10;
@@ -153,7 +153,7 @@ impl DescribeContainer {
             let Some(page) = oracle.page(&newest.cluster, newest.pod_uid).await? else {
                 return Ok(None);
             };
-            let page = page.of_instance(&newest.container, &newest.container_id);
+            let page = page.of_instance(&instance_of(newest));
             Ok(Some((
                 page,
                 Subject::Container,
@@ -195,10 +195,10 @@ impl Meant<'_> {
             return Some(format!("{}/{}", row.cluster, row.namespace));
         }
         let is_it = self.pod.is_empty()
-            && row
-                .container_id
-                .to_ascii_lowercase()
-                .starts_with(&self.container.to_ascii_lowercase());
+            && row.container_id.as_deref().is_some_and(|id| {
+                id.to_ascii_lowercase()
+                    .starts_with(&self.container.to_ascii_lowercase())
+            });
         let id = short_id(row);
         is_it.then(|| format!("{}/{}/{id}", row.cluster, row.namespace))
     }
@@ -350,5 +350,6 @@ fn other_container(container: &Container) -> Other {
 }
 
 fn short_id(container: &Container) -> String {
-    container.container_id.chars().take(ID_CHARS).collect()
+    let id = container.container_id.as_deref().unwrap_or_default();
+    id.chars().take(ID_CHARS).collect()
 }

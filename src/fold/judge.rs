@@ -3,15 +3,27 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::audit::words::Proof;
+use crate::audit::words::{EndedWhy, Proof, Saying};
 use crate::rows::{NEVER, Said};
 
 use super::life::{Asked, Life};
 use super::names::{self, Named};
-use super::row::{addresses, workload};
+use super::row::{account, addresses, workload, workload_of};
 use super::why::{self, Requests, Why};
 
 const SECOND: i64 = 1_000_000;
+
+/// Events of one moment may have times that differ by so much, as API servers have clocks of their own. Microseconds.
+const APART: i64 = 2 * SECOND;
+
+/// Who is seen so long after his removal came back: his cluster was restored from a backup. Milliseconds.
+const CAME_BACK_AFTER: i64 = 300_000;
+
+/// So long after its deadline a pod is gone whose containers had ended. Milliseconds.
+const GONE_AFTER: i64 = 600_000;
+
+/// A deadline further away is not waited for. Seconds.
+const DEADLINE_MAX: i64 = 86_400;
 
 /// All pods that had one name, as far as they are known, and what was said of it.
 pub(super) struct Name<'n, 'a> {
@@ -34,6 +46,10 @@ pub(super) struct Judged<'a> {
     pub(super) uid: u128,
     pub(super) named: Named<'a>,
     pub(super) requests: Requests<'a>,
+    /// Whether the first of them is known by what came of it alone.
+    pub(super) request_unseen: bool,
+    /// Who did what led to its end, if it has ended.
+    pub(super) cause: Option<String>,
     pub(super) why: Why<'a>,
     /// When it was removed, in milliseconds: as an event says, or as the removal of its name does.
     pub(super) removed: Option<i64>,
@@ -54,8 +70,13 @@ impl<'a> Judged<'a> {
             .get(life.node)
             .and_then(|node| names::node_lost(life, node));
         let replaced = replaced(name, uid, life).map(|at| (at, Proof::Replaced));
-        let proof = [replaced, proven, lost].into_iter().flatten().min();
-        let told = (life.removed_at != 0).then_some(life.removed_at);
+        let alive_at = life.alive_at * 1_000;
+        // A later sign of life undoes every proof.
+        let holds = |proof: &(i64, Proof)| alive_at <= proof.0 + APART;
+        let proven = proven.filter(holds);
+        let proofs = [replaced.filter(holds), proven, lost];
+        let proof = proofs.into_iter().flatten().min();
+        let told = removed(life);
         let by_name = proof.filter(|(_, proof)| *proof == Proof::NameRemoved);
         let removed = told.or(by_name.map(|(at, _)| at.div_euclid(1_000)));
         let until = [
@@ -65,13 +86,11 @@ impl<'a> Judged<'a> {
         ];
         let until = until.into_iter().flatten().min().unwrap_or(NEVER);
         let named = names::named(life, &says, until);
+        let (requests, request_unseen) = why::requests(life, &named);
+        let over = grace_over(life, &requests).filter(holds);
+        let proof = [proof, over].into_iter().flatten().min();
         let proof = proof.filter(|_| removed.is_none());
         let end = removed.map(|at| at * 1_000).or(proof.map(|(at, _)| at));
-        let requests = Requests {
-            any: first([&life.delete_asked, &life.evict_asked, &named.asked]),
-            eviction: first([&life.evict_asked, &named.eviction]),
-            forced: first([&life.force_asked, &named.forced]),
-        };
         let has_node = !life.node.is_empty() || !named.node.is_empty();
         let why = why::of_pod(
             life,
@@ -81,8 +100,10 @@ impl<'a> Judged<'a> {
         );
         Judged {
             uid,
+            cause: cause(name, life, (why.why, end)),
             named,
             requests,
+            request_unseen,
             why,
             removed,
             proof,
@@ -112,9 +133,51 @@ impl<'a> Judged<'a> {
         (kind, workload, inferred, life.node, addresses(life)).hash(&mut hash);
         (life.created_at, life.host_network, life.timely).hash(&mut hash);
         (self.removed, self.end, self.unconfirmed).hash(&mut hash);
-        (self.why.why, &self.why.by, self.why.since).hash(&mut hash);
+        (self.why.why, &self.why.by, self.why.since, &self.cause).hash(&mut hash);
+        (life.is_mirror, life.terminal).hash(&mut hash);
+        for former in life.described.former() {
+            (former.until, workload_of(former.description)).hash(&mut hash);
+        }
         hash.finish()
     }
+}
+
+/// When it was removed, in milliseconds, unless it was seen again long after that.
+fn removed(life: &Life) -> Option<i64> {
+    let last = life.removed?.last;
+    (life.alive_at <= last + CAME_BACK_AFTER).then_some(last)
+}
+
+/// Whether it was seen again after it was removed.
+pub(super) fn came_back(life: &Life) -> bool {
+    let removed = life.removed.map(|removed| removed.first + CAME_BACK_AFTER);
+    removed.is_some_and(|gone| life.alive_at > gone)
+}
+
+/// Its end was asked for, and its containers ended: as soon as its kubelet has cleaned up it is gone. Nobody was heard to
+/// say so, but long after its deadline it is.
+fn grace_over(life: &Life, requests: &Requests) -> Option<(i64, Proof)> {
+    let deadline = i64::from(life.deadline) * 1_000;
+    let has_ended = life.emptied_at.is_some() || life.terminal.is_some();
+    let is_near = deadline <= life.seen.last.div_euclid(1_000) + DEADLINE_MAX * 1_000;
+    let is_to_end = requests.any.is_some() && deadline != 0 && is_near && has_ended;
+    let gone_at = (deadline + GONE_AFTER) * 1_000;
+    (is_to_end && !names::is_held(life) && life.seen.last <= gone_at)
+        .then_some((gone_at, Proof::GraceOver))
+}
+
+/// Who deleted its node, or its namespace, where it went with that.
+fn cause(name: &Name, life: &Life, (why, end): (Option<EndedWhy>, Option<i64>)) -> Option<String> {
+    let (what, says, word) = match why? {
+        EndedWhy::NodeLost => {
+            let of_node = name.nodes.get(life.node)?;
+            (Saying::NodeGone, &of_node[..], "node deleted by")
+        }
+        EndedWhy::NamespaceDeleted => (Saying::Close, name.space, "namespace deleted by"),
+        _ => return None,
+    };
+    let (user, acting_as) = names::cause(life, says, (what, end?))?;
+    account(user, acting_as).map(|by| format!("{word} {by}"))
 }
 
 /// A name belongs to one pod at a time: the creation of a later one proves that this one was gone. A creation

@@ -5,12 +5,15 @@
 //! merged before may be merged again.
 
 use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
-use super::past::{NotAfter, Past};
-use crate::rows::{ContainerKind, Ended, InstancePiece, Owner, Phase, Piece, PodPiece};
+use super::addresses::Addresses;
+use super::described::Descriptions;
+use super::instance::Instance;
+use super::past::Past;
+use crate::rows::{Phase, Piece, PodPiece};
 
 /// How new a state is: those with a resourceVersion are newer than those without, which go by the time of
 /// their event.
@@ -18,8 +21,8 @@ use crate::rows::{ContainerKind, Ended, InstancePiece, Owner, Phase, Piece, PodP
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct AsOf {
-    has_version: bool,
-    at: u64,
+    pub(super) has_version: bool,
+    pub(super) at: u64,
 }
 
 /// A request for the end of a pod. The first counts; `at` is in milliseconds.
@@ -31,17 +34,6 @@ pub struct Asked<'a> {
     pub audit_id: &'a str,
 }
 
-/// Labels, owner and finalizers, which are always said together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Metadata<'a> {
-    pub as_of: AsOf,
-    #[serde(borrow)]
-    pub labels: Vec<(&'a str, &'a str)>,
-    pub owner: Option<Owner<'a>>,
-    /// Whether finalizers keep it.
-    pub is_held: bool,
-}
-
 /// The containers that had not started when this was last said, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Waiting<'a> {
@@ -50,7 +42,7 @@ pub struct Waiting<'a> {
     pub containers: Vec<(&'a str, &'a str)>,
 }
 
-/// When something was spoken of, in microseconds.
+/// The first and the last time that something was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seen {
     pub first: i64,
@@ -67,29 +59,48 @@ impl Default for Seen {
 }
 
 impl Seen {
-    fn merge(&mut self, other: Seen) {
+    /// Told once.
+    pub(super) fn at(at: i64) -> Seen {
+        Seen {
+            first: at,
+            last: at,
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Seen) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
     }
+
+    /// When it was told for the first time with no sign of the contrary after it.
+    pub(super) fn after(self, contrary: Option<i64>) -> Option<i64> {
+        let times = [self.first, self.last].into_iter();
+        let mut times = times.filter(|at| contrary.is_none_or(|contrary| contrary <= *at));
+        times.next()
+    }
 }
 
-/// A container instance by the name of its container and its container ID.
-pub type InstanceKey<'a> = (&'a str, [u8; 32]);
+/// What facts say of instances is kept by the name of the container, the key of the ID (zeros where none was told) and the
+/// restart number.
+pub type InstanceKey<'a> = (&'a str, [u8; 32], u32);
 
 /// One pod. Empty texts, zeros and `None` say nothing. Times are milliseconds where not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Life<'a> {
     /// Whether some fact about it was stored in time.
     pub timely: bool,
-    /// Of the pod and its instances.
+    /// Of the pod and its instances; microseconds.
     pub seen: Seen,
+    /// When it was still there.
+    pub alive_at: i64,
     pub node: &'a str,
     pub host_network: bool,
+    /// Whether it is the API's image of a static pod.
+    pub is_mirror: bool,
     pub service_account: &'a str,
-    pub metadata: Option<Metadata<'a>>,
+    pub described: Descriptions<'a>,
     pub phase: Phase,
-    /// With the first sight of each, and its place in the list then.
-    pub pod_ips: BTreeMap<Ipv6Addr, (i64, u8)>,
+    pub addresses: Addresses,
     /// For each container that started, how often it was started again.
     pub restarts: BTreeMap<&'a str, u32>,
     /// Seconds, as `started_at`.
@@ -97,36 +108,31 @@ pub struct Life<'a> {
     pub created_by: Option<(&'a str, &'a str)>,
     pub scheduled_at: i64,
     pub started_at: u32,
-    pub terminal_at: Option<i64>,
+    /// Events with phase Succeeded or Failed.
+    pub terminal: Option<Seen>,
     pub delete_asked: Option<Asked<'a>>,
     pub evict_asked: Option<Asked<'a>>,
     pub force_asked: Option<Asked<'a>>,
+    /// The request with the earliest deadline, which is in seconds.
+    pub hurried: Option<(u32, Asked<'a>)>,
+    /// By when its end was asked for, by whomever.
+    pub asked_before: Option<i64>,
+    /// Whether a kubelet deleted it: then somebody had asked for that.
+    pub by_kubelet: bool,
+    /// The end of its grace period, in seconds.
+    pub deadline: u32,
+    /// When all its containers had ended while it was to end.
+    pub emptied_at: Option<i64>,
+    /// The account that sent statuses, where its name is not one of Kubernetes'.
+    pub reporter: &'a str,
     pub disrupted: Option<(i64, &'a str)>,
     pub status_reason: &'a str,
     pub waiting: Option<Waiting<'a>>,
     pub truncated: bool,
-    pub removed_at: i64,
+    pub removed: Option<Seen>,
     pub instances: BTreeMap<InstanceKey<'a>, Instance<'a>>,
     /// What stays of the instances that it has let go of, by container.
     pub past: BTreeMap<&'a str, Past>,
-}
-
-/// One container instance.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Instance<'a> {
-    pub seen: Seen,
-    pub kind: ContainerKind,
-    pub id_text: &'a str,
-    pub runtime: &'a str,
-    pub image: &'a str,
-    pub image_id: &'a str,
-    pub restart: u32,
-    /// Seconds.
-    pub started_at: u32,
-    /// One report, whole: never the exit code of one and the reason of another.
-    pub ended: Option<Ended<'a>>,
-    /// What the instances that its pod has let go of prove of its end.
-    pub not_after: NotAfter,
 }
 
 /// When a fact was stored, and whether that was late.
@@ -143,7 +149,7 @@ fn millis(micros: i64) -> i64 {
 }
 
 /// Keeps the greater one.
-fn greatest<T: PartialOrd>(kept: &mut T, said: T) {
+pub(super) fn greatest<T: PartialOrd>(kept: &mut T, said: T) {
     if said > *kept {
         *kept = said;
     }
@@ -158,6 +164,15 @@ pub(super) fn least<T: PartialOrd>(kept: &mut Option<T>, said: Option<T>) {
     }
 }
 
+/// Keeps the first and the last of what there is.
+fn both(kept: &mut Option<Seen>, said: Option<Seen>) {
+    match (kept.as_mut(), said) {
+        (Some(kept), Some(said)) => kept.merge(said),
+        (None, said) => *kept = said,
+        (Some(_), None) => {}
+    }
+}
+
 fn known(at: i64) -> Option<i64> {
     (at != 0).then_some(at)
 }
@@ -168,15 +183,16 @@ impl<'a> Life<'a> {
         match piece {
             Piece::Pod(said) => self.merge(Life::said(said, arrival)),
             Piece::Instance(said) => {
-                let seen = Seen {
-                    first: arrival.event_at,
-                    last: arrival.event_at,
-                };
                 self.timely |= !arrival.late;
-                self.seen.merge(seen);
-                let key = (said.container, said.key);
-                let instance = self.instances.entry(key).or_default();
-                instance.merge(Instance::said(said, seen));
+                self.seen.merge(Seen::at(arrival.event_at));
+                let key = (said.container, said.key, said.restart);
+                let instance = Instance::said(said, arrival.event_at);
+                match self.instances.entry(key) {
+                    Entry::Vacant(place) => {
+                        place.insert(instance);
+                    }
+                    Entry::Occupied(mut kept) => kept.get_mut().merge(instance),
+                }
             }
             Piece::Said(_) => {}
         }
@@ -200,33 +216,34 @@ impl<'a> Life<'a> {
                 audit_id: said.audit_id,
             })
         };
-        let places = said.pod_ips.iter().zip(0_u8..=u8::MAX);
+        let delete_asked = asked(said.delete_asked);
+        let hurried = delete_asked.clone().filter(|_| said.deadline != 0);
         Life {
             timely: !late,
-            seen: Seen {
-                first: event_at,
-                last: event_at,
-            },
+            seen: Seen::at(event_at),
+            alive_at: if said.is_alive { at } else { 0 },
             node: said.node,
             host_network: said.host_network,
+            is_mirror: said.is_mirror,
             service_account: said.service_account,
-            metadata: said.labels.as_ref().map(|labels| Metadata {
-                as_of,
-                labels: labels.clone(),
-                owner: said.owner.clone(),
-                is_held: said.is_held,
-            }),
+            described: Descriptions::said(said, as_of, at),
             phase: said.phase,
-            pod_ips: places.map(|(ip, place)| (*ip, (at, place))).collect(),
+            addresses: Addresses::said(said, at),
             restarts: said.restarts.iter().copied().collect(),
             created_at: said.created_at,
             created_by: said.created_by,
             scheduled_at: millis(said.scheduled_at),
             started_at: said.pod_started_at,
-            terminal_at: known(said.terminal_at).map(millis),
-            delete_asked: asked(said.delete_asked),
+            terminal: known(said.terminal_at).map(millis).map(Seen::at),
+            hurried: hurried.map(|asked| (said.deadline, asked)),
+            delete_asked,
             evict_asked: asked(said.evict_asked),
             force_asked: asked(said.force_asked),
+            asked_before: known(said.asked_before).map(millis),
+            by_kubelet: said.by_kubelet,
+            deadline: said.deadline,
+            emptied_at: known(said.emptied_at).map(millis),
+            reporter: said.reporter,
             disrupted: said.disrupted.map(|(at, why)| (millis(at), why)),
             status_reason: said.status_reason,
             waiting: (!said.waiting.is_empty()).then(|| Waiting {
@@ -234,7 +251,7 @@ impl<'a> Life<'a> {
                 containers: said.waiting.clone(),
             }),
             truncated: said.truncated,
-            removed_at: millis(said.removed_at),
+            removed: known(said.removed_at).map(millis).map(Seen::at),
             instances: BTreeMap::new(),
             past: BTreeMap::new(),
         }
@@ -244,15 +261,14 @@ impl<'a> Life<'a> {
     pub fn merge(&mut self, other: Life<'a>) {
         self.timely |= other.timely;
         self.seen.merge(other.seen);
+        greatest(&mut self.alive_at, other.alive_at);
         greatest(&mut self.node, other.node);
         self.host_network |= other.host_network;
+        self.is_mirror |= other.is_mirror;
         greatest(&mut self.service_account, other.service_account);
-        greatest(&mut self.metadata, other.metadata);
+        self.described.merge(other.described);
         greatest(&mut self.phase, other.phase);
-        for (ip, sight) in other.pod_ips {
-            let kept = self.pod_ips.entry(ip).or_insert(sight);
-            *kept = (*kept).min(sight);
-        }
+        self.addresses.merge(other.addresses);
         for (container, times) in other.restarts {
             greatest(self.restarts.entry(container).or_default(), times);
         }
@@ -260,97 +276,36 @@ impl<'a> Life<'a> {
         greatest(&mut self.created_by, other.created_by);
         greatest(&mut self.scheduled_at, other.scheduled_at);
         greatest(&mut self.started_at, other.started_at);
-        least(&mut self.terminal_at, other.terminal_at);
+        both(&mut self.terminal, other.terminal);
         least(&mut self.delete_asked, other.delete_asked);
         least(&mut self.evict_asked, other.evict_asked);
         least(&mut self.force_asked, other.force_asked);
+        least(&mut self.hurried, other.hurried);
+        least(&mut self.asked_before, other.asked_before);
+        self.by_kubelet |= other.by_kubelet;
+        greatest(&mut self.deadline, other.deadline);
+        least(&mut self.emptied_at, other.emptied_at);
+        greatest(&mut self.reporter, other.reporter);
         least(&mut self.disrupted, other.disrupted);
         greatest(&mut self.status_reason, other.status_reason);
         greatest(&mut self.waiting, other.waiting);
         self.truncated |= other.truncated;
-        greatest(&mut self.removed_at, other.removed_at);
+        both(&mut self.removed, other.removed);
         for (key, instance) in other.instances {
-            self.instances.entry(key).or_default().merge(instance);
+            match self.instances.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(instance);
+                }
+                Entry::Occupied(mut kept) => kept.get_mut().merge(instance),
+            }
         }
         for (container, past) in other.past {
             self.past.entry(container).or_default().merge(&past);
         }
     }
 
-    /// How many instances its restart numbers tell of, and no event.
-    pub fn unseen(&self) -> u64 {
-        let missing = self.restarts.iter().map(|(container, times)| {
-            let past = self.past.get(container);
-            let mut seen = past.map(|past| past.restarts.clone()).unwrap_or_default();
-            let range = (*container, [0; 32])..=(*container, [u8::MAX; 32]);
-            for (_, instance) in self.instances.range(range) {
-                seen.insert(instance.restart);
-            }
-            (u64::from(*times) + 1).saturating_sub(seen.count())
-        });
-        missing.sum()
-    }
-}
-
-impl<'a> Instance<'a> {
-    fn said(said: &InstancePiece<'a>, seen: Seen) -> Instance<'a> {
-        let image = said.image.unwrap_or_default();
-        Instance {
-            seen,
-            kind: said.kind,
-            id_text: said.id_text,
-            runtime: said.runtime,
-            image: image.image,
-            image_id: image.image_id,
-            restart: said.restart,
-            started_at: said.started_at,
-            ended: said.ended,
-            not_after: NotAfter::default(),
-        }
-    }
-
-    /// Adds all that another state of this instance knows.
-    pub fn merge(&mut self, other: Instance<'a>) {
-        self.seen.merge(other.seen);
-        greatest(&mut self.kind, other.kind);
-        greatest(&mut self.id_text, other.id_text);
-        greatest(&mut self.runtime, other.runtime);
-        greatest(&mut self.image, other.image);
-        greatest(&mut self.image_id, other.image_id);
-        greatest(&mut self.restart, other.restart);
-        greatest(&mut self.started_at, other.started_at);
-        greatest(&mut self.ended, other.ended);
-        self.not_after.merge(other.not_after);
-    }
-
-    /// Its start; where that is not known, the first event about it. Microseconds.
-    pub fn start(&self) -> i64 {
-        match self.started_at {
-            0 => self.seen.first,
-            started => i64::from(started) * 1_000_000,
-        }
-    }
-
-    /// The second in which it ended, where a report says that.
-    pub fn reported_end(&self) -> Option<u32> {
-        self.ended
-            .map(|ended| ended.finished_at)
-            .filter(|finished| *finished != 0)
-    }
-
-    /// Its place among the instances of its container whose starts are known.
-    pub(super) fn place(&self, key: &InstanceKey) -> (u32, u32, [u8; 32]) {
-        (self.started_at, self.restart, key.1)
-    }
-
-    /// Whether the other instance of the same container is a later one: it started later, or in the same
-    /// second with a higher restart count. Counts may begin anew, when a node forgot what ran; so they decide
-    /// only where one of the starts is not known.
-    pub fn is_before(&self, key: &InstanceKey, other: &Instance, other_key: &InstanceKey) -> bool {
-        match (self.started_at, other.started_at) {
-            (0, _) => other.restart > self.restart,
-            (_, 0) => other.restart > self.restart && other.start() >= self.start(),
-            _ => other.place(other_key) > self.place(key),
-        }
+    /// The first event with phase Succeeded or Failed.
+    pub fn terminal_at(&self) -> Option<i64> {
+        self.terminal.map(|terminal| terminal.first)
     }
 }

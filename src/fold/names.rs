@@ -66,7 +66,7 @@ fn selects(said: &Said, life: &Life) -> bool {
     if !is_of_selector || said.selector.is_empty() {
         return true;
     }
-    let labels = life.metadata.as_ref().map_or(&[][..], |it| &it.labels);
+    let labels = life.described.newest().map_or(&[][..], |it| &it.labels);
     said.selector.split(',').all(|pair| {
         let Some((key, value)) = pair.split_once('=') else {
             return false;
@@ -80,10 +80,28 @@ fn selects(said: &Said, life: &Life) -> bool {
     })
 }
 
+/// Whether finalizers keep it.
+pub(super) fn is_held(life: &Life) -> bool {
+    life.described.newest().is_some_and(|it| it.is_held)
+}
+
+/// Who asked last for the deletion of what a pod was in, or on, between its start and its end at `end` (microseconds).
+pub(super) fn cause<'a>(
+    life: &Life,
+    says: &[Said<'a>],
+    (what, end): (Saying, i64),
+) -> Option<(&'a str, &'a str)> {
+    let start = start_of(life);
+    let asks = says.iter().filter(|said| said.what == what);
+    let within = asks.filter(|said| said.at > start && said.at <= end);
+    let last = within.max_by_key(|said| (said.at, *said))?;
+    Some((last.user, last.acting_as))
+}
+
 /// The first proof by what was said that the life had ended.
 pub(super) fn proven(life: &Life, says: &[&Said]) -> Option<(i64, Proof)> {
     let alive = alive_at(life);
-    let is_held = life.metadata.as_ref().is_some_and(|it| it.is_held);
+    let is_held = is_held(life);
     let has_no_node = has_no_node(life, says);
     let proofs = says.iter().filter_map(|said| {
         let after = said.at > alive;
@@ -116,7 +134,7 @@ fn is_by_kubelet(said: &Said) -> bool {
 /// Whether it had finished: then it is gone as soon as that is asked, since no kubelet has to end it
 /// (`pkg/registry/core/pod/strategy.go`, `CheckGracefulDelete`).
 fn is_finished(life: &Life, said: &Said) -> bool {
-    life.terminal_at.is_some_and(|at| said.at > at * 1_000)
+    life.terminal_at().is_some_and(|at| said.at > at * 1_000)
 }
 
 /// The same of one that has no node. That is known where it was seen whole (its phase tells), no kubelet spoke of it, and
@@ -124,7 +142,7 @@ fn is_finished(life: &Life, said: &Said) -> bool {
 fn has_no_node(life: &Life, says: &[&Said]) -> impl Fn(&Said) -> bool {
     let is_of_kubelet = |said: &&&Said| matches!(said.what, Saying::Status | Saying::Remove);
     let mut of_kubelets = says.iter().filter(is_of_kubelet);
-    let is_whole = life.metadata.is_some() && life.phase == Phase::Pending;
+    let is_whole = life.described.newest().is_some() && life.phase == Phase::Pending;
     let is_seen = is_whole && life.node.is_empty() && life.scheduled_at == 0;
     let holds = is_seen && !of_kubelets.any(|said| said.at > life.seen.first);
     let last = life.seen.last;

@@ -4,11 +4,11 @@
 //! Their own rows say what is known of them. The pod keeps their restart numbers, which one was the newest, and what
 //! they prove of the instances that it has not let go of.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::life::{Instance, InstanceKey, Life, least};
+use super::group::{Run, runs};
+use super::instance::Instance;
+use super::life::{Life, least};
 use super::runs::Runs;
 
 /// Of the instances of a container so many are kept in the state of a pod; of one that has ended, none.
@@ -54,30 +54,32 @@ impl Past {
         self.newest = self.newest.max(other.newest);
     }
 
-    fn add(&mut self, key: &InstanceKey, instance: &Instance) {
-        self.restarts.insert(instance.restart);
-        self.newest = self.newest.max(short_place(instance, key));
+    fn add(&mut self, run: &Run, created_at: u32) {
+        self.restarts.insert(run.instance.restart);
+        self.newest = self.newest.max(short_place(run, created_at));
     }
 
     /// Whether none of them is later than this one.
-    fn is_before(&self, key: &InstanceKey, instance: &Instance) -> bool {
-        match instance.started_at {
-            0 => self.restarts.last() <= Some(instance.restart),
-            _ => self.newest <= short_place(instance, key),
+    fn is_before(&self, run: &Run, created_at: u32) -> bool {
+        match run.instance.started_at {
+            0 => self.restarts.last() <= Some(run.instance.restart),
+            _ => self.newest <= short_place(run, created_at),
         }
     }
 }
 
-fn short_place(instance: &Instance, key: &InstanceKey) -> ShortPlace {
-    let [first, second, third, fourth, ..] = key.1;
+fn short_place(run: &Run, created_at: u32) -> ShortPlace {
+    let [first, second, third, fourth, ..] = run.key;
     let head = [first, second, third, fourth];
-    (instance.started_at, instance.restart, head)
+    let second = run.instance.began_second(created_at);
+    (second, run.instance.restart, head)
 }
 
 impl Instance<'_> {
-    /// By when it had ended, as the instances prove that its pod has let go of. Microseconds.
-    pub fn not_after(&self) -> Option<i64> {
-        self.not_after.at.filter(|_| self.is_up_to_date())
+    /// By when it had ended, as the instances prove that its pod has let go of. Microseconds; `created_at` is that of
+    /// the pod.
+    pub fn not_after(&self, created_at: u32) -> Option<i64> {
+        self.not_after.at.filter(|_| self.is_up_to_date(created_at))
     }
 
     /// Drops what a report outdoes, so that of the same facts comes the same state, whatever was known in between.
@@ -87,19 +89,37 @@ impl Instance<'_> {
         }
     }
 
-    fn is_up_to_date(&self) -> bool {
-        self.not_after.known == Some((self.started_at, self.restart))
+    fn order(&self, created_at: u32) -> (u32, u32) {
+        (self.began_second(created_at), self.restart)
+    }
+
+    fn is_up_to_date(&self, created_at: u32) -> bool {
+        self.not_after.known == Some(self.order(created_at))
     }
 
     /// A report of its end outdoes it.
-    fn is_not_after(&mut self, at: Option<i64>) {
+    fn is_not_after(&mut self, at: Option<i64>, created_at: u32) {
         if self.reported_end().is_some() {
             return;
         }
         self.not_after.merge(NotAfter {
-            known: Some((self.started_at, self.restart)),
+            known: Some(self.order(created_at)),
             at,
         });
+    }
+
+    /// Whether its row says all that is known of it.
+    fn is_complete(&self) -> bool {
+        let is_told_whole = self.end().is_some_and(|end| {
+            !end.differs
+                && end.started_at == self.started_at
+                && (end.told_apart().is_none() || self.has_other_clock(end))
+        });
+        is_told_whole
+            && self.started_at != 0
+            && self.is_counted
+            && !self.started_again()
+            && self.missing.is_none()
     }
 }
 
@@ -111,61 +131,55 @@ impl<'a> Life<'a> {
 
     /// Whether the rows of the instances that it has let go of are needed: where one of the others may have
     /// ended when one of them began, and that was not found out before.
-    pub fn is_in_doubt(&self) -> bool {
-        self.instances.iter().any(|(key, instance)| {
-            let past = self.past.get(key.0);
-            instance.reported_end().is_none()
-                && !instance.is_up_to_date()
-                && past.is_some_and(|past| !past.is_before(key, instance))
+    pub(super) fn is_in_doubt(&self, runs: &[Run<'a>]) -> bool {
+        runs.iter().any(|run| {
+            let past = self.past.get(run.container);
+            run.instance.reported_end().is_none()
+                && !run.instance.is_up_to_date(self.created_at)
+                && past.is_some_and(|past| !past.is_before(run, self.created_at))
         })
     }
 
     /// Takes the oldest instances out, until at most `keep` of each container are left of those of which all is
     /// known: they started, and their end was reported. What they prove of others stays.
     pub fn let_go(&mut self, keep: usize) {
-        let mut gone = Vec::new();
-        let containers: Vec<&str> = self.crowded(keep).collect();
-        for container in containers {
-            let range = (container, [0; 32])..=(container, [u8::MAX; 32]);
-            let of = self.instances.range(range);
-            let mut complete: Vec<_> = of
-                .filter(|(_, one)| one.started_at != 0 && one.reported_end().is_some())
-                .map(|(key, one)| (one.place(key), *key))
-                .collect();
+        self.let_go_of(&runs(self), keep);
+    }
+
+    /// The same; `runs` are all its instances.
+    pub(super) fn let_go_of(&mut self, runs: &[Run<'a>], keep: usize) {
+        let created_at = self.created_at;
+        let mut gone: Vec<&Run> = Vec::new();
+        for of_container in runs.chunk_by(|one, other| one.container == other.container) {
+            let complete = of_container
+                .iter()
+                .filter(|run| run.alone.is_some() && run.instance.is_complete());
+            let mut complete: Vec<&Run> = complete.collect();
+            complete.sort_unstable_by_key(|run| run.instance.place(&run.key, created_at));
             let surplus = complete.len().saturating_sub(keep);
-            complete.sort_unstable();
-            for (_, key) in complete.drain(..surplus) {
-                let Some(instance) = self.instances.remove(&key) else {
-                    continue;
-                };
-                let past = self.past.entry(container).or_default();
-                past.add(&key, &instance);
-                gone.push((key, instance));
-            }
+            gone.extend(&complete[..surplus]);
         }
-        for (key, instance) in &gone {
-            for (other_key, other) in &mut self.instances {
-                if other_key.0 == key.0 && other.is_before(other_key, instance, key) {
-                    other.is_not_after(Some(instance.start()));
+        for run in &gone {
+            if let Some(key) = run.alone {
+                self.instances.remove(&key);
+            }
+            self.past
+                .entry(run.container)
+                .or_default()
+                .add(run, created_at);
+        }
+        for run in &gone {
+            for (key, other) in &mut self.instances {
+                let is_before = other.is_before(&key.1, (&run.instance, &run.key), created_at);
+                if key.0 == run.container && is_before {
+                    other.is_not_after(Some(run.instance.began(created_at)), created_at);
                 }
             }
         }
         for (key, instance) in &mut self.instances {
             if self.past.contains_key(key.0) {
-                instance.is_not_after(None);
+                instance.is_not_after(None, created_at);
             }
         }
-    }
-
-    /// The containers that have more instances than are kept.
-    fn crowded(&self, keep: usize) -> impl Iterator<Item = &'a str> + use<'a> {
-        let mut counts: BTreeMap<&'a str, usize> = BTreeMap::new();
-        for (container, _) in self.instances.keys() {
-            *counts.entry(container).or_default() += 1;
-        }
-        counts
-            .into_iter()
-            .filter(move |(_, count)| *count > keep)
-            .map(|(container, _)| container)
     }
 }

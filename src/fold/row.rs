@@ -1,5 +1,6 @@
 //! The rows that say what was judged.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::audit::words::{self, EndedWhy, Unknown};
@@ -7,16 +8,26 @@ use crate::rows::{
     ContainerKind, ContainerRow, Micros, Millis, NEVER, Phase, PodRow, Seconds, Uid,
 };
 
-use super::judge::{Judged, Name, first};
-use super::life::{Asked, Instance, InstanceKey, Life};
+use super::described::{Description, Former};
+use super::group::Run;
+use super::instance::Times;
+use super::judge::{Judged, Name, came_back, first};
+use super::life::{Asked, Life};
 use super::names;
 use super::place;
 use super::why::{self, Requests};
 
 const SECOND: i64 = 1_000_000;
 
+/// In place of a container ID where none was told.
+pub(super) const NO_ID: &str = "-";
+
+/// Smaller differences between clocks are not told. Microseconds.
+const CLOCK_OFF_MIN: i64 = 60 * SECOND;
+
 /// How an instance ended. Microseconds, where not said.
 struct InstanceEnd {
+    times: Times,
     /// Seconds.
     reported: Option<u32>,
     /// What proves an end that nobody reported.
@@ -27,16 +38,18 @@ struct InstanceEnd {
     over_at: i64,
     /// Known from late events alone, and without an end.
     unconfirmed: bool,
+    /// The image of its static pod is gone: it may run on.
+    mirror_removed: bool,
 }
 
 impl<'a> Judged<'a> {
     /// The row of the pod, without its versions and its state.
-    pub fn pod_row(&self, name: &Name<'_, 'a>, life: &Life<'a>) -> PodRow<'a> {
+    pub fn pod_row(&self, name: &Name<'_, 'a>, life: &Life<'a>, runs: &[Run<'a>]) -> PodRow<'a> {
         let (workload_kind, workload, _) = workload(life);
         let (began_at, over_at) = (names::start_of(life), self.over_at(life));
         let place = place::of(began_at, over_at);
         let restarts: u64 = life.restarts.values().map(|times| u64::from(*times)).sum();
-        let has_ended = self.end.is_some() || life.terminal_at.is_some();
+        let has_ended = self.end.is_some() || life.terminal.is_some();
         let created_by = life.created_by.or(self.named.created_by);
         let any = self.requests.any.as_ref();
         let mut row = PodRow {
@@ -56,7 +69,7 @@ impl<'a> Judged<'a> {
                 node => node,
             },
             pod_ips: addresses(life),
-            ip_seen_at: sights(life).into_iter().map(|(_, at)| Millis(at)).collect(),
+            ip_seen_at: sights(life).map(|(_, at)| Millis(at)).collect(),
             labels: labels(life),
             service_account: text(life.service_account),
             created_at: seconds(life.created_at),
@@ -69,10 +82,10 @@ impl<'a> Judged<'a> {
             phase: phase(life.phase),
             ended_by: self.why.by.as_ref().filter(|_| has_ended).and_then(by),
             ended_why: self.why.why.filter(|_| has_ended).map(EndedWhy::word),
-            ended_cause: None,
+            ended_cause: self.cause.clone(),
             containers: restarts + life.restarts.len() as u64,
             restarts,
-            unknown: self.unknown(life),
+            unknown: self.unknown(life, runs),
             host_network: life.host_network,
             began_at: Micros(began_at),
             over_at: Micros(over_at),
@@ -88,10 +101,13 @@ impl<'a> Judged<'a> {
 
     /// What only a page about the pod shows.
     fn page_columns(&self, life: &Life<'a>) -> PodRow<'a> {
-        let owner = life.metadata.as_ref().and_then(|it| it.owner.as_ref());
+        let newest = life.described.newest();
+        let owner = newest.and_then(|it| it.owner.as_ref());
+        let former = life.described.former();
         let Requests {
             any,
             eviction,
+            hurried,
             forced,
         } = &self.requests;
         let deletion = first([&life.delete_asked, &self.named.deletion]);
@@ -109,7 +125,23 @@ impl<'a> Judged<'a> {
                 .collect(),
             waiting: waiting(life),
             status_reason: text(life.status_reason),
-            terminal_at: life.terminal_at.map(Millis),
+            terminal_at: life.terminal_at().map(Millis),
+            ip_gaps: gaps(life),
+            former_until: former.iter().map(|it| Millis(it.until)).collect(),
+            former_by: former.iter().map(changed_by).collect(),
+            former_workload_kind: former_workloads(&former, |(kind, _)| kind),
+            former_workload: former_workloads(&former, |(_, name)| name),
+            former_labels: former
+                .iter()
+                .map(|it| it.description.labels.clone())
+                .collect(),
+            hurried_at: at(hurried),
+            hurried_by: by(hurried),
+            hurried_event: event(hurried),
+            hurried_deadline: hurried
+                .as_ref()
+                .and(life.hurried.as_ref())
+                .and_then(|(deadline, _)| seconds(*deadline)),
             deletion_at: at(&deletion),
             deletion_by: by(&deletion),
             delete_asked_event: event(any),
@@ -128,7 +160,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    fn unknown(&self, life: &Life) -> Vec<String> {
+    fn unknown(&self, life: &Life<'a>, runs: &[Run<'a>]) -> Vec<String> {
         let created_unseen = life.created_by.or(self.named.created_by).is_none();
         let metadata_only = life.created_at == 0
             && life.phase == Phase::None
@@ -141,11 +173,13 @@ impl<'a> Judged<'a> {
             (Unknown::MetadataOnly, metadata_only),
             (Unknown::Truncated, life.truncated || self.named.truncated),
             (Unknown::RemovalUnseen, self.proof.is_some()),
+            (Unknown::RequestUnseen, self.request_unseen),
+            (Unknown::CameBack, came_back(life)),
             (Unknown::EndNotConfirmed, self.unconfirmed),
         ];
         let held = held.into_iter().filter(|(_, holds)| *holds);
         let mut unknown: Vec<String> = held.map(|(word, _)| word.word().to_owned()).collect();
-        let unseen = life.unseen();
+        let unseen = unseen(life, runs);
         if unseen > 0 {
             unknown.push(words::instances_unseen(unseen));
         }
@@ -155,31 +189,41 @@ impl<'a> Judged<'a> {
         unknown
     }
 
-    fn instance_end(&self, life: &Life, key: &InstanceKey, instance: &Instance) -> InstanceEnd {
+    fn instance_end(&self, life: &Life<'a>, run: &Run<'a>, runs: &[Run<'a>]) -> InstanceEnd {
+        let instance = &run.instance;
+        let times = instance.times(life.created_at, life.is_mirror);
         let reported = instance.reported_end();
-        let proven = match reported {
-            Some(_) => None,
-            None => [self.end, superseded(life, key, instance)]
-                .into_iter()
-                .flatten()
-                .min(),
-        };
-        // Kubernetes keeps ends of containers in whole seconds: it may have run until that second was over.
-        let end = reported
-            .map(|finished| (i64::from(finished) + 1) * SECOND)
-            .or(proven);
-        let unconfirmed = end.is_none() && !life.timely;
+        // What is over for its pod is over for it, but for a static pod: that is the node's own.
+        let of_pod = self.end.filter(|_| !life.is_mirror);
+        let terminal = life.terminal.and_then(|it| {
+            let ran_at = instance.ran_at.map(|at| at.div_euclid(1_000));
+            it.after(ran_at).map(|at| at * 1_000)
+        });
+        let proofs = [
+            of_pod,
+            superseded(life, run, runs),
+            terminal,
+            instance.missed_at(),
+        ];
+        let proven = proofs.into_iter().flatten().min();
+        let proven = proven.filter(|_| reported.is_none());
+        let end = times.over.or(proven);
+        let mirror_removed = end.is_none() && life.is_mirror && self.end.is_some();
+        let unconfirmed = end.is_none() && !mirror_removed && !life.timely;
         let over_at = match end {
             Some(end) => end,
+            None if mirror_removed => self.end.unwrap_or(NEVER),
             None if unconfirmed => instance.seen.last + 1,
             None => NEVER,
         };
         InstanceEnd {
+            times,
             reported,
             proven,
             end,
             over_at,
             unconfirmed,
+            mirror_removed,
         }
     }
 
@@ -189,45 +233,42 @@ impl<'a> Judged<'a> {
         &self,
         name: &Name<'_, 'a>,
         life: &Life<'a>,
-        (key, instance): (&InstanceKey<'a>, &Instance<'a>),
+        (run, runs): (&Run<'a>, &[Run<'a>]),
         let_go: bool,
     ) -> ContainerRow<'a> {
-        let InstanceEnd {
-            reported,
-            proven,
-            end,
-            over_at,
-            unconfirmed,
-        } = self.instance_end(life, key, instance);
-        let why = end.map(|end| why::of_instance(&self.why, end, reported.is_some()));
-        let (workload_kind, workload, inferred) = workload(life);
-        let began_at = instance.start();
-        let place = place::of(began_at, over_at);
-        let ended = instance.ended.as_ref();
-        let not_confirmed =
-            reported.is_none() && (ended.is_some() || proven.is_some() || unconfirmed);
-        let held = [
-            (Unknown::WorkloadInferred, inferred),
-            (Unknown::EndNotConfirmed, not_confirmed),
-        ];
-        let held = held.into_iter().filter(|(_, holds)| *holds);
+        let instance = &run.instance;
+        let how = self.instance_end(life, run, runs);
+        let why = how.end.map(|end| {
+            let how_told = (end, how.reported.is_some());
+            match self.is_of_another_life(life, run) {
+                false => why::of_instance(&self.why, how_told, self.end),
+                true => (why::by_itself(how.reported.is_some()), None),
+            }
+        });
+        let (workload_kind, workload, _) = workload(life);
+        let began_at = how.times.began;
+        let place = place::of(began_at, how.over_at);
+        let ended = instance.end().map(|end| &end.report);
+        let ended = ended.or(instance.missing.as_ref().map(|missing| &missing.report));
+        let former = life.described.former();
         ContainerRow {
             cluster: name.cluster,
             namespace: name.namespace,
             pod: name.pod,
             pod_uid: Uid(self.uid),
-            container: key.0,
-            container_key: key.1,
+            container: run.container,
+            container_key: run.key,
             version: 0,
             read_at: Seconds(0),
             class: place.class,
             filed_from: Seconds(place.from),
             returned: false,
             complete: let_go || self.over_at(life) != NEVER,
+            void: false,
             workload_kind,
             workload,
             kind: kind(instance.kind),
-            id_text: instance.id_text,
+            id_text: id_text(run),
             runtime: text(instance.runtime),
             image: text(instance.image),
             image_id: text(instance.image_id),
@@ -235,11 +276,12 @@ impl<'a> Judged<'a> {
             pod_ips: addresses(life),
             restart: instance.restart,
             started_at: seconds(instance.started_at),
-            ended_at: reported
+            ended_at: how
+                .reported
                 .map(|finished| i64::from(finished) * SECOND)
-                .or(proven)
+                .or(how.proven)
                 .map(Micros),
-            end_seen: reported.is_some(),
+            end_seen: how.reported.is_some(),
             exit_code: ended.map(|ended| ended.exit_code),
             signal: ended
                 .map(|ended| ended.signal)
@@ -249,28 +291,113 @@ impl<'a> Judged<'a> {
             pod_removed_at: self.removed.map(Millis),
             ended_by: why.and_then(|(_, by)| by).and_then(by),
             ended_why: why.map(|(why, _)| why.word()),
-            ended_cause: None,
-            unknown: held.map(|(word, _)| word.word().to_owned()).collect(),
+            ended_cause: self.cause.clone().filter(|_| {
+                let of_pod = self.why.why;
+                why.is_some_and(|(why, _)| Some(why) == of_pod)
+            }),
+            unknown: unknown_of(life, run, &how),
+            former_until: former.iter().map(|it| Millis(it.until)).collect(),
+            former_workload_kind: former_workloads(&former, |(kind, _)| kind),
+            former_workload: former_workloads(&former, |(_, name)| name),
             host_network: life.host_network,
             began_at: Micros(began_at),
-            over_at: Micros(over_at),
+            over_at: Micros(how.over_at),
+        }
+    }
+
+    /// Whether an instance began after its pod came back, so what had led to the removal before has nothing to do with it.
+    fn is_of_another_life(&self, life: &Life, run: &Run) -> bool {
+        let removed = life
+            .removed
+            .filter(|_| self.removed.is_none() && came_back(life));
+        removed.is_some_and(|removed| run.instance.began(life.created_at) > removed.last * 1_000)
+    }
+
+    /// The row that takes the place of one that was written when less was known.
+    pub fn void_row(
+        &self,
+        name: &Name<'_, 'a>,
+        (container, key): (&'a str, [u8; 32]),
+    ) -> ContainerRow<'a> {
+        let place = place::of(0, 0);
+        ContainerRow {
+            cluster: name.cluster,
+            namespace: name.namespace,
+            pod: name.pod,
+            pod_uid: Uid(self.uid),
+            container,
+            container_key: key,
+            class: place.class,
+            filed_from: Seconds(place.from),
+            complete: true,
+            void: true,
+            ..ContainerRow::default()
         }
     }
 }
 
+fn unknown_of(life: &Life, run: &Run, how: &InstanceEnd) -> Vec<String> {
+    let instance = &run.instance;
+    let (.., inferred) = workload(life);
+    let is_told = instance.end().is_some() || instance.missing.is_some();
+    let not_confirmed =
+        how.reported.is_none() && (is_told || how.proven.is_some() || how.unconfirmed);
+    let differs = instance.end().is_some_and(|end| end.differs);
+    let held = [
+        (Unknown::WorkloadInferred, inferred),
+        (Unknown::EndNotConfirmed, not_confirmed),
+        (Unknown::EndsDiffer, differs),
+        (Unknown::MirrorRemoved, how.mirror_removed),
+        (Unknown::StartedAgain, instance.started_again()),
+    ];
+    let held = held.into_iter().filter(|(_, holds)| *holds);
+    let mut unknown: Vec<String> = held.map(|(word, _)| word.word().to_owned()).collect();
+    if how.times.clock_off >= CLOCK_OFF_MIN {
+        unknown.push(words::clock_off(how.times.clock_off));
+    }
+    unknown
+}
+
+/// The container ID, where the key of the row is not it.
+fn id_text<'a>(run: &Run<'a>) -> Cow<'a, str> {
+    match run.instance.id_text {
+        "" if run.id == [0; 32] => Cow::Borrowed(NO_ID),
+        "" if run.is_shared => Cow::Owned(hex(&run.id)),
+        text => Cow::Borrowed(text),
+    }
+}
+
+fn hex(id: &[u8; 32]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How many instances its restart numbers tell of, and no event.
+fn unseen(life: &Life, runs: &[Run]) -> u64 {
+    let missing = life.restarts.iter().map(|(container, times)| {
+        let past = life.past.get(container);
+        let mut seen = past.map(|past| past.restarts.clone()).unwrap_or_default();
+        for run in runs.iter().filter(|run| run.container == *container) {
+            seen.insert(run.instance.restart);
+        }
+        (u64::from(*times) + 1).saturating_sub(seen.count())
+    });
+    missing.sum()
+}
+
 /// A container runs once at a time: the start of a later instance proves that this one had ended.
-fn superseded(life: &Life, key: &InstanceKey, instance: &Instance) -> Option<i64> {
-    let range = (key.0, [0; 32])..=(key.0, [u8::MAX; 32]);
-    let later = life
-        .instances
-        .range(range)
-        .filter(|(other_key, other)| instance.is_before(key, other, other_key))
-        .map(|(_, other)| other.start());
-    later.chain(instance.not_after()).min()
+fn superseded(life: &Life, run: &Run, runs: &[Run]) -> Option<i64> {
+    let created_at = life.created_at;
+    let others = runs.iter().filter(|other| {
+        let other_place = (&other.instance, &other.key);
+        other.container == run.container
+            && run.instance.is_before(&run.key, other_place, created_at)
+    });
+    let later = others.map(|other| other.instance.began(created_at));
+    later.chain(run.instance.not_after(created_at)).min()
 }
 
 /// As answers show an account: `a as b` where a impersonated b.
-fn account(user: &str, acting_as: &str) -> Option<String> {
+pub(super) fn account(user: &str, acting_as: &str) -> Option<String> {
     match (user, acting_as) {
         ("", _) => None,
         (user, "") => Some(user.to_owned()),
@@ -301,23 +428,43 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// The addresses in order of first sight, with its time.
-fn sights(life: &Life) -> Vec<(String, i64)> {
-    let mut sights: Vec<_> = life.pod_ips.iter().collect();
-    sights.sort_by_key(|(ip, sight)| (**sight, **ip));
-    let texts = sights
-        .into_iter()
-        .map(|(ip, (at, _))| (ip.to_canonical().to_string(), *at));
-    texts.collect()
+fn sights(life: &Life) -> impl Iterator<Item = (String, i64)> {
+    let sights = life.addresses.sights().into_iter();
+    sights.map(|(ip, at)| (ip.to_canonical().to_string(), at))
 }
 
 pub(super) fn addresses(life: &Life) -> Vec<String> {
-    sights(life).into_iter().map(|(ip, _)| ip).collect()
+    sights(life).map(|(ip, _)| ip).collect()
+}
+
+fn gaps(life: &Life) -> Vec<(String, (Millis, Millis))> {
+    let gaps = life.addresses.gaps().into_iter();
+    let gaps = gaps.map(|gap| {
+        let until = gap.until.unwrap_or(NEVER.div_euclid(1_000));
+        let ip = gap.ip.to_canonical().to_string();
+        (ip, (Millis(gap.from), Millis(until)))
+    });
+    gaps.collect()
 }
 
 fn labels<'a>(life: &Life<'a>) -> Vec<(&'a str, &'a str)> {
-    life.metadata
-        .as_ref()
-        .map_or_else(Vec::new, |metadata| metadata.labels.clone())
+    let newest = life.described.newest();
+    newest.map_or_else(Vec::new, |newest| newest.labels.clone())
+}
+
+fn changed_by(former: &Former) -> String {
+    account(former.by.0, former.by.1).unwrap_or_default()
+}
+
+fn former_workloads(
+    former: &[Former],
+    of: for<'t> fn((&'t str, &'t str)) -> &'t str,
+) -> Vec<String> {
+    let names = former.iter().map(|it| {
+        let (kind, name, _) = workload_of(it.description);
+        of((kind.unwrap_or_default(), name.unwrap_or_default())).to_owned()
+    });
+    names.collect()
 }
 
 fn waiting<'a>(life: &Life<'a>) -> Vec<(&'a str, &'a str)> {
@@ -328,7 +475,15 @@ fn waiting<'a>(life: &Life<'a>) -> Vec<(&'a str, &'a str)> {
 
 /// Kind and name of the workload, and whether it was inferred.
 pub(super) fn workload<'a>(life: &Life<'a>) -> (Option<&'a str>, Option<&'a str>, bool) {
-    match life.metadata.as_ref().and_then(|it| it.owner.as_ref()) {
+    life.described
+        .newest()
+        .map_or((None, None, false), workload_of)
+}
+
+pub(super) fn workload_of<'a>(
+    description: &Description<'a>,
+) -> (Option<&'a str>, Option<&'a str>, bool) {
+    match &description.owner {
         Some(owner) => (
             text(owner.workload_kind),
             text(owner.workload),

@@ -1,7 +1,11 @@
 //! What the fold reads: facts of the log, and rows as they were stored.
 
-use super::life::Instance;
-use super::row;
+use std::borrow::Cow;
+
+use super::group::id_of;
+use super::instance::{End, Instance};
+use super::life::InstanceKey;
+use super::row::{self, NO_ID};
 use crate::rows::{ContainerRow, Ended, PodRow};
 
 /// A fact as the log has it.
@@ -66,6 +70,9 @@ pub struct StoredInstance<'a> {
     /// Seconds; as the end, since only complete instances are let go of.
     pub started_at: u32,
     pub ended_at: u32,
+    /// Microseconds.
+    pub began_at: i64,
+    pub over_at: i64,
     pub exit_code: i32,
     pub signal: Option<i32>,
     pub reason: Option<&'a str>,
@@ -75,13 +82,17 @@ impl<'a> StoredInstance<'a> {
     /// Of a row that was just made; nothing where its pod can't have let go of it.
     pub fn of(row: &ContainerRow<'a>) -> Option<StoredInstance<'a>> {
         let ended_at = row.ended_at.filter(|_| row.end_seen && row.complete)?;
+        // Made of a key that it shares, this row's pod keeps it.
+        let Cow::Borrowed(id_text) = row.id_text else {
+            return None;
+        };
         Some(StoredInstance {
             pod_uid: row.pod_uid.0,
             container: row.container,
             key: row.container_key,
             version: row.version,
             kind: row.kind,
-            id_text: row.id_text,
+            id_text,
             runtime: row.runtime,
             image: row.image,
             image_id: row.image_id,
@@ -91,25 +102,41 @@ impl<'a> StoredInstance<'a> {
             exit_code: row.exit_code?,
             signal: row.signal,
             reason: row.reason,
+            began_at: row.began_at.0,
+            over_at: row.over_at.0,
         })
     }
 
-    pub(super) fn instance(&self) -> Instance<'a> {
-        Instance {
+    /// As its pod knew it: what its times tell of the node's clock included.
+    pub(super) fn instance(&self) -> (InstanceKey<'a>, Instance<'a>) {
+        let report = Ended {
+            finished_at: self.ended_at,
+            exit_code: self.exit_code,
+            signal: self.signal.unwrap_or_default(),
+            reason: self.reason.unwrap_or_default(),
+        };
+        let (end, ran_at) = End::of_row(report, self.started_at, self.over_at);
+        let start = i64::from(self.started_at) * 1_000_000;
+        let instance = Instance {
             kind: row::kind_of(self.kind),
-            id_text: self.id_text,
+            id_text: if self.id_text == NO_ID {
+                ""
+            } else {
+                self.id_text
+            },
             runtime: self.runtime.unwrap_or_default(),
             image: self.image.unwrap_or_default(),
             image_id: self.image_id.unwrap_or_default(),
             restart: self.restart,
+            is_counted: true,
             started_at: self.started_at,
-            ended: Some(Ended {
-                finished_at: self.ended_at,
-                exit_code: self.exit_code,
-                signal: self.signal.unwrap_or_default(),
-                reason: self.reason.unwrap_or_default(),
-            }),
+            restarted_at: self.started_at,
+            start_told: Some(self.began_at.min(start)),
+            ran_at,
+            ended: Some(end),
             ..Instance::default()
-        }
+        };
+        let id = id_of(self.key, self.id_text);
+        ((self.container, id, self.restart), instance)
     }
 }

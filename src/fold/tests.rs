@@ -94,7 +94,7 @@ fn a_later_pod_of_the_name_proves_that_this_one_was_gone() {
     check(
         "
         0:00 pod a created=0:00
-        0:00 run a main/aa n=0 start=0:01
+        0:01 run a main/aa n=0 start=0:01
         8:00 pod b created=8:00
         9:30 pod c node=n1
         ",
@@ -280,7 +280,7 @@ fn a_report_of_an_end_beats_all_proofs() {
         "
         0:00 pod a created=0:00 restarts=main:1
         5:00 run a main/aa n=0 start=0:01 end=4:00 exit=137 reason=OOMKilled
-        4:00 run a main/bb n=1 start=3:00 end=4:30 exit=1 reason=Error
+        4:30 run a main/bb n=1 start=3:00 end=4:30 exit=1 reason=Error
         4:10 pod a created=0:00 removed
         ",
         expect![[r#"
@@ -299,8 +299,8 @@ fn a_report_of_an_end_beats_all_proofs() {
         ",
         expect![[r#"
             a 0:00..now [created unseen, 1 instances unseen]
-              a log/bb #0 0:01..5:02 ended 5:01 seen exit 1 B why: exited
-              a main/aa #0 0:01..now exit 137 ContainerStatusUnknown [end not confirmed]
+              a log/bb #0 0:01..5:01 ended 5:00 seen exit 9 A why: exited [ends differ]
+              a main/aa #0 0:01..5:00 ended 5:00 exit 137 ContainerStatusUnknown why: unknown [end not confirmed]
         "#]],
     );
 }
@@ -323,7 +323,7 @@ fn what_was_over_for_long_may_have_been_filed() {
     let story = Story::read(
         "
         0:00 pod a created=0:00 restarts=main:0
-        0:00 run a main/aa n=0 start=0:01
+        0:01 run a main/aa n=0 start=0:01
         5:00 pod a removed
         ",
     );

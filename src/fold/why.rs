@@ -2,13 +2,17 @@
 
 use crate::audit::words::{EndedWhy, Proof};
 
+use super::judge::first;
 use super::life::{Asked, Life};
+use super::names::Named;
 
 /// All requests for the end of a pod, the first of each kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requests<'a> {
     pub any: Option<Asked<'a>>,
     pub eviction: Option<Asked<'a>>,
+    /// Which left it the least time, where that is another one.
+    pub hurried: Option<Asked<'a>>,
     pub forced: Option<Asked<'a>>,
 }
 
@@ -33,6 +37,60 @@ const SCHEDULER: &str = "system:kube-scheduler";
 /// By the condition of a kubelet that ends a pod itself.
 const BY_KUBELET: &str = "TerminationByKubelet";
 
+/// A request is known to the second where only the deadline tells of it; and what several API servers tell may differ by a
+/// second. Milliseconds.
+const SECONDS_APART: i64 = 2_000;
+
+/// The grace that a pod has if nobody says another one. Milliseconds.
+const GRACE: i64 = 30_000;
+
+/// All requests for its end, and whether the first is known by its deadline, or its kubelet's deletion, alone.
+pub(super) fn requests<'a>(life: &Life<'a>, named: &Named<'a>) -> (Requests<'a>, bool) {
+    // A kubelet deletes what has ended, whatever its account is called: it is the one that reports.
+    let is_kubelet = |asked: &Asked| {
+        let account = if asked.acting_as.is_empty() {
+            asked.user
+        } else {
+            asked.acting_as
+        };
+        !life.reporter.is_empty() && account == life.reporter
+    };
+    let forced = first([&life.force_asked, &named.forced]);
+    let any = first([&life.delete_asked, &life.evict_asked, &named.asked]);
+    let carries_out = |asked: &Asked<'a>| is_kubelet(asked) && forced.as_ref() == Some(asked);
+    let by_kubelet = life.by_kubelet || any.as_ref().is_some_and(carries_out);
+    let any = any.filter(|asked| !carries_out(asked));
+    let before = life.asked_before.filter(|before| {
+        let known = any.as_ref().map(|any| any.at);
+        known.is_none_or(|at| *before + SECONDS_APART < at)
+    });
+    let removed = life.removed.map(|removed| removed.first);
+    let ended = least([life.terminal_at(), life.emptied_at, removed]);
+    let unseen = match (before, &any) {
+        (Some(before), _) => Some(before),
+        (None, None) if by_kubelet => ended,
+        _ => None,
+    };
+    let nobody = unseen.map(|at| Asked {
+        at,
+        user: "",
+        acting_as: "",
+        audit_id: "",
+    });
+    let is_by_node = |asked: &Asked| asked.user.starts_with("system:node:");
+    let hurried = life.hurried.as_ref().map(|(_, asked)| asked.clone());
+    let requests = Requests {
+        hurried: hurried.filter(|asked| {
+            let is_another = any.as_ref() != Some(asked) && forced.as_ref() != Some(asked);
+            is_another && !is_kubelet(asked) && !is_by_node(asked)
+        }),
+        any: nobody.or(any),
+        eviction: first([&life.evict_asked, &named.eviction]),
+        forced: forced.filter(|asked| !is_kubelet(asked)),
+    };
+    (requests, unseen.is_some())
+}
+
 /// The beginning of the second, of milliseconds.
 fn second(at: i64) -> i64 {
     at - at.rem_euclid(1_000)
@@ -47,7 +105,7 @@ pub(super) fn of_pod<'a>(
     has_node: bool,
 ) -> Why<'a> {
     let asked_at = requests.any.as_ref().map(|asked| asked.at);
-    let asked_or_done = least([asked_at, life.terminal_at]);
+    let asked_or_done = least([asked_at, life.terminal_at()]);
     if let Some((since, reason)) = life.disrupted
         && let Some(why) = of_disruption(reason, life.status_reason)
         && asked_or_done.is_none_or(|first| second(since) <= first)
@@ -68,9 +126,14 @@ pub(super) fn of_pod<'a>(
             since: least([Some(since), asked_at]).map(|at| at * 1_000),
         };
     }
-    let since = least([asked_at, life.terminal_at.map(second)]).map(|at| at * 1_000);
+    let asked_since = match (&requests.any, life.asked_before) {
+        // It was some time before.
+        (Some(asked), None) if asked.user.is_empty() => Some(asked.at - GRACE),
+        _ => asked_at,
+    };
+    let since = least([asked_since, life.terminal_at().map(second)]).map(|at| at * 1_000);
     let finished_first = life
-        .terminal_at
+        .terminal_at()
         .is_some_and(|done| asked_at.is_none_or(|asked| done < asked));
     let (why, by) = match &requests.any {
         // Whoever deletes it later cleans up.
@@ -96,8 +159,12 @@ fn of_request<'a>(
         return (Some(why), Some(asked.clone()));
     }
     let forced = requests.forced.as_ref().filter(|forced| {
+        // What has ended while it was to end, nobody forces any more.
+        let has_ended =
+            asked.at < forced.at && life.emptied_at.is_some_and(|ended| ended < forced.at);
         has_node
-            && life.terminal_at.is_none_or(|done| forced.at <= done)
+            && !has_ended
+            && life.terminal_at().is_none_or(|done| forced.at <= done)
             && !forced.user.starts_with(CONTROLLERS)
             && forced.user != CONTROLLER_MANAGER
     });
@@ -108,18 +175,26 @@ fn of_request<'a>(
 }
 
 /// Why a container instance ended, at `end` (microseconds), and who asked for that; `reported`: whether its
-/// kubelet reported the end.
+/// kubelet reported the end, `pod_end`: when its pod was gone.
 pub(super) fn of_instance<'w, 'a>(
     pod: &'w Why<'a>,
-    end: i64,
-    reported: bool,
+    (end, reported): (i64, bool),
+    pod_end: Option<i64>,
 ) -> (EndedWhy, Option<&'w Asked<'a>>) {
+    let is_of_pod = pod.since.is_some_and(|since| end > since);
+    // What ended with its pod ended for the same reason.
+    let is_with_pod = !reported && pod_end == Some(end);
     match pod.why {
-        Some(why) if why != EndedWhy::Done && pod.since.is_some_and(|since| end > since) => {
-            (why, pod.by.as_ref())
-        }
-        _ if reported => (EndedWhy::Exited, None),
-        _ => (EndedWhy::Unknown, None),
+        Some(why) if why != EndedWhy::Done && (is_of_pod || is_with_pod) => (why, pod.by.as_ref()),
+        _ => (by_itself(reported), None),
+    }
+}
+
+/// Why an instance ended with which its pod's end has nothing to do.
+pub(super) fn by_itself(reported: bool) -> EndedWhy {
+    match reported {
+        true => EndedWhy::Exited,
+        false => EndedWhy::Unknown,
     }
 }
 
@@ -159,7 +234,7 @@ fn of_proof(proof: Option<Proof>) -> Option<EndedWhy> {
         Some(Proof::Replaced) => EndedWhy::Replaced,
         Some(Proof::NodeDeleted) => EndedWhy::NodeLost,
         Some(Proof::NamespaceEmpty) => EndedWhy::NamespaceDeleted,
-        Some(Proof::NameRemoved | Proof::NotFound) | None => EndedWhy::Unknown,
+        Some(Proof::NameRemoved | Proof::NotFound | Proof::GraceOver) | None => EndedWhy::Unknown,
     })
 }
 
@@ -176,10 +251,10 @@ fn of_account(user: &str) -> Option<EndedWhy> {
         "replicaset-controller"
         | "statefulset-controller"
         | "daemon-set-controller"
-        | "job-controller"
         | "replication-controller"
         | "deployment-controller"
         | "cronjob-controller" => EndedWhy::Scaled,
+        "job-controller" => EndedWhy::JobStopped,
         _ => return None,
     })
 }

@@ -1,14 +1,11 @@
 //! Container instances, from the statuses of a pod.
 
-use sha2::{Digest, Sha256};
-
-use super::Tell;
 use super::limits::{is_possible, seconds_at};
+use super::{Tell, first_of};
 use crate::audit::{ContainerStatus, Count, PodSpec, PodStatus, Terminated};
-use crate::rows::{ContainerKind, Ended, Fact, Image};
+use crate::rows::{ContainerKind, Ended, Fact, Image, Phase, container_key};
 
-/// Tells a fact for each instance that the statuses speak of. Containers without an ID never
-/// started and are no instances.
+/// Tells a fact for each instance that the statuses speak of. `identity` has the phase of the pod.
 pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus, tell: Tell) {
     for (container, kind) in all(status) {
         let kind = match kind {
@@ -28,16 +25,26 @@ pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus,
 /// For each container that started, how often it was started again. That is also the number of the
 /// instance that `containerID` names.
 pub(super) fn restarts<'a>(status: &'a PodStatus) -> Vec<(&'a str, u32)> {
-    let started = all(status).filter(|(container, _)| !container.container_id.is_empty());
+    let started = all(status).filter(|(container, _)| has_started(container));
     started
         .map(|(container, _)| (&*container.name, container.restart_count.times()))
         .collect()
 }
 
+/// Whether it ever ran. Virtual kubelets may tell no IDs; an end without an ID and a start is made up.
+fn has_started(container: &ContainerStatus) -> bool {
+    let state = container.state.as_ref();
+    let ran = state.is_some_and(|state| {
+        let ended = state.terminated.as_ref();
+        state.running.is_some() || ended.is_some_and(|it| it.started_at.is_some())
+    });
+    ran || !container.container_id.is_empty()
+}
+
 /// The containers that wait and have never been started, and why. What every container waits for in
 /// the ordinary course is left out.
 pub(super) fn waiting<'a>(status: &'a PodStatus) -> Vec<(&'a str, &'a str)> {
-    let unstarted = all(status).filter(|(container, _)| container.container_id.is_empty());
+    let unstarted = all(status).filter(|(container, _)| !has_started(container));
     let reasons = unstarted.filter_map(|(container, _)| {
         let reason = &*container.state.as_ref()?.waiting.as_ref()?.reason;
         let is_ordinary = matches!(reason, "" | "ContainerCreating" | "PodInitializing");
@@ -71,6 +78,16 @@ pub(super) fn is_odd(status: &PodStatus, at: i64) -> bool {
     lists.iter().any(|list| list.is_cut()) || all(status).any(|(container, _)| is_odd(container))
 }
 
+/// Whether a pod has containers, and all of them have ended.
+pub(super) fn have_ended(status: &PodStatus) -> bool {
+    let has_ended = |container: &ContainerStatus| {
+        let state = container.state.as_ref();
+        state.is_some_and(|state| state.terminated.is_some())
+    };
+    let mut statuses = status.container_statuses.iter().flatten().peekable();
+    statuses.peek().is_some() && statuses.all(has_ended)
+}
+
 /// The statuses of all containers, with what their list says of their kind.
 fn all<'s, 'a>(
     status: &'s PodStatus<'a>,
@@ -99,19 +116,18 @@ fn is_sidecar(spec: Option<&PodSpec>, name: &str) -> bool {
         .any(|container| *container.name == *name && &*container.restart_policy == "Always")
 }
 
-/// The instance that the status is about. A terminated state without an ID of its own tells of no
-/// instance: the kubelet made it up (`ContainerStatusUnknown`).
+/// The instance that the status is about. An end without an ID of its own is that of the ID beside it. Where there is
+/// none either (virtual kubelets, `ContainerStatusUnknown`), which instance is meant the fold finds out.
 fn current(base: &Fact, container: &ContainerStatus, tell: Tell) {
     let state = container.state.as_ref();
-    let terminated = state
-        .and_then(|state| state.terminated.as_ref())
-        .filter(|terminated| !terminated.container_id.is_empty());
-    let text = match terminated {
-        Some(terminated) => &*terminated.container_id,
-        None => &*container.container_id,
-    };
-    let Some(id) = Id::parse(text) else { return };
+    let terminated = state.and_then(|state| state.terminated.as_ref());
     let running = state.and_then(|state| state.running.as_ref());
+    let own = terminated.map_or("", |terminated| &*terminated.container_id);
+    let id = Id::parse(first_of(own, &container.container_id));
+    if id.is_none() && terminated.is_none() && running.is_none() {
+        return;
+    }
+    let id = id.unwrap_or(Id::NONE);
     tell(&Fact {
         container_id: id.key,
         container_id_text: id.text,
@@ -125,7 +141,9 @@ fn current(base: &Fact, container: &ContainerStatus, tell: Tell) {
             },
             base.event_at,
         ),
+        is_running: running.is_some() && !base.phase.is_terminal(),
         ended: terminated.map(|terminated| ended(terminated, base.event_at)),
+        phase: Phase::None,
         ..base.clone()
     });
 }
@@ -141,30 +159,35 @@ fn image<'a>(container: &'a ContainerStatus) -> Option<Image<'a>> {
 /// The instance before, from `lastState`. While the container waits for its restart that is the
 /// same one as `containerID` names, or none is named: then `restartCount` is still its number.
 fn previous(base: &Fact, container: &ContainerStatus, tell: Tell) {
-    let Some(terminated) = container
-        .last_state
-        .as_ref()
-        .and_then(|state| state.terminated.as_ref())
-    else {
+    let last = container.last_state.as_ref();
+    let Some(terminated) = last.and_then(|state| state.terminated.as_ref()) else {
         return;
     };
-    let Some(id) = Id::parse(&terminated.container_id) else {
-        return;
+    let state = container.state.as_ref();
+    let is_followed =
+        state.is_some_and(|state| state.running.is_some() || state.terminated.is_some());
+    let (own, named) = (&*terminated.container_id, &*container.container_id);
+    let told = match own {
+        "" if !is_followed => named,
+        own => own,
     };
+    let id = Id::parse(told).unwrap_or(Id::NONE);
     let restarts = container.restart_count.times();
-    let named = &*container.container_id;
-    let is_current = named.is_empty() || *named == *terminated.container_id;
+    // Virtual kubelets give an instance the ID of the one before.
+    let is_current = !is_followed && (named.is_empty() || told == named);
     tell(&Fact {
         container_id: id.key,
         container_id_text: id.text,
         runtime: id.runtime,
-        restart: if is_current {
-            restarts
-        } else {
-            restarts.saturating_sub(1)
+        restart: match is_current {
+            true => restarts,
+            false => restarts.saturating_sub(1),
         },
+        // The count goes up when a kubelet can't find what ran.
+        is_guess: !is_current || own.is_empty(),
         started_at: seconds_at(terminated.started_at, base.event_at),
         ended: Some(ended(terminated, base.event_at)),
+        phase: Phase::None,
         ..base.clone()
     });
 }
@@ -187,34 +210,24 @@ struct Id<'a> {
 }
 
 impl<'a> Id<'a> {
+    /// Of an instance of which none was told.
+    const NONE: Id<'static> = Id {
+        key: [0; 32],
+        runtime: "",
+        text: "",
+    };
+
     /// Reads `runtime://id`; nothing where the ID is empty.
     fn parse(text: &'a str) -> Option<Id<'a>> {
         let (runtime, id) = text.split_once("://").unwrap_or(("", text));
         if id.is_empty() {
             return None;
         }
-        Some(match hex32(id) {
-            Some(key) => Id {
-                key,
-                runtime,
-                text: "",
-            },
-            None => Id {
-                key: Sha256::digest(id).into(),
-                runtime,
-                text: id,
-            },
+        let (key, is_told) = container_key(id);
+        Some(Id {
+            key,
+            runtime,
+            text: if is_told { "" } else { id },
         })
     }
-}
-
-fn hex32(text: &str) -> Option<[u8; 32]> {
-    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
-    let mut key = [0; 32];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = (high * 16 + low) as u8;
-    }
-    Some(key)
 }

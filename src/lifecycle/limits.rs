@@ -75,7 +75,7 @@ impl Cut {
         let delete_asked = asked(fact.delete_asked);
         let evict_asked = asked(fact.evict_asked);
         let force_asked = asked(fact.force_asked);
-        let by = fact.created_by;
+        let (by, changed_by) = (fact.created_by, fact.changed_by);
         Fact {
             delete_asked,
             evict_asked,
@@ -89,6 +89,8 @@ impl Cut {
             owner: fact.owner.as_ref().map(|owner| self.owner(owner)),
             disrupted: fact.disrupted.map(|(at, why)| (at, self.text(why))),
             status_reason: self.text(fact.status_reason),
+            changed_by: changed_by.map(|(user, acting_as)| (self.text(user), self.text(acting_as))),
+            reporter: self.text(fact.reporter),
             runtime: self.text(fact.runtime),
             container_id_text: self.text(fact.container_id_text),
             image: fact.image.map(|image| Image {

@@ -3,9 +3,12 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::limits::{is_possible, seconds_at};
-use super::{Occasion, Tell, Unreadable, container, parse_uid, request, workload};
+use super::{Occasion, Tell, Unreadable, container, first_of, parse_uid, request, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
 use crate::rows::{Fact, Phase, microseconds, seconds};
+
+const SECOND: i64 = 1_000_000;
+const MILLISECOND: i64 = 1_000;
 
 /// A namespace is a DNS label, of 63 bytes at most; it stands in the row of each container.
 const NAMESPACE_BYTES_MAX: usize = 253;
@@ -84,7 +87,7 @@ fn told<'a>(
     let labels = sorted(metadata);
     let spec = object.spec.0.as_ref();
     let status = object.status.0.as_ref();
-    let ips = status.map(pod_ips).unwrap_or_default();
+    let (ips, lost_ips) = status.map(pod_ips).unwrap_or_default();
     let restarts = status.map(container::restarts).unwrap_or_default();
     let waiting = status.map(container::waiting).unwrap_or_default();
     let created = place == Place::Response && created(occasion);
@@ -103,6 +106,8 @@ fn told<'a>(
         },
         ..occasion.fact(parse_uid(&metadata.uid)?)
     };
+    let ending = ending(occasion, status, identity.clone());
+    let phase = ending.phase;
     tell(&Fact {
         node: if told_node.is_empty() && by_kubelet {
             occasion.node()
@@ -115,6 +120,8 @@ fn told<'a>(
         labels: is_whole.then_some(&labels),
         is_held: is_whole && finalizers(metadata).any(|name| name != JOB_TRACKING),
         pod_ips: &ips,
+        are_all_ips: place == Place::Response && status.is_some_and(tells_addresses),
+        lost_ips: &lost_ips,
         restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
         created_by: created.then(|| occasion.accounts()),
@@ -125,10 +132,34 @@ fn told<'a>(
         removed_at: if fate.removed { occasion.at } else { 0 },
         waiting: &waiting,
         truncated: is_odd(metadata, object, occasion.at),
-        ..ending(occasion, status, identity.clone())
+        is_alive: !fate.removed,
+        is_mirror: metadata.is_mirror,
+        asked_before: match place {
+            Place::Response => asked_before(occasion, metadata),
+            // Anybody may send what he likes.
+            Place::Request => 0,
+        },
+        deadline: match place {
+            Place::Response => seconds(metadata.deletion_timestamp),
+            Place::Request => 0,
+        },
+        emptied_at: match metadata.deletion_timestamp.and(status) {
+            Some(status) if place == Place::Response && container::have_ended(status) => {
+                was_so_at(occasion)
+            }
+            _ => 0,
+        },
+        by_kubelet: fate.removed && occasion.actor().is_node && !metadata.is_mirror,
+        changed_by: (place == Place::Response && changes(occasion)).then(|| occasion.accounts()),
+        reporter: match by_kubelet {
+            true => occasion.reporter(),
+            false => "",
+        },
+        ..ending
     });
     if let Some(status) = status {
-        container::facts(&identity, spec, status, tell);
+        let of_phase = Fact { phase, ..identity };
+        container::facts(&of_phase, spec, status, tell);
     }
     Ok(())
 }
@@ -139,12 +170,48 @@ fn ending<'a>(occasion: Occasion, status: Option<&'a PodStatus>, identity: Fact<
         return identity;
     };
     let phase = Phase::parse(&status.phase);
+    let was_so_at = was_so_at(occasion);
     Fact {
         phase,
-        terminal_at: if phase.is_terminal() { occasion.at } else { 0 },
+        terminal_at: if phase.is_terminal() { was_so_at } else { 0 },
         status_reason: &status.reason,
         disrupted: disrupted(occasion, status),
         ..identity
+    }
+}
+
+/// By when its end had been asked for, as the object itself says: its deadline less the grace that it was given. (To the
+/// second, and of the last request.) What a kubelet deletes has no grace left, and the time of that deletion.
+fn asked_before(occasion: Occasion, metadata: &Metadata) -> i64 {
+    let deadline = microseconds(metadata.deletion_timestamp);
+    let grace = metadata.deletion_grace_period_seconds.unwrap_or_default();
+    let is_last = occasion.event.verb == Verb::Delete && occasion.actor().is_node;
+    match (deadline, grace) {
+        (0, _) | (_, ..0) => 0,
+        (_, 0) if is_last => 0,
+        (deadline, grace) => (deadline - grace.saturating_mul(SECOND)).max(0),
+    }
+}
+
+/// Whether it is a write to the pod itself, which may change its labels and its owner.
+fn changes(occasion: Occasion) -> bool {
+    let event = occasion.event;
+    matches!(event.verb, Verb::Patch | Verb::Update) && event.object_ref.subresource.is_empty()
+}
+
+/// Whether a status says all addresses of the pod. Before anything runs it has none yet.
+fn tells_addresses(status: &PodStatus) -> bool {
+    let phase = Phase::parse(&status.phase);
+    phase > Phase::Pending && status.start_time.is_some()
+}
+
+/// When the pod was as the event shows it: what somebody's deletion finds was so before that.
+fn was_so_at(occasion: Occasion) -> i64 {
+    let (received, ..) = occasion.asked();
+    let deletes = matches!(occasion.event.verb, Verb::Delete | Verb::DeleteCollection);
+    match deletes && !occasion.actor().is_node {
+        true => received.min(occasion.at) - MILLISECOND,
+        false => occasion.at,
     }
 }
 
@@ -176,10 +243,6 @@ fn is_odd(metadata: &Metadata, object: &Object, at: i64) -> bool {
         || metadata.owner_references.is_cut()
         || spec.is_some_and(|spec| spec.init_containers.is_cut())
         || status.is_some_and(is_odd_status)
-}
-
-fn first_of<'a>(one: &'a str, other: &'a str) -> &'a str {
-    if one.is_empty() { other } else { one }
 }
 
 /// Server-side apply creates by a patch that answers 201.
@@ -237,16 +300,19 @@ fn sorted<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
     labels
 }
 
-/// `podIPs`, or `podIP` where an old server has only that. What is not an address is left out.
-fn pod_ips(status: &PodStatus) -> Vec<Ipv6Addr> {
-    let entries = status.pod_ips.iter().flatten();
-    let kept = entries.filter(|entry| &*entry.patch != "delete");
-    let all = kept.map(|entry| &*entry.ip);
-    let mut ips: Vec<Ipv6Addr> = all.filter_map(address).collect();
+/// `podIPs`, or `podIP` where an old server has only that, and those that a patch takes away. What is not an address is
+/// left out.
+fn pod_ips(status: &PodStatus) -> (Vec<Ipv6Addr>, Vec<Ipv6Addr>) {
+    let entries = || status.pod_ips.iter().flatten();
+    let of = |is_lost: bool| {
+        let entries = entries().filter(move |entry| (&*entry.patch == "delete") == is_lost);
+        entries.filter_map(|entry| address(&entry.ip)).collect()
+    };
+    let mut ips: Vec<Ipv6Addr> = of(false);
     if ips.is_empty() {
         ips.extend(address(&status.pod_ip));
     }
-    ips
+    (ips, of(true))
 }
 
 fn address(text: &str) -> Option<Ipv6Addr> {

@@ -55,6 +55,7 @@ fn delete(occasion: Occasion, tell: Tell) {
         audit_id: occasion.evidence(),
         force_asked: asked.filter(|_| forced),
         removed_at: if by_kubelet || forced { occasion.at } else { 0 },
+        by_kubelet,
         ..occasion.fact(uid)
     });
 }
@@ -76,6 +77,7 @@ fn status(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
                     namespace: &named.namespace,
                     pod: &named.name,
                     node: occasion.node(),
+                    is_alive: true,
                     ..occasion.fact(uid)
                 }),
                 Err(_) => named::tell(occasion, Saying::Status, occasion.at, tell),
@@ -126,7 +128,11 @@ pub(super) fn gone(occasion: Occasion, tell: Tell) {
     {
         return;
     }
-    let is_missing = event.response_status.and_then(|status| status.code) == Some(404);
+    let status = event.response_status.unwrap_or_default();
+    if status.is_of_cache {
+        return;
+    }
+    let is_missing = status.code == Some(404);
     let conditions = options(event).conditions;
     let sent = sent(event).and_then(|object| object.metadata);
     let uid = match event.verb {

@@ -428,14 +428,15 @@ fn a_restart() {
     check(
         &status(unknown.clone(), json!({}), "", 0),
         expect![[r#"
-        n/web version=7 node=node-1 labels=[]
-    "#]],
+            n/web version=7 node=node-1 labels=[]
+            App main 0000 #0 version=7 image=i ended=0 137 0 ContainerStatusUnknown
+        "#]],
     );
     check(
         &status(unknown, json!({}), &a, 0),
         expect![[r#"
             n/web version=7 node=node-1 labels=[] restarts=main:0
-            App main aa00 #0 version=7 runtime=containerd image=i
+            App main aa00 #0 version=7 runtime=containerd image=i ended=0 137 0 ContainerStatusUnknown
         "#]],
     );
     check(

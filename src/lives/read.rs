@@ -103,6 +103,9 @@ pub struct InstanceRow {
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
     pub reason: Option<String>,
+    /// Microseconds, both.
+    pub began_at: i64,
+    pub over_at: i64,
 }
 
 #[derive(Deserialize, driver::Row)]
@@ -137,6 +140,8 @@ impl InstanceRow {
             exit_code: self.exit_code.unwrap_or_default(),
             signal: self.signal,
             reason: self.reason.as_deref(),
+            began_at: self.began_at,
+            over_at: self.over_at,
         }
     }
 }

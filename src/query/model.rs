@@ -53,8 +53,8 @@ pub struct Container {
     pub container: String,
     /// `app`, `init`, `sidecar` or `ephemeral`.
     pub kind: String,
-    /// Without `runtime://`.
-    pub container_id: String,
+    /// Without `runtime://`; `None` where its kubelet told none.
+    pub container_id: Option<String>,
     pub runtime: Option<String>,
     /// As the node resolved it.
     pub image: Option<String>,
@@ -107,6 +107,10 @@ pub struct Pod {
     pub delete_asked_by: Option<String>,
     /// `None` lives.
     pub removed_at: Option<Time>,
+    /// When it was over at the latest: its removal, or what proves it where nobody saw that. `None` lives.
+    pub over_at: Option<Time>,
+    /// What proves it: one of the words in `schema/README.md`.
+    pub gone_proof: Option<String>,
     pub phase: Option<String>,
     pub ended_by: Option<String>,
     pub ended_why: Option<String>,

@@ -104,10 +104,14 @@ pub enum What {
     /// A kubelet took it up.
     TakenUp,
     AddressSeen,
+    /// Its labels were changed, or it came to another workload, or to none.
+    Relabelled,
     ContainerStarted,
     EvictionAsked,
     DeletionAsked,
     DeletionForced,
+    /// A later request left it less time.
+    Hurried,
     Disrupted,
     ContainerEnded,
     /// The pod is Succeeded or Failed.
@@ -123,7 +127,7 @@ pub enum What {
 pub struct Instance {
     pub container: String,
     pub restart: u32,
-    pub container_id: String,
+    pub container_id: Option<String>,
 }
 
 /// Something that is not known.
@@ -142,17 +146,16 @@ pub struct Gap {
 impl Page {
     /// The page about one container instance: other instances, and what happened to them, left out.
     #[must_use]
-    pub fn of_instance(mut self, container: &str, container_id: &str) -> Page {
-        let is_it = |instance: &Instance| {
-            instance.container == container && instance.container_id == container_id
-        };
+    pub fn of_instance(mut self, of: &Instance) -> Page {
+        let is_it = |instance: &Instance| instance == of;
+        let container = &of.container;
         self.containers.retain(|other| is_it(&instance_of(other)));
         self.steps
             .retain(|step| step.instance.as_ref().is_none_or(is_it));
         self.unknown
             .retain(|gap| gap.instance.as_ref().is_none_or(is_it));
         self.waiting
-            .retain(|waiting| waiting.container == container);
+            .retain(|waiting| waiting.container == *container);
         self.containers_left_out = 0;
         self
     }
@@ -231,9 +234,32 @@ pub(super) struct PodLife {
     pub deletion: Option<Asked>,
     pub eviction: Option<Asked>,
     pub forced: Option<Asked>,
+    /// The request that left it the least time, where that is another one.
+    pub hurried: Option<Asked>,
+    pub hurried_deadline: Option<Time>,
+    pub gaps: Vec<AddressGap>,
+    /// What it was before, oldest first.
+    pub former: Vec<Former>,
     pub disrupted: Option<(Time, Option<String>)>,
     /// Where nobody saw the removal: by when it was gone, and the word of what proves it.
     pub gone: Option<(Time, String)>,
+}
+
+/// A time in which it had not an address that it had before.
+pub(super) struct AddressGap {
+    pub ip: String,
+    pub from: Time,
+    /// When it had it again.
+    pub until: Option<Time>,
+}
+
+/// Labels and workload that it had until somebody changed them.
+pub(super) struct Former {
+    pub until: Time,
+    pub by: Option<String>,
+    /// Kind and name.
+    pub workload: Option<(String, String)>,
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A request for a pod's end.
@@ -256,11 +282,8 @@ fn write(pod: Pod, life: PodLife, instances: Instances) -> Page {
     };
     let over = pod.removed_at.or_else(|| life.gone().map(|(at, _)| at));
     let to = [life.terminal_at, over].into_iter().flatten().min();
-    let addresses = life.ips.iter().map(|(ip, from)| Address {
-        ip: ip.clone(),
-        from: *from,
-        to,
-    });
+    let addresses = life.ips.iter();
+    let addresses = addresses.flat_map(|(ip, from)| held(ip, *from, to, &life.gaps));
     let addresses = addresses.collect();
     let containers: Vec<Container> = instances.newest.into();
     let waiting = life.waiting.iter().map(|(container, reason)| Waiting {
@@ -282,6 +305,30 @@ fn write(pod: Pod, life: PodLife, instances: Instances) -> Page {
     }
 }
 
+/// The times in which it had an address: from its first sight until `to`, but for the gaps.
+fn held(ip: &str, from: Time, to: Option<Time>, gaps: &[AddressGap]) -> Vec<Address> {
+    let mut held = Vec::new();
+    let mut begin = Some(from);
+    for gap in gaps.iter().filter(|gap| gap.ip == ip) {
+        if let Some(from) = begin {
+            held.push(Address {
+                ip: ip.to_owned(),
+                from,
+                to: Some(gap.from),
+            });
+        }
+        begin = gap.until;
+    }
+    if let Some(from) = begin.filter(|from| to.is_none_or(|to| *from < to)) {
+        held.push(Address {
+            ip: ip.to_owned(),
+            from,
+            to,
+        });
+    }
+    held
+}
+
 impl PodLife {
     /// Where nobody saw the removal: by when it was gone, and what proves it.
     fn gone(&self) -> Option<(Time, &'static str)> {
@@ -300,10 +347,14 @@ fn proof(proof: Proof) -> &'static str {
         Proof::NodeDeleted => "its node was deleted, and nothing was seen of it since",
         Proof::NamespaceEmpty => "its namespace was empty",
         Proof::NotFound => "a request did not find it",
+        Proof::GraceOver => {
+            "its containers had ended, and its grace period was over for ten minutes"
+        }
     }
 }
 
-fn instance_of(container: &Container) -> Instance {
+/// Which one it is.
+pub fn instance_of(container: &Container) -> Instance {
     Instance {
         container: container.container.clone(),
         restart: container.restart,

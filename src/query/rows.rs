@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Cursor;
 use super::model::{Container, Pod, Time};
-use super::page::{Asked, PodLife};
+use super::page::{AddressGap, Asked, Former, PodLife};
 use super::statement::Row;
 
 /// Whole seconds: `DateTime`.
@@ -36,6 +36,9 @@ fn micros(micros: Option<i64>) -> Option<Time> {
     })
 }
 
+/// 2200-01-01, for what never ends.
+const NEVER_MILLIS: i64 = 7_258_118_400_000;
+
 /// What a column holds in place of what was not asked for.
 trait Absent {
     const SQL: &'static str;
@@ -55,6 +58,8 @@ absent! {
     Vec<(String, String)> = "CAST(map(), 'Map(String, String)')",
     Vec<(String, u32)> = "CAST(map(), 'Map(String, UInt32)')",
     Vec<i64> = "CAST([], 'Array(DateTime64(3))')",
+    Vec<(String, (i64, i64))> = "CAST([], 'Array(Tuple(String, Tuple(DateTime64(3), DateTime64(3))))')",
+    Vec<Vec<(String, String)>> = "CAST([], 'Array(Map(String, String))')",
     bool = "false",
     u32 = "toUInt32(0)",
     u64 = "toUInt64(0)",
@@ -94,7 +99,7 @@ row! {
         pod_uid: uuid::Uuid,
         container: String,
         kind: String,
-        container_id: String,
+        container_id: Option<String>,
         runtime: Option<String>,
         image: Option<String>,
         image_id: Option<String>,
@@ -125,14 +130,14 @@ impl Row<Container> for ContainerRow {
     const BY_IP: Option<&'static str> = None;
     const BY_NODE: Option<&'static str> = Some("containers_on_node");
     const ORDER: &'static str = "began_at, pod_uid, container, container_id";
-    const CONTAINER: (&'static str, &'static str) = ("container", "container_id");
+    const CONTAINER: (&'static str, &'static str) = ("container", "coalesce(container_id, '')");
 
     fn cursor(&self) -> Cursor {
         Cursor {
             start: self.began_at,
             pod_uid: self.pod_uid,
             container: self.container.clone(),
-            container_id: self.container_id.clone(),
+            container_id: self.container_id.clone().unwrap_or_default(),
         }
     }
 
@@ -196,6 +201,8 @@ macro_rules! pod_row {
             delete_asked_at: Option<i64>,
             delete_asked_by: Option<String>,
             removed_at: Option<i64>,
+            over_at: Option<i64>,
+            gone_proof: Option<String>,
             phase: Option<String>,
             ended_by: Option<String>,
             ended_why: Option<String>,
@@ -228,6 +235,8 @@ macro_rules! pod_row {
                     delete_asked_at: millis(self.delete_asked_at),
                     delete_asked_by: self.delete_asked_by,
                     removed_at: millis(self.removed_at),
+                    over_at: micros(self.over_at),
+                    gone_proof: self.gone_proof,
                     phase: self.phase,
                     ended_by: self.ended_by,
                     ended_why: self.ended_why,
@@ -269,7 +278,16 @@ pod_row! {
         disrupted_at: Option<i64>,
         disrupted_why: Option<String>,
         gone_at: Option<i64>,
-        gone_proof: Option<String>,
+        ip_gaps: Vec<(String, (i64, i64))>,
+        former_until: Vec<i64>,
+        former_by: Vec<String>,
+        former_workload_kind: Vec<String>,
+        former_workload: Vec<String>,
+        former_labels: Vec<Vec<(String, String)>>,
+        hurried_at: Option<i64>,
+        hurried_by: Option<String>,
+        hurried_event: Option<String>,
+        hurried_deadline: Option<u32>,
     }
 }
 
@@ -298,6 +316,37 @@ impl Row<Pod> for PodRow {
 }
 
 impl PageRow {
+    fn gaps(&mut self) -> Vec<AddressGap> {
+        let gaps = std::mem::take(&mut self.ip_gaps).into_iter();
+        let gaps = gaps.filter_map(|(ip, (from, until))| {
+            let until = Some(until).filter(|until| *until < NEVER_MILLIS);
+            Some(AddressGap {
+                ip,
+                from: millis(Some(from))?,
+                until: millis(until),
+            })
+        });
+        gaps.collect()
+    }
+
+    fn former(&mut self) -> Vec<Former> {
+        let mut by = std::mem::take(&mut self.former_by).into_iter();
+        let mut kinds = std::mem::take(&mut self.former_workload_kind).into_iter();
+        let mut names = std::mem::take(&mut self.former_workload).into_iter();
+        let mut labels = std::mem::take(&mut self.former_labels).into_iter();
+        let until = std::mem::take(&mut self.former_until).into_iter();
+        let former = until.filter_map(|until| {
+            let workload = Some((kinds.next()?, names.next()?));
+            Some(Former {
+                by: by.next().filter(|by| !by.is_empty()),
+                workload: workload.filter(|(_, name)| !name.is_empty()),
+                labels: labels.next()?.into_iter().collect(),
+                until: millis(Some(until))?,
+            })
+        });
+        former.collect()
+    }
+
     /// The pod, and what a page says of it beyond that.
     pub(super) fn split(mut self) -> (Pod, PodLife) {
         let asked = |at, by, event| {
@@ -345,7 +394,15 @@ impl PageRow {
                 self.forced_event.take(),
             ),
             disrupted: disrupted.map(|at| (at, self.disrupted_why.take())),
-            gone: micros(self.gone_at).zip(self.gone_proof.take()),
+            hurried: asked(
+                self.hurried_at,
+                self.hurried_by.take(),
+                self.hurried_event.take(),
+            ),
+            hurried_deadline: seconds(self.hurried_deadline),
+            gaps: self.gaps(),
+            former: self.former(),
+            gone: micros(self.gone_at).zip(self.gone_proof.clone()),
         };
         (self.pod(), life)
     }

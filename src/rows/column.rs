@@ -61,6 +61,7 @@ macro_rules! values {
 values! {
     &str: value, out => put::string(out, value);
     String: value, out => put::string(out, value);
+    std::borrow::Cow<'_, str>: value, out => put::string(out, value);
     bool: value, out => put::u8(out, (*value).into());
     u8: value, out => put::u8(out, *value);
     u32: value, out => put::u32(out, *value);

@@ -8,6 +8,7 @@ use std::net::Ipv6Addr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::rowbinary as put;
 use super::{Encoded, NEVER, Table};
@@ -21,7 +22,7 @@ pub const FACTS: Table = Table {
 };
 
 /// The layout of `body`. It goes up with every change of [`Piece`].
-pub const BODY_VERSION: u8 = 1;
+pub const BODY_VERSION: u8 = 2;
 
 /// What one event says of one pod, or of one of its container instances. Whatever is left at its default says nothing.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +33,7 @@ pub struct Fact<'a> {
     pub pod_uid: u128,
     /// Empty in a row about the pod itself.
     pub container: &'a str,
-    /// See `container_id` in the DDL; zeros in a row about the pod.
+    /// See `container_key` in the DDL; zeros in a row about the pod, and of an instance of which the event tells no ID.
     pub container_id: [u8; 32],
     /// Microseconds since the epoch.
     pub event_at: i64,
@@ -54,6 +55,10 @@ pub struct Fact<'a> {
     pub phase: Phase,
     /// IPv4 as `::ffff:a.b.c.d`, in the order of `status.podIPs`.
     pub pod_ips: &'a [Ipv6Addr],
+    /// Whether it had no other address then, and none at all where there is none. Otherwise only those in `lost_ips` were
+    /// gone.
+    pub are_all_ips: bool,
+    pub lost_ips: &'a [Ipv6Addr],
     /// For each container that started, how often it was started again.
     pub restarts: &'a [(&'a str, u32)],
     /// Seconds since the epoch; 0 is unknown, here and below.
@@ -79,13 +84,34 @@ pub struct Fact<'a> {
     pub removed_at: i64,
     /// Audit ID of the event, in rows that ask for the pod's end; in others it is not kept.
     pub audit_id: &'a str,
+    /// Whether the pod was still there after the event.
+    pub is_alive: bool,
+    /// Whether it is the API's image of a static pod.
+    pub is_mirror: bool,
+    /// By when its end had been asked for, as the object says: microseconds.
+    pub asked_before: i64,
+    /// When its grace period is over, in seconds.
+    pub deadline: u32,
+    /// When all its containers had ended while it was to end; microseconds.
+    pub emptied_at: i64,
+    /// Whether this is a kubelet's deletion of what somebody had asked to end.
+    pub by_kubelet: bool,
+    /// The account of a write to the pod itself, and the one that it impersonated, which may have changed its labels or
+    /// its owner.
+    pub changed_by: Option<(&'a str, &'a str)>,
+    /// The account that sent a status, unless its name says that it belongs to Kubernetes.
+    pub reporter: &'a str,
 
     pub kind: ContainerKind,
     pub runtime: &'a str,
     pub container_id_text: &'a str,
     pub image: Option<Image<'a>>,
     pub restart: u32,
+    /// Whether the restart number follows from that of another instance, and may be wrong.
+    pub is_guess: bool,
     pub started_at: u32,
+    /// Whether it ran then. In a pod that has finished nothing does.
+    pub is_running: bool,
     pub ended: Option<Ended<'a>>,
 }
 
@@ -129,7 +155,8 @@ pub struct Image<'a> {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Ended<'a> {
-    /// Seconds since the epoch; 0 where the report has no time.
+    /// Seconds since the epoch; 0 where the report has no time: then a kubelet made it up, since it found no container
+    /// (`ContainerStatusUnknown`).
     pub finished_at: u32,
     pub exit_code: i32,
     pub signal: i32,
@@ -183,6 +210,26 @@ impl Phase {
     }
 }
 
+/// The key of a container ID: its 64 hex digits as bytes, or the SHA-256 of an ID of another form. And whether the key tells
+/// the ID.
+pub fn container_key(id: &str) -> ([u8; 32], bool) {
+    match hex32(id) {
+        Some(key) => (key, true),
+        None => (Sha256::digest(id).into(), false),
+    }
+}
+
+fn hex32(text: &str) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+    let mut key = [0; 32];
+    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = (high * 16 + low) as u8;
+    }
+    Some(key)
+}
+
 /// A part of a fact, as `body` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Piece<'a> {
@@ -207,6 +254,8 @@ pub struct PodPiece<'a> {
     pub is_held: bool,
     pub phase: Phase,
     pub pod_ips: Vec<Ipv6Addr>,
+    pub are_all_ips: bool,
+    pub lost_ips: Vec<Ipv6Addr>,
     pub restarts: Vec<(&'a str, u32)>,
     pub created_at: u32,
     pub created_by: Option<(&'a str, &'a str)>,
@@ -222,6 +271,14 @@ pub struct PodPiece<'a> {
     pub waiting: Vec<(&'a str, &'a str)>,
     pub truncated: bool,
     pub removed_at: i64,
+    pub is_alive: bool,
+    pub is_mirror: bool,
+    pub asked_before: i64,
+    pub deadline: u32,
+    pub emptied_at: i64,
+    pub by_kubelet: bool,
+    pub changed_by: Option<(&'a str, &'a str)>,
+    pub reporter: &'a str,
 }
 
 /// What an event says of a container instance.
@@ -235,7 +292,9 @@ pub struct InstancePiece<'a> {
     pub runtime: &'a str,
     pub image: Option<Image<'a>>,
     pub restart: u32,
+    pub is_guess: bool,
     pub started_at: u32,
+    pub is_running: bool,
     pub ended: Option<Ended<'a>>,
 }
 
@@ -253,7 +312,9 @@ impl<'a> Fact<'a> {
                 runtime: self.runtime,
                 image: self.image,
                 restart: self.restart,
+                is_guess: self.is_guess,
                 started_at: self.started_at,
+                is_running: self.is_running,
                 ended: self.ended,
             }));
         }
@@ -267,6 +328,8 @@ impl<'a> Fact<'a> {
             is_held: self.is_held,
             phase: self.phase,
             pod_ips: self.pod_ips.to_vec(),
+            are_all_ips: self.are_all_ips,
+            lost_ips: self.lost_ips.to_vec(),
             restarts: self.restarts.to_vec(),
             created_at: self.created_at,
             created_by: self.created_by,
@@ -282,6 +345,14 @@ impl<'a> Fact<'a> {
             waiting: self.waiting.to_vec(),
             truncated: self.truncated,
             removed_at: self.removed_at,
+            is_alive: self.is_alive,
+            is_mirror: self.is_mirror,
+            asked_before: self.asked_before,
+            deadline: self.deadline,
+            emptied_at: self.emptied_at,
+            by_kubelet: self.by_kubelet,
+            changed_by: self.changed_by,
+            reporter: self.reporter,
         }))
     }
 }

@@ -10,13 +10,14 @@ const FRAGMENTS: &str = include_str!("../../schema/fragments.sql");
 const LEVELS_MAX: usize = 4;
 
 /// What only the fold and reconcile need.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 10] = [
     "version",
     "read_at",
     "class",
     "filed_from",
     "returned",
     "complete",
+    "void",
     "judged",
     "copied",
     "state",
@@ -96,8 +97,8 @@ fn seen(column: &Column) -> Option<(&'static str, String, String)> {
         name if HIDDEN.contains(&name) || name == "id_text" => return None,
         "container_key" => (
             "container_id",
-            "String".to_owned(),
-            "if(id_text = '', lower(hex(container_key)), id_text)".to_owned(),
+            "Nullable(String)".to_owned(),
+            "nullIf(if(id_text = '', lower(hex(container_key)), id_text), '-')".to_owned(),
         ),
         "node" => (
             name,
@@ -128,7 +129,7 @@ fn view(columns: &[Column]) -> String {
     let lines = columns.iter().filter_map(|column| {
         let (name, kind, _) = seen(column)?;
         let comment = match name {
-            "container_id" => "without runtime://",
+            "container_id" => "without runtime://; NULL where the kubelet told none",
             "over_at" => "when it was over, at the latest; NULL while it lives",
             "node" => "node that it was bound to",
             _ => column.comment,

@@ -63,6 +63,8 @@ mod load;
 mod lost_nodes;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
+/// What odd kubelets, clusters and clocks send.
+mod odd_lives;
 /// One pod does not stop the work for all.
 mod one_pod;
 /// Requests with options, as a real API server carried them out.

@@ -65,7 +65,10 @@ impl Row for Container {
             })
             .only_if(wide),
             Column::new("CONTAINER-ID", |c: &Container, _| {
-                c.container_id.chars().take(ID_CHARS).collect()
+                cell::text(c.container_id.as_deref(), NONE)
+                    .chars()
+                    .take(ID_CHARS)
+                    .collect()
             })
             .only_if(wide),
         ]

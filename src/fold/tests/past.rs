@@ -67,7 +67,7 @@ fn a_fact_about_an_instance_that_was_let_go_of_is_added_to_what_its_row_knows() 
     let more = Story::read("1:52 run a main/01 n=1 start=1:00 end=1:51 exit=2 reason=Error");
     expect![[r#"
         a 0:00..now [created unseen, 1 instances unseen]
-          a main/01 #1 1:00..1:52 ended 1:51 seen exit 2 Error why: exited complete returned
+          a main/01 #1 1:00..1:51 ended 1:50 seen exit 1 why: exited returned [ends differ]
     "#]]
     .assert_eq(&lines(&more.fold(&stored, READ_AT)));
 }

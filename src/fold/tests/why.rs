@@ -10,7 +10,7 @@ fn deleted(by: &str, also: &str) -> String {
         "
         0:00 pod a created=0:00 node=n1 restarts=main:0
         0:01 run a main/aa n=0 start=0:01
-        0:01 run a early/bb n=0 start=0:01 end=3:00 exit=0 reason=Completed
+        3:00 run a early/bb n=0 start=0:01 end=3:00 exit=0 reason=Completed
         4:00 pod a created=0:00 deleted={by} event=e1
         {also}
         5:00 pod a created=0:00 removed
@@ -141,7 +141,7 @@ fn the_controllers_of_kubernetes() {
         replicaset-controller: scaled
         statefulset-controller: scaled
         daemon-set-controller: scaled
-        job-controller: scaled
+        job-controller: job stopped
         replication-controller: scaled
         deployment-controller: scaled
         cronjob-controller: scaled

@@ -45,22 +45,22 @@ fn a_collection_with_its_items() {
     check(
         &collection("PodList", items.clone()),
         expect![[r#"
-        n/runs version=7 node=node-1 labels=[] phase=Running asked=(60000001, "alice", "")
-        n/waits version=7 labels=[] phase=Pending asked=(60000001, "alice", "") removed=60000002
-        n/done version=7 node=node-1 labels=[] phase=Succeeded terminal=60000002 asked=(60000001, "alice", "") removed=60000002
-        n/held version=7 node=node-1 labels=[] phase=Failed terminal=60000002 asked=(60000001, "alice", "")
-    "#]],
+            n/runs version=7 node=node-1 labels=[] phase=Running asked=(60000001, "alice", "")
+            n/waits version=7 labels=[] phase=Pending asked=(60000001, "alice", "") removed=60000002
+            n/done version=7 node=node-1 labels=[] phase=Succeeded terminal=59999001 asked=(60000001, "alice", "") removed=60000002
+            n/held version=7 node=node-1 labels=[] phase=Failed terminal=59999001 asked=(60000001, "alice", "")
+        "#]],
     );
     let mut forced = collection("PodList", items.clone());
     forced["requestObject"] = json!({"kind": "DeleteOptions", "gracePeriodSeconds": 0});
     check(
         &forced,
         expect![[r#"
-        n/runs version=7 node=node-1 labels=[] phase=Running asked=(60000001, "alice", "") force=(60000001, "alice", "") removed=60000002
-        n/waits version=7 labels=[] phase=Pending asked=(60000001, "alice", "") force=(60000001, "alice", "") removed=60000002
-        n/done version=7 node=node-1 labels=[] phase=Succeeded terminal=60000002 asked=(60000001, "alice", "") force=(60000001, "alice", "") removed=60000002
-        n/held version=7 node=node-1 labels=[] phase=Failed terminal=60000002 asked=(60000001, "alice", "") force=(60000001, "alice", "")
-    "#]],
+            n/runs version=7 node=node-1 labels=[] phase=Running asked=(60000001, "alice", "") force=(60000001, "alice", "") removed=60000002
+            n/waits version=7 labels=[] phase=Pending asked=(60000001, "alice", "") force=(60000001, "alice", "") removed=60000002
+            n/done version=7 node=node-1 labels=[] phase=Succeeded terminal=59999001 asked=(60000001, "alice", "") force=(60000001, "alice", "") removed=60000002
+            n/held version=7 node=node-1 labels=[] phase=Failed terminal=59999001 asked=(60000001, "alice", "") force=(60000001, "alice", "")
+        "#]],
     );
     forced["requestObject"]["dryRun"] = json!(["All"]);
     check(&forced, expect![[""]]);

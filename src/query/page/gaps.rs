@@ -3,11 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gap, Instance, instance_of};
-use crate::audit::words::{INSTANCES_UNSEEN, NOT_STARTED, Unknown, instances_unseen};
+use crate::audit::words::{CLOCK_OFF, INSTANCES_UNSEEN, NOT_STARTED, Unknown, instances_unseen};
 use crate::query::model::{Container, Pod};
 
 /// What a word means, and what would mend it.
 type Words = (&'static str, &'static str);
+
+/// Of a node whose clock is off.
+const CLOCK: Words = (
+    "the times of its start and its end are those of its node's clock, which the API server's times of the same events \
+     contradict: it is found at the API server's",
+    "set the clock of the node",
+);
 
 /// Of a word that a newer build stored.
 const WORD_UNKNOWN: Words = ("see schema/README.md", "see schema/README.md");
@@ -38,6 +45,29 @@ fn of_pod(unknown: Unknown) -> Words {
             "some of its state may be missing, or its end: an event was cut, held what can't be, or did not tell what \
              became of its request",
             "where the API server cuts events, raise its --audit-webhook-truncate-max-event-size; nothing mends the rest",
+        ),
+        Unknown::RequestUnseen => (
+            "somebody asked for its end before whoever is known to have asked, or instead: its deadline tells when, and \
+             not who",
+            "record delete and deletecollection of pods, and pods/eviction; what an audit log of that time still has can be \
+             posted now",
+        ),
+        Unknown::CameBack => (
+            "it was removed, and seen again minutes later: its cluster was restored from a backup",
+            "nothing: both are true",
+        ),
+        Unknown::MirrorRemoved => (
+            "the API's image of a static pod was removed, and no end of its container was reported: that may run on, under \
+             the next image",
+            "look for its container ID: the next pod of that name may have it",
+        ),
+        Unknown::EndsDiffer => (
+            "its kubelet reported its end twice, and differently: the first report counts",
+            "nothing: look at the events of that time",
+        ),
+        Unknown::StartedAgain => (
+            "its runtime started it again under its ID: it is told from the first start to the last end",
+            "nothing: Docker does so when somebody starts a container by hand",
         ),
         Unknown::WorkloadInferred => (
             "its workload was told from the name of its owner, and the owner itself was not read",
@@ -96,7 +126,10 @@ pub(super) fn of(
 }
 
 fn gap(word: &str, instance: Option<Instance>, words: impl FnOnce(Unknown) -> Words) -> Gap {
-    let (means, mend) = Unknown::of_word(word).map_or(WORD_UNKNOWN, words);
+    let (means, mend) = match word.starts_with(CLOCK_OFF) {
+        true => CLOCK,
+        false => Unknown::of_word(word).map_or(WORD_UNKNOWN, words),
+    };
     Gap {
         what: word.to_owned(),
         instance,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Asked, PodLife, Step, What, instance_of};
+use super::{Asked, Former, PodLife, Step, What, instance_of};
 use crate::query::model::{Container, Pod, Time};
 
 pub(super) fn of(pod: &Pod, life: &PodLife, containers: &[Container]) -> Vec<Step> {
     let mut line = Line::default();
     beginning(pod, life, &mut line);
+    changes(pod, life, &mut line);
     line.asked = asked(life);
     let mut in_order: Vec<&Container> = containers.iter().collect();
     in_order.sort_by_key(|container| container.restart);
@@ -120,6 +121,53 @@ fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
     }
 }
 
+/// What was changed of its labels and its workload: what it had before, and what it had then.
+fn changes(pod: &Pod, life: &PodLife, line: &mut Line) {
+    for (place, former) in life.former.iter().enumerate() {
+        let (labels, workload) = match life.former.get(place + 1) {
+            Some(next) => (&next.labels, next.workload.clone()),
+            None => {
+                let workload = pod.workload_kind.clone().zip(pod.workload.clone());
+                (&pod.labels, workload)
+            }
+        };
+        let source = "the first event whose metadata had it";
+        if let Some(step) = line.push(Some(former.until), What::Relabelled, source) {
+            step.by.clone_from(&former.by);
+            step.detail = Some(change(former, labels, workload.as_ref()));
+        }
+    }
+}
+
+fn change(
+    former: &Former,
+    labels: &BTreeMap<String, String>,
+    workload: Option<&(String, String)>,
+) -> String {
+    let mut parts = Vec::new();
+    if former.workload.as_ref() != workload {
+        let name = |workload: Option<&(String, String)>| {
+            workload.map_or("no workload".to_owned(), |(kind, name)| {
+                format!("{kind}/{name}")
+            })
+        };
+        let (before, after) = (name(former.workload.as_ref()), name(workload));
+        parts.push(format!("{before} -> {after}"));
+    }
+    for (key, value) in &former.labels {
+        match labels.get(key) {
+            None => parts.push(format!("-{key}={value}")),
+            Some(now) if now != value => parts.push(format!("{key}={value} -> {now}")),
+            Some(_) => {}
+        }
+    }
+    let added = labels
+        .iter()
+        .filter(|(key, _)| !former.labels.contains_key(*key));
+    parts.extend(added.map(|(key, value)| format!("+{key}={value}")));
+    parts.join(", ")
+}
+
 /// The first request for the pod's end, and its disruption.
 fn asked(life: &PodLife) -> [Option<Timestamp>; 2] {
     let asked = [&life.deletion, &life.eviction, &life.forced];
@@ -219,12 +267,19 @@ fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
             What::DeletionForced,
             "a DELETE or deletecollection with grace 0",
         ),
+        (
+            life.hurried.as_ref(),
+            What::Hurried,
+            "a DELETE with a shorter grace period",
+        ),
     ];
     for (asked, what, source) in asked {
         let Some(asked) = asked else { continue };
         if let Some(step) = line.push(Some(asked.at), what, source) {
             step.by.clone_from(&asked.by);
             step.audit_id.clone_from(&asked.event);
+            let deadline = life.hurried_deadline.filter(|_| what == What::Hurried);
+            step.detail = deadline.map(|at| format!("to be gone at {at}"));
         }
     }
     let source = "the first event that told of this phase";

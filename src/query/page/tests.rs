@@ -30,7 +30,7 @@ fn container(restart: u32, started: &str, ended: Option<&str>) -> Container {
         "ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}"#;
     Container {
         restart,
-        container_id: format!("id{restart}"),
+        container_id: Some(format!("id{restart}")),
         started_at: Some(time(started)),
         ended_at: ended.map(time),
         ..serde_json::from_str(text).unwrap()
@@ -50,6 +50,10 @@ fn life() -> PodLife {
         deletion: None,
         eviction: None,
         forced: None,
+        hurried: None,
+        hurried_deadline: None,
+        gaps: Vec::new(),
+        former: Vec::new(),
         disrupted: None,
         gone: None,
     }
@@ -67,7 +71,10 @@ fn check(page: &Page, expected: Expect) {
     let mut text = format!("{:?}\n", page.state);
     for step in &page.steps {
         let Step { at, what, .. } = step;
-        let of = step.instance.as_ref().map(|it| it.container_id.clone());
+        let of = step
+            .instance
+            .as_ref()
+            .and_then(|it| it.container_id.clone());
         let words = [of, step.by.clone(), step.detail.clone()];
         let words: Vec<String> = words.into_iter().flatten().collect();
         let source = &step.source;
@@ -225,7 +232,8 @@ fn of_many_instances_the_newest_are_on_the_page() {
         (3, 3)
     );
     assert_eq!(whole.unknown[0].what, "1 instances unseen");
-    let one = whole.of_instance("app", "id7");
+    let seventh = instance_of(&container(7, "15:00", None));
+    let one = whole.of_instance(&seventh);
     assert_eq!((one.containers.len(), one.containers[0].restart), (1, 7));
     assert_eq!(one.steps.len(), 2, "its pod's creation, and its own start");
 }

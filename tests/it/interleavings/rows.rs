@@ -46,6 +46,7 @@ pub struct OfInstance {
     ended_at: Option<i64>,
     exit_code: Option<i32>,
     signal: Option<i32>,
+    span: (i64, i64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -170,6 +171,7 @@ impl OfInstance {
             ended_at: Some(i64::from(row.ended_at) * 1_000_000),
             exit_code: Some(row.exit_code),
             signal: row.signal,
+            span: (row.began_at, row.over_at),
         }
     }
 
@@ -192,6 +194,8 @@ impl OfInstance {
             exit_code: self.exit_code,
             signal: self.signal,
             reason,
+            began_at: self.span.0,
+            over_at: self.span.1,
         }
     }
 }

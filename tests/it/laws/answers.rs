@@ -178,7 +178,7 @@ impl From<&ContainerRow<'_>> for ContainerAnswer {
                 pod_uid: uid_text(row.pod_uid.0),
                 container: row.container.to_owned(),
                 kind: row.kind.to_owned(),
-                container_id: filled(row.id_text).unwrap_or_else(hex),
+                container_id: filled(&row.id_text).unwrap_or_else(hex),
                 runtime: text(row.runtime),
                 image: text(row.image),
                 image_id: text(row.image_id),

@@ -50,6 +50,7 @@ struct Complete {
     ended_at: u32,
     exit_code: i32,
     signal: Option<i32>,
+    span: (i64, i64),
 }
 
 /// Which of the stored versions a fold reads.
@@ -113,6 +114,7 @@ impl Complete {
             ended_at: row.ended_at,
             exit_code: row.exit_code,
             signal: row.signal,
+            span: (row.began_at, row.over_at),
         }
     }
 
@@ -138,6 +140,8 @@ impl Complete {
             exit_code: self.exit_code,
             signal: self.signal,
             reason: Some(reason),
+            began_at: self.span.0,
+            over_at: self.span.1,
         }
     }
 }

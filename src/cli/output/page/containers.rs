@@ -104,9 +104,10 @@ fn instance(container: &Container, before: Option<&Container>, text: &mut Text) 
 }
 
 fn id(container: &Container) -> String {
+    let id = container.container_id.as_deref().unwrap_or(cell::NONE);
     match &container.runtime {
-        Some(runtime) => format!("{runtime}://{}", container.container_id),
-        None => container.container_id.clone(),
+        Some(runtime) => format!("{runtime}://{id}"),
+        None => id.to_owned(),
     }
 }
 

@@ -25,7 +25,7 @@ fn page() -> Page {
         instance: Some(Instance {
             container: "app".to_owned(),
             restart,
-            container_id: "abc".to_owned(),
+            container_id: Some("abc".to_owned()),
         }),
         by: None,
         detail: None,

@@ -4,7 +4,7 @@ use super::{Step, What};
 use crate::query::Instance;
 
 /// What the words of `ended_why` mean (schema/README.md has their evidence).
-const WHY: [(&str, &str); 14] = [
+const WHY: [(&str, &str); 15] = [
     ("asked", "its deletion was asked for"),
     ("forced", "it was deleted without time to end"),
     (
@@ -26,6 +26,10 @@ const WHY: [(&str, &str); 14] = [
     (
         "scaled",
         "the controller of its workload deleted it: scaled down, rolled out or replaced",
+    ),
+    (
+        "job stopped",
+        "the controller of its Job deleted it: suspended, past its deadline, or failed too often",
     ),
     (
         "done",
@@ -61,6 +65,8 @@ pub fn step(step: &Step) -> String {
         What::FirstSeen => "first seen".to_owned(),
         What::Scheduled => format!("bound to {detail}"),
         What::TakenUp => "taken up by its node".to_owned(),
+        What::Relabelled => format!("changed: {detail}"),
+        What::Hurried => format!("told to end sooner, {detail}"),
         What::AddressSeen => format!("address {detail}"),
         What::ContainerStarted => format!("{of} started"),
         What::ContainerEnded if detail.is_empty() => format!("{of} over"),

@@ -1,0 +1,121 @@
+//! Which addresses a pod had, and when.
+//!
+//! Each status says which ones there are. Of statuses that say the same, the first and the last of each span of the
+//! pod's age are kept (spans grow by powers of four), so a pod that lives for a year keeps few. What lies between is as it
+//! was told last. So facts may come in any order, and make the same answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
+
+use super::life::Seen;
+use super::place;
+use crate::rows::PodPiece;
+
+/// What one status says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Told {
+    /// In the order of the status.
+    pub ips: Vec<Ipv6Addr>,
+    /// Whether there were no others.
+    pub are_all: bool,
+    /// Those that were there before, and not any more.
+    pub lost: Vec<Ipv6Addr>,
+}
+
+/// What statuses told, by the span of its age (see [`place::BOUNDS`]) in which they did. Milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Addresses(pub BTreeMap<(Told, u8), Seen>);
+
+/// A time during which an address that the pod had before was not its own. Milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub ip: Ipv6Addr,
+    pub from: i64,
+    /// When it was there again.
+    pub until: Option<i64>,
+}
+
+/// In which span an event of this age lies; `created_at` in seconds, 0 where it is not known.
+fn span(created_at: u32, at: i64) -> u8 {
+    if created_at == 0 {
+        return 0;
+    }
+    let age = at.div_euclid(1_000) - i64::from(created_at);
+    let bound = place::BOUNDS.partition_point(|bound| i64::from(*bound) < age);
+    bound as u8
+}
+
+impl Addresses {
+    pub(super) fn said(said: &PodPiece, at: i64) -> Addresses {
+        let told = Told {
+            ips: said.pod_ips.clone(),
+            are_all: said.are_all_ips,
+            lost: said.lost_ips.clone(),
+        };
+        if told == Told::default() {
+            return Addresses::default();
+        }
+        let key = (told, span(said.created_at, at));
+        Addresses(BTreeMap::from([(key, Seen::at(at))]))
+    }
+
+    pub(super) fn merge(&mut self, other: Addresses) {
+        for (key, seen) in other.0 {
+            self.0.entry(key).or_default().merge(seen);
+        }
+    }
+
+    /// Each address with its first sight, in their order; of one event, in that of the status.
+    pub fn sights(&self) -> Vec<(Ipv6Addr, i64)> {
+        let mut first: BTreeMap<Ipv6Addr, (i64, usize)> = BTreeMap::new();
+        for ((told, _), seen) in &self.0 {
+            for (place, ip) in told.ips.iter().enumerate() {
+                let sight = first.entry(*ip).or_insert((seen.first, place));
+                *sight = (*sight).min((seen.first, place));
+            }
+        }
+        let mut sights: Vec<_> = first.into_iter().collect();
+        sights.sort_by_key(|(ip, sight)| (*sight, *ip));
+        let sights = sights.into_iter();
+        sights.map(|(ip, (at, _))| (ip, at)).collect()
+    }
+
+    /// When it had not what it had had before.
+    pub fn gaps(&self) -> Vec<Gap> {
+        // Of what was told in the same millisecond, that it is there comes last.
+        let mut told: BTreeSet<(i64, bool, Ipv6Addr)> = BTreeSet::new();
+        let sights = self.sights();
+        for ((what, _), seen) in &self.0 {
+            for (ip, _) in &sights {
+                let is_there = what.ips.contains(ip);
+                if is_there || what.are_all || what.lost.contains(ip) {
+                    told.extend([(seen.first, is_there, *ip), (seen.last, is_there, *ip)]);
+                }
+            }
+        }
+        let gaps = sights.into_iter().flat_map(|(ip, first)| {
+            let of_ip = told.iter().filter(|(at, _, of)| *of == ip && *at >= first);
+            gaps_of(ip, of_ip.map(|(at, is_there, _)| (*at, *is_there)))
+        });
+        gaps.collect()
+    }
+}
+
+fn gaps_of(ip: Ipv6Addr, told: impl Iterator<Item = (i64, bool)>) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = Vec::new();
+    for (at, is_there) in told {
+        let open = gaps.last_mut().filter(|gap| gap.until.is_none());
+        match (open, is_there) {
+            (Some(gap), true) => gap.until = Some(at),
+            (None, false) => gaps.push(Gap {
+                ip,
+                from: at,
+                until: None,
+            }),
+            _ => {}
+        }
+    }
+    // What was lost and found in the same instant was not lost.
+    gaps.retain(|gap| gap.until != Some(gap.from));
+    gaps
+}

@@ -1,0 +1,326 @@
+//! One container instance: what was told of it, merged, and when it ran by that.
+//!
+//! Nodes have clocks of their own. What they say of starts and ends is held against the API server's times of the
+//! events that told it: where the two contradict each other, the instance lived when the API server says so.
+
+use super::life::{Seen, greatest};
+use super::past::NotAfter;
+use crate::rows::{ContainerKind, Ended, InstancePiece};
+
+const SECOND: i64 = 1_000_000;
+
+/// A report of an end comes within so many microseconds. What is seen to run so much longer than it is said to have, has
+/// another clock.
+const IN_TIME: i64 = 60 * SECOND;
+
+/// One container instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Instance<'a> {
+    pub seen: Seen,
+    pub kind: ContainerKind,
+    pub id_text: &'a str,
+    pub runtime: &'a str,
+    pub image: &'a str,
+    pub image_id: &'a str,
+    pub restart: u32,
+    /// Whether that number was ever told of this instance itself.
+    pub is_counted: bool,
+    /// Seconds; 0 is unknown.
+    pub started_at: u32,
+    /// When it started for the last time: Docker starts a container again.
+    pub restarted_at: u32,
+    /// The first event that told a start; microseconds.
+    pub start_told: Option<i64>,
+    /// The last event that told that it runs.
+    pub ran_at: Option<i64>,
+    pub ended: Option<End<'a>>,
+    /// An end without a time, which a kubelet made up.
+    pub missing: Option<Missing<'a>>,
+    /// What the instances that its pod has let go of prove of its end.
+    pub not_after: NotAfter,
+}
+
+/// One report of an end, whole: never the exit code of one and the reason of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct End<'a> {
+    /// Of which start; 0 is unknown.
+    pub started_at: u32,
+    pub report: Ended<'a>,
+    /// The first event that told it; microseconds.
+    pub told: i64,
+    /// Whether another report differs.
+    pub differs: bool,
+}
+
+/// The kubelet did not find it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Missing<'a> {
+    pub seen: Seen,
+    pub report: Ended<'a>,
+}
+
+/// When it ran. Microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    pub began: i64,
+    /// When it was over, if its end was reported.
+    pub over: Option<i64>,
+    /// By how much the node's clock differs from the API server's, as far as that shows.
+    pub clock_off: i64,
+}
+
+/// The earlier of what there is.
+fn earliest(kept: &mut Option<i64>, other: Option<i64>) {
+    *kept = [*kept, other].into_iter().flatten().min();
+}
+
+impl<'a> Instance<'a> {
+    /// What one event says, at `at` in microseconds.
+    pub(super) fn said(said: &InstancePiece<'a>, at: i64) -> Instance<'a> {
+        let seen = Seen {
+            first: at,
+            last: at,
+        };
+        let image = said.image.unwrap_or_default();
+        let (real, missing) = match said.ended {
+            Some(report) if report.finished_at == 0 => (None, Some(report)),
+            report => (report, None),
+        };
+        Instance {
+            seen,
+            kind: said.kind,
+            id_text: said.id_text,
+            runtime: said.runtime,
+            image: image.image,
+            image_id: image.image_id,
+            restart: said.restart,
+            is_counted: !said.is_guess,
+            started_at: said.started_at,
+            restarted_at: said.started_at,
+            start_told: (said.started_at != 0).then_some(at),
+            ran_at: said.is_running.then_some(at),
+            ended: real.map(|report| End {
+                started_at: said.started_at,
+                report,
+                told: at,
+                differs: false,
+            }),
+            missing: missing.map(|report| Missing { seen, report }),
+            not_after: NotAfter::default(),
+        }
+    }
+
+    /// Adds all that another state of this instance knows.
+    pub fn merge(&mut self, other: Instance<'a>) {
+        self.seen.merge(other.seen);
+        greatest(&mut self.kind, other.kind);
+        greatest(&mut self.id_text, other.id_text);
+        greatest(&mut self.runtime, other.runtime);
+        greatest(&mut self.image, other.image);
+        greatest(&mut self.image_id, other.image_id);
+        // A number that was told counts more than one that was guessed.
+        (self.is_counted, self.restart) =
+            (self.is_counted, self.restart).max((other.is_counted, other.restart));
+        self.started_at = match (self.started_at, other.started_at) {
+            (0, start) | (start, 0) => start,
+            (one, other) => one.min(other),
+        };
+        greatest(&mut self.restarted_at, other.restarted_at);
+        earliest(&mut self.start_told, other.start_told);
+        greatest(&mut self.ran_at, other.ran_at);
+        self.ended = match (self.ended, other.ended) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+        self.missing = match (self.missing, other.missing) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+        self.not_after.merge(other.not_after);
+    }
+
+    /// The report of its end, unless it started again since.
+    pub fn end(&self) -> Option<&End<'a>> {
+        let ended = self.ended.as_ref();
+        ended.filter(|end| end.started_at == 0 || end.started_at >= self.restarted_at)
+    }
+
+    /// The second in which it ended, where a report says that.
+    pub fn reported_end(&self) -> Option<u32> {
+        self.end().map(|end| end.report.finished_at)
+    }
+
+    /// Whether it is known to have started more than once.
+    pub fn started_again(&self) -> bool {
+        self.restarted_at != self.started_at
+    }
+
+    /// When it was there for the first time: its start, unless the API server's times contradict that. Where it is not
+    /// known, the first event about it, or its end if that was before. Microseconds; `created_at` is that of its pod, in seconds.
+    pub fn began(&self, created_at: u32) -> i64 {
+        if self.started_at == 0 {
+            let ended = self.reported_end();
+            let ended = ended.map(|finished| i64::from(finished) * SECOND);
+            return ended.unwrap_or(i64::MAX).min(self.seen.first);
+        }
+        let start = i64::from(self.started_at.max(created_at)) * SECOND;
+        self.start_told.map_or(start, |told| told.min(start))
+    }
+
+    /// The same in seconds, to order the instances of a container.
+    pub(super) fn began_second(&self, created_at: u32) -> u32 {
+        if self.started_at == 0 {
+            return 0;
+        }
+        u32::try_from(self.began(created_at).div_euclid(SECOND)).unwrap_or(self.started_at)
+    }
+
+    /// Its place among the instances of its container whose starts are known; `key` is that of its ID.
+    pub(super) fn place(&self, key: &[u8; 32], created_at: u32) -> (u32, u32, [u8; 32]) {
+        (self.began_second(created_at), self.restart, *key)
+    }
+
+    /// Whether the other instance of the same container is a later one: it began later, or in the same
+    /// second with a higher restart count. Counts may begin anew, when a node forgot what ran; so they decide
+    /// only where one of the starts is not known.
+    pub fn is_before(
+        &self,
+        key: &[u8; 32],
+        (other, other_key): (&Instance, &[u8; 32]),
+        created_at: u32,
+    ) -> bool {
+        match (self.started_at, other.started_at) {
+            (0, _) => other.restart > self.restart,
+            (_, 0) => {
+                other.restart > self.restart && other.began(created_at) >= self.began(created_at)
+            }
+            _ => other.place(other_key, created_at) > self.place(key, created_at),
+        }
+    }
+
+    /// When it ran; `created_at` is that of its pod, in seconds, `is_static`: it may be older than the API's image of its
+    /// pod.
+    pub fn times(&self, created_at: u32, is_static: bool) -> Times {
+        let began = self.began(created_at);
+        let start = i64::from(self.started_at) * SECOND;
+        let mut off = 0;
+        if self.started_at != 0 {
+            off = (start - began).max(0);
+            if !is_static {
+                off = off.max(i64::from(created_at) * SECOND - start);
+            }
+        }
+        let over = self.end().map(|end| {
+            let (over, by) = end.over(began, self.ran_at);
+            off = off.max(by);
+            over
+        });
+        Times {
+            began,
+            over,
+            clock_off: off,
+        }
+    }
+
+    /// Whether a stored row tells by its times that the node's clock is off, and by that what was told when.
+    pub(super) fn has_other_clock(&self, end: &End) -> bool {
+        let finished = i64::from(end.report.finished_at) * SECOND;
+        let is_seen_later = self.ran_at.is_some_and(|ran_at| !end.is_after(ran_at));
+        finished > end.told || is_seen_later
+    }
+
+    /// When a kubelet missed it for the first time after it was seen to run. Microseconds.
+    pub fn missed_at(&self) -> Option<i64> {
+        let missing = self.missing?;
+        missing.seen.after(self.ran_at)
+    }
+}
+
+impl<'a> End<'a> {
+    /// Both are reports of ends: the one of the later start counts, of one start the earlier end. A container ends once.
+    fn and(self, other: End<'a>) -> End<'a> {
+        if self.started_at != other.started_at {
+            return match self.started_at > other.started_at {
+                true => self,
+                false => other,
+            };
+        }
+        End {
+            started_at: self.started_at,
+            report: self.report.min(other.report),
+            told: self.told.min(other.told),
+            differs: self.differs || other.differs || self.report != other.report,
+        }
+    }
+
+    /// When it was over, and by how much the node's clock is off. Kubernetes keeps ends in whole seconds: it may have run
+    /// until that second was over.
+    fn over(&self, began: i64, ran_at: Option<i64>) -> (i64, i64) {
+        let finished = i64::from(self.report.finished_at) * SECOND;
+        let over = finished + SECOND;
+        // Reports that differ say nothing of clocks.
+        if self.differs {
+            return (over.max(began), 0);
+        }
+        let seen_later = ran_at.filter(|ran_at| *ran_at >= finished + IN_TIME);
+        match seen_later {
+            _ if finished > self.told => (self.told.max(began), finished - self.told),
+            Some(ran_at) => {
+                let over = self.told.max(ran_at + 1);
+                (over, over - finished)
+            }
+            None if over <= began => {
+                let told = if self.is_in_time() {
+                    finished
+                } else {
+                    self.told
+                };
+                let over = told.max(began + 1);
+                (over, over - finished)
+            }
+            None => (over, 0),
+        }
+    }
+
+    /// Whether it was told neither before it happened nor long after.
+    fn is_in_time(&self) -> bool {
+        let finished = i64::from(self.report.finished_at) * SECOND;
+        (finished..=finished + IN_TIME).contains(&self.told)
+    }
+
+    /// Whether this sign of life says nothing new.
+    pub(super) fn is_after(&self, ran_at: i64) -> bool {
+        let finished = i64::from(self.report.finished_at) * SECOND;
+        self.differs || ran_at < finished + IN_TIME
+    }
+
+    /// What stays of it in a state: the time of a report counts where it is no ordinary one.
+    pub(super) fn told_apart(&self) -> Option<i64> {
+        (!self.differs && !self.is_in_time()).then_some(self.told)
+    }
+
+    /// An end as a stored row says it, whose instance was over at `over`.
+    pub(super) fn of_row(report: Ended<'a>, started_at: u32, over: i64) -> (End<'a>, Option<i64>) {
+        let finished = i64::from(report.finished_at) * SECOND;
+        let plain = finished + SECOND;
+        let told = if over == plain { finished } else { over };
+        let end = End {
+            started_at,
+            report,
+            told,
+            differs: false,
+        };
+        (end, (over > plain).then_some(finished + IN_TIME))
+    }
+}
+
+impl<'a> Missing<'a> {
+    fn and(self, other: Missing<'a>) -> Missing<'a> {
+        let mut seen = self.seen;
+        seen.merge(other.seen);
+        Missing {
+            seen,
+            report: self.report.min(other.report),
+        }
+    }
+}
