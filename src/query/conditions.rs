@@ -28,10 +28,7 @@ pub(super) fn conditions<L: Life>(question: &Question, by: By, sql: &mut Stateme
         time(question, sql);
     }
     names(question, sql);
-    if let Some(workload) = &question.workload {
-        sql.text("workload_kind = ?", &workload.kind);
-        sql.text("workload = ?", &workload.name);
-    }
+    workload(question, sql);
     if let (Some(node), true) = (&question.node, by != By::Node) {
         sql.text("node = ?", node);
     }
@@ -84,30 +81,97 @@ fn names(question: &Question, sql: &mut Statement) {
     sql.conditions.push(format!("{first} OR {second}"));
 }
 
-fn labels(question: &Question, sql: &mut Statement) {
-    for requirement in &question.labels.0 {
-        let (key, values, wanted) = match requirement {
-            Requirement::In(key, values) => (key, Some(values), "1"),
-            Requirement::NotIn(key, values) => (key, Some(values), "0"),
-            Requirement::Exists(key) => (key, None, "1"),
-            Requirement::Absent(key) => (key, None, "0"),
+fn workload(question: &Question, sql: &mut Statement) {
+    let Some(workload) = &question.workload else {
+        return;
+    };
+    let kind = sql.value("String", Value::Text(workload.kind.clone()));
+    let name = sql.value("String", Value::Text(workload.name.clone()));
+    let span = Span::of(question, sql);
+    let (now, then) = (span.now(), span.then());
+    sql.conditions.push(format!(
+        "(workload_kind = {kind} AND workload = {name}{now} \
+         OR arrayExists((until, since, kind, name) -> kind = {kind} AND name = {name}{then}, \
+         former_until, {FORMER_SINCE}, former_workload_kind, former_workload))"
+    ));
+}
+
+/// Since when each of the former descriptions held.
+const FORMER_SINCE: &str =
+    "arrayPopBack(arrayPushFront(former_until, toDateTime64(began_at, 3, 'UTC')))";
+
+/// The time that is asked for, as conditions on when a pod had its labels and its workload: what it has now, or, in a
+/// lambda, what it had from `since` to `until`.
+#[derive(Default)]
+struct Span {
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Span {
+    fn of(question: &Question, sql: &mut Statement) -> Span {
+        let mut instant = |at: Option<Timestamp>| {
+            let at = datetime64(at?);
+            Some(sql.value("DateTime64(6, 'UTC')", Value::Text(at)))
         };
-        // A pair of one key and any of the values; for mere presence the key is enough.
-        match values {
-            None => sql.text(&format!("mapContains(labels, ?) = {wanted}"), key),
-            Some(values) => {
-                let pairs = values
-                    .iter()
-                    .map(|value| format!("{key}={value}"))
-                    .collect();
-                let any = "arrayExists((k, v) -> has(?, concat(k, '=', v)), \
-                           mapKeys(labels), mapValues(labels))";
-                sql.and(
-                    &format!("{any} = {wanted}"),
-                    "Array(String)",
-                    Value::Texts(pairs),
-                );
-            }
+        Span {
+            since: instant(question.time.since),
+            until: instant(question.time.until),
+        }
+    }
+
+    fn now(&self) -> String {
+        let until = self.until.as_ref();
+        let until =
+            until.map(|until| format!(" AND (empty(former_until) OR former_until[-1] < {until})"));
+        until.unwrap_or_default()
+    }
+
+    fn then(&self) -> String {
+        let since = self.since.iter().map(|at| format!(" AND until > {at}"));
+        let until = self.until.iter().map(|at| format!(" AND since < {at}"));
+        since.chain(until).collect()
+    }
+}
+
+/// What a pod's labels must be, all at once: now, or as they were.
+fn labels(question: &Question, sql: &mut Statement) {
+    if question.labels.0.is_empty() {
+        return;
+    }
+    let requirements = question.labels.0.iter().map(|it| requirement(it, sql));
+    let requirements: Vec<String> = requirements.collect();
+    let holds = requirements.join(" AND ");
+    let span = Span::of(question, sql);
+    let (now, then) = (span.now(), span.then());
+    sql.conditions.push(format!(
+        "({}{now} OR arrayExists((until, since, tags) -> {holds}{then}, \
+         former_until, {FORMER_SINCE}, former_labels))",
+        holds.replace("tags", "labels")
+    ));
+}
+
+/// A condition on `tags`.
+fn requirement(requirement: &Requirement, sql: &mut Statement) -> String {
+    let (key, values, wanted) = match requirement {
+        Requirement::In(key, values) => (key, Some(values), "1"),
+        Requirement::NotIn(key, values) => (key, Some(values), "0"),
+        Requirement::Exists(key) => (key, None, "1"),
+        Requirement::Absent(key) => (key, None, "0"),
+    };
+    // A pair of one key and any of the values; for mere presence the key is enough.
+    match values {
+        None => {
+            let key = sql.value("String", Value::Text(key.clone()));
+            format!("mapContains(tags, {key}) = {wanted}")
+        }
+        Some(values) => {
+            let pairs = values.iter().map(|value| format!("{key}={value}"));
+            let pairs = sql.value("Array(String)", Value::Texts(pairs.collect()));
+            format!(
+                "arrayExists((k, v) -> has({pairs}, concat(k, '=', v)), \
+                 mapKeys(tags), mapValues(tags)) = {wanted}"
+            )
         }
     }
 }

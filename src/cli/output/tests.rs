@@ -353,7 +353,7 @@ fn one_json_document() {
                   "pod_uid": "00000000-0000-0000-0000-000000001234",
                   "container": "web",
                   "kind": "app",
-                  "container_id": "",
+                  "container_id": null,
                   "runtime": null,
                   "image": null,
                   "image_id": null,
@@ -428,7 +428,7 @@ fn one_yaml_document() {
               pod_uid: 00000000-0000-0000-0000-000000001234
               container: web
               kind: app
-              container_id: ""
+              container_id: null
               runtime: null
               image: null
               image_id: null
@@ -477,6 +477,8 @@ fn one_yaml_document() {
               delete_asked_at: "2026-11-23T08:00:00.500Z"
               delete_asked_by: alice
               removed_at: "2026-11-23T08:28:30.750Z"
+              over_at: "2026-11-23T08:28:30.750Z"
+              gone_proof: null
               phase: Running
               ended_by: null
               ended_why: null
@@ -512,16 +514,16 @@ fn csv() {
     check_csv(
         &pods(),
         expect![[r#"
-            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
-            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,node-a,10.0.0.7,app=web;tier=,default,2026-11-23T06:15:00.123Z,system:serviceaccount:kube-system:replicaset-controller,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,alice,2026-11-23T08:28:30.750Z,Running,,,,3,2,
-            prod,shop,,,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,,,,,,,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,,,,,,,3,2,
+            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,over_at,gone_proof,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
+            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,node-a,10.0.0.7,app=web;tier=,default,2026-11-23T06:15:00.123Z,system:serviceaccount:kube-system:replicaset-controller,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,alice,2026-11-23T08:28:30.750Z,2026-11-23T08:28:30.750Z,,Running,,,,3,2,
+            prod,shop,,,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,,,,,,,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,,,2026-11-23T08:28:30.750Z,,,,,,3,2,
         "#]],
     );
     check_csv::<Pod>(
         &[],
         expect![[r#"
-        cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
-    "#]],
+            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,over_at,gone_proof,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
+        "#]],
     );
 }
 
@@ -532,9 +534,9 @@ fn json_lines() {
         &[bare(), bare()],
         Some("1"),
         expect![[r#"
-        {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":"","runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
-        {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":"","runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
-    "#]],
+            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
+            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
+        "#]],
     );
 }
 

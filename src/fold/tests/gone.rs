@@ -15,7 +15,7 @@ fn a_deleted_node_takes_its_pods_along() {
         ",
         expect![[r#"
             a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node lost [created unseen, removal unseen]
-              a main/aa #0 0:01..6:00 ended 6:00 why: unknown complete [end not confirmed]
+              a main/aa #0 0:01..6:00 ended 6:00 why: node lost complete [end not confirmed]
         "#]],
     );
     // It was heard of after that minute.
