@@ -74,6 +74,8 @@ pub const KAFKA_RECORDS_GONE: &str = "bygone_kafka_gone_records_total";
 pub const KAFKA_DEAD_LETTERS: &str = "bygone_kafka_dead_letters_total";
 /// From the first byte of a request to its 200.
 pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
+/// Connections and requests that were refused, by `listener` (`ingest`, `api`) and `why`.
+pub const LISTENER_REFUSED: &str = "bygone_listener_refused_total";
 /// Questions by `what` and `outcome`.
 pub const API_QUESTIONS: &str = "bygone_api_questions_total";
 
@@ -167,6 +169,7 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
         "Seconds from a request's head to its 200"
     );
     metrics::describe_histogram!(SINK_INSERT_SECONDS, "Seconds that an INSERT took");
+    metrics::describe_counter!(LISTENER_REFUSED, "Connections and requests refused");
     metrics::describe_counter!(API_QUESTIONS, "Questions asked through the API");
     metrics::describe_histogram!(RECONCILE_SECONDS, "Seconds that a round of reconcile took");
     metrics::describe_counter!(RECONCILE_FILED, "Rows of ended lives that were filed");

@@ -20,7 +20,7 @@ use crate::clickhouse::{Store, Stores};
 use crate::config::Config;
 use crate::dead_letters::{self, DeadLetters};
 use crate::engine::{Engine, KEY_HEADER, Options};
-use crate::http::listener;
+use crate::http::listener::{self, Role};
 use crate::pipeline::Pipeline;
 use crate::schema::Engines;
 use crate::source::kafka::{Kafka, Statuses};
@@ -106,8 +106,8 @@ impl Service {
     pub async fn start(config: &Config) -> anyhow::Result<Service> {
         running::create_data_dir(&config.data_dir)?;
         // Ports and credentials first: what is wrong is told before an engine is started for nothing.
-        let ingest_door = Door::open("ingest", &config.ingest).await?;
-        let api_door = Door::open("api", &config.api).await?;
+        let ingest_door = Door::open(Role::Ingest, &config.ingest).await?;
+        let api_door = Door::open(Role::Api, &config.api).await?;
         let writers = Arc::new(Ingest::load(
             &config.access.ingest,
             ingest_door.asks_for_certificates(),
@@ -316,7 +316,7 @@ fn app(
 
 /// A listener that is bound and does not serve yet.
 struct Door {
-    room: &'static str,
+    role: Role,
     config: listener::Config,
     tls: Option<tls::Server>,
     socket: TcpListener,
@@ -324,7 +324,8 @@ struct Door {
 }
 
 impl Door {
-    async fn open(room: &'static str, config: &listener::Config) -> anyhow::Result<Door> {
+    async fn open(role: Role, config: &listener::Config) -> anyhow::Result<Door> {
+        let room = role.name();
         let listen = config.listen.as_deref().unwrap_or_default();
         let tls = config.tls().context(room)?;
         let (socket, address) = http::bind(listen).await.with_context(|| {
@@ -333,7 +334,7 @@ impl Door {
             )
         })?;
         Ok(Door {
-            room,
+            role,
             config: config.clone(),
             tls,
             socket,
@@ -348,7 +349,7 @@ impl Door {
     }
 
     fn check(&self, identity: bool, insecure: bool) -> anyhow::Result<()> {
-        let (room, listen) = (self.room, self.address);
+        let (room, listen) = (self.role.name(), self.address);
         let exposure = Exposure {
             room,
             listen,
@@ -365,13 +366,13 @@ impl Door {
     }
 
     fn serve(self, routes: Router, stop: CancellationToken) -> JoinHandle<std::io::Result<()>> {
-        let Door {
-            config,
-            tls,
-            socket,
-            ..
-        } = self;
-        tokio::spawn(async move { listener::serve(&config, socket, routes, tls, stop).await })
+        let socket = listener::Socket {
+            role: self.role,
+            tcp: self.socket,
+            tls: self.tls,
+        };
+        let config = self.config;
+        tokio::spawn(async move { listener::serve(&config, socket, routes, stop).await })
     }
 }
 

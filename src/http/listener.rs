@@ -1,6 +1,6 @@
 //! The listener: an axum router behind a socket that the whole network may reach.
 //!
-//! In: a bound socket, a router, TLS or none. Out: HTTP/1.1 and HTTP/2 on it until `stop`; every
+//! In: a bound [`Socket`], a router. Out: HTTP/1.1 and HTTP/2 on it until `stop`; every
 //! request carries the [`crate::access::Peer`] that sent it in its extensions.
 //!
 //! | what a client does | what ends it |
@@ -12,6 +12,8 @@
 //! | does not take its answer | `idle_seconds_max` without a part taken |
 //! | is gone without a word (HTTP/2) | pings |
 //! | sends a huge header | `header_bytes_max`: 431 |
+//! | speaks plain HTTP where TLS is spoken | an answer that says so: 400 |
+//! | still sends its body when it has its answer | the rest is read for a second |
 //! | opens and resets HTTP/2 streams | a limit on those; GOAWAY |
 //!
 //! At most `connections_max` at a time. More wait in the kernel's queue, and while they do, a
@@ -22,7 +24,8 @@
 //! At `stop` the socket is closed, connections without a request end, those with one are told to
 //! finish (GOAWAY, `Connection: close`) and cut after `drain_seconds_max`.
 //!
-//! What can go wrong: nothing on a single connection is an error here; it is logged at debug level.
+//! What can go wrong: nothing on a single connection is an error here; how it ended is logged at debug level. Who is refused,
+//! in the handshake or by an answer, is counted, and told in the log within a limit (`refused`).
 //! Too few file descriptors slow the accepting down until there are some, and are logged.
 //!
 //! Not here: what a request may be about (`access`), a body's size (the handler), its duration (the
@@ -32,6 +35,8 @@ mod activity;
 mod body;
 mod config;
 mod connection;
+mod refused;
+mod why;
 mod wire;
 
 use std::io;
@@ -47,14 +52,25 @@ use tracing::{error, warn};
 
 use crate::tls;
 use connection::Shared;
+use refused::Refused;
 
 pub use config::Config;
+pub use refused::Role;
 
 /// How long accepting rests when the machine has no more descriptors or memory for it.
 const REST_MS: u64 = 200;
 
 /// How often at most that is logged.
 const COMPLAIN_SECONDS: u64 = 60;
+
+/// Where connections come in.
+pub struct Socket {
+    /// What it is for, to tell who was refused where.
+    pub role: Role,
+    pub tcp: TcpListener,
+    /// Without it the socket speaks plain HTTP.
+    pub tls: Option<tls::Server>,
+}
 
 /// Serves until `stop`, then finishes what is under way. Dropped, it cuts every connection.
 ///
@@ -63,11 +79,11 @@ const COMPLAIN_SECONDS: u64 = 60;
 /// When the listener itself fails, which no client can bring about.
 pub async fn serve(
     config: &Config,
-    listener: TcpListener,
+    socket: Socket,
     router: Router,
-    tls: Option<tls::Server>,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let Socket { role, tcp, tls } = socket;
     let cut = CancellationToken::new();
     let _cut_at_the_end = cut.clone().drop_guard();
     if let Some(tls) = tls.clone() {
@@ -87,13 +103,14 @@ pub async fn serve(
         handshake: Duration::from_secs(config.handshake_seconds_max),
         patience: config.patience(),
         pace: config.pace(),
+        refused: Arc::new(Refused::new(role)),
         crowded: watch::Sender::new(false),
         stop: stop.clone(),
         cut: cut.clone(),
     });
     let connections_max = config.connections_max.clamp(1, 1 << 20);
     let slots = Arc::new(Semaphore::new(connections_max as usize));
-    let mut door = Door::new(listener, connections_max, Arc::clone(&slots));
+    let mut door = Door::new(tcp, connections_max, Arc::clone(&slots));
     while let Some(next) = stop.run_until_cancelled(door.next(&shared)).await {
         let (stream, address, slot) = next?;
         let shared = Arc::clone(&shared);

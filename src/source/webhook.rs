@@ -32,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+use tracing::debug;
 
 use super::is_cluster_name;
 use crate::envelope::Portion;
@@ -48,6 +48,8 @@ const CLUSTERS_MAX: usize = 100;
 
 /// What dead letters say of where they came from.
 const ORIGIN: &str = "webhook";
+
+const NO_SUCH_PATH: &str = "no such path: audit events go to /v1/audit/CLUSTER\n";
 
 /// The header of a 200 that says how many parts of the delivery could not be read.
 pub const REJECTED: &str = "bygone-rejected";
@@ -114,6 +116,7 @@ pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
     );
     Router::new()
         .route("/v1/audit/{cluster}", post(receive))
+        .fallback(async || (StatusCode::NOT_FOUND, NO_SUCH_PATH))
         .with_state(Webhook {
             pipeline,
             limits,
@@ -229,7 +232,8 @@ async fn refuse(
     bytes: u64,
     refusal: Refusal,
 ) -> Response {
-    warn!(cluster, "request refused: {refusal}");
+    // The listener warns of it, of each sender once a minute: who may send could flood the log.
+    debug!(cluster, "request refused: {refusal}");
     let (status, reason) = match refusal {
         Refusal::NoMemory => return retry_after(1),
         Refusal::Slow => return timed_out(),
@@ -243,12 +247,13 @@ async fn refuse(
         Refusal::CutOff => return StatusCode::BAD_REQUEST.into_response(),
         Refusal::Broken => (StatusCode::BAD_REQUEST, "body refused: broken packing"),
     };
+    let text = format!("{refusal}\n");
     let why = Why::Refused { reason, bytes };
     // Told in the log, where that fails; the answer is the same.
     _ = miss(webhook, cluster, received_at, why).await;
     match status {
         StatusCode::REQUEST_TIMEOUT => timed_out(),
-        status => status.into_response(),
+        status => (status, text).into_response(),
     }
 }
 

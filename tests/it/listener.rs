@@ -7,6 +7,8 @@ mod hostile;
 /// HTTP/1.1 and HTTP/2 over TLS, certificates' names, renewed files, tokens.
 mod identity;
 pub mod pki;
+/// Who is refused gets to know it.
+mod refused;
 mod server;
 /// What is under way is finished.
 mod stop;

@@ -1,6 +1,7 @@
-//! Bodies: one that comes in must keep a pace, one that goes out tells that it moves.
+//! Bodies: one that comes in must keep a pace and is read to its end, one that goes out tells that it moves.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,11 +10,15 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::activity::Running;
 
 type BoxError = Box<dyn Error + Send + Sync>;
+
+/// How much is read of what a handler leaves, and for how long.
+const REST_BYTES_MAX: usize = 16 << 20;
+const REST_WAIT: Duration = Duration::from_secs(1);
 
 /// How slowly a body may come in.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +113,68 @@ where
     }
 }
 
+/// A body of HTTP/2 whose rest is read and thrown away, for a moment, where a handler answers without it.
+///
+/// Otherwise the stream is reset as soon as the answer is complete. A client that still sends its body then (a 401 is
+/// answered before it is read) may take the reset for a failure and never show the answer, as curl does. HTTP/1 has the
+/// same in `wire`, where the answer comes first and asking for the rest would undo `Expect: 100-continue`.
+pub struct ReadToTheEnd<B: Body + Send + Unpin + 'static>(Option<B>);
+
+impl<B: Body + Send + Unpin + 'static> ReadToTheEnd<B> {
+    pub fn new(body: B) -> ReadToTheEnd<B> {
+        ReadToTheEnd(Some(body))
+    }
+}
+
+impl<B: Body + Send + Unpin + 'static> Body for ReadToTheEnd<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let Some(body) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        if !matches!(frame, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+impl<B: Body + Send + Unpin + 'static> Drop for ReadToTheEnd<B> {
+    fn drop(&mut self) {
+        let Some(body) = self.0.take().filter(|body| !body.is_end_stream()) else {
+            return;
+        };
+        // Without a runtime there is no connection either.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(timeout(REST_WAIT, discard(body)));
+        }
+    }
+}
+
+async fn discard<B: Body + Unpin>(mut body: B) {
+    let mut left = REST_BYTES_MAX;
+    while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Buf::remaining));
+        if left == 0 {
+            break;
+        }
+    }
+}
+
 pin_project! {
     /// An answer's body that holds its request's guard.
     pub struct Sending<B> {
@@ -148,11 +215,8 @@ impl<B: Body> Body for Sending<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-
     use axum::body::Body as AxumBody;
     use tokio::sync::mpsc;
-    use tokio::time::timeout;
 
     use super::*;
 

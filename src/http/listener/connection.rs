@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,17 +15,20 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 use tracing::debug;
 
 use super::Config;
 use super::activity::{Activity, Patience, Verdict};
-use super::body::{Pace, Paced, Sending};
+use super::body::{Pace, Paced, ReadToTheEnd, Sending};
+use super::refused::{Answer, Refused};
+use super::why::{self, Why};
 use super::wire::Wire;
 use crate::access::{CertificateNames, Peer};
 use crate::tls;
@@ -51,6 +55,7 @@ pub struct Shared {
     pub handshake: Duration,
     pub patience: Patience,
     pub pace: Pace,
+    pub refused: Arc<Refused>,
     /// Whether others wait for a place.
     pub crowded: watch::Sender<bool>,
     /// No more requests.
@@ -98,23 +103,65 @@ pub async fn run(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
     let Some(tls) = &shared.tls else {
         return drive(stream, peer, &shared).await;
     };
-    let handshake = timeout(shared.handshake, tls.acceptor().accept(stream));
-    let stream = tokio::select! {
-        stream = handshake => stream,
+    let handshake = timeout(shared.handshake, open(stream, tls));
+    let opened = tokio::select! {
+        opened = handshake => opened,
         () = shared.stop.cancelled() => return,
         () = crowded(&shared) => return debug!(%address, "handshake was cut: others wait"),
     };
-    match stream {
-        Ok(Ok(stream)) => {
+    match opened {
+        Ok(Ok(Opened::Tls(stream))) => {
             peer.tls = true;
             let certificates = stream.get_ref().1.peer_certificates();
             let certificate = certificates.and_then(|chain| chain.first());
             peer.certificate = certificate.map(|read| Arc::new(CertificateNames::read(read)));
-            drive(stream, peer, &shared).await;
+            drive(*stream, peer, &shared).await;
         }
-        Ok(Err(error)) => debug!(%address, "handshake failed: {error}"),
-        Err(_) => debug!(%address, "handshake took too long"),
+        Ok(Ok(Opened::Plain(stream))) => {
+            shared.refused.connection(address, why::PLAIN_HTTP);
+            say_tls(stream, &shared).await;
+        }
+        Ok(Err(error)) => {
+            debug!(%address, "handshake failed: {error}");
+            if let Some(why) = Why::of_handshake(&error) {
+                shared.refused.connection(address, why);
+            }
+        }
+        Err(_) => shared.refused.connection(address, why::TOO_SLOW),
     }
+}
+
+/// What a socket turned out to speak.
+enum Opened {
+    Tls(Box<TlsStream<TcpStream>>),
+    Plain(TcpStream),
+}
+
+/// Does the handshake, unless a method of plain HTTP stands where it should begin.
+async fn open(stream: TcpStream, tls: &tls::Server) -> io::Result<Opened> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    // A handshake begins with 22.
+    if first[0].is_ascii_uppercase() {
+        return Ok(Opened::Plain(stream));
+    }
+    let stream = tls.acceptor().accept(stream).await?;
+    Ok(Opened::Tls(Box::new(stream)))
+}
+
+/// What plain HTTP is answered where TLS is spoken: a client shows it, and an alert of TLS as garbage.
+const SAY_TLS: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\
+    content-type: text/plain; charset=utf-8\r\ncontent-length: 55\r\n\r\n\
+    this port speaks TLS: write https instead of http here\n";
+
+async fn say_tls(stream: TcpStream, shared: &Shared) {
+    let mut wire = Wire::new(stream, Activity::new(shared.patience));
+    let say = async {
+        wire.write_all(SAY_TLS.as_bytes()).await?;
+        wire.shutdown().await
+    };
+    // Nobody is left to be told that it failed.
+    _ = timeout(Duration::from_secs(CLOSE_SECONDS_MAX), say).await;
 }
 
 /// Ready when others have waited for a place for a second.
@@ -136,6 +183,7 @@ where
         router: shared.router.clone(),
         peer,
         pace: shared.pace,
+        refused: Arc::clone(&shared.refused),
         activity: Arc::clone(&activity),
     };
     let wire = Wire::new(stream, Arc::clone(&activity));
@@ -164,9 +212,14 @@ where
         };
         tokio::select! {
             end = connection.as_mut() => {
-                return if let Err(error) = end {
+                if let Err(error) = end {
                     debug!(%address, "connection broke: {error}");
-                };
+                    let error = error.downcast_ref::<hyper::Error>();
+                    if let Some(why) = error.and_then(unreadable) {
+                        shared.refused.connection(address, why);
+                    }
+                }
+                return;
             }
             () = shared.cut.cancelled() => return,
             () = shared.stop.cancelled(), if !stopping => {
@@ -179,11 +232,21 @@ where
     }
 }
 
+/// Why a request never reached the router. hyper has answered it.
+fn unreadable(error: &hyper::Error) -> Option<Why> {
+    match (error.is_parse_too_large(), error.is_parse()) {
+        (true, _) => Some(why::HEADER),
+        (false, true) => Some(why::NO_HTTP),
+        (false, false) => None,
+    }
+}
+
 /// Hands the requests of one connection to the router.
 struct Requests {
     router: Router,
     peer: Peer,
     pace: Pace,
+    refused: Arc<Refused>,
     activity: Arc<Activity>,
 }
 
@@ -193,14 +256,33 @@ impl Service<Request<Incoming>> for Requests {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut running = self.activity.begin(request.version() == Version::HTTP_2);
-        let mut request = request.map(|body| Body::new(Paced::new(body, self.pace)));
-        request.extensions_mut().insert(self.peer.clone());
+        let is_http2 = request.version() == Version::HTTP_2;
+        let mut running = self.activity.begin(is_http2);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let (peer, refused) = (self.peer.clone(), Arc::clone(&self.refused));
+        let mut request = request.map(|body| {
+            let body = Paced::new(body, self.pace);
+            match is_http2 {
+                true => Body::new(ReadToTheEnd::new(body)),
+                false => Body::new(body),
+            }
+        });
+        request.extensions_mut().insert(peer.clone());
         // A router is always ready.
         let answer = self.router.clone().call(request);
         Box::pin(async move {
             let response = answer.await?;
             running.answered();
+            let status = response.status();
+            if let Some(why) = Why::of_answer(refused.role, &method, status) {
+                let (method, path) = (&method, uri.path());
+                let answer = Answer {
+                    status,
+                    method,
+                    path,
+                };
+                refused.request(&peer, why, answer);
+            }
             Ok(response.map(|body| Sending::new(body, running)))
         })
     }

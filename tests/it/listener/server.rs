@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use bygone::access::Peer;
-use bygone::http::listener::{self, Config};
+use bygone::http::listener::{self, Config, Role, Socket};
 use bygone::tls;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,13 +28,16 @@ pub struct Server {
 }
 
 pub async fn start(config: Config, router: Router) -> Server {
-    let tls = config.tls().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let socket = Socket {
+        role: Role::Ingest,
+        tcp,
+        tls: config.tls().unwrap(),
+    };
     let stop = CancellationToken::new();
     let until = stop.clone();
-    let task =
-        tokio::spawn(async move { listener::serve(&config, listener, router, tls, until).await });
+    let task = tokio::spawn(async move { listener::serve(&config, socket, router, until).await });
     Server {
         address,
         stop,

@@ -1,0 +1,233 @@
+//! Why somebody was refused: what the log and the metrics call it, and what to look at.
+
+use std::io;
+
+use axum::http::{Method, StatusCode};
+use rustls::{AlertDescription, CertificateError, Error};
+
+use super::Role;
+
+/// A reason: one of the constants below, so that a label has no other values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// The label `why` of the metric.
+    pub label: &'static str,
+    /// What it means, and what to do about it.
+    pub text: &'static str,
+}
+
+macro_rules! reasons {
+    ($($name:ident = $label:literal: $text:literal;)*) => {
+        $(pub const $name: Why = Why { label: $label, text: $text };)*
+    };
+}
+
+// Of handshakes.
+reasons! {
+    UNKNOWN_CA = "tls_unknown_ca":
+        "no CA certificate in client_ca_file vouches for its client certificate";
+    NO_CERTIFICATE = "tls_no_certificate":
+        "it has no client certificate, and client_certificate_required is set";
+    EXPIRED = "tls_expired":
+        "its client certificate is expired or not valid yet: renew it, or compare the clocks";
+    PURPOSE = "tls_purpose":
+        "its certificate is none for clients: it needs the extended key usage clientAuth";
+    CERTIFICATE = "tls_certificate":
+        "its client certificate can't be used";
+    CA_NOT_TRUSTED = "tls_ca_not_trusted":
+        "it does not trust the CA of our certificate: give it the CA (certificate-authority in a kubeconfig)";
+    NOT_ACCEPTED = "tls_not_accepted":
+        "it does not accept our certificate: is the name or address that it calls among the certificate's, does it trust \
+         the CA, and is the certificate still valid?";
+    PLAIN_HTTP = "tls_plain_http":
+        "it spoke plain HTTP, and this port speaks TLS: write https";
+    VERSION = "tls_version":
+        "no version or cipher of TLS in common: TLS 1.2 and 1.3 are spoken here";
+    TOO_SLOW = "tls_too_slow":
+        "its handshake took longer than handshake_seconds_max";
+    NO_TLS = "tls_other":
+        "its handshake was no TLS that can be understood";
+}
+
+// Of requests.
+reasons! {
+    NO_HTTP = "no_http":
+        "what it sent is no HTTP: is it TLS, sent to a port that speaks none? Then write http, or set \
+         tls_certificate_file and tls_key_file";
+    HEADER = "header_too_large":
+        "the request's header is over header_bytes_max";
+    UNAUTHORIZED = "unauthorized":
+        "no token and no client certificate that is known here: see [[access.ingest]] and [[access.api]]";
+    FORBIDDEN = "forbidden":
+        "it is known and may not do this: see clusters and namespaces of its entry in [[access.ingest]] or [[access.api]]; \
+         or it is a web page";
+    NOT_FOUND = "not_found":
+        "no such path: audit events go to /v1/audit/CLUSTER of ingest.listen, questions to api.listen";
+    METHOD = "method_not_allowed":
+        "no such method: audit events are sent by POST";
+    BROKEN = "bad_request":
+        "the body broke off or is not what its encoding says, or the path names no cluster";
+    SLOW = "timeout":
+        "the body did not come in time";
+    TOO_LARGE = "too_large":
+        "the body is over webhook.body_bytes_max, or packed and over webhook.event_bytes_max";
+    UNSUPPORTED = "unsupported":
+        "the content encoding is neither gzip nor zstd, or it is a form of a web page";
+    MISDIRECTED = "misdirected":
+        "it called us by a name that is not this machine's own: without a login only 127.0.0.1 and localhost are answered";
+    UNAVAILABLE = "unavailable":
+        "told to come again: the memory budget of bodies or the spool is used up (see \"bygone spool status\")";
+    OTHER = "other":
+        "refused";
+}
+
+impl Why {
+    /// Of a failed handshake. `None` where nothing was refused: the other side went away.
+    pub fn of_handshake(error: &io::Error) -> Option<Why> {
+        let error = error.get_ref()?.downcast_ref::<Error>()?;
+        Some(match error {
+            Error::InvalidCertificate(cause) => of_certificate(cause),
+            Error::NoCertificatesPresented => NO_CERTIFICATE,
+            Error::AlertReceived(alert) => of_alert(*alert),
+            Error::PeerIncompatible(_) => VERSION,
+            _ => NO_TLS,
+        })
+    }
+
+    /// Of an answer; `None` where it refuses nobody. Questions that can't be answered are told to who asks: of the API only
+    /// counts who may not ask, and who sends where nothing is taken.
+    pub fn of_answer(role: Role, method: &Method, status: StatusCode) -> Option<Why> {
+        let is_known = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => {
+                true
+            }
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                role == Role::Ingest || method == Method::POST
+            }
+            StatusCode::SERVICE_UNAVAILABLE => role == Role::Ingest,
+            status => role == Role::Ingest && status.is_client_error(),
+        };
+        is_known.then(|| of_status(status))
+    }
+}
+
+fn of_certificate(cause: &CertificateError) -> Why {
+    match cause {
+        // A CA of the same name and another key, which a second run of a script makes.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => UNKNOWN_CA,
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => EXPIRED,
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            PURPOSE
+        }
+        _ => CERTIFICATE,
+    }
+}
+
+/// What a client says of our certificate. Go says `bad_certificate` whatever is wrong with it; OpenSSL tells an unknown CA and an
+/// expired certificate apart, and checks the name after the handshake.
+fn of_alert(alert: AlertDescription) -> Why {
+    match alert {
+        AlertDescription::UnknownCA => CA_NOT_TRUSTED,
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown => NOT_ACCEPTED,
+        AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => VERSION,
+        _ => NO_TLS,
+    }
+}
+
+fn of_status(status: StatusCode) -> Why {
+    match status {
+        StatusCode::BAD_REQUEST => BROKEN,
+        StatusCode::UNAUTHORIZED => UNAUTHORIZED,
+        StatusCode::FORBIDDEN => FORBIDDEN,
+        StatusCode::NOT_FOUND => NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED => METHOD,
+        StatusCode::REQUEST_TIMEOUT => SLOW,
+        StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => UNSUPPORTED,
+        StatusCode::MISDIRECTED_REQUEST => MISDIRECTED,
+        StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
+        _ => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn label(why: Option<Why>) -> &'static str {
+        why.map_or("-", |why| why.label)
+    }
+
+    #[test]
+    fn a_handshake_fails_for_a_reason() {
+        let of = |error: Error| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, error);
+            label(Why::of_handshake(&error))
+        };
+        let certificate = |cause| of(Error::InvalidCertificate(cause));
+        assert_eq!(
+            certificate(CertificateError::UnknownIssuer),
+            "tls_unknown_ca"
+        );
+        assert_eq!(
+            certificate(CertificateError::BadSignature),
+            "tls_unknown_ca"
+        );
+        assert_eq!(certificate(CertificateError::Expired), "tls_expired");
+        assert_eq!(certificate(CertificateError::InvalidPurpose), "tls_purpose");
+        assert_eq!(
+            certificate(CertificateError::BadEncoding),
+            "tls_certificate"
+        );
+        assert_eq!(of(Error::NoCertificatesPresented), "tls_no_certificate");
+        let alert = |alert| of(Error::AlertReceived(alert));
+        assert_eq!(alert(AlertDescription::UnknownCA), "tls_ca_not_trusted");
+        assert_eq!(alert(AlertDescription::BadCertificate), "tls_not_accepted");
+        assert_eq!(alert(AlertDescription::ProtocolVersion), "tls_version");
+        assert_eq!(alert(AlertDescription::Unknown(200)), "tls_other");
+        assert_eq!(of(Error::DecryptError), "tls_other");
+        // A port that is looked at and left again, as health checks do.
+        let gone = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert_eq!(label(Why::of_handshake(&gone)), "-");
+    }
+
+    #[test]
+    fn an_answer_refuses_or_not() {
+        let table: String = (200..600)
+            .filter_map(|code| StatusCode::from_u16(code).ok())
+            .filter_map(|status| {
+                let of = |role, method| label(Why::of_answer(role, &method, status));
+                let told = [
+                    of(Role::Ingest, Method::POST),
+                    of(Role::Api, Method::GET),
+                    of(Role::Api, Method::POST),
+                ];
+                let is_named = status.canonical_reason().is_some() && told != ["-"; 3];
+                is_named.then(|| format!("{} {}\n", status.as_u16(), told.join(" ")))
+            })
+            .filter(|line| !line.ends_with("other - -\n"))
+            .collect();
+        expect![[r#"
+            400 bad_request - -
+            401 unauthorized unauthorized unauthorized
+            403 forbidden forbidden forbidden
+            404 not_found - not_found
+            405 method_not_allowed - method_not_allowed
+            408 timeout - -
+            413 too_large - -
+            415 unsupported - -
+            421 misdirected misdirected misdirected
+            503 unavailable - -
+        "#]]
+        .assert_eq(&table);
+    }
+}
