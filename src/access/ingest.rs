@@ -10,11 +10,12 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::names::Names;
-use super::tokens::Tokens;
+use super::tokens::{Own, Tokens};
 use super::{Denied, Error, Peer, browser};
 use crate::fresh::Fresh;
 
@@ -37,6 +38,7 @@ pub struct Ingest {
     /// The clusters of each token file.
     token_clusters: Vec<Names>,
     certificates: Vec<(CertificateRule, Names)>,
+    own: Option<Own>,
 }
 
 enum CertificateRule {
@@ -94,7 +96,17 @@ impl Ingest {
             tokens,
             token_clusters,
             certificates,
+            own: None,
         })
+    }
+
+    /// The same, with a token of this process for whoever may write every cluster.
+    #[must_use]
+    pub fn with_own_token(self, token: &SecretString) -> Ingest {
+        Ingest {
+            own: Some(Own::of(token)),
+            ..self
+        }
     }
 
     /// Whether anyone has to say who they are.
@@ -113,7 +125,8 @@ impl Ingest {
         authorization: Option<&HeaderValue>,
         cluster: &str,
     ) -> Result<(), Denied> {
-        if !self.has_identity() {
+        let is_own = |own: &Own| own.is(authorization);
+        if !self.has_identity() || self.own.as_ref().is_some_and(is_own) {
             return Ok(());
         }
         let tokens = self.tokens.as_ref().map(|tokens| tokens.now());

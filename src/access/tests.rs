@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use expect_test::{Expect, expect};
+use secrecy::SecretString;
 
 use super::*;
 
@@ -203,6 +204,33 @@ fn a_reader_sees_clusters_and_namespaces_of_the_token() {
 }
 
 /// Checks a slip in a credential: one line that names the place, never a token.
+/// What `running.json` holds opens everything of this process, and nothing of another.
+#[test]
+fn the_token_of_this_process_may_do_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let prod = file(dir.path(), "prod", PROD);
+    let ingest = Ingest::load(&[by_token(&["prod"], prod.clone())], false).unwrap();
+    let credential = ApiCredential {
+        token_file: prod,
+        clusters: strings(&["prod"]),
+        namespaces: strings(&["shop"]),
+    };
+    let api = Api::load(&[credential]).unwrap();
+    let (own, other) = ("own-token-of-one-process", "own-token-of-another");
+    let ingest = ingest.with_own_token(&SecretString::from(own));
+    let api = api.with_own_token(&SecretString::from(own));
+    let may = |token: &str, cluster: &str| {
+        ingest.may_write(&Peer::unknown(), Some(&bearer(token)), cluster)
+    };
+    assert_eq!(may(own, "anything"), Ok(()));
+    assert_eq!(may(other, "prod"), Err(Denied::Unknown));
+    assert_eq!(may(PROD, "anything"), Err(Denied::Forbidden));
+    assert!(api.who(Some(&bearer(own))).unwrap().sees_everything());
+    assert_eq!(api.who(Some(&bearer(other))), Err(Denied::Unknown));
+    assert_eq!(api.who(None), Err(Denied::Unknown));
+    assert!(!api.who(Some(&bearer(PROD))).unwrap().sees_everything());
+}
+
 fn check_slip(credential: &IngestCredential, folder: &Path, expected: Expect) {
     let error = Ingest::load(std::slice::from_ref(credential), false)
         .err()

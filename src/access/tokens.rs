@@ -3,6 +3,8 @@
 //! A file holds one token a line, so that the next one can be let in before the old one goes.
 //! A token in two files is refused: whose is it?
 //!
+//! Beside them there is one that was made up for this process ([`Own`]): it lets in whoever may read the file that names it.
+//!
 //! When files change, a file that is gone, or empty, or holds what is no token lets nobody in until it is whole again; the
 //! others are not held up.
 
@@ -10,6 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use axum::http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use tracing::error;
@@ -106,6 +109,27 @@ impl Tokens {
             found.conditional_assign(file, token.ct_eq(&presented));
         }
         (found != u32::MAX).then_some(found as usize)
+    }
+}
+
+/// The digest of a token that was made up for this process, and that nobody else could guess.
+pub struct Own(Hash);
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Own")
+    }
+}
+
+impl Own {
+    pub fn of(token: &SecretString) -> Own {
+        Own(hash(token.expose_secret().as_bytes()))
+    }
+
+    /// Whether it is the token of an `Authorization` header.
+    pub fn is(&self, authorization: Option<&HeaderValue>) -> bool {
+        let presented = authorization.and_then(bearer).map(hash);
+        presented.is_some_and(|presented| self.0.ct_eq(&presented).into())
     }
 }
 

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::running;
+use super::running::{self, Running};
 use crate::access::is_loopback;
 use crate::clickhouse::Store;
 use crate::config::Config;
@@ -55,12 +55,21 @@ impl ServerFlags {
             base: self.server.clone().unwrap_or_default(),
             token_file: self.token_file.clone(),
             ca_file: self.ca_file.clone(),
+            found: None,
         }
     }
 }
 
+/// What the data folder says of a server that was found by it.
+#[derive(Clone)]
+pub struct Found {
+    /// A PEM file with the certificate that it shows.
+    certificate_file: Option<PathBuf>,
+    token: Option<SecretString>,
+}
+
 /// A running bygone, and how it knows us.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Server {
     /// Base address of its API.
     pub base: String,
@@ -68,24 +77,55 @@ pub struct Server {
     pub token_file: Option<PathBuf>,
     /// CA certificates that it is trusted by; without it, the machine's own.
     pub ca_file: Option<PathBuf>,
+    /// Where it was found by the data folder: what is known without flags.
+    pub found: Option<Found>,
 }
 
 impl Server {
+    /// The same, at the API of the bygone that the data folder names.
+    pub fn at_api(self, running: Running) -> Server {
+        Server {
+            base: running.api,
+            found: Some(Found {
+                certificate_file: running.api_certificate_file,
+                token: running.token.map(SecretString::from),
+            }),
+            ..self
+        }
+    }
+
+    /// The same, at its webhook.
+    pub fn at_webhook(self, running: Running) -> Server {
+        Server {
+            base: running.ingest,
+            found: Some(Found {
+                certificate_file: running.ingest_certificate_file,
+                token: running.token.map(SecretString::from),
+            }),
+            ..self
+        }
+    }
+
     pub fn client(&self) -> anyhow::Result<reqwest::ClientBuilder> {
         let builder = reqwest::Client::builder();
-        let Some(ca_file) = &self.ca_file else {
-            return Ok(builder);
+        let found = self.found.as_ref();
+        let certificate = found.and_then(|found| found.certificate_file.as_ref());
+        let tls = match (&self.ca_file, certificate) {
+            (Some(ca_file), _) => tls::Client::load(&ClientFiles {
+                ca_file: Some(ca_file.clone()),
+                ..ClientFiles::default()
+            })?,
+            (None, Some(certificate)) => tls::Client::of_server(certificate)?,
+            (None, None) => return Ok(builder),
         };
-        let files = ClientFiles {
-            ca_file: Some(ca_file.clone()),
-            ..ClientFiles::default()
-        };
-        Ok(builder.tls_backend_preconfigured(tls::Client::load(&files)?.config()))
+        Ok(builder.tls_backend_preconfigured(tls.config()))
     }
 
     pub fn token(&self) -> anyhow::Result<Option<SecretString>> {
         let Some(path) = &self.token_file else {
-            return Ok(None);
+            // Nobody asked for it to be sent, so where others could read it, it is left out.
+            let found = self.found.as_ref().filter(|_| is_private(&self.base));
+            return Ok(found.and_then(|found| found.token.clone()));
         };
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("token file {}", path.display()))?;
@@ -112,10 +152,7 @@ impl Oracle {
             return Ok(Oracle::Store(Arc::new(store)));
         }
         match running::find(&config.data_dir) {
-            Some(running) => Ok(Oracle::Server(Server {
-                base: running.api,
-                ..server
-            })),
+            Some(running) => Ok(Oracle::Server(server.at_api(running))),
             None => bail!(
                 "no store is named and none runs in {}: start one with \"bygone serve\", \
                  or name one with --server URL or --clickhouse-url URL",
@@ -194,6 +231,29 @@ fn is_private(url: &str) -> bool {
     url.scheme() == "https" || url.host_str().is_some_and(is_loopback)
 }
 
+/// Why there is none, and what to do about it.
+fn no_answer(server: &Server, error: reqwest::Error) -> anyhow::Error {
+    let base = &server.base;
+    let cause = anyhow!(error.without_url());
+    let cause = cause.root_cause();
+    let io = cause.downcast_ref::<std::io::Error>();
+    let tls = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
+    let found = server.found.as_ref();
+    match (tls, found.and_then(|found| found.certificate_file.as_ref())) {
+        (Some(rustls::Error::InvalidCertificate(_)), Some(file)) if server.ca_file.is_none() => {
+            anyhow!(
+                "{base} shows another certificate than {}: was it renewed just now? Ask again, or name the CA with --ca-file",
+                file.display()
+            )
+        }
+        (Some(rustls::Error::InvalidCertificate(why)), _) => anyhow!(
+            "the certificate of {base} is not trusted: {why}: name its CA with --ca-file, and the server by a name of the \
+             certificate"
+        ),
+        _ => anyhow!("no bygone answers at {base}: {cause}: is \"bygone serve\" running?"),
+    }
+}
+
 /// The lines of a running bygone's answer.
 pub struct Lines {
     base: String,
@@ -233,13 +293,8 @@ impl Lines {
         let request = request.with_context(|| {
             format!("server {base:?} is no URL: write it like http://127.0.0.1:7071")
         })?;
-        let response = client.execute(request).await.map_err(|error| {
-            let cause = anyhow!(error.without_url());
-            anyhow!(
-                "no bygone answers at {base}: {}: is \"bygone serve\" running?",
-                cause.root_cause()
-            )
-        })?;
+        let response = client.execute(request).await;
+        let response = response.map_err(|error| no_answer(server, error))?;
         let mut lines = Lines {
             base: base.to_owned(),
             response,

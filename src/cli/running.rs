@@ -8,25 +8,23 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-/// What the file says. Its mode is 0600.
-#[derive(Debug, Deserialize, Serialize)]
+/// What the file says. Its mode is 0600. Without `Debug`, since it holds a token.
+#[derive(Deserialize, Serialize)]
 pub struct Running {
     pub pid: u32,
     /// Base address of the API.
     pub api: String,
     /// Base address of the webhook.
     pub ingest: String,
-}
-
-impl Running {
-    /// This process.
-    pub fn here(api: &str, ingest: &str) -> Running {
-        Running {
-            pid: std::process::id(),
-            api: api.to_owned(),
-            ingest: ingest.to_owned(),
-        }
-    }
+    /// PEM files with the certificates that the two show, if they speak TLS.
+    #[serde(default)]
+    pub api_certificate_file: Option<PathBuf>,
+    #[serde(default)]
+    pub ingest_certificate_file: Option<PathBuf>,
+    /// A token that both listeners of this very process know, and that may do everything: who can read this file has the
+    /// history anyway.
+    #[serde(default)]
+    pub token: Option<String>,
 }
 
 /// The file, removed when this is dropped.

@@ -1,6 +1,7 @@
 //! A running bygone: store, sink and both listeners, started and stopped together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use anyhow::{Context, bail};
 use axum::Router;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use super::running::{self, Announced, Running};
 use crate::access::{Api, Exposure, Ingest};
@@ -108,11 +110,11 @@ impl Service {
         // Ports and credentials first: what is wrong is told before an engine is started for nothing.
         let ingest_door = Door::open(Role::Ingest, &config.ingest).await?;
         let api_door = Door::open(Role::Api, &config.api).await?;
-        let writers = Arc::new(Ingest::load(
-            &config.access.ingest,
-            ingest_door.asks_for_certificates(),
-        )?);
-        let readers = Arc::new(Api::load(&config.access.api)?);
+        let token = own_token();
+        let asks = ingest_door.asks_for_certificates();
+        let writers = Ingest::load(&config.access.ingest, asks)?.with_own_token(&token);
+        let readers = Api::load(&config.access.api)?.with_own_token(&token);
+        let (writers, readers) = (Arc::new(writers), Arc::new(readers));
         ingest_door.check(writers.has_identity(), config.access.insecure)?;
         api_door.check(readers.has_identity(), config.access.insecure)?;
         source::kafka::check(&config.kafka).await?;
@@ -148,12 +150,20 @@ impl Service {
         let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = app(questions, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
+        let running = Running {
+            pid: std::process::id(),
+            api: api_door.url_from_here(),
+            ingest: ingest_door.url_from_here(),
+            api_certificate_file: api_door.certificate_file()?,
+            ingest_certificate_file: ingest_door.certificate_file()?,
+            token: Some(token.expose_secret().to_owned()),
+        };
         let threads = Threads::start()?;
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
             threads.serve(api_door, http::routes(app, readers), stop.clone()),
         ];
-        let announced = running::announce(&config.data_dir, &Running::here(&api, &ingest))?;
+        let announced = running::announce(&config.data_dir, &running)?;
         info!("audit events are taken at {ingest}/v1/audit/CLUSTER");
         info!("questions are answered at {api}/api/v1/containers");
         Ok(Service {
@@ -220,6 +230,12 @@ impl Service {
             engine.stop().await;
         }
     }
+}
+
+/// A token for whoever finds this process by its data folder. Each half has 122 random bits.
+fn own_token() -> SecretString {
+    let halves = [Uuid::new_v4(), Uuid::new_v4()];
+    SecretString::from(halves.map(|half| half.simple().to_string()).concat())
 }
 
 /// Whether events are taken now, and if not, why.
@@ -361,8 +377,29 @@ impl Door {
     }
 
     fn url(&self) -> String {
+        self.url_at(self.address)
+    }
+
+    /// On this machine: where it listens on all addresses, by loopback.
+    fn url_from_here(&self) -> String {
+        let mut address = self.address;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        self.url_at(address)
+    }
+
+    fn url_at(&self, address: SocketAddr) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{address}")
+    }
+
+    /// For those who are in another folder.
+    fn certificate_file(&self) -> std::io::Result<Option<PathBuf>> {
+        let file = self.config.tls_certificate_file.as_ref();
+        file.map(std::path::absolute).transpose()
     }
 
     fn serve(self, routes: Router, stop: CancellationToken) -> JoinHandle<std::io::Result<()>> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::ask::{Lines, Server, ServerFlags};
+use super::ask::{Lines, ServerFlags};
 use super::output::{End, ListFormat, Look, Printer};
 use super::{Common, block_on, running};
 use crate::query::Params;
@@ -44,17 +44,13 @@ impl StatusCommand {
         let config = self
             .common
             .load(vec![("log", self.common.log_or("warn"))])?;
-        let base = match (&self.server.server, running::find(&config.data_dir)) {
-            (Some(server), _) => server.clone(),
-            (None, Some(running)) => running.api,
+        let server = match (&self.server.server, running::find(&config.data_dir)) {
+            (Some(_), _) => self.server.server(),
+            (None, Some(running)) => self.server.server().at_api(running),
             (None, None) => bail!(
                 "no bygone runs in {}: start one with \"bygone serve\", or name one with --server URL",
                 config.data_dir.display()
             ),
-        };
-        let server = Server {
-            base,
-            ..self.server.server()
         };
         block_on(&config, async {
             let mut lines = Lines::open(&server, "sources", &Params::default()).await?;

@@ -1,15 +1,18 @@
 //! TLS for what we call: ClickHouse, and a bygone that runs elsewhere.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -84,6 +87,29 @@ impl Client {
         })
     }
 
+    /// Trusts the one server whose certificate is the first in this PEM file, by whatever name it is called: a server that
+    /// was found by a file of its own. Its key is checked as always.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be used.
+    pub fn of_server(certificate: &Path) -> Result<Client, Error> {
+        let make = |contents: &[Content]| pem::certificates(&contents[0]);
+        let read = Fresh::load("server certificate", vec![certificate.to_owned()], make)?;
+        let only = OnlyThis {
+            // There is at least one.
+            certificate: read.now()[0].clone(),
+            provider: provider(),
+        };
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Roots(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(only))
+            .with_no_client_auth();
+        Ok(Client { config, pair: None })
+    }
+
     /// For `reqwest::ClientBuilder::tls_backend_preconfigured` and the like.
     ///
     /// It offers no ALPN: a client that speaks HTTP/2 sets that itself.
@@ -130,5 +156,54 @@ impl ResolvesClientCert for Newest {
 impl fmt::Debug for Newest {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("Newest")
+    }
+}
+
+/// Trusts one certificate, and whoever has its key.
+#[derive(Debug)]
+struct OnlyThis {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for OnlyThis {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer,
+        _: &[CertificateDer],
+        _: &ServerName,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match *certificate == self.certificate {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

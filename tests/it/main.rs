@@ -61,6 +61,8 @@ mod lives;
 mod load;
 /// What ran on a node that was deleted.
 mod lost_nodes;
+/// The page about mTLS, from the script to the first event, and what is told when it is wrong.
+mod mtls;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
 /// What odd kubelets, clusters and clocks send.

@@ -85,11 +85,12 @@ impl Replay {
                 );
             };
             let mut absent: BTreeSet<Uuid> = self.ids.iter().copied().collect();
-            let webhook = Webhook::new(&Server {
-                base: running.ingest,
+            let server = Server {
                 token_file: self.token_file.clone(),
                 ca_file: self.ca_file.clone(),
-            })?;
+                ..Server::default()
+            };
+            let webhook = Webhook::new(&server.at_webhook(running))?;
             let mut tally = Tally::default();
             for letter in dead_letters::list(&dead_letters::folder(&config.data_dir))? {
                 if !self.all && absent.is_empty() {

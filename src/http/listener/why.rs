@@ -135,7 +135,9 @@ fn of_alert(alert: AlertDescription) -> Why {
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateRevoked
         | AlertDescription::CertificateExpired
-        | AlertDescription::CertificateUnknown => NOT_ACCEPTED,
+        | AlertDescription::CertificateUnknown
+        // A signature that is none of the CA that it knows by this name.
+        | AlertDescription::DecryptError => NOT_ACCEPTED,
         AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => VERSION,
         _ => NO_TLS,
     }

@@ -32,16 +32,23 @@ impl Authority {
 
     /// A certificate for `localhost` and `127.0.0.1` with this common name and URI, as files.
     pub fn issue(&self, dir: &Path, name: &str, uri: Option<&str>) -> Pair {
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let mut params = CertificateParams::new(names).unwrap();
-        params
-            .distinguished_name
-            .push(DnType::OrganizationName, "system:masters");
-        params.distinguished_name.push(DnType::CommonName, name);
+        let mut params = params(name);
         if let Some(uri) = uri {
             let uri = string::Ia5String::try_from(uri).unwrap();
             params.subject_alt_names.push(SanType::URI(uri));
         }
+        self.sign(dir, name, params)
+    }
+
+    /// The same, good to the end of the year before this one.
+    pub fn issue_until(&self, dir: &Path, name: &str, year: i32) -> Pair {
+        let mut params = params(name);
+        params.not_before = rcgen::date_time_ymd(year - 2, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        self.sign(dir, name, params)
+    }
+
+    fn sign(&self, dir: &Path, name: &str, params: CertificateParams) -> Pair {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let pair = Pair {
@@ -52,4 +59,14 @@ impl Authority {
         fs::write(&pair.key, key.serialize_pem()).unwrap();
         pair
     }
+}
+
+fn params(name: &str) -> CertificateParams {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let mut params = CertificateParams::new(names).unwrap();
+    params
+        .distinguished_name
+        .push(DnType::OrganizationName, "system:masters");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
 }
