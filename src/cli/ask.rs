@@ -1,5 +1,7 @@
 //! Where a question goes: to a ClickHouse, or to a running bygone.
 
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -235,9 +237,8 @@ fn is_private(url: &str) -> bool {
 fn no_answer(server: &Server, error: reqwest::Error) -> anyhow::Error {
     let base = &server.base;
     let cause = anyhow!(error.without_url());
+    let tls = cause.chain().find_map(of_tls);
     let cause = cause.root_cause();
-    let io = cause.downcast_ref::<std::io::Error>();
-    let tls = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
     let found = server.found.as_ref();
     match (tls, found.and_then(|found| found.certificate_file.as_ref())) {
         (Some(rustls::Error::InvalidCertificate(_)), Some(file)) if server.ca_file.is_none() => {
@@ -251,6 +252,17 @@ fn no_answer(server: &Server, error: reqwest::Error) -> anyhow::Error {
              certificate"
         ),
         _ => anyhow!("no bygone answers at {base}: {cause}: is \"bygone serve\" running?"),
+    }
+}
+
+/// An error of I/O is no cause of its own content, so that has to be looked into.
+fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    let io = error
+        .downcast_ref::<io::Error>()
+        .and_then(|io| io.get_ref());
+    match io {
+        None => error.downcast_ref(),
+        Some(inner) => of_tls(inner),
     }
 }
 

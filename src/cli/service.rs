@@ -112,9 +112,9 @@ impl Service {
         let api_door = Door::open(Role::Api, &config.api).await?;
         let token = own_token();
         let asks = ingest_door.asks_for_certificates();
-        let writers = Ingest::load(&config.access.ingest, asks)?.with_own_token(&token);
-        let readers = Api::load(&config.access.api)?.with_own_token(&token);
-        let (writers, readers) = (Arc::new(writers), Arc::new(readers));
+        let writers = Ingest::load(&config.access.ingest, asks)?;
+        let writers = Arc::new(writers.with_own_token(&token));
+        let readers = Arc::new(Api::load(&config.access.api)?.with_own_token(&token));
         ingest_door.check(writers.has_identity(), config.access.insecure)?;
         api_door.check(readers.has_identity(), config.access.insecure)?;
         source::kafka::check(&config.kafka).await?;
@@ -150,14 +150,7 @@ impl Service {
         let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = app(questions, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
-        let running = Running {
-            pid: std::process::id(),
-            api: api_door.url_from_here(),
-            ingest: ingest_door.url_from_here(),
-            api_certificate_file: api_door.certificate_file()?,
-            ingest_certificate_file: ingest_door.certificate_file()?,
-            token: Some(token.expose_secret().to_owned()),
-        };
+        let running = running(&ingest_door, &api_door, &token)?;
         let threads = Threads::start()?;
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
@@ -236,6 +229,18 @@ impl Service {
 fn own_token() -> SecretString {
     let halves = [Uuid::new_v4(), Uuid::new_v4()];
     SecretString::from(halves.map(|half| half.simple().to_string()).concat())
+}
+
+/// What others on this machine need to find this process.
+fn running(ingest: &Door, api: &Door, token: &SecretString) -> std::io::Result<Running> {
+    Ok(Running {
+        pid: std::process::id(),
+        api: api.url_from_here(),
+        ingest: ingest.url_from_here(),
+        api_certificate_file: api.certificate_file()?,
+        ingest_certificate_file: ingest.certificate_file()?,
+        token: Some(token.expose_secret().to_owned()),
+    })
 }
 
 /// Whether events are taken now, and if not, why.

@@ -68,7 +68,7 @@ impl Refused {
 
     /// Counts a connection that came to nothing, and tells the log when that is due.
     pub fn connection(&self, from: SocketAddr, why: Why) {
-        self.note(from, why, || String::new());
+        self.note(from, why, String::new);
     }
 
     /// The same of an answer to a request.

@@ -57,7 +57,8 @@ reasons! {
     HEADER = "header_too_large":
         "the request's header is over header_bytes_max";
     UNAUTHORIZED = "unauthorized":
-        "no token and no client certificate that is known here: see [[access.ingest]] and [[access.api]]";
+        "no token and no client certificate that is known here: see [[access.ingest]] and [[access.api]]; an API server shows \
+         no certificate whose CA is not in client_ca_file";
     FORBIDDEN = "forbidden":
         "it is known and may not do this: see clusters and namespaces of its entry in [[access.ingest]] or [[access.api]]; \
          or it is a web page";
