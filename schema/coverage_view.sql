@@ -9,10 +9,12 @@ CREATE OR REPLACE VIEW coverage
     level       String          COMMENT 'Metadata, Request or RequestResponse; empty where a relay took it away',
     stage       String          COMMENT 'RequestReceived, ResponseStarted, ResponseComplete or Panic',
     events      UInt64          COMMENT 'different events, about',
-    minutes     UInt64          COMMENT 'bit n: there was an event in minute n of the hour'
+    minutes     UInt64          COMMENT 'bit n: there was an event in minute n of the hour',
+    seconds     Array(UInt16)   COMMENT 'of heartbeats: the seconds of the hour in which there was one'
 )
 AS
 SELECT r.cluster AS cluster, r.hour AS hour, toString(r.about) AS about, r.api_server AS api_server, toString(r.level) AS level, toString(r.stage) AS stage,
-    uniqCombined64Merge(14)(r.events) AS events, groupBitOr(r.minutes) AS minutes
+    uniqCombined64Merge(14)(r.events) AS events, groupBitOr(r.minutes) AS minutes,
+    arraySort(groupUniqArrayArray(r.seconds)) AS seconds
 FROM received AS r
 GROUP BY r.cluster, r.hour, r.about, r.api_server, r.level, r.stage

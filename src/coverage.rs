@@ -7,7 +7,7 @@
 //!
 //! Events do not say which API server made them. One kind does: since Kubernetes 1.26 each API server
 //! renews a lease of its own, `apiserver-...` in `kube-system`, every ten seconds, as itself. No
-//! other may.
+//! other may. Of these the second is kept: some that are missing tell that it was away.
 //!
 //! Limits: `KEYS_MAX` rows and `IDS_MAX` numbers are held; then whoever asks takes them.
 //! Never here: I/O, a clock, state between deliveries.
@@ -37,6 +37,8 @@ struct Group {
     cluster: Box<str>,
     api_server: Box<str>,
     minutes: u64,
+    /// Of heartbeats; as many as `ids` at most.
+    seconds: Vec<u16>,
     ids: Vec<u64>,
 }
 
@@ -62,7 +64,11 @@ impl Seen {
             stage: stage(event.stage),
         };
         let group = self.group(key, cluster, api_server);
-        group.minutes |= 1 << (second % 3600 / 60);
+        let of_hour = (second % 3600) as u16;
+        group.minutes |= 1 << (of_hour / 60);
+        if key.about == About::Heartbeat {
+            group.seconds.push(of_hour);
+        }
         group.ids.push(number(event));
         self.ids += 1;
     }
@@ -77,6 +83,7 @@ impl Seen {
                 cluster: cluster.into(),
                 api_server: api_server.into(),
                 minutes: 0,
+                seconds: Vec::new(),
                 ids: Vec::new(),
             });
             self.groups.len() - 1
@@ -101,6 +108,7 @@ impl Seen {
                 level: group.key.level,
                 stage: group.key.stage,
                 minutes: group.minutes,
+                seconds: &group.seconds,
                 ids: &group.ids,
             });
         }
@@ -220,17 +228,17 @@ mod tests {
             stage,
             ..
         } = group.key;
-        let server = &group.api_server;
-        expected.assert_eq(&format!("{about:?} {level} {stage} {server:?}"));
+        let (server, seconds) = (&group.api_server, &group.seconds);
+        expected.assert_eq(&format!("{about:?} {level} {stage} {server:?} {seconds:?}"));
     }
 
     #[test]
     fn what_an_event_is_about() {
-        check(json!({}), expect![[r#"Pods 3 3 """#]]);
-        check(json!({"verb": "get"}), expect![[r#"Other 3 3 """#]]);
+        check(json!({}), expect![[r#"Pods 3 3 "" []"#]]);
+        check(json!({"verb": "get"}), expect![[r#"Other 3 3 "" []"#]]);
         check(
             json!({"verb": "create", "objectRef": {"resource": "pods", "subresource": "exec"}}),
-            expect![[r#"Other 3 3 """#]],
+            expect![[r#"Other 3 3 "" []"#]],
         );
         let lease = json!({"resource": "leases", "apiGroup": "coordination.k8s.io",
             "namespace": "kube-system", "name": "apiserver-x"});
@@ -241,21 +249,30 @@ mod tests {
             changed[key] = value;
             changed
         };
-        check(renewed.clone(), expect![[r#"Heartbeat 1 3 "apiserver-x""#]]);
+        check(
+            renewed.clone(),
+            expect![[r#"Heartbeat 1 3 "apiserver-x" [960]"#]],
+        );
         // Of another that is gone.
-        check(with("verb", "delete".into()), expect![[r#"Other 1 3 """#]]);
+        check(
+            with("verb", "delete".into()),
+            expect![[r#"Other 1 3 "" []"#]],
+        );
         let robot = json!({"username": "robot"});
-        check(with("user", robot.clone()), expect![[r#"Other 1 3 """#]]);
+        check(with("user", robot.clone()), expect![[r#"Other 1 3 "" []"#]]);
         check(
             with("impersonatedUser", robot),
-            expect![[r#"Other 1 3 """#]],
+            expect![[r#"Other 1 3 "" []"#]],
         );
         // A relay's own level is no level, whatever it is.
         check(
             json!({"level": "info", "stage": "Panic"}),
-            expect![[r#"Pods 0 4 """#]],
+            expect![[r#"Pods 0 4 "" []"#]],
         );
-        check(json!({"level": {"value": 30}}), expect![[r#"Pods 0 3 """#]]);
+        check(
+            json!({"level": {"value": 30}}),
+            expect![[r#"Pods 0 3 "" []"#]],
+        );
     }
 
     #[test]

@@ -48,11 +48,12 @@ macro_rules! migrations {
 }
 
 /// All migrations of this build, by version from 1 on.
-pub const MIGRATIONS: [Migration; 4] = migrations! {
+pub const MIGRATIONS: [Migration; 5] = migrations! {
     1 "001_facts",
     2 "002_lives",
     3 "003_dead_letters",
     4 "004_coverage",
+    5 "005_api_servers",
 };
 
 const VIEWS: [&str; 2] = [

@@ -13,12 +13,15 @@ use crate::query::Params;
 use crate::query::coverage::{self, Advice, Day, Scope};
 
 /// For each cluster and day: how many events came at which level of the audit policy, which API
-/// servers were heard and when one of them was silent while another spoke, of how many lives
-/// something is unknown, what could not be read, and which lines of an audit policy would mend it.
+/// servers were heard and when one of them was silent, of how many lives something is unknown, what could not be read, and which lines of an audit policy would mend it.
 ///
 /// Days are of UTC. Counts are of different events, however often they came, and mostly within 2 %
-/// where they are large. API servers are told apart by the leases that they renew; other events do
-/// not say who made them, and an API server that was never heard is not missed.
+/// where they are large.
+///
+/// An API server renews a lease of its own every ten seconds. Where the audit policy records that (deploy/audit-policy.yaml
+/// does), three missed renewals are a silence: it was down, or what it sent did not arrive. A silence that has not ended is
+/// shown after three minutes. Without these events an outage can't be told from a quiet time, since other events do not say
+/// who made them; and an API server that was never heard is not missed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Coverage {

@@ -3,10 +3,10 @@
 //! In: clusters, namespaces and a beginning. Out: [`Day`]s, the oldest first. Days are of UTC. What is
 //! counted are events that came, whichever day they came on.
 //!
-//! Silences are of API servers that tell of themselves (`schema/007_coverage.sql`). Other events do
-//! not say which of them made them.
+//! Silences are of API servers that tell of themselves (`schema/005_api_servers.sql`), also of one that is alone. Other
+//! events do not say which of them made them.
 //!
-//! Limits: [`DAYS_MAX`] days, and rows as for any answer.
+//! Limits: [`DAYS_MAX`] days, [`SILENCES_MAX`] silences of a day, and rows as for any answer.
 
 mod advice;
 mod silence;
@@ -30,6 +30,9 @@ pub const DAYS_MAX: i64 = 400;
 
 /// How far back is told of where nobody says.
 pub const DAYS_DEFAULT: i64 = 7;
+
+/// Silences of a day and cluster that are told. One API server with a gap of half a minute after each renewal has 2,160.
+pub const SILENCES_MAX: usize = 10_000;
 
 /// What is asked for. No names: all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,9 +100,12 @@ pub async fn coverage(store: &Store, scope: &Scope, now: Timestamp) -> Result<Ve
             day.api_servers.push(hour.api_server.clone());
         }
     }
-    for (cluster, silence) in silence::silences(&hours) {
+    for (cluster, silence) in silence::silences(&hours, time.1) {
         let first = silence.from.to_zoned_datetime(TimeZone::UTC).date();
-        entry(&mut days, &cluster, first).silences.push(silence);
+        let told = &mut entry(&mut days, &cluster, first).silences;
+        if told.len() < SILENCES_MAX {
+            told.push(silence);
+        }
     }
     for life in read.lives().await? {
         let day = entry(&mut days, &life.cluster, date(life.day));

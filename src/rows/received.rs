@@ -6,7 +6,7 @@ use super::{Encoded, Table};
 /// The columns that [`ReceivedRows`] encodes, in its order.
 pub const RECEIVED: Table = Table {
     name: "received",
-    columns_version: 1,
+    columns_version: 2,
     columns: &[
         "cluster",
         "hour",
@@ -15,6 +15,7 @@ pub const RECEIVED: Table = Table {
         "level",
         "stage",
         "minutes",
+        "seconds",
         "ids",
     ],
 };
@@ -44,6 +45,8 @@ pub struct Received<'a> {
     pub stage: u8,
     /// Bit n is set where there was an event in minute n.
     pub minutes: u64,
+    /// Of heartbeats: the seconds of the hour.
+    pub seconds: &'a [u16],
     /// A number made from each event, the same whenever and wherever it comes.
     pub ids: &'a [u64],
 }
@@ -61,6 +64,10 @@ impl ReceivedRows {
         put::u8(out, row.level);
         put::u8(out, row.stage);
         put::u64(out, row.minutes);
+        put::varint(out, row.seconds.len());
+        for second in row.seconds {
+            put::u16(out, *second);
+        }
         put::varint(out, row.ids.len());
         for id in row.ids {
             put::u64(out, *id);
@@ -84,11 +91,12 @@ mod tests {
             level: 1,
             stage: 3,
             minutes: 5,
+            seconds: &[0, 130],
             ids: &[7, 8],
         });
         let expected = [
             b"\x01c\x10\x0e\0\0\x02\x01a\x01\x03".as_slice(),
-            b"\x05\0\0\0\0\0\0\0\x02\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0",
+            b"\x05\0\0\0\0\0\0\0\x02\0\0\x82\0\x02\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0",
         ];
         assert_eq!(rows.rows(), 1);
         assert_eq!(rows.bytes(), expected.concat());

@@ -29,7 +29,7 @@ macro_rules! numbers {
         })*
     };
 }
-numbers!(u8: u8, u32: u32, u64: u64, i32: i32, i64: i64);
+numbers!(u8: u8, u16: u16, u32: u32, u64: u64, i32: i32, i64: i64);
 
 /// A length and where it ends.
 pub fn read_varint(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {

@@ -27,6 +27,7 @@ fn layout(column: &str) -> Option<Layout> {
         "raw_kept" | "about" | "level" | "stage" | "what" => Fixed(1),
         "hour" | "second" => Fixed(4),
         "ids" => Array(&[Fixed(8)]),
+        "seconds" => Array(&[Fixed(2)]),
         "first" | "last" => Tuple(&[Fixed(8), Text, Text, Text]),
         _ => return None,
     })

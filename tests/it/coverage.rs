@@ -107,7 +107,10 @@ fn a_full_recording_sent_once_and_again() {
     );
     about_right(&told(day), &counted(&bodies));
     assert_eq!(day["api_servers"].as_array().unwrap().len(), 1);
-    assert_eq!(day["silences"], json!([]));
+    let server = &day["api_servers"][0];
+    // Its last renewal; nobody was heard since.
+    let ended = json!({"api_server": server, "from": "2026-11-23T06:19:07Z", "to": null, "others_heard": false});
+    assert_eq!(day["silences"], json!([ended]));
     assert_eq!(day["advice"], json!([]));
     assert_eq!(day["pods"]["lives"], 157);
     assert_eq!(day["pods"]["unknown"]["workload inferred"], 23);
@@ -190,18 +193,41 @@ fn one_api_server_is_silent() {
     bygone.post_all(bodies.iter().map(second));
     bygone.post_all(bodies.clone());
     let days = days(&bygone);
-    let [silence] = &days[0]["silences"].as_array().unwrap()[..] else {
-        panic!("{days:?}");
-    };
-    assert_eq!(silence["api_server"], "apiserver-second");
-    assert_eq!(silence["from"], "2026-11-23T06:16:00Z");
-    let to = silence["to"].as_str().unwrap();
-    let minutes = silence["minutes"].as_u64().unwrap();
-    assert!(
-        minutes >= 3 && to == format!("2026-11-23T06:{}:00Z", 16 + minutes),
-        "{silence}"
-    );
+    let silences = days[0]["silences"].as_array().unwrap();
+    let of_second: Vec<&Value> = silences
+        .iter()
+        .filter(|silence| silence["api_server"] == "apiserver-second")
+        .collect();
+    let expected = json!({"api_server": "apiserver-second", "from": "2026-11-23T06:15:54Z",
+        "to": "2026-11-23T06:19:07Z", "others_heard": true});
+    assert_eq!(of_second, [&expected], "{silences:?}");
     assert_eq!(days[0]["api_servers"].as_array().unwrap().len(), 2);
+}
+
+/// The only API server of a cluster is away for a minute: nothing of it comes.
+#[test]
+fn an_outage_of_the_only_api_server_is_a_silence() {
+    let bygone = Bygone::start();
+    let away = "2026-11-23T06:16:20".."2026-11-23T06:17:10";
+    let bodies = bodies(&support::recording_a());
+    bygone.post_all(bodies.iter().map(|body| {
+        let mut list: Value = serde_json::from_str(body).unwrap();
+        let items = list["items"].as_array_mut().unwrap();
+        items.retain(|event| !away.contains(&event["stageTimestamp"].as_str().unwrap()));
+        list.to_string()
+    }));
+    let days = days(&bygone);
+    let silences = days[0]["silences"].as_array().unwrap();
+    assert_eq!(silences.len(), 2, "{silences:?}");
+    let times = ["from", "to", "others_heard"].map(|key| &silences[0][key]);
+    let expected = [
+        json!("2026-11-23T06:16:14Z"),
+        json!("2026-11-23T06:17:15Z"),
+        json!(false),
+    ];
+    assert_eq!(times, expected.each_ref());
+    let (_, table) = ask(&bygone, &[]);
+    assert!(table.contains("61s, since 06:19:07"), "{table}");
 }
 
 /// Who may ask about one cluster is told of no other.

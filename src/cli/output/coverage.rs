@@ -1,8 +1,9 @@
 //! The columns of coverage.
 
 use super::table::Column;
-use super::{Look, Row, cell};
-use crate::query::coverage::{Day, Lives};
+use super::{Look, Row, cell, span};
+use crate::query::coverage::{Day, Lives, Silence};
+use jiff::SignedDuration;
 
 impl Row for Day {
     fn columns(_: &Look, _: bool) -> Vec<Column<Day>> {
@@ -18,13 +19,7 @@ impl Row for Day {
                 0 => "unknown".to_owned(),
                 servers => servers.to_string(),
             }),
-            Column::new("SILENT", |day, _| {
-                let silent = day.silences.iter().map(|silence| silence.minutes);
-                match silent.sum::<u64>() {
-                    0 => cell::NONE.to_owned(),
-                    minutes => format!("{minutes}m"),
-                }
-            }),
+            Column::new("SILENT", |day, _| silent(&day.silences)),
             Column::new("PODS", |day: &Day, _| day.pods.lives.to_string()),
             Column::new("UNKNOWN OF PODS", |day, _| unknown(&day.pods)),
             Column::new("CONTAINERS", |day: &Day, _| {
@@ -32,13 +27,33 @@ impl Row for Day {
             }),
             Column::new("UNKNOWN OF CONTAINERS", |day, _| unknown(&day.containers)),
             Column::new("DEAD LETTERS", |day: &Day, _| {
-                day.dead_letters.values().sum::<u64>().to_string()
+                list(
+                    day.dead_letters
+                        .iter()
+                        .map(|(reason, count)| (&**reason, *count)),
+                )
             }),
         ]
     }
 
     fn name(&self) -> String {
         format!("{}/{}", self.cluster, self.day)
+    }
+}
+
+/// How long in all, and since when where it has not ended.
+fn silent(silences: &[Silence]) -> String {
+    let ended = silences
+        .iter()
+        .filter_map(|silence| Some(silence.to?.duration_since(silence.from)));
+    let ended = ended.fold(SignedDuration::ZERO, SignedDuration::saturating_add);
+    let open = silences.iter().filter(|silence| silence.to.is_none());
+    let since = open.map(|silence| silence.from).min();
+    let since = since.map(|from| format!("since {}", from.strftime("%H:%M:%S")));
+    let parts = [(!ended.is_zero()).then(|| span::human(ended)), since];
+    match parts.into_iter().flatten().collect::<Vec<_>>() {
+        parts if parts.is_empty() => cell::NONE.to_owned(),
+        parts => parts.join(", "),
     }
 }
 

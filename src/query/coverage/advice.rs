@@ -84,7 +84,7 @@ fn heartbeats(day: &Day) -> Option<Advice> {
         return None;
     }
     Some(Advice {
-        why: "no event told which API server made it, so silences of one can't be told".to_owned(),
+        why: "no event told which API server made it, so an outage of one can't be told from a quiet time".to_owned(),
         place: "rules, before every other that matches leases".to_owned(),
         lines: LEASES.to_owned(),
     })
@@ -140,7 +140,7 @@ mod tests {
             whys(&nameless),
             "of 2 pods an event was cut, by the API server as too large or by bygone for impossible values, or what became \
              of a request was not told (see unknown in schema/README.md); \
-             no event told which API server made it, so silences of one can't be told"
+             no event told which API server made it, so an outage of one can't be told from a quiet time"
         );
     }
 

@@ -1,81 +1,123 @@
-//! When an API server was not heard of while another of its cluster was.
+//! When an API server was not heard of.
+//!
+//! Each renews a lease of its own every ten seconds, with up to 4 % more (k8s.io/component-helpers, `lease.Controller`), so
+//! between two renewals that are [`GAP_SECONDS_MIN`] apart three are missing. Why can't be told: it was down, or what it
+//! sent was lost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::sql::Hour;
 
-/// Shorter silences are not told: API servers tell of themselves every ten seconds, but what they
-/// send arrives up to half a minute late, and a batch may be sent again for longer.
-const MINUTES_MIN: usize = 3;
+/// Three renewals missed: 31.2 s, and a moment for each to be carried out.
+const GAP_SECONDS_MIN: i64 = 35;
 
-const DAY_MINUTES: u32 = 24 * 60;
+/// A silence that has not ended is told from here on: what an API server sends arrives up to half a minute late, and a batch
+/// may be sent again for longer.
+const OPEN_SECONDS_MIN: i64 = 180;
 
-/// From the last that was heard of an API server to the next, or to the last of the others; within
-/// one day of UTC.
+/// So far from both ends of a silence another one has to renew to be heard in it: those that fall silent and come back together
+/// do so at different seconds of the ten.
+const RENEWAL_SECONDS: i64 = 11;
+
+const DAY_SECONDS: i64 = 24 * 3600;
+
+/// Within one day of UTC: a longer silence is one on each of its days.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
     pub api_server: String,
-    /// The first minute in which another was heard, and this one was not.
+    /// The last renewal before it, or the beginning of the day.
     pub from: Timestamp,
-    /// The end of the last such minute.
-    pub to: Timestamp,
-    /// How many such minutes there are.
-    pub minutes: u64,
+    /// The next renewal, or the end of the day. Where none came: the last one of the others; of a cluster none of which was
+    /// heard since, none.
+    pub to: Option<Timestamp>,
+    /// Whether another API server of the cluster was heard in it, on any of its days. If not, all of them were down, or what
+    /// they sent did not arrive.
+    pub others_heard: bool,
 }
 
-/// By cluster. An API server is known from its first heartbeat on; one that came to its end is
-/// silent from there on.
-pub fn silences(hours: &[Hour]) -> Vec<(String, Silence)> {
-    let mut clusters: BTreeMap<&str, BTreeMap<&str, BTreeSet<u32>>> = BTreeMap::new();
+/// By cluster. An API server is known from its first heartbeat on. `until` is when the time ends that was asked about.
+pub fn silences(hours: &[Hour], until: Timestamp) -> Vec<(String, Silence)> {
+    let mut clusters: BTreeMap<&str, BTreeMap<&str, Vec<i64>>> = BTreeMap::new();
     for hour in hours.iter().filter(|hour| !hour.api_server.is_empty()) {
         let servers = clusters.entry(&hour.cluster).or_default();
         let heard = servers.entry(&hour.api_server).or_default();
-        // Counted from the epoch.
-        let first = hour.hour / 60;
-        heard.extend(
-            (0..60)
-                .filter(|n| hour.minutes >> n & 1 == 1)
-                .map(|n| first + n),
-        );
+        let seconds = hour.seconds.iter();
+        heard.extend(seconds.map(|second| i64::from(hour.hour) + i64::from(*second)));
     }
     let mut found = Vec::new();
-    for (cluster, servers) in clusters {
-        let spoken: BTreeSet<u32> = servers.values().flatten().copied().collect();
-        for (server, heard) in &servers {
-            let silences = of_server(server, heard, &spoken);
-            found.extend(silences.map(|silence| (cluster.to_owned(), silence)));
+    for (cluster, mut servers) in clusters {
+        for heard in servers.values_mut() {
+            heard.sort_unstable();
+            heard.dedup();
+        }
+        for server in servers.keys() {
+            let silences = Heard { servers: &servers }.silences(server, until.as_second());
+            found.extend(silences.into_iter().map(|it| (cluster.to_owned(), it)));
         }
     }
     found
 }
 
-fn of_server(
-    server: &str,
-    heard: &BTreeSet<u32>,
-    spoken: &BTreeSet<u32>,
-) -> impl Iterator<Item = Silence> {
-    let starts = heard.iter().copied();
-    let ends = heard.iter().copied().skip(1).chain([u32::MAX]);
-    let gaps = starts
-        .zip(ends)
-        .map(|(last, next)| spoken.range(last + 1..next).copied().collect::<Vec<u32>>())
-        .filter(|others| others.len() >= MINUTES_MIN);
-    let by_day = gaps.flat_map(|others| {
-        let days = others.chunk_by(|a, b| a / DAY_MINUTES == b / DAY_MINUTES);
-        days.map(<[u32]>::to_vec).collect::<Vec<_>>()
-    });
-    by_day.filter_map(move |others| {
-        let (from, to) = (others.first()?, others.last()?);
-        let at = |minute: u32| Timestamp::from_second(i64::from(minute) * 60).ok();
-        Some(Silence {
-            api_server: server.to_owned(),
-            from: at(*from)?,
-            to: at(to + 1)?,
-            minutes: others.len() as u64,
+/// When the API servers of a cluster were heard, in seconds, the first first.
+struct Heard<'h> {
+    servers: &'h BTreeMap<&'h str, Vec<i64>>,
+}
+
+impl Heard<'_> {
+    fn silences(&self, server: &str, until: i64) -> Vec<Silence> {
+        let heard = &self.servers[server];
+        let gaps = heard.windows(2).map(|pair| (pair[0], pair[1]));
+        let mut silences = Vec::new();
+        for (from, to) in gaps.filter(|(from, to)| to - from >= GAP_SECONDS_MIN) {
+            self.tell(server, (from, to), &mut silences);
+        }
+        let Some(&last) = heard.last() else {
+            return silences;
+        };
+        let end = self.servers.values().filter_map(|heard| heard.last()).max();
+        match end {
+            Some(&end) if end - last >= OPEN_SECONDS_MIN => {
+                self.tell(server, (last, end), &mut silences);
+            }
+            Some(&end) if until - end >= OPEN_SECONDS_MIN => {
+                silences.extend(silence(server, (last, None), false));
+            }
+            _ => {}
+        }
+        silences
+    }
+
+    /// Day by day.
+    fn tell(&self, server: &str, (from, to): (i64, i64), silences: &mut Vec<Silence>) {
+        let others_heard = self.others(server, (from + RENEWAL_SECONDS, to - RENEWAL_SECONDS));
+        let mut begin = from;
+        while begin < to {
+            let midnight = (begin.div_euclid(DAY_SECONDS) + 1) * DAY_SECONDS;
+            let end = to.min(midnight);
+            silences.extend(silence(server, (begin, Some(end)), others_heard));
+            begin = end;
+        }
+    }
+
+    fn others(&self, server: &str, (from, to): (i64, i64)) -> bool {
+        let mut others = self.servers.iter().filter(|(name, _)| **name != server);
+        others.any(|(_, heard)| {
+            let next = heard.partition_point(|second| *second < from);
+            heard.get(next).is_some_and(|second| *second <= to)
         })
+    }
+}
+
+fn silence(server: &str, (from, to): (i64, Option<i64>), others_heard: bool) -> Option<Silence> {
+    let at = |second| Timestamp::from_second(second).ok();
+    Some(Silence {
+        api_server: server.to_owned(),
+        from: at(from)?,
+        to: to.and_then(at),
+        others_heard,
     })
 }
 
@@ -84,82 +126,107 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
-    #[test]
-    fn a_silence_is_told_by_the_day() {
-        let hour = |server: &str, hour: u32, minutes: u64| Hour {
-            cluster: "c".to_owned(),
-            api_server: server.to_owned(),
-            hour: hour * 3600,
-            minutes,
-            ..Hour::default()
-        };
-        let told = silences(&[
-            hour("a", 23, 0b11 << 58),
-            hour("a", 24, 0b11),
-            hour("b", 23, 1 << 57),
-        ]);
-        let told: Vec<(i64, u64)> = told
-            .iter()
-            .map(|(_, silence)| (silence.from.as_second() / 60, silence.minutes))
-            .collect();
-        assert_eq!(told, [(23 * 60 + 58, 2), (24 * 60, 2)]);
-    }
-
-    /// `server minutes`: an `x` for each minute from midnight on in which it was heard.
-    fn check(servers: &[(&str, &str)], expected: Expect) {
-        let hour = |(server, heard): &(&str, &str)| Hour {
-            cluster: "c".to_owned(),
-            api_server: (*server).to_owned(),
-            minutes: heard
-                .bytes()
-                .enumerate()
-                .filter(|(_, mark)| *mark == b'x')
-                .fold(0, |bits, (minute, _)| bits | 1 << minute),
-            ..Hour::default()
-        };
-        let hours: Vec<Hour> = servers.iter().map(hour).collect();
-        let told = silences(&hours).into_iter().map(|(_, silence)| {
+    /// `server marks`: each mark stands for ten seconds from the hour on; `x` is a renewal. `until` is in seconds.
+    fn check(servers: &[(&str, &str)], first_hour: u32, until: i64, expected: Expect) {
+        let mut hours = Vec::new();
+        for (server, marks) in servers {
+            for (number, mark) in marks.bytes().enumerate() {
+                if mark == b'x' {
+                    let second = first_hour * 3600 + number as u32 * 10;
+                    hours.push(Hour {
+                        cluster: "c".to_owned(),
+                        api_server: (*server).to_owned(),
+                        hour: second / 3600 * 3600,
+                        seconds: vec![(second % 3600) as u16],
+                        ..Hour::default()
+                    });
+                }
+            }
+        }
+        let until = Timestamp::from_second(i64::from(first_hour) * 3600 + until).unwrap();
+        let told = silences(&hours, until).into_iter().map(|(_, silence)| {
             let Silence {
                 api_server,
                 from,
                 to,
-                minutes,
+                others_heard,
             } = silence;
-            let minute = |at: Timestamp| at.as_second() / 60;
-            format!(
-                "{api_server} {} to {}: {minutes}\n",
-                minute(from),
-                minute(to)
-            )
+            let to = to.map_or("?".to_owned(), |to| to.strftime("%T").to_string());
+            let others = if others_heard { "others heard" } else { "" };
+            format!("{api_server} {} to {to} {others}", from.strftime("%T"))
+                .trim_end()
+                .to_owned()
+                + "\n"
         });
         expected.assert_eq(&told.collect::<String>());
     }
 
     #[test]
-    fn one_is_silent_while_another_speaks() {
-        check(&[("a", "xxxxxxxx"), ("b", "xxxxxxxx")], expect![""]);
+    fn three_missed_are_a_gap() {
+        check(&[("a", "xxxxxxxx")], 1, 80, expect![""]);
+        check(&[("a", "xxx..xxx")], 1, 80, expect![""]);
         check(
-            &[("a", "xxxxxxxx"), ("b", "x...x..x")],
-            expect!["b 1 to 4: 3\n"],
+            &[("a", "xxx...xxx")],
+            1,
+            90,
+            expect!["a 01:00:20 to 01:01:00\n"],
         );
-        // To the end.
         check(
-            &[("a", "xxxxxxxx"), ("b", "xx......")],
-            expect!["b 2 to 8: 6\n"],
+            &[("a", "x......x....x")],
+            1,
+            90,
+            expect!["a 01:00:00 to 01:01:10\na 01:01:10 to 01:02:00\n"],
         );
-        // It was not there yet, or nobody knew it.
-        check(&[("a", "xxxxxxxx"), ("b", "....xxxx")], expect![""]);
-        // Nobody spoke: a quiet cluster, or nothing came.
-        check(&[("a", "x.....x"), ("b", "x.....x")], expect![""]);
-        check(&[("a", "x.......x")], expect![""]);
-        // Of three, each by itself; the minutes in between are not all heard.
+        // Not known before its first.
+        check(&[("a", "......xx")], 1, 80, expect![""]);
+    }
+
+    #[test]
+    fn others_are_heard_or_not() {
         check(
-            &[
-                ("a", "xxxx..xxxx"),
-                ("b", "x........x"),
-                ("c", "x.xxxxxxxx"),
-            ],
-            expect!["b 1 to 9: 8\n"],
+            &[("a", "xxxxxxxxx"), ("b", "xx.....xx")],
+            1,
+            90,
+            expect!["b 01:00:10 to 01:01:10 others heard\n"],
+        );
+        // All of them, at different seconds of the ten.
+        check(
+            &[("a", "xx.....xx"), ("b", "xxx....xx")],
+            1,
+            90,
+            expect!["a 01:00:10 to 01:01:10\nb 01:00:20 to 01:01:10\n"],
+        );
+    }
+
+    #[test]
+    fn a_silence_that_has_not_ended() {
+        // It may still be on its way.
+        check(&[("a", "xx")], 1, 180, expect![""]);
+        check(&[("a", "xx")], 1, 190, expect!["a 01:00:10 to ?\n"]);
+        let long = "x".repeat(20);
+        let others = &[("a", &*long), ("b", "xx")];
+        check(
+            others,
+            1,
+            200,
+            expect!["b 01:00:10 to 01:03:10 others heard\n"],
+        );
+        check(
+            others,
+            1,
+            400,
+            expect!["a 01:03:10 to ?\nb 01:00:10 to 01:03:10 others heard\n"],
+        );
+    }
+
+    #[test]
+    fn a_silence_is_told_by_the_day() {
+        let marks = "x".repeat(355) + "........" + "xx";
+        check(
+            &[("a", &*marks)],
+            23,
+            3700,
+            expect!["a 23:59:00 to 00:00:00\na 00:00:00 to 00:00:30\n"],
         );
     }
 }

@@ -19,7 +19,7 @@ pub struct Hour {
     pub level: String,
     pub stage: String,
     pub events: u64,
-    pub minutes: u64,
+    pub seconds: Vec<u16>,
 }
 
 /// Lives that began on a day.
@@ -54,7 +54,7 @@ const OF_CLUSTERS: &str =
 impl Read<'_> {
     pub async fn hours(&self) -> Result<Vec<Hour>, Error> {
         self.rows(&format!(
-            "SELECT cluster, hour, about, api_server, level, stage, events, minutes FROM coverage \
+            "SELECT cluster, hour, about, api_server, level, stage, events, seconds FROM coverage \
              WHERE hour >= toDateTime({{since:DateTime64(6, 'UTC')}}, 'UTC') \
              AND hour < {{until:DateTime64(6, 'UTC')}} AND {OF_CLUSTERS} \
              ORDER BY cluster, hour, about DESC, level DESC, stage, api_server"
