@@ -89,9 +89,9 @@ pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable>
     if occasion.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
-    if is_emptied_namespace(event) {
+    if let Some(what) = of_namespace(event) {
         if outcome == Outcome::Done {
-            named::tell_emptied(occasion, tell);
+            named::tell_of_namespace(occasion, what, tell);
         }
         return Ok(());
     }
@@ -179,7 +179,7 @@ fn carried_out(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
 fn counts(event: &Event) -> bool {
     event.stage == Stage::ResponseComplete
         && event.verb != Verb::Other
-        && (event.object_ref.is_pod() || is_emptied_namespace(event) || of_node(event).is_some())
+        && (event.object_ref.is_pod() || of_namespace(event).is_some() || of_node(event).is_some())
 }
 
 /// What became of a request.
@@ -230,19 +230,22 @@ fn may_end(event: &Event) -> bool {
     }
 }
 
-/// The namespace controller finalizes a namespace when nothing is left in it. (Others may do so before:
-/// that proves nothing.)
-fn is_emptied_namespace(event: &Event) -> bool {
+/// Whether the deletion of a namespace was asked for, or nothing is left in it: then the namespace controller finalizes
+/// it. (Others may do so before: that proves nothing.)
+fn of_namespace(event: &Event) -> Option<Saying> {
     let named = &event.object_ref;
-    let (resource, subresource) = (&*named.resource, &*named.subresource);
-    event.verb == Verb::Update
-        && (resource, subresource) == ("namespaces", "finalize")
-        && named.api_group.is_empty()
-        && matches!(
-            &*event.user.username,
-            "system:serviceaccount:kube-system:namespace-controller"
-                | "system:kube-controller-manager"
-        )
+    if &*named.resource != "namespaces" || !named.api_group.is_empty() {
+        return None;
+    }
+    let is_by_controller = matches!(
+        &*event.user.username,
+        "system:serviceaccount:kube-system:namespace-controller" | "system:kube-controller-manager"
+    );
+    match (event.verb, &*named.subresource) {
+        (Verb::Delete, "") => Some(Saying::Close),
+        (Verb::Update, "finalize") if is_by_controller => Some(Saying::Finalize),
+        _ => None,
+    }
 }
 
 /// Whether a node came or went. At level Metadata a dry run of its deletion looks like a deletion, and the

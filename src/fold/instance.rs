@@ -163,8 +163,9 @@ impl<'a> Instance<'a> {
             let ended = ended.map(|finished| i64::from(finished) * SECOND);
             return ended.unwrap_or(i64::MAX).min(self.seen.first);
         }
-        let start = i64::from(self.started_at.max(created_at)) * SECOND;
-        self.start_told.map_or(start, |told| told.min(start))
+        let start = i64::from(self.started_at) * SECOND;
+        let told_before = self.start_told.filter(|told| *told < start);
+        told_before.unwrap_or(start.max(i64::from(created_at) * SECOND))
     }
 
     /// The same in seconds, to order the instances of a container.
@@ -229,10 +230,11 @@ impl<'a> Instance<'a> {
         finished > end.told || is_seen_later
     }
 
-    /// When a kubelet missed it for the first time after it was seen to run. Microseconds.
-    pub fn missed_at(&self) -> Option<i64> {
+    /// When a kubelet missed it for the first time after it was seen to run, in microseconds, and what it made of that.
+    pub fn missed(&self) -> Option<(i64, Ended<'a>)> {
         let missing = self.missing?;
-        missing.seen.after(self.ran_at)
+        let at = missing.seen.after(self.ran_at)?;
+        Some((at, missing.report))
     }
 }
 

@@ -203,7 +203,7 @@ impl<'a> Judged<'a> {
             of_pod,
             superseded(life, run, runs),
             terminal,
-            instance.missed_at(),
+            instance.missed().map(|(at, _)| at),
         ];
         let proven = proofs.into_iter().flatten().min();
         let proven = proven.filter(|_| reported.is_none());
@@ -248,8 +248,8 @@ impl<'a> Judged<'a> {
         let (workload_kind, workload, _) = workload(life);
         let began_at = how.times.began;
         let place = place::of(began_at, how.over_at);
-        let ended = instance.end().map(|end| &end.report);
-        let ended = ended.or(instance.missing.as_ref().map(|missing| &missing.report));
+        let missed = instance.missed().map(|(_, report)| report);
+        let ended = instance.end().map(|end| end.report).or(missed);
         let former = life.described.former();
         ContainerRow {
             cluster: name.cluster,
@@ -339,9 +339,7 @@ impl<'a> Judged<'a> {
 fn unknown_of(life: &Life, run: &Run, how: &InstanceEnd) -> Vec<String> {
     let instance = &run.instance;
     let (.., inferred) = workload(life);
-    let is_told = instance.end().is_some() || instance.missing.is_some();
-    let not_confirmed =
-        how.reported.is_none() && (is_told || how.proven.is_some() || how.unconfirmed);
+    let not_confirmed = how.reported.is_none() && (how.proven.is_some() || how.unconfirmed);
     let differs = instance.end().is_some_and(|end| end.differs);
     let held = [
         (Unknown::WorkloadInferred, inferred),

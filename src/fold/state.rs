@@ -475,7 +475,6 @@ impl<'a> Instance<'a> {
             }
         });
         let last = packed.last_seen.map(|at| at + micros);
-        let start_told = at(odd.start_told, i64::from(started_at) * 1_000_000);
         let instance = Instance {
             seen: Seen {
                 first: at(packed.first_seen, i64::MAX),
@@ -492,7 +491,7 @@ impl<'a> Instance<'a> {
             restarted_at: odd
                 .restarted
                 .map_or(started_at, |at| seconds(Some(at), base)),
-            start_told: (started_at != 0).then_some(start_told),
+            start_told: odd.start_told.map(|at| at + micros),
             ran_at: packed.ran.map(|ran| match last {
                 Some(last) => last - ran,
                 None => ran + micros,

@@ -48,15 +48,10 @@ pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
     }
 }
 
-/// Tells that nothing is left in a namespace.
-pub(super) fn tell_emptied(occasion: Occasion, tell: Tell) {
+/// Tells `what` of a namespace.
+pub(super) fn tell_of_namespace(occasion: Occasion, what: Saying, tell: Tell) {
     let named = &occasion.event.object_ref;
-    row_of(
-        occasion,
-        (&named.name, ""),
-        (Saying::Finalize, occasion.at, ""),
-        tell,
-    );
+    row_of(occasion, (&named.name, ""), (what, occasion.at, ""), tell);
 }
 
 fn row(occasion: Occasion, what: Saying, at: i64, selector: &str, tell: Tell) {

@@ -15,6 +15,7 @@ use bygone::lifecycle;
 use bygone::rows::{
     ContainerRow, Facts, Micros, Millis, NEVER, Piece, PodRow, Said, Seconds, fact_rows, pieces,
 };
+use expect_test::{Expect, expect};
 use jiff::Timestamp;
 
 use crate::support::Random;
@@ -304,6 +305,335 @@ fn told(body: &[u8]) -> String {
         assert_eq!(one_by_one, at_once, "in another order, one by one");
     }
     at_once
+}
+
+/// What is told of a file of `fixtures/lives`.
+fn check(name: &str, expected: Expect) {
+    let path = format!("{}/fixtures/lives/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+    expected.assert_eq(&told(&std::fs::read(path).expect("a file")));
+}
+
+/// An end without a container ID of its own is that of the instance that it can only be of.
+#[test]
+fn ends_without_ids() {
+    check(
+        "end-without-an-id-beside-one",
+        expect![[r#"
+        job-1 08:00:00..now on node-1 created by alice phase Failed ips 10.0.0.5 why: done
+            main/2d71 #0 08:00:04..08:03:09 started 08:00:04 ended 08:03:08 seen exit 137 reason OOMKilled why: exited
+    "#]],
+    );
+    check(
+        "last-end-without-an-id",
+        expect![[r#"
+        job-2 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..08:03:09 started 08:00:04 ended 08:03:08 seen exit 1 reason Error why: exited
+            main/a1fc #1 08:03:09..now started 08:03:09
+    "#]],
+    );
+    check(
+        "no-ids-at-all",
+        expect![[r#"
+        aci-1 08:00:00..now on node-1 created by alice phase Succeeded ips 10.0.0.6 why: done
+            main/- #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 1 reason Error why: exited
+            main/- #1 08:10:04..08:20:04 started 08:10:04 ended 08:20:03 seen exit 0 reason Completed why: exited
+    "#]],
+    );
+    check(
+        "one-id-for-all-restarts",
+        expect![[r#"
+        aci-2 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 1 reason Error why: exited
+            main/2d711642 #1 08:10:04..08:20:03 started 08:10:04 ended 08:20:02 seen exit 2 reason Error why: exited
+            main/2d711642 #2 08:20:04..now started 08:20:04
+    "#]],
+    );
+    check(
+        "an-id-without-a-runtime",
+        expect![[r#"
+        web-10 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..now started 08:00:04
+    "#]],
+    );
+}
+
+/// What a kubelet can't find ended when it said so, unless it is seen to run later.
+#[test]
+fn what_a_kubelet_can_not_find() {
+    check(
+        "evicted-and-not-found",
+        expect![[r#"
+        web-1 08:00:00..now on node-1 created by alice phase Failed why: node pressure
+            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 exit 137 reason ContainerStatusUnknown why: node pressure unknown: end not confirmed
+    "#]],
+    );
+    check(
+        "evicted-and-not-found-with-its-id",
+        expect![[r#"
+        web-2 08:00:00..now on node-1 created by alice phase Failed why: node pressure
+            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 exit 137 reason ContainerStatusUnknown why: node pressure unknown: end not confirmed
+    "#]],
+    );
+    check(
+        "not-found-and-started-anew",
+        expect![[r#"
+        web-3 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 exit 137 reason ContainerStatusUnknown why: unknown unknown: end not confirmed
+            main/a1fc #1 08:30:08..now started 08:30:08
+    "#]],
+    );
+    check(
+        "not-found-and-there-again",
+        expect![[r#"
+        web-4 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..now started 08:00:04
+    "#]],
+    );
+    check(
+        "failed-with-a-running-container",
+        expect![[r#"
+        web-5 08:00:00..now on node-1 created by alice phase Failed why: done
+            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 why: unknown unknown: end not confirmed
+    "#]],
+    );
+    check(
+        "never-ran-and-not-found",
+        expect![[r#"
+        web-6 08:00:00..now on node-1 created by alice phase Failed why: done
+    "#]],
+    );
+    check(
+        "an-end-and-then-not-found",
+        expect![[r#"
+        web-8 08:00:00..now on node-1 created by alice phase Failed why: done
+            main/2d71 #0 08:00:04..08:10:01 started 08:00:04 ended 08:10:00 seen exit 0 reason Completed why: exited
+    "#]],
+    );
+}
+
+/// A container ends once: of reports of one start the first counts. One that Docker starts again has the first start.
+#[test]
+fn reports_that_differ() {
+    check(
+        "the-second-report-differs",
+        expect![[r#"
+        web-7 08:00:00..now on node-1 created by alice phase Failed why: done
+            main/2d71 #0 08:00:04..08:10:01 started 08:00:04 ended 08:10:00 seen exit 0 reason Completed why: exited unknown: ends differ
+    "#]],
+    );
+    check(
+        "started-again-by-docker",
+        expect![[r#"
+        web-9 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..now started 08:00:04 unknown: started again
+    "#]],
+    );
+}
+
+/// Who reports statuses is a kubelet, whatever its name; and what has ended nobody forces any more.
+#[test]
+fn kubelets_by_what_they_do() {
+    check(
+        "a-kubelet-of-another-name",
+        expect![[r#"
+        web-1 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice removed 08:10:03.105 why: asked by alice
+            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked by alice
+    "#]],
+    );
+    check(
+        "a-kubelet-of-another-name-and-the-request-lost",
+        expect![[r#"
+            web-2 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00 removed 08:10:03.105 why: asked unknown: request unseen
+                main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked
+        "#]],
+    );
+    check(
+        "forced-after-the-end",
+        expect![[r#"
+        web-3 08:00:00..08:10:05.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:05.100 removed 08:10:05.105 why: asked by alice
+            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked by alice
+    "#]],
+    );
+    check(
+        "forced-before-the-end",
+        expect![[r#"
+        web-4 08:00:00..08:10:05.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:05.100 removed 08:10:05.105 why: forced by bob
+            main/2d71 #0 08:00:04..08:10:05.105 started 08:00:04 ended 08:10:05.105 why: forced by bob unknown: end not confirmed
+    "#]],
+    );
+    check(
+        "forced-at-level-request",
+        expect![[r#"
+        web-5 08:00:01.105..08:10:00.100 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:00.100 removed 08:10:00.100 why: forced by alice
+            main/2d71 #0 08:00:04..08:10:00.100 started 08:00:04 ended 08:10:00.100 why: forced by alice unknown: end not confirmed
+    "#]],
+    );
+}
+
+/// A pod has an address as long as its statuses say so.
+#[test]
+fn addresses_that_go() {
+    check(
+        "an-address-that-changes",
+        expect![[r#"
+        db-0 08:00:00..now on node-1 created by alice phase Running ips 10.0.0.20, fd00::20, 10.0.0.33, fd00::33 without 10.0.0.20 09:00:00.105..now, fd00::20 09:00:00.105..now
+            main/2d71 #0 08:00:04..now started 08:00:04
+        web-0 09:10:00..now on node-1 created by alice phase Running ips 10.0.0.20
+            main/a1fc #0 09:10:04..now started 09:10:04
+    "#]],
+    );
+    check(
+        "an-address-that-returns",
+        expect![[r#"
+        db-1 08:00:00..now on node-1 created by alice phase Running ips 10.0.0.20 without 10.0.0.20 09:00:00.105..09:05:00.105
+            main/2d71 #0 08:00:04..now started 08:00:04
+    "#]],
+    );
+}
+
+/// The times shown are the node's; an instance is found when the API server's times say that it was there.
+#[test]
+fn clocks_that_are_off() {
+    check(
+        "a-clock-an-hour-ahead",
+        expect![[r#"
+        web-1 08:00:00..now on node-1 created by alice phase Succeeded why: done
+            main/2d71 #0 08:00:05.105..08:10:01.105 started 09:00:04 ended 09:10:00 seen exit 0 reason Completed why: exited unknown: node clock off by 1h
+    "#]],
+    );
+    check(
+        "a-clock-an-hour-behind",
+        expect![[r#"
+        web-2 08:00:00..now on node-1 created by alice phase Succeeded why: done
+            main/2d71 #0 08:00:00..08:10:01.105 started 07:00:04 ended 07:10:00 seen exit 0 reason Completed why: exited unknown: node clock off by 1h
+    "#]],
+    );
+    check(
+        "a-clock-behind-and-a-short-job",
+        expect![[r#"
+        web-3 08:00:00..now on node-1 created by alice phase Succeeded why: done
+            main/2d71 #0 08:00:00..08:00:09.105 started 07:30:04 ended 07:30:07 seen exit 0 reason Completed why: exited unknown: node clock off by 30m
+    "#]],
+    );
+    check(
+        "a-clock-that-is-set-meanwhile",
+        expect![[r#"
+        web-4 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:05.105..08:09:59 started 09:00:04 ended 08:09:58 seen exit 1 reason Error why: exited unknown: node clock off by 1h
+            main/a1fc #1 08:10:00..now started 08:10:00
+    "#]],
+    );
+    check(
+        "a-clock-some-seconds-ahead",
+        expect![[r#"
+        web-5 08:00:00..now on node-1 created by alice phase Succeeded why: done
+            main/2d71 #0 08:00:05.105..08:10:01.105 started 08:00:15 ended 08:10:11 seen exit 0 reason Completed why: exited
+    "#]],
+    );
+}
+
+/// Signs of life after a removal, or after a proof of it, open the life again; a removal that was lost is told by its deadline.
+#[test]
+fn removals() {
+    check(
+        "restored-from-a-backup",
+        expect![[r#"
+        web-1 08:00:00..now on node-1 created by alice phase Running ips 10.0.0.5, 10.0.0.7 without 10.0.0.5 09:00:00.105..now asked 08:10:00.100 by alice unknown: came back
+            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked by alice
+            main/a1fc #1 08:59:59..now started 08:59:59
+    "#]],
+    );
+    check(
+        "a-mirror-made-anew",
+        expect![[r#"
+        etcd-0 08:00:00..08:10:01.105 on node-1 created by system:node:node-1 of node-1 phase Running asked 08:10:00.100 by alice removed 08:10:01.105 why: asked by alice
+            main/2d71 #0 08:00:00..08:10:01.105 started 07:00:00 unknown: mirror removed
+        etcd-0 08:10:02..now on node-1 created by system:node:node-1 of node-1 phase Running
+            main/2d71 #0 08:10:02..now started 07:00:00
+    "#]],
+    );
+    check(
+        "the-request-is-lost",
+        expect![[r#"
+        web-2 08:00:00..08:10:04.105 on node-1 created by system:serviceaccount:kube-system:replicaset-controller of web phase Failed asked 08:10:00 removed 08:10:04.105 why: asked unknown: workload inferred, request unseen
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: asked unknown: workload inferred
+    "#]],
+    );
+    check(
+        "only-the-last-delete-came",
+        expect![[r#"
+        web-3 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:04.105 removed 08:10:04.105 why: asked unknown: request unseen
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: asked
+    "#]],
+    );
+    check(
+        "the-last-delete-is-lost",
+        expect![[r#"
+        web-4 08:00:00..08:20:30 on node-1 created by alice phase Failed asked 08:10:00.100 by alice gone 08:20:30 proof: grace over why: asked by alice unknown: removal unseen
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: asked by alice
+    "#]],
+    );
+    check(
+        "the-end-is-lost",
+        expect![[r#"
+        job-1 08:00:00..08:40:00.105 on node-1 created by alice phase Succeeded asked 08:40:00.100 by bob removed 08:40:00.105 why: done
+            main/2d71 #0 08:00:04..08:01:01 started 08:00:04 ended 08:01:00 seen exit 0 reason Completed why: exited
+    "#]],
+    );
+    check(
+        "a-404-of-a-cache",
+        expect![[r#"
+        st-0 08:00:00..now on node-1 created by alice phase Running asked 08:10:00.100 by alice
+            main/2d71 #0 08:00:04..now started 08:00:04
+    "#]],
+    );
+    check(
+        "a-404-and-a-later-sign-of-life",
+        expect![[r#"
+        st-1 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..now started 08:00:04
+    "#]],
+    );
+}
+
+/// Requests, changes of labels and workload, and what is above a pod.
+#[test]
+fn what_people_did() {
+    check(
+        "a-shorter-grace",
+        expect![[r#"
+        web-6 08:00:00..08:10:08.105 on node-1 created by alice phase Failed asked 08:10:00.100 by alice hurried 08:10:05.100 by bob removed 08:10:08.105 why: asked by alice
+            main/2d71 #0 08:00:04..08:10:07 started 08:00:04 ended 08:10:06 seen exit 137 reason Error why: asked by alice
+    "#]],
+    );
+    check(
+        "labels-taken-away",
+        expect![[r#"
+        web-7 08:00:00..now on node-1 created by system:serviceaccount:kube-system:replicaset-controller phase Running before of web [web 7d9] until 08:10:00.105 by alice, of web [7d9] until 08:10:01.105 by system:serviceaccount:kube-system:replicaset-controller
+            main/2d71 #0 08:00:04..now started 08:00:04
+    "#]],
+    );
+    check(
+        "a-job-past-its-deadline",
+        expect![[r#"
+        report-1 08:00:00..08:10:04.105 on node-1 created by alice of report phase Failed asked 08:10:00.100 by system:serviceaccount:kube-system:job-controller removed 08:10:04.105 why: job stopped by system:serviceaccount:kube-system:job-controller
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: job stopped by system:serviceaccount:kube-system:job-controller
+    "#]],
+    );
+    check(
+        "a-node-and-who-deleted-it",
+        expect![[r#"
+        web-8 08:00:00..08:11:00.105 on node-1 created by alice phase Running gone 08:11:00.105 proof: node deleted why: node lost cause: node deleted by alice unknown: removal unseen
+            main/2d71 #0 08:00:04..08:11:00.105 started 08:00:04 ended 08:11:00.105 why: node lost unknown: end not confirmed
+    "#]],
+    );
+    check(
+        "a-namespace-and-who-deleted-it",
+        expect![[r#"
+        web-9 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:01.100 by system:serviceaccount:kube-system:namespace-controller removed 08:10:04.105 why: namespace deleted by system:serviceaccount:kube-system:namespace-controller cause: namespace deleted by alice
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: namespace deleted by system:serviceaccount:kube-system:namespace-controller
+    "#]],
+    );
 }
 
 #[test]
