@@ -1,0 +1,132 @@
+"""A bygone that is killed and started again, and what stands before it.
+
+The API server posts to a relay, which passes each body on and keeps those that bygone
+acknowledged. So it is known what bygone was given: what else happened it can't know.
+"""
+
+import http.client
+import http.server
+import json
+import os
+import subprocess
+import threading
+import time
+
+from cluster import free_port, wait_until
+
+ANSWER_SECONDS_MAX = 120
+
+
+class Bygone:
+    def __init__(self, program, folder):
+        self.program = os.path.abspath(program)
+        self.folder = folder
+        self.ingest_port = free_port()
+        self.api_port = free_port()
+        self.kills = []
+        self.child = None
+
+    def start(self):
+        log = open(f"{self.folder}/bygone.log", "ab")
+        self.child = subprocess.Popen(
+            [self.program, "serve", "--data-dir", f"{self.folder}/bygone",
+             "--ingest-listen", f"127.0.0.1:{self.ingest_port}", "--api-listen", f"127.0.0.1:{self.api_port}"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        # The first start may install its engine.
+        wait_until("the start of bygone", self.ready, 600)
+
+    def ready(self):
+        if self.child.poll() is not None:
+            raise RuntimeError(f"bygone ended: see {self.folder}/bygone.log")
+        return self.get("/readyz")[0] == 200
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=10)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except (OSError, http.client.HTTPException):
+            return None, ""
+        finally:
+            connection.close()
+
+    def kill(self):
+        """SIGKILL, and the start of another one on the same folder."""
+        self.child.kill()
+        self.child.wait()
+        self.kills.append(time.time())
+        self.start()
+
+    def stop(self):
+        if self.child and self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(60)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+
+    def ask(self, *arguments):
+        """`bygone get`: the rows, or None where bygone is away."""
+        answer = subprocess.run(
+            [self.program, "get", *arguments, "-o", "ndjson", "--server", f"http://127.0.0.1:{self.api_port}"],
+            capture_output=True, timeout=ANSWER_SECONDS_MAX)
+        if answer.returncode not in (0, 1):
+            return None
+        return [json.loads(line) for line in answer.stdout.splitlines()]
+
+    def stored_everything(self):
+        """Whether nothing waits in the spool."""
+        _, text = self.get("/metrics")
+        waiting = [line for line in text.splitlines() if line.startswith("bygone_spool_waiting_frames ")]
+        return bool(waiting) and float(waiting[0].split()[-1]) == 0
+
+
+class Relay:
+    """Between API server and bygone. Keeps what was acknowledged: one body a line."""
+
+    def __init__(self, ingest_port, path):
+        self.acknowledged = 0
+        self.last_at = time.monotonic()
+        out = open(path, "wb")
+        lock = threading.Lock()
+        relay = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(handler):
+                body = handler.rfile.read(int(handler.headers["Content-Length"]))
+                connection = http.client.HTTPConnection("127.0.0.1", ingest_port, timeout=60)
+                try:
+                    connection.request("POST", handler.path, body, {"Content-Type": "application/json"})
+                    response = connection.getresponse()
+                    status, answer = response.status, response.read()
+                except (OSError, http.client.HTTPException):
+                    # As if nobody were here: no answer, and the connection is closed.
+                    handler.close_connection = True
+                    return
+                finally:
+                    connection.close()
+                if status == 200:
+                    with lock:
+                        out.write(body.rstrip(b"\n") + b"\n")
+                        out.flush()
+                        relay.acknowledged += 1
+                        relay.last_at = time.monotonic()
+                handler.send_response(status)
+                handler.send_header("Content-Length", str(len(answer)))
+                handler.end_headers()
+                handler.wfile.write(answer)
+
+            def log_message(handler, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def quiet_for(self):
+        return time.monotonic() - self.last_at

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Holds bygone against a real Kubernetes control plane, with kills, and looks for what is false.
+
+    tests/live/build.sh v1.37.2 DIR
+    tests/live/run.py --bin DIR --bygone target/debug/bygone --minutes 6 --seed 1 --out OUT
+    tests/live/run.py --out OUT --check
+
+Several threads do to pods what people and controllers do (workload.py); six imagined nodes run
+them, most with impolite kubelets (kubelet.py). Meanwhile the API server is killed three times
+and bygone nine times, with SIGKILL. Then "bygone get" is asked about everything, and about
+random instants, and each statement is held against what etcd held and what the nodes ran
+(evidence.py, checker.py). Needs Python 3.11 and openssl; everything is on loopback.
+
+OUT gets what the run wrote down, and the verdict: report.txt, falsehoods.jsonl, and under
+events/ what the API server said of each pod that is concerned, of which "given": false is what
+bygone never got. --check judges a former run again. Exit code: 0, 1 where something false was
+told, 2 where the run itself failed.
+"""
+
+import argparse
+import collections
+import dataclasses
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import checker
+import evidence
+from bygone import Bygone, Relay
+from cluster import Cluster, wait_until
+from kubelet import NODES, Nodes
+from workload import Workload
+
+API_SERVER_KILLS = 3
+BYGONE_KILLS = 9
+WORKERS = 4
+SAMPLES = 30
+ADDRESS_SAMPLES = 150
+# The webhook's first backoff is ten seconds and grows; this is longer than two of them.
+QUIET_SECONDS = 35
+
+
+def write_lines(path, values):
+    with open(path, "w", encoding="utf-8") as f:
+        f.writelines(json.dumps(value) + "\n" for value in values)
+
+
+def kill_times(rng, count, begin, end):
+    """Random moments; the last third of them in the last quarter of the run."""
+    late = max(1, count // 3)
+    last = begin + (end - begin) * 0.75
+    times = [rng.uniform(begin + (end - begin) * 0.1, last) for _ in range(count - late)]
+    return sorted(times + [rng.uniform(last, end) for _ in range(late)])
+
+
+class Run:
+    def __init__(self, arguments):
+        self.out = os.path.abspath(arguments.out)
+        self.seconds = arguments.minutes * 60
+        self.seed = arguments.seed
+        self.failures = []
+        # --- what is started, in this order ---
+        self.bygone = Bygone(arguments.bygone, self.out)
+        self.relay = Relay(self.bygone.ingest_port, f"{self.out}/acknowledged.jsonl")
+        subjects = {name: node.subject for name, node in NODES.items()}
+        self.cluster = Cluster(arguments.bin, self.out, self.relay.port, subjects)
+        self.nodes = Nodes(self.cluster, self.seed)
+        self.workload = Workload(self.cluster, self.nodes, self.seed)
+        self.recorder = None
+
+    def say(self, text):
+        print(f"{time.time() - self.began:7.1f} s  {text}", flush=True)
+
+    def go(self):
+        self.began = time.time()
+        try:
+            self.bygone.start()
+            self.say("bygone is ready")
+            self.cluster.start()
+            self.say("the control plane is ready")
+            self.recorder = subprocess.Popen(
+                [sys.executable, f"{os.path.dirname(os.path.abspath(__file__))}/record.py",
+                 "--etcd", f"http://127.0.0.1:{self.cluster.etcd_port}", "--out", f"{self.out}/etcd.jsonl"])
+            self.nodes.start()
+            wait_until("the nodes", self.nodes_are_ready)
+            self.workload.prepare()
+            self.load()
+            self.settle()
+            self.write_truth()
+            self.ask()
+        finally:
+            self.nodes.stop()
+            self.cluster.stop()
+            self.bygone.stop()
+            if self.recorder:
+                self.recorder.terminate()
+                self.recorder.wait()
+
+    def nodes_are_ready(self):
+        nodes = self.cluster.client("reader")("GET", "/api/v1/nodes")["items"]
+        return len([node for node in nodes if not node["spec"].get("taints")]) == len(NODES)
+
+    # --- load and kills ---
+
+    def load(self):
+        self.load_began = time.time()
+        end = self.load_began + self.seconds
+        threads = [threading.Thread(target=self.guarded, args=(self.workload.run, index, end))
+                   for index in range(WORKERS)]
+        rng = random.Random(f"{self.seed}/kills")
+        for name, count, kill in (("kube-apiserver", API_SERVER_KILLS, self.cluster.kill_api_server),
+                                  ("bygone", BYGONE_KILLS, self.bygone.kill)):
+            times = kill_times(rng, count, self.load_began, end)
+            threads.append(threading.Thread(target=self.guarded, args=(self.kills, name, kill, times)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.load_ended = time.time()
+        self.say(f"load is over: {dict(sorted(self.workload.counts.items()))}")
+        if self.failures:
+            raise RuntimeError(self.failures[0])
+
+    def kills(self, name, kill, times):
+        for at in times:
+            time.sleep(max(0, at - time.time()))
+            self.say(f"kill {name}")
+            kill()
+            self.say(f"{name} is back")
+
+    def guarded(self, work, *arguments):
+        """A thread's failure is the run's."""
+        try:
+            work(*arguments)
+        except Exception as error:  # noqa: BLE001, it is raised again by `load`
+            self.failures.append(f"{work.__name__}{arguments}: {error!r}")
+
+    def settle(self):
+        """Until bygone has what the API server has to say."""
+        self.say("waiting for the last events")
+        end = time.time() + 300
+        while self.relay.quiet_for() < QUIET_SECONDS and time.time() < end:
+            # Those that live go on, and so do their events: only senders that wait matter.
+            if time.time() > self.load_ended + 4 * QUIET_SECONDS:
+                break
+            time.sleep(1)
+        wait_until("storing what was acknowledged", self.bygone.stored_everything)
+
+    # --- answers ---
+
+    def write_truth(self):
+        """Ends what the nodes run, as far as the truth goes: what comes later is not asked about."""
+        self.ended = time.time()
+        self.nodes.stop()
+        time.sleep(15)  # the last batch: --audit-webhook-batch-max-wait is five seconds
+        wait_until("storing what was acknowledged", self.bygone.stored_everything)
+        instances, uses = self.nodes.truth()
+        write_lines(f"{self.out}/instances.jsonl", instances)
+        write_lines(f"{self.out}/addresses.jsonl", uses)
+        self.workload.write(self.out)
+        write_lines(f"{self.out}/run.json", [{
+            "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
+            "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])
+
+    def ask(self):
+        self.say("asking")
+        rng = random.Random(f"{self.seed}/questions")
+        pods, containers = self.rows("pods"), self.rows("containers")
+        samples = []
+        for _ in range(SAMPLES):
+            at = rng.uniform(self.load_began, self.ended)
+            samples.append({"at": at, "pods": [row["pod_uid"] for row in self.rows("pods", "--at", rfc3339(at))],
+                            "containers": self.rows("containers", "--at", rfc3339(at))})
+        addresses = []
+        uses = list(evidence.lines(f"{self.out}/addresses.jsonl"))
+        for _ in range(ADDRESS_SAMPLES):
+            use = rng.choice(uses)
+            at = rng.uniform(use["since"], use["until"] or self.ended)
+            rows = self.rows("pods", "--ip", use["ip"], "--at", rfc3339(at))
+            addresses.append({"ip": use["ip"], "at": at, "pods": [row["pod_uid"] for row in rows]})
+        with open(f"{self.out}/answers.json", "w") as f:
+            json.dump({"pods": pods, "containers": containers, "samples": samples, "addresses": addresses}, f)
+        self.say(f"{len(pods)} pods, {len(containers)} container instances told")
+
+    def rows(self, *question):
+        rows = self.bygone.ask(*question)
+        if rows is None:
+            raise RuntimeError(f"bygone get {' '.join(question)} failed")
+        return rows
+
+
+def rfc3339(at):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f"{at % 1:.3f}"[1:] + "Z"
+
+
+# --- the verdict ---
+
+
+def judge(out):
+    truth = evidence.read(out)
+    with open(f"{out}/answers.json") as f:
+        raw = json.load(f)
+    answers = checker.Answers(raw["pods"], raw["containers"],
+                              [checker.Sample(**it) for it in raw["samples"]],
+                              [checker.AddressSample(**it) for it in raw["addresses"]])
+    verdict = checker.Check(truth, answers).run()
+    text = report(truth, answers, verdict)
+    with open(f"{out}/report.txt", "w") as f:
+        f.write(text)
+    print(text, end="")
+    write_lines(f"{out}/falsehoods.jsonl", map(dataclasses.asdict, verdict.falsehoods))
+    write_events(out, truth, {it.uid for it in verdict.falsehoods})
+    return 1 if verdict.falsehoods else 0
+
+
+def report(truth, answers, verdict):
+    def table(title, counts):
+        rows = sorted((kind, count) for kind, count in counts.items() if count)
+        return [title, *(f"{count:8}  {kind}" for kind, count in rows), ""]
+
+    lost = sum(not event.given for pod in truth.pods.values() for event in pod.events)
+    instances = sum(len(pod.instances) for pod in truth.pods.values())
+    false = collections.Counter(it.kind for it in verdict.falsehoods)
+    out = [f"{len(truth.pods)} pods and {instances} container instances in truth; "
+           f"{len(answers.pods)} and {len(answers.containers)} told; {lost} events about pods were lost", ""]
+    out += table("Statements that were checked:", verdict.checked)
+    out += table("Differences, none of them false:", verdict.differences)
+    out += table(f"Falsehoods, {len(verdict.falsehoods)} in all:", false)
+    for kind in sorted(false):
+        some = [it for it in verdict.falsehoods if it.kind == kind][:3]
+        out += [f"{kind}:", *(f"  {it.uid}\n    told {json.dumps(it.told)}\n    true {json.dumps(it.true)}"
+                              for it in some), ""]
+    return "\n".join(out)
+
+
+def write_events(out, truth, uids):
+    """For each pod what a developer needs to make a test of it."""
+    os.makedirs(f"{out}/events", exist_ok=True)
+    for uid in uids & truth.pods.keys():
+        write_lines(f"{out}/events/{uid}.jsonl",
+                    [{"given": event.given, "event": event.raw} for event in truth.pods[uid].events])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", metavar="DIR", help="the binaries of build.sh")
+    parser.add_argument("--bygone", metavar="PATH", help="the program under test")
+    parser.add_argument("--minutes", type=float, default=6, help="how long load is on (default 6)")
+    parser.add_argument("--seed", type=int, default=1, help="of the workload, the manners and the kills (default 1)")
+    parser.add_argument("--out", metavar="DIR", required=True, help="an empty folder, or with --check that of a run")
+    parser.add_argument("--check", action="store_true", help="judge a former run again")
+    arguments = parser.parse_args()
+    if not arguments.check:
+        if not arguments.bin or not arguments.bygone:
+            parser.error("--bin and --bygone are required")
+        os.makedirs(arguments.out, exist_ok=True)
+        if os.listdir(arguments.out):
+            parser.error(f"{arguments.out} is not empty")
+        try:
+            Run(arguments).go()
+        except (RuntimeError, OSError) as error:
+            print(f"run.py: {error}", file=sys.stderr)
+            return 2
+    return judge(arguments.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
