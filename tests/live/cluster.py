@@ -9,6 +9,7 @@ acknowledged by the webhook was lost by the API server.
 import http.client
 import json
 import os
+import random
 import socket
 import ssl
 import subprocess
@@ -46,17 +47,23 @@ class Refused(Exception):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One below those of outgoing connections, which would take it while its owner is dead."""
+    while True:
+        with socket.socket() as s:
+            port = random.randrange(20000, 32000)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
-def wait_until(what, condition, seconds_max=READY_SECONDS_MAX):
+def wait_until(what, condition, seconds_max=READY_SECONDS_MAX, pause=0.2):
     end = time.monotonic() + seconds_max
     while not condition():
         if time.monotonic() > end:
             raise RuntimeError(f"{what} took more than {seconds_max} s")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 class Authority:
@@ -90,33 +97,48 @@ class Authority:
 class Client:
     """Requests of one account. Each thread has a connection of its own."""
 
-    def __init__(self, folder, account, port):
+    def __init__(self, folder, account, cluster):
         self.account = account
-        self.port = port
+        self.cluster = cluster
         self.tls = ssl.create_default_context(cafile=f"{folder}/ca.crt")
         self.tls.load_cert_chain(f"{folder}/{account}.crt", f"{folder}/{account}.key")
         self.local = threading.local()
 
     def request(self, method, path, value=None, content_type="application/json", headers=None):
         """Answers status and value. Never sends anything twice."""
-        connection = getattr(self.local, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls,
-                                                     timeout=REQUEST_SECONDS_MAX)
-            self.local.connection = connection
+        connection = self.connect(f"{method} {path}")
         body = None if value is None else json.dumps(value).encode()
         try:
             connection.request(method, path, body=body, headers={"Content-Type": content_type, **(headers or {})})
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
             self.local.connection = None
+            connection.close()
             raise Unanswered(f"{method} {path}: {error}") from error
         try:
             return response.status, json.loads(answer) if answer else None
         except ValueError:
             return response.status, answer.decode(errors="replace")
+
+    def connect(self, what):
+        """One to the API server that runs now; while none does, people wait, and kubelets try again later."""
+        kept = getattr(self.local, "connection", None)
+        if kept and self.local.kills == len(self.cluster.kills):
+            return kept
+        end = time.monotonic() + (REQUEST_SECONDS_MAX if self.account in PEOPLE else 0)
+        while True:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.cluster.port, context=self.tls,
+                                                     timeout=REQUEST_SECONDS_MAX)
+            self.local.kills = len(self.cluster.kills)
+            try:
+                connection.connect()
+                self.local.connection = connection
+                return connection
+            except OSError as error:
+                if time.monotonic() >= end:
+                    raise Unanswered(f"{what}: {error}") from error
+                time.sleep(0.5)
 
     def __call__(self, method, path, value=None, content_type="application/json", headers=None):
         """Answers the value of a request that must succeed."""
@@ -161,7 +183,7 @@ class Cluster:
 
     def client(self, account):
         if account not in self.clients:
-            self.clients[account] = Client(self.folder, account, self.port)
+            self.clients[account] = Client(self.folder, account, self)
         return self.clients[account]
 
     def spawn(self, name, *arguments):
@@ -220,6 +242,12 @@ class Cluster:
         child.wait()
         self.kills.append(time.time())
         self.start_api_server()
+
+    def stop_controllers(self):
+        for name in ("kube-controller-manager", "kube-scheduler"):
+            child = self.children.pop(name)
+            child.terminate()
+            child.wait()
 
     def stop(self):
         for child in reversed(self.children.values()):

@@ -11,6 +11,7 @@ import json
 import random
 import threading
 import time
+import traceback
 
 from cluster import Refused, Unanswered
 from containers import Life
@@ -394,7 +395,7 @@ class Kubelet:
             return None
         former = [life for life in self.past + list(self.lives.values())
                   if (life.namespace, life.name) == (pod["metadata"]["namespace"], pod["metadata"]["name"])]
-        if not former:
+        if not former or not all(container.running() for container in former[-1].containers):
             return None
         life = Life(pod, self.name, self.manner.skew, manners, now)
         self.sent[life.uid] = None
@@ -416,6 +417,7 @@ class Nodes:
         self.reader = cluster.client("reader")
         self.kubelets = {name: Kubelet(name, cluster.client(name), seed) for name in NODES}
         self.pods = None
+        self.failures = []
         self.stopped = threading.Event()
         self.threads = [threading.Thread(target=self.read, daemon=True)]
         self.threads += [threading.Thread(target=self.run, args=(kubelet,), daemon=True)
@@ -448,6 +450,9 @@ class Nodes:
                 seen = pods
             except (Unanswered, Refused):
                 pass
+            except Exception as error:  # noqa: BLE001, it fails the run
+                self.failures.append(f"{kubelet.name}: {traceback.format_exc()}")
+                raise error
 
     def stop(self):
         self.stopped.set()

@@ -37,7 +37,10 @@ def watch(address, prefix, revision):
         "key": encoded(prefix), "range_end": encoded(after(prefix)), "start_revision": revision, "prev_kv": True}}))
     response = connection.getresponse()
     while line := response.readline():
-        for event in json.loads(line)["result"].get("events", []):
+        message = json.loads(line)
+        if "result" not in message:
+            raise OSError(f"etcd: {message}")
+        for event in message["result"].get("events", []):
             yield time.time(), event
 
 

@@ -23,6 +23,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -30,8 +31,8 @@ import time
 
 import checker
 import evidence
-from bygone import Bygone, Relay
-from cluster import Cluster, wait_until
+from bygone import AUDIT_ID, Bygone, Relay
+from cluster import Cluster, Unanswered, wait_until
 from kubelet import NODES, Nodes
 from workload import Workload
 
@@ -40,8 +41,12 @@ BYGONE_KILLS = 9
 WORKERS = 4
 SAMPLES = 30
 ADDRESS_SAMPLES = 150
-# The webhook's first backoff is ten seconds and grows; this is longer than two of them.
-QUIET_SECONDS = 35
+
+STAGE_AT = re.compile(rb'"stageTimestamp":"([^"]+)"')
+
+
+def stage_at(line):
+    return evidence.epoch(STAGE_AT.search(line)[1].decode())
 
 
 def write_lines(path, values):
@@ -93,12 +98,12 @@ class Run:
             self.write_truth()
             self.ask()
         finally:
-            self.nodes.stop()
-            self.cluster.stop()
-            self.bygone.stop()
             if self.recorder:
                 self.recorder.terminate()
                 self.recorder.wait()
+            self.nodes.stop()
+            self.cluster.stop()
+            self.bygone.stop()
 
     def nodes_are_ready(self):
         nodes = self.cluster.client("reader")("GET", "/api/v1/nodes")["items"]
@@ -122,8 +127,9 @@ class Run:
             thread.join()
         self.load_ended = time.time()
         self.say(f"load is over: {dict(sorted(self.workload.counts.items()))}")
-        if self.failures:
-            raise RuntimeError(self.failures[0])
+        self.workload.write(self.out)
+        if failures := self.failures + self.nodes.failures:
+            raise RuntimeError(failures[0])
 
     def kills(self, name, kill, times):
         for at in times:
@@ -140,28 +146,39 @@ class Run:
             self.failures.append(f"{work.__name__}{arguments}: {error!r}")
 
     def settle(self):
-        """Until bygone has what the API server has to say."""
+        """Ends everything but the API server, when no pod is on its way out, and waits until bygone has all it can get."""
+        self.say("waiting for the last removals")
+        wait_until("the last removals", self.nothing_ends, 120)
+        self.nodes.stop()
+        self.cluster.stop_controllers()
+        self.ended = time.time()
         self.say("waiting for the last events")
-        end = time.time() + 300
-        while self.relay.quiet_for() < QUIET_SECONDS and time.time() < end:
-            # Those that live go on, and so do their events: only senders that wait matter.
-            if time.time() > self.load_ended + 4 * QUIET_SECONDS:
-                break
-            time.sleep(1)
+        # The API server's backoff is ten seconds at first, and grows.
+        wait_until("the last events", lambda: not self.behind(), 240, pause=2)
         wait_until("storing what was acknowledged", self.bygone.stored_everything)
+
+    def nothing_ends(self):
+        try:
+            pods = self.cluster.client("reader")("GET", "/api/v1/pods")["items"]
+        except Unanswered:
+            return False
+        # A scenario that was cut short may have left a finalizer.
+        return not any("deletionTimestamp" in pod["metadata"] and "finalizers" not in pod["metadata"] for pod in pods)
+
+    def behind(self):
+        """What the API server that runs now has logged and bygone has not acknowledged."""
+        since = self.cluster.kills[-1] if self.cluster.kills else 0
+        with open(f"{self.out}/audit.log", "rb") as f:
+            # A former one can't have logged anything after its end.
+            logged = {match[1] for line in f if (match := AUDIT_ID.search(line)) and stage_at(line) > since}
+        return logged - self.relay.acknowledged
 
     # --- answers ---
 
     def write_truth(self):
-        """Ends what the nodes run, as far as the truth goes: what comes later is not asked about."""
-        self.ended = time.time()
-        self.nodes.stop()
-        time.sleep(15)  # the last batch: --audit-webhook-batch-max-wait is five seconds
-        wait_until("storing what was acknowledged", self.bygone.stored_everything)
         instances, uses = self.nodes.truth()
         write_lines(f"{self.out}/instances.jsonl", instances)
         write_lines(f"{self.out}/addresses.jsonl", uses)
-        self.workload.write(self.out)
         write_lines(f"{self.out}/run.json", [{
             "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
             "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])

@@ -66,8 +66,11 @@ class Workload:
     def wait(self, what, condition, seconds_max=STEP_SECONDS_MAX):
         end = time.monotonic() + seconds_max
         while time.monotonic() < end and not self.stopped.is_set():
-            if (value := condition()) not in (None, False, []):
-                return value
+            try:
+                if (value := condition()) not in (None, False, []):
+                    return value
+            except Unanswered:
+                pass
             time.sleep(0.3)
         raise Timeout(what)
 
