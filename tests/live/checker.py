@@ -8,11 +8,8 @@ too, as long as the answer claims nothing else instead.
 import collections
 import dataclasses
 
-from evidence import NEAR, epoch, statuses
-
-# How long after something happened an answer about that instant may still be the former one, in
-# seconds: kubelets look at their containers four times a second, and write whole seconds.
-MARGIN = 3.0
+from evidence import NEAR, epoch
+from instances import MARGIN, Containers, brief, clock_marked, started_given, unsure
 
 
 @dataclasses.dataclass
@@ -40,11 +37,20 @@ class AddressSample:
 
 
 @dataclasses.dataclass
+class Meanwhile:
+    """All rows, as they were told while the run was under way."""
+    at: float
+    pods: list
+    containers: list
+
+
+@dataclasses.dataclass
 class Answers:
     pods: list
     containers: list
     samples: list
     addresses: list
+    meanwhile: list
 
 
 class Check:
@@ -66,13 +72,18 @@ class Check:
             self.at_an_instant(sample)
         for sample in self.answers.addresses:
             self.address(sample)
+        for sample in self.answers.meanwhile:
+            self.meanwhile(sample)
         return self
 
     def statement(self, kind, right, uid, told, true):
         """Something was told: it is right, or a falsehood."""
         self.checked[kind] += 1
         if not right:
-            self.falsehoods.append(Falsehood(kind, uid, told, true))
+            self.false(kind, uid, told, true)
+
+    def false(self, kind, uid, told, true):
+        self.falsehoods.append(Falsehood(kind, uid, told, true))
 
     def identities(self):
         for uid, count in collections.Counter(row["pod_uid"] for row in self.answers.pods).items():
@@ -102,9 +113,18 @@ class Check:
                 self.statement("at an instant: pod is not there yet", False, uid, f"there at {sample.at:.3f}",
                                self.life(pod))
 
+    def meanwhile(self, sample):
+        """What is not stored yet is not known; but nothing that lives was ever told as over."""
+        for row in sample.pods:
+            pod = self.truth.pods.get(row["pod_uid"])
+            if pod and pod.lives_at(sample.at, MARGIN):
+                right = row["removed_at"] is None and row["phase"] in [*pod.phases(), "Pending", None]
+                self.statement("meanwhile: pod lives", right, pod.uid, {"asked at": sample.at, **row}, self.life(pod))
+
     @staticmethod
     def life(pod):
-        return {"since": pod.since, "until": pod.until}
+        """What is true of a pod, as a falsehood shows it."""
+        return {"name": f"{pod.namespace}/{pod.name}", "since": pod.since, "until": pod.until}
 
     def address(self, sample):
         holders = {use["uid"] for use in self.truth.uses
@@ -128,10 +148,6 @@ def holds(use, at, margin):
     return use["since"] - margin < at and (use["until"] is None or at < use["until"] + margin)
 
 
-def unsure(row):
-    return "end not confirmed" in row["unknown"]
-
-
 class Pods:
     """The row of one pod."""
 
@@ -149,9 +165,11 @@ class Pods:
         self.among("pod: workload", workload(row), pod.workloads)
         for ip in row["pod_ips"]:
             self.among("pod: address", ip, pod.addresses())
+        self.say("pod: labels were its own", row["labels"] in pod.labels(), row["labels"], pod.labels()[-1:])
         self.removal()
         self.phase()
         self.starts()
+        self.not_started()
         self.requests()
         self.why()
 
@@ -193,14 +211,27 @@ class Pods:
             else:
                 self.check_.differences["pod: phase: its end was lost"] += 1
 
+    def not_started(self):
+        """`unknown` names containers that never started."""
+        for word in self.row["unknown"]:
+            container, told, _ = word.partition(" not started: ")
+            if told:
+                self.say("pod: container not started", not started_given(self.pod, container), word,
+                         [brief(it) for it in self.pod.instances if it["container"] == container][:3])
+
     def starts(self):
+        begins, ends = self.pod.since - MARGIN - 1, (self.pod.until or self.check_.truth.ended) + MARGIN
+        if (told := epoch(self.row["scheduled_at"])) is not None:
+            self.say("pod: scheduled_at within its life", begins <= told <= ends, told, self.check_.life(self.pod))
         told = epoch(self.row["started_at"])
         if told is not None:
-            begins, ends = self.pod.since - MARGIN, (self.pod.until or self.check_.truth.ended) + MARGIN
-            right = begins - 1 <= told <= ends or clock_marked(self.row)
-            self.say("pod: started_at within its life", right, told, self.check_.life(self.pod))
+            right = begins <= told <= ends or clock_marked(self.row)
+            odd = " [clock]" if any(it["skew"] for it in self.pod.instances) else ""
+            self.say(f"pod: started_at within its life{odd}", right, told, self.check_.life(self.pod))
         self.say("pod: restarts", self.row["restarts"] <= self.pod.restarts(), self.row["restarts"],
                  self.pod.restarts())
+        runs = len(self.pod.instances)
+        self.say("pod: containers", self.row["containers"] <= runs, self.row["containers"], runs)
 
     def requests(self):
         first = self.pod.first_asked()
@@ -211,6 +242,9 @@ class Pods:
         else:
             self.say(f"pod: delete_asked_by{lost}", first is not None and told == first.by, told,
                      first and first.by)
+        told = epoch(self.row["delete_asked_at"])
+        if told is not None and not lost:
+            self.say("pod: delete_asked_at", abs(told - first.at) <= MARGIN, told, first.at)
         told = self.row["ended_by"]
         if told is not None:
             forced = {it.by for it in self.pod.asked if it.forced and not it.by.startswith("system:node:")}
@@ -238,171 +272,3 @@ class Pods:
 
 def workload(row):
     return row["workload"] and (row["workload_kind"], row["workload"])
-
-
-def clock_marked(row):
-    return any("clock" in word for word in row["unknown"])
-
-
-class Containers:
-    """The rows of container instances."""
-
-    def __init__(self, check):
-        self.check_ = check
-        # By what identifies a row: the instance that it tells of.
-        self.matched = {}
-
-    @staticmethod
-    def key(row):
-        return row["pod_uid"], row["container"], row["container_id"], row["restart"]
-
-    def check(self):
-        told = collections.Counter()
-        for row in sorted(self.check_.answers.containers, key=lambda row: row["started_at"] or ""):
-            pod = self.check_.truth.pods.get(row["pod_uid"])
-            if pod is None:
-                self.check_.statement("container: its pod exists", False, row["pod_uid"], row, None)
-                continue
-            instance = self.match(pod, row, told)
-            self.check_.statement("container: exists", instance is not None, pod.uid, row,
-                                  [brief(it) for it in pod.instances])
-            if instance is None:
-                continue
-            told[id(instance)] += 1
-            self.matched[self.key(row)] = instance
-            self.check_.statement("container: told once", told[id(instance)] == 1, pod.uid, row, brief(instance))
-            self.instance(pod, row, instance)
-        for uid, pod in self.check_.truth.pods.items():
-            for instance in pod.instances:
-                self.check_.differences["container: not known"] += not told[id(instance)]
-        for sample in self.check_.answers.samples:
-            self.at_an_instant(sample)
-
-    @staticmethod
-    def match(pod, row, told):
-        """The instance that a row tells of: of the same ID; of these the same restart, the nearest start."""
-        same = [it for it in pod.instances if it["container"] == row["container"]]
-        if row["container_id"]:
-            same = [it for it in same if it["id"] == row["container_id"]]
-        start = epoch(row["started_at"])
-
-        def distance(it):
-            far = 0 if start is None else min(abs(start - it["start"]), abs(start - it["start"] - it["skew"]))
-            return told[id(it)], it["restart"] != row["restart"], far
-
-        return min(same, key=distance, default=None)
-
-    def instance(self, pod, row, it):
-        say = self.check_.statement
-        if row["node"] is not None:
-            say("container: node", row["node"] == it["node"], pod.uid, row["node"], it["node"])
-        if row["exit_code"] is not None:
-            true = 137 if it["vague"] else it["exit"]
-            say("container: exit_code", row["exit_code"] == true, pod.uid, row, brief(it))
-        if row["reason"] is not None:
-            true = {it["reason"]} | ({"ContainerStatusUnknown"} if it["vague"] else set())
-            say("container: reason", row["reason"] in true, pod.uid, row, brief(it))
-        self.time("container: started_at", pod, row, it, epoch(row["started_at"]), it["start"])
-        if row["end_seen"]:
-            self.time("container: ended_at", pod, row, it, epoch(row["ended_at"]), it["end"])
-        elif row["ended_at"] is not None:
-            self.end_unseen(pod, row, it)
-        elif it["end"] is not None or pod.until is not None:
-            self.running(pod, row, it)
-        self.why(pod, row, it)
-
-    def time(self, kind, pod, row, it, told, true):
-        if told is None:
-            self.check_.differences[f"{kind}: not known"] += 1
-            return
-        right = true is not None and abs(told - true) <= MARGIN
-        by_node = true is not None and it["skew"] and abs(told - true - it["skew"]) <= MARGIN
-        if by_node and clock_marked(row):
-            self.check_.differences[f"{kind}: by the node's clock, and marked"] += 1
-        else:
-            self.check_.statement(f"{kind} (by the node's clock)" if by_node else kind, right, pod.uid, row, brief(it))
-
-    def end_unseen(self, pod, row, it):
-        """Told as over, at the latest at `ended_at`, though nobody reported the end."""
-        over = epoch(row["ended_at"])
-        if it["end"] is not None and it["end"] <= over + MARGIN:
-            self.check_.checked["container: over by ended_at"] += 1
-        elif pod.until is not None and pod.until <= over + MARGIN and unsure(row):
-            self.check_.differences["container: end not confirmed, ran on behind its pod"] += 1
-        else:
-            self.check_.statement("container: over by ended_at", False, pod.uid, row, brief(it))
-
-    def running(self, pod, row, it):
-        """Told as running."""
-        if unsure(row):
-            self.check_.differences["container: whether it runs is not known"] += 1
-        elif end_given(pod, it) or (pod.until is not None and pod.removal_given):
-            self.check_.statement("container: runs", False, pod.uid, row, {**brief(it), "pod until": pod.until})
-        else:
-            self.check_.differences["container: told as running, its end was lost"] += 1
-
-    def why(self, pod, row, it):
-        told = row["ended_why"]
-        if told is None or it["end"] is None or told == "unknown":
-            return
-        if it["cause"] == "stopped":
-            self.check_.statement("container: ended_why of what was stopped", told != "exited", pod.uid, row, brief(it))
-        ending = pod.ending_since()
-        if it["cause"] == "own" and (ending is None or it["end"] < ending - MARGIN):
-            self.check_.statement("container: ended_why of what exited", told in ("exited", "done"), pod.uid, row,
-                                  brief(it))
-
-    def at_an_instant(self, sample):
-        told = {self.key(row): row for row in sample.containers}
-        for key, it in self.matched.items():
-            pod = self.check_.truth.pods[key[0]]
-            over = min((at for at in (it["end"], pod.until) if at is not None), default=None)
-            ran = it["start"] + MARGIN < sample.at and (over is None or sample.at < over - MARGIN)
-            row = self.row(key)
-            if ran and key not in told and unsure(row):
-                self.check_.differences["at an instant: whether it ran is not known"] += 1
-            elif ran:
-                self.check_.statement("at an instant: container runs", key in told, pod.uid,
-                                      {"not there at": sample.at, **row}, brief(it))
-            elif key in told and sample.at < it["start"] - MARGIN:
-                self.check_.statement("at an instant: container is not there yet", False, pod.uid,
-                                      {"there at": sample.at, **row}, brief(it))
-            elif key in told and over is not None and over + MARGIN < sample.at:
-                self.over(pod, it, row, sample.at)
-
-    def over(self, pod, it, row, at):
-        if not row["end_seen"] and row["ended_at"] and at <= epoch(row["ended_at"]):
-            # "At the latest then" is what an end that nobody reported says.
-            self.check_.differences["at an instant: there until the latest end that is possible"] += 1
-        elif unsure(row) or not (end_given(pod, it) or (pod.until is not None and pod.removal_given)):
-            self.check_.differences["at an instant: there, its end was lost"] += 1
-        else:
-            self.check_.statement("at an instant: container is over", False, pod.uid, {"there at": at, **row},
-                                  brief(it))
-
-    def row(self, key):
-        if not hasattr(self, "by_key"):
-            self.by_key = {self.key(row): row for row in self.check_.answers.containers}
-        return self.by_key[key]
-
-
-def brief(instance):
-    return {key: instance[key] for key in ("container", "kind", "restart", "id", "start", "end", "exit", "reason",
-                                           "cause", "node", "skew", "vague")}
-
-
-def end_given(pod, it):
-    """Whether bygone was given a status from after the end that does not show it running."""
-    if it["end"] is None:
-        return False
-    for event in pod.events:
-        answer = event.pod()
-        if not event.given or not event.succeeded() or answer is None or event.at < it["end"]:
-            continue
-        for status in statuses({"status": answer.get("status", {})}):
-            running = status.get("state", {}).get("running")
-            if status["name"] == it["container"]:
-                began = running and epoch(running["startedAt"]) - it["skew"]
-                if not running or abs(began - it["start"]) > NEAR:
-                    return True
-    return False

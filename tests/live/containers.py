@@ -23,6 +23,8 @@ class Instance:
     start: float
     # How far the node's clock is off, in seconds.
     skew: float
+    # What is odd about how its kubelet tells of it: words of kubelet.MANNERS.
+    oddities: list
     end: float | None = None
     exit: int | None = None
     reason: str | None = None
@@ -77,7 +79,7 @@ class Container:
             uid=self.life.uid, namespace=self.life.namespace, pod=self.life.name, node=self.life.node,
             container=self.name, kind=self.kind, restart=self.restart,
             id="" if "no-ids" in manners else hashlib.sha256(text.encode()).hexdigest(),
-            start=at, skew=self.life.skew)
+            start=at, skew=self.life.skew, oddities=sorted(manners))
         self.life.instances.append(self.now)
         run = self.program["run"]
         self.exits_at = None if run is None else at + run

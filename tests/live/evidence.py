@@ -80,6 +80,9 @@ class Pod:
     def phases(self):
         return [state["status"].get("phase") for _, state in self.states]
 
+    def labels(self):
+        return [state["metadata"].get("labels", {}) for _, state in self.states]
+
     def addresses(self):
         return {it["ip"] for _, state in self.states for it in state["status"].get("podIPs") or []}
 

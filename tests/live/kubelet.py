@@ -102,6 +102,7 @@ class Kubelet:
         self.sent = {}  # by uid: the last status that was accepted
         self.history = {}  # by uid: statuses that were accepted before
         self.lease_at = 0
+        self.ip = f"10.20.0.{10 + int(name[-1])}"
         self.registered = False
         self.down = False
         self.static = []
@@ -116,7 +117,7 @@ class Kubelet:
         node = {"apiVersion": "v1", "kind": "Node",
                 "metadata": {"name": self.name, "labels": {"kubernetes.io/hostname": self.name}},
                 "status": {"capacity": room, "allocatable": room, "conditions": conditions,
-                           "addresses": [{"type": "InternalIP", "address": f"10.20.0.{10 + int(self.name[-1])}"}]}}
+                           "addresses": [{"type": "InternalIP", "address": self.ip}]}}
         status, answer = self.client.request("POST", "/api/v1/nodes", node)
         if status not in (201, 409):
             raise Refused(f"register {self.name}", status, json.dumps(answer))
@@ -299,7 +300,7 @@ class Kubelet:
 
     def status(self, life):
         phase = self.phase(life)
-        status = {"phase": phase, "startTime": self.clock(life.accepted), "hostIP": f"10.20.0.{10 + int(self.name[-1])}",
+        status = {"phase": phase, "startTime": self.clock(life.accepted), "hostIP": self.ip,
                   "conditions": self.conditions(life, phase)}
         if life.verdict:
             status.update(reason=life.verdict, message="decided by the kubelet")
@@ -380,13 +381,14 @@ class Kubelet:
             if f"{name}-{self.name}" in present:
                 continue
             node = self.client("GET", f"/api/v1/nodes/{self.name}")
-            marks = {f"kubernetes.io/config.{word}": "0123456789abcdef" for word in ("hash", "mirror")}
+            marks = {f"kubernetes.io/config.{word}": "0123456789abcdef" for word in ("hash", "mirror", "source")}
+            owner = {"apiVersion": "v1", "kind": "Node", "name": self.name, "uid": node["metadata"]["uid"],
+                     "controller": True}
+            main = {"name": "main", "image": "static:1", "command": ["live"]}
             self.client.request("POST", "/api/v1/namespaces/kube-system/pods", {
                 "apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": f"{name}-{self.name}", "annotations": {**marks, "kubernetes.io/config.source": "file"},
-                             "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": self.name,
-                                                  "uid": node["metadata"]["uid"], "controller": True}]},
-                "spec": {"nodeName": self.name, "containers": [{"name": "main", "image": "static:1", "command": ["live"]}],
+                "metadata": {"name": f"{name}-{self.name}", "annotations": marks, "ownerReferences": [owner]},
+                "spec": {"nodeName": self.name, "containers": [main],
                          "tolerations": [{"operator": "Exists", "effect": "NoExecute"}]}})
 
     def continued(self, pod, manners, now):

@@ -38,9 +38,14 @@ from workload import Workload
 
 API_SERVER_KILLS = 3
 BYGONE_KILLS = 9
-WORKERS = 4
+WORKERS = 6
 SAMPLES = 30
 ADDRESS_SAMPLES = 150
+QUESTION_SECONDS = 15
+
+# Of rows, in the report; falsehoods.jsonl has everything.
+NOT_SHOWN = {"cluster", "workload_kind", "workload", "pod_uid", "runtime", "image", "image_id", "labels", "kind",
+             "service_account", "signal", "ended_cause"}
 
 STAGE_AT = re.compile(rb'"stageTimestamp":"([^"]+)"')
 
@@ -121,6 +126,7 @@ class Run:
                                   ("bygone", BYGONE_KILLS, self.bygone.kill)):
             times = kill_times(rng, count, self.load_began, end)
             threads.append(threading.Thread(target=self.guarded, args=(self.kills, name, kill, times)))
+        threads.append(threading.Thread(target=self.guarded, args=(self.questions, end)))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -138,6 +144,16 @@ class Run:
             kill()
             self.say(f"{name} is back")
 
+    def questions(self, end):
+        """Asks about everything now and then. Where bygone is away there is no answer."""
+        with open(f"{self.out}/meanwhile.jsonl", "w") as f:
+            while time.time() < end:
+                time.sleep(QUESTION_SECONDS)
+                at = time.time()
+                pods, containers = self.bygone.ask("pods"), self.bygone.ask("containers")
+                if pods is not None and containers is not None:
+                    f.write(json.dumps({"at": at, "pods": pods, "containers": containers}) + "\n")
+
     def guarded(self, work, *arguments):
         """A thread's failure is the run's."""
         try:
@@ -146,7 +162,7 @@ class Run:
             self.failures.append(f"{work.__name__}{arguments}: {error!r}")
 
     def settle(self):
-        """Ends everything but the API server, when no pod is on its way out, and waits until bygone has all it can get."""
+        """Ends all but the API server, once no pod is on its way out, and waits for what bygone can still get."""
         self.say("waiting for the last removals")
         wait_until("the last removals", self.nothing_ends, 120)
         self.nodes.stop()
@@ -223,7 +239,8 @@ def judge(out):
         raw = json.load(f)
     answers = checker.Answers(raw["pods"], raw["containers"],
                               [checker.Sample(**it) for it in raw["samples"]],
-                              [checker.AddressSample(**it) for it in raw["addresses"]])
+                              [checker.AddressSample(**it) for it in raw["addresses"]],
+                              [checker.Meanwhile(**it) for it in evidence.lines(f"{out}/meanwhile.jsonl")])
     verdict = checker.Check(truth, answers).run()
     text = report(truth, answers, verdict)
     with open(f"{out}/report.txt", "w") as f:
@@ -235,6 +252,10 @@ def judge(out):
 
 
 def report(truth, answers, verdict):
+    def short(value):
+        kept = {key: it for key, it in value.items() if key not in NOT_SHOWN} if isinstance(value, dict) else value
+        return json.dumps(kept)
+
     def table(title, counts):
         rows = sorted((kind, count) for kind, count in counts.items() if count)
         return [title, *(f"{count:8}  {kind}" for kind, count in rows), ""]
@@ -249,8 +270,7 @@ def report(truth, answers, verdict):
     out += table(f"Falsehoods, {len(verdict.falsehoods)} in all:", false)
     for kind in sorted(false):
         some = [it for it in verdict.falsehoods if it.kind == kind][:3]
-        out += [f"{kind}:", *(f"  {it.uid}\n    told {json.dumps(it.told)}\n    true {json.dumps(it.true)}"
-                              for it in some), ""]
+        out += [f"{kind}:", *(f"  {it.uid}\n    told {short(it.told)}\n    true {short(it.true)}" for it in some), ""]
     return "\n".join(out)
 
 

@@ -23,7 +23,8 @@ def state(phase, ended=False, **meta):
     began = {"startedAt": text(BEGAN + 5)}
     status = {"name": "main", "restartCount": 0,
               "state": {"terminated": {**began, "exitCode": 143}} if ended else {"running": began}}
-    return {"kind": "Pod", "metadata": {"uid": UID, "namespace": "shop", "name": "web-0", **meta},
+    return {"kind": "Pod",
+            "metadata": {"uid": UID, "namespace": "shop", "name": "web-0", "labels": {"app": "web"}, **meta},
             "spec": {"nodeName": "node-1"},
             "status": {"phase": phase, "podIPs": [{"ip": "10.244.1.2"}], "containerStatuses": [status]}}
 
@@ -40,14 +41,15 @@ def truth(given=True):
     marked = {"deletionTimestamp": text(BEGAN + 90), "deletionGracePeriodSeconds": 30}
     last = {**marked, "deletionGracePeriodSeconds": 0}
     pod = evidence.Pod(UID, "shop", "web-0", BEGAN, BEGAN, until=BEGAN + 65, states=[
-        (BEGAN, {**state("Pending"), "status": {"phase": "Pending"}}), (BEGAN + 5, state("Running")),
+        (BEGAN, {**state("Pending"), "status": {"phase": "Pending"}}),
+        (BEGAN + 5, state("Running")),
         (BEGAN + 60, state("Running", **marked)), (BEGAN + 64, state("Failed", ended=True, **marked))])
     pod.workloads = {("ReplicaSet", "web-1"), ("Deployment", "web")}
     pod.notes = [{"uid": UID, "at": BEGAN + 60, "why": ["asked"], "by": "alice"}]
     pod.instances = [{
         "uid": UID, "container": "main", "kind": "app", "restart": 0, "id": CONTAINER_ID, "start": BEGAN + 5,
         "end": BEGAN + 63, "exit": 143, "reason": "Error", "cause": "stopped", "node": "node-1", "skew": 0,
-        "vague": False}]
+        "vague": False, "oddities": []}]
     evidence.attach({UID: pod}, [
         event(BEGAN, "bob", "create", state("Pending")),
         event(BEGAN + 60, "alice", "delete", state("Running", **marked)),
@@ -61,19 +63,22 @@ def truth(given=True):
 POD = {
     "namespace": "shop", "pod": "web-0", "pod_uid": UID, "node": "node-1", "created_at": text(BEGAN),
     "created_by": "bob", "workload_kind": "Deployment", "workload": "web", "pod_ips": ["10.244.1.2"],
-    "started_at": text(BEGAN + 2), "delete_asked_by": "alice", "removed_at": text(BEGAN + 65), "phase": "Failed",
+    "labels": {"app": "web"}, "scheduled_at": text(BEGAN + 1), "started_at": text(BEGAN + 2), "containers": 1,
+    "delete_asked_at": text(BEGAN + 60), "delete_asked_by": "alice", "removed_at": text(BEGAN + 65), "phase": "Failed",
     "ended_by": "alice", "ended_why": "asked", "restarts": 0, "unknown": []}
 ROW = {
-    "pod_uid": UID, "container": "main", "container_id": CONTAINER_ID, "restart": 0, "node": "node-1",
-    "started_at": text(BEGAN + 5), "ended_at": text(BEGAN + 63), "end_seen": True, "exit_code": 143,
-    "reason": "Error", "ended_why": "asked", "unknown": []}
+    "pod_uid": UID, "container": "main", "kind": "app", "container_id": CONTAINER_ID, "restart": 0, "node": "node-1",
+    "pod_removed_at": text(BEGAN + 65), "started_at": text(BEGAN + 5), "ended_at": text(BEGAN + 63),
+    "end_seen": True, "exit_code": 143, "reason": "Error", "ended_why": "asked", "unknown": []}
 OPEN = {"removed_at": None}
 RUNS = {"ended_at": None, "end_seen": False, "exit_code": None, "reason": None, "ended_why": None}
 
 
-def answers(pod=(), row=(), samples=(), addresses=()):
+def answers(pod=(), row=(), samples=(), addresses=(), meanwhile=()):
     return checker.Answers([{**copy.deepcopy(POD), **dict(pod)}], [{**copy.deepcopy(ROW), **dict(row)}],
-                           [checker.Sample(*it) for it in samples], [checker.AddressSample(*it) for it in addresses])
+                           [checker.Sample(*it) for it in samples],
+                           [checker.AddressSample(*it) for it in addresses],
+                           [checker.Meanwhile(*it) for it in meanwhile])
 
 
 def kinds(truth, answers):
@@ -89,8 +94,8 @@ class Checker(unittest.TestCase):
         self.check([], samples=[alive, gone], addresses=[("10.244.1.2", BEGAN + 30, [UID])])
 
     def test_what_is_not_known_is_not_false(self):
-        nothing = dict.fromkeys(["node", "created_by", "workload", "removed_at", "phase", "started_at",
-                                 "delete_asked_by", "ended_by", "ended_why"])
+        nothing = dict.fromkeys(["node", "scheduled_at", "created_by", "workload", "removed_at", "phase", "started_at",
+                                 "delete_asked_at", "delete_asked_by", "ended_by", "ended_why"])
         unknown = {"unknown": ["end not confirmed"]}
         self.check([], pod={**nothing, **unknown}, row={**RUNS, **unknown, "started_at": None})
 
@@ -102,6 +107,11 @@ class Checker(unittest.TestCase):
             ("workload", "other", "pod: workload"),
             ("pod_ips", ["10.244.1.3"], "pod: address"),
             ("started_at", text(BEGAN - 3600), "pod: started_at within its life"),
+            ("scheduled_at", text(BEGAN + 100), "pod: scheduled_at within its life"),
+            ("labels", {"app": "db"}, "pod: labels were its own"),
+            ("unknown", ["main not started: ImagePullBackOff"], "pod: container not started"),
+            ("containers", 2, "pod: containers"),
+            ("delete_asked_at", text(BEGAN + 40), "pod: delete_asked_at"),
             ("removed_at", text(BEGAN + 30), "pod: removed_at"),
             ("phase", "Succeeded", "pod: phase was one of its own"),
             ("restarts", 1, "pod: restarts"),
@@ -116,6 +126,8 @@ class Checker(unittest.TestCase):
         for field, wrong, kind in (
             ("container_id", "cd" * 32, "container: exists"),
             ("node", "node-2", "container: node"),
+            ("kind", "init", "container: kind"),
+            ("pod_removed_at", text(BEGAN + 30), "container: pod_removed_at"),
             ("exit_code", 0, "container: exit_code"),
             ("reason", "OOMKilled", "container: reason"),
             ("started_at", text(BEGAN + 40), "container: started_at"),
@@ -134,6 +146,11 @@ class Checker(unittest.TestCase):
     def test_the_living_are_dead(self):
         self.check(["at an instant: container runs", "at an instant: pod lives"], samples=[(BEGAN + 30, [], [])])
         self.check(["container: over by ended_at"], row={**RUNS, "ended_at": text(BEGAN + 30)})
+
+    def test_the_living_were_dead_for_a_while(self):
+        over = (BEGAN + 30, [POD], [ROW])
+        self.check(["meanwhile: container runs", "meanwhile: pod lives"], meanwhile=[over])
+        self.check([], meanwhile=[(BEGAN + 30, [{**POD, **OPEN, "phase": "Running"}], [{**ROW, **RUNS}])])
 
     def test_what_a_killed_api_server_took_along_is_not_known(self):
         gone = [(BEGAN + 90, [UID], [{**ROW, **RUNS}])]
@@ -154,7 +171,7 @@ class Checker(unittest.TestCase):
         world.pods[UID].instances[0]["skew"] = 3600
         shifted = {"started_at": text(BEGAN + 3605), "ended_at": text(BEGAN + 3663)}
         self.assertEqual(kinds(world, answers(row=shifted)),
-                         ["container: ended_at (by the node's clock)", "container: started_at (by the node's clock)"])
+                         ["container: ended_at [clock]", "container: started_at [clock]"])
         self.assertEqual(kinds(world, answers(row={**shifted, "unknown": ["clock of the node"]})), [])
 
 

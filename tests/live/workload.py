@@ -374,7 +374,7 @@ class Workload:
         with self.node_5:
             pods = [self.running(self.pod(who, rng, word="tainted", node="node-5")) for _ in range(2)]
             taint = {"key": "live/broken", "effect": "NoExecute"}
-            who("PATCH", "/api/v1/nodes/node-5", {"spec": {"taints": [taint]}}, STRATEGIC)
+            who("PATCH", "/api/v1/nodes/node-5", {"spec": {"taints": [taint]}}, MERGE)
             try:
                 for pod in pods:
                     self.note(pod, ["tainted"], "system:serviceaccount:kube-system:taint-eviction-controller")
@@ -384,10 +384,10 @@ class Workload:
                 self.untaint()
 
     def untaint(self):
-        patch = {"spec": {"taints": [{"$patch": "delete", "key": "live/broken", "effect": "NoExecute"}]}}
+        patch = {"spec": {"taints": None}}
         while True:
             try:
-                self.cluster.client("operator")("PATCH", "/api/v1/nodes/node-5", patch, STRATEGIC)
+                self.cluster.client("operator")("PATCH", "/api/v1/nodes/node-5", patch, MERGE)
                 return
             except Unanswered:
                 time.sleep(1)
