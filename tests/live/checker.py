@@ -12,6 +12,14 @@ from evidence import NEAR, epoch
 from instances import MARGIN, Containers, brief, clock_marked, started_given, unsure
 
 
+# What the end of a pod is called, by the first account that asked for it.
+CONTROLLERS = "system:serviceaccount:kube-system:"
+CONTROLLER_WORDS = {
+    "namespace-controller": "namespace deleted", "generic-garbage-collector": "owner gone",
+    "pod-garbage-collector": "node lost", "taint-eviction-controller": "tainted", "node-controller": "tainted"}
+PEOPLE_WORDS = ["asked", "forced", "evicted"]
+
+
 @dataclasses.dataclass
 class Falsehood:
     kind: str
@@ -172,6 +180,7 @@ class Pods:
         self.not_started()
         self.requests()
         self.why()
+        self.why_by_account()
 
     def equal(self, kind, told, true, unlogged=False):
         if told is None or unlogged:
@@ -268,6 +277,21 @@ class Pods:
         else:
             lost = " (its request was lost)" if note["by"] and not first.given else ""
             self.say(f"pod: ended_why{lost}", told in note["why"], told, note["why"])
+
+
+    def why_by_account(self):
+        """Against who asked first, whether or not the workload noted it."""
+        told, first, done = self.row["ended_why"], self.pod.first_asked(), self.pod.finished_at()
+        if told in (None, "unknown") or first is None or not first.given:
+            return
+        words = set(PEOPLE_WORDS)
+        if first.by.startswith(CONTROLLERS):
+            words = {CONTROLLER_WORDS.get(first.by.removeprefix(CONTROLLERS), "scaled")}
+        elif first.by == "system:kube-scheduler":
+            words = {"preempted"}
+        if done is not None and done < first.at + NEAR:
+            words |= {"done", "node pressure"}
+        self.say("pod: ended_why by who asked", told in words, told, {"by": first.by, "words": sorted(words)})
 
 
 def workload(row):

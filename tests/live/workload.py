@@ -344,31 +344,53 @@ class Workload:
     # --- scenarios: nodes ---
 
     def node_deleted(self, who, rng):
-        """node-5 goes, with its machine or without, and comes back."""
+        """node-5 goes while its kubelet lives on, and registers again."""
         with self.node_5:
-            kubelet = self.nodes.kubelets["node-5"]
-            pods = [self.running(self.pod(who, rng, word="on-node", node="node-5")) for _ in range(2)]
+            pods = self.on_node_5(who, rng)
             who("DELETE", "/api/v1/nodes/node-5?dryRun=All")
             self.linger(rng, 2, 4)
-            lost = rng.random() < 0.5
-            if lost:
-                kubelet.lose_machine()
             try:
                 who("DELETE", "/api/v1/nodes/node-5")
-                if lost:
-                    for pod in pods:
-                        self.note(pod, ["node lost"], "system:serviceaccount:kube-system:pod-garbage-collector")
-                    for pod in pods:
-                        self.wait("the garbage collector", lambda pod=pod: self.current(pod) is None, 120)
-                else:
-                    self.linger(rng, 0.5, 3)
+                self.linger(rng, 0.5, 3)
             finally:
-                kubelet.come_back()
-            if not lost:
-                self.linger(rng, 20, 60)
+                self.nodes.kubelets["node-5"].come_back()
+            self.linger(rng, 20, 75)
+            for pod in pods:
+                if self.current(pod):
+                    self.delete(who, pod)
+
+    def node_lost(self, who, rng):
+        """node-5 goes with its machine, and comes back empty."""
+        with self.node_5:
+            pods = self.on_node_5(who, rng)
+            self.nodes.kubelets["node-5"].lose_machine()
+            try:
+                who("DELETE", "/api/v1/nodes/node-5")
                 for pod in pods:
-                    if self.current(pod):
-                        self.delete(who, pod)
+                    self.note(pod, ["node lost"], "system:serviceaccount:kube-system:pod-garbage-collector")
+                for pod in pods:
+                    self.wait("the garbage collector", lambda pod=pod: self.current(pod) is None, 120)
+            finally:
+                self.nodes.kubelets["node-5"].come_back()
+
+    def node_held(self, who, rng):
+        """node-5 is deleted, but a finalizer keeps it, and its pods run on."""
+        with self.node_5:
+            pods = self.on_node_5(who, rng)
+            node = "/api/v1/nodes/node-5"
+            who("PATCH", node, {"metadata": {"finalizers": ["example.com/drain"]}}, MERGE)
+            try:
+                who("DELETE", node)
+                self.linger(rng, 20, 90)
+                for pod in pods:
+                    self.delete(who, pod)
+                    self.note(pod, ["asked"], who.account)
+            finally:
+                self.insist(node, {"metadata": {"finalizers": None}})
+                self.nodes.kubelets["node-5"].come_back()
+
+    def on_node_5(self, who, rng):
+        return [self.running(self.pod(who, rng, word="on-node", node="node-5")) for _ in range(2)]
 
     def tainted(self, who, rng):
         with self.node_5:
@@ -381,13 +403,13 @@ class Workload:
                 for pod in pods:
                     self.gone(pod)
             finally:
-                self.untaint()
+                self.insist("/api/v1/nodes/node-5", {"spec": {"taints": None}})
 
-    def untaint(self):
-        patch = {"spec": {"taints": None}}
+    def insist(self, path, patch):
+        """What must be undone, whether or not an API server is there now."""
         while True:
             try:
-                self.cluster.client("operator")("PATCH", "/api/v1/nodes/node-5", patch, MERGE)
+                self.cluster.client("operator").request("PATCH", path, patch, MERGE)
                 return
             except Unanswered:
                 time.sleep(1)
@@ -491,8 +513,8 @@ class Workload:
 
     SCENARIOS = [deleted, forced, deleted_twice, deleted_for_another, not_deleted, evicted, guarded, name_used_again,
                  unscheduled, held, done, rejected, under_pressure, late_deadline, crash_loop, crash_loop,
-                 several_containers, collections, namespace_deleted, node_deleted, tainted, static, deployment,
-                 deployment, stateful_set, daemon_set, job, job]
+                 several_containers, collections, namespace_deleted, node_deleted, node_lost, node_held, tainted, static,
+                 deployment, deployment, stateful_set, daemon_set, job, job]
 
     def prepare(self):
         who = self.cluster.client("kubernetes-admin")
