@@ -72,7 +72,7 @@ class Containers:
 
         def distance(it):
             far = 0 if start is None else min(abs(start - it["start"]), abs(start - it["start"] - it["skew"]))
-            return told[id(it)], it["restart"] != row["restart"], far
+            return it["restart"] != row["restart"], far, told[id(it)]
 
         return min(same, key=distance, default=None)
 

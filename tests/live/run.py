@@ -7,7 +7,7 @@
 
 Several threads do to pods what people and controllers do (workload.py); six imagined nodes run
 them, most with impolite kubelets (kubelet.py). Meanwhile the API server is killed three times
-and bygone nine times, with SIGKILL. Then "bygone get" is asked about everything, and about
+and bygone nine times, with SIGKILL, a third of it in the last quarter of the run. Then "bygone get" is asked about everything, and about
 random instants, and each statement is held against what etcd held and what the nodes ran
 (evidence.py, checker.py). Needs Python 3.11 and openssl; everything is on loopback.
 
@@ -36,8 +36,6 @@ from cluster import Cluster, Unanswered, wait_until
 from kubelet import NODES, Nodes
 from workload import Workload
 
-API_SERVER_KILLS = 3
-BYGONE_KILLS = 9
 WORKERS = 6
 SAMPLES = 30
 ADDRESS_SAMPLES = 150
@@ -61,7 +59,7 @@ def write_lines(path, values):
 
 def kill_times(rng, count, begin, end):
     """Random moments; the last third of them in the last quarter of the run."""
-    late = max(1, count // 3)
+    late = min(count, max(1, count // 3))
     last = begin + (end - begin) * 0.75
     times = [rng.uniform(begin + (end - begin) * 0.1, last) for _ in range(count - late)]
     return sorted(times + [rng.uniform(last, end) for _ in range(late)])
@@ -72,6 +70,7 @@ class Run:
         self.out = os.path.abspath(arguments.out)
         self.seconds = arguments.minutes * 60
         self.seed = arguments.seed
+        self.kill_counts = arguments.api_server_kills, arguments.bygone_kills
         self.failures = []
         # --- what is started, in this order ---
         self.bygone = Bygone(arguments.bygone, self.out)
@@ -122,8 +121,8 @@ class Run:
         threads = [threading.Thread(target=self.guarded, args=(self.workload.run, index, end))
                    for index in range(WORKERS)]
         rng = random.Random(f"{self.seed}/kills")
-        for name, count, kill in (("kube-apiserver", API_SERVER_KILLS, self.cluster.kill_api_server),
-                                  ("bygone", BYGONE_KILLS, self.bygone.kill)):
+        killed = (("kube-apiserver", self.cluster.kill_api_server), ("bygone", self.bygone.kill))
+        for (name, kill), count in zip(killed, self.kill_counts):
             times = kill_times(rng, count, self.load_began, end)
             threads.append(threading.Thread(target=self.guarded, args=(self.kills, name, kill, times)))
         threads.append(threading.Thread(target=self.guarded, args=(self.questions, end)))
@@ -291,6 +290,8 @@ def main():
     parser.add_argument("--bygone", metavar="PATH", help="the program under test")
     parser.add_argument("--minutes", type=float, default=6, help="how long load is on (default 6)")
     parser.add_argument("--seed", type=int, default=1, help="of the workload, the manners and the kills (default 1)")
+    parser.add_argument("--api-server-kills", type=int, default=3, metavar="N")
+    parser.add_argument("--bygone-kills", type=int, default=9, metavar="N")
     parser.add_argument("--out", metavar="DIR", required=True, help="an empty folder, or with --check that of a run")
     parser.add_argument("--check", action="store_true", help="judge a former run again")
     arguments = parser.parse_args()
