@@ -22,6 +22,7 @@ def epoch(text):
 class Event:
     """An audit event of a write to a pod, or of one that ends pods."""
     id: str
+    received: float
     at: float
     user: str
     verb: str
@@ -47,6 +48,7 @@ class Event:
 @dataclasses.dataclass
 class Asked:
     """A request for the end of a pod that was carried out."""
+    received: float
     at: float
     by: str
     forced: bool
@@ -118,7 +120,7 @@ class Pod:
         """The first request for its end; None where nobody asked, or where no event tells of it."""
         first = min(self.asked, key=lambda it: it.at, default=None)
         since = self.ending_since()
-        return first if first and since and first.at <= since + NEAR else None
+        return first if first and since and first.received <= since + NEAR else None
 
 
 def statuses(pod):
@@ -189,7 +191,8 @@ def read_event(raw, given):
     options = raw.get("requestObject") or {}
     options = options.get("deleteOptions") or options if reference.get("subresource") == "eviction" else options
     return Event(
-        id=raw["auditID"], at=epoch(raw["stageTimestamp"]), user=account(raw), verb=raw["verb"],
+        id=raw["auditID"], received=epoch(raw.get("requestReceivedTimestamp", raw["stageTimestamp"])),
+        at=epoch(raw["stageTimestamp"]), user=account(raw), verb=raw["verb"],
         subresource=reference.get("subresource", ""), namespace=reference.get("namespace", ""),
         name=reference.get("name", ""), code=raw.get("responseStatus", {}).get("code", 0),
         dry=bool(options.get("dryRun")) or "dryRun=" in raw.get("requestURI", ""), options=options,
@@ -233,7 +236,7 @@ def attach(pods, events):
             if event.verb == "create" and not event.subresource:
                 pod.creator = event.user
             if asks(event):
-                pod.asked.append(Asked(event.at, event.user, forces(event), event.given))
+                pod.asked.append(Asked(event.received, event.at, event.user, forces(event), event.given))
             if event.given and tells_removal(event, pod):
                 pod.removal_given = True
 
