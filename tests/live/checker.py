@@ -235,7 +235,7 @@ class Pods:
         told = epoch(self.row["started_at"])
         if told is not None:
             right = begins <= told <= ends or clock_marked(self.row)
-            odd = " [clock]" if any(it["skew"] for it in self.pod.instances) else ""
+            odd = " [clock]" if self.check_.truth.clocks.get(self.pod.node()) else ""
             self.say(f"pod: started_at within its life{odd}", right, told, self.check_.life(self.pod))
         self.say("pod: restarts", self.row["restarts"] <= self.pod.restarts(), self.row["restarts"],
                  self.pod.restarts())

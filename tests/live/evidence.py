@@ -133,6 +133,7 @@ class Truth:
     pods: dict  # by uid
     uses: list  # of addresses: ip, uid, since, until
     ended: float  # when the recording ended
+    clocks: dict  # by node: how far its clock is off, in seconds
 
 
 def lines(path):
@@ -277,4 +278,5 @@ def read(folder):
         if note["uid"] in pods:
             pods[note["uid"]].notes.append(note)
     uses = list(lines(f"{folder}/addresses.jsonl"))
-    return Truth(pods, uses, next(lines(f"{folder}/run.json"))["ended"])
+    run = next(lines(f"{folder}/run.json"))
+    return Truth(pods, uses, run["ended"], run["clocks"])

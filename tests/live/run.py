@@ -40,6 +40,8 @@ WORKERS = 6
 SAMPLES = 30
 ADDRESS_SAMPLES = 150
 QUESTION_SECONDS = 15
+# How long scenarios may take to end by themselves.
+OVERTIME_SECONDS = 30
 
 # Of rows, in the report; falsehoods.jsonl has everything.
 NOT_SHOWN = {"cluster", "workload_kind", "workload", "pod_uid", "runtime", "image", "image_id", "labels", "kind",
@@ -129,6 +131,9 @@ class Run:
         for thread in threads:
             thread.start()
         for thread in threads:
+            thread.join(max(0, end + OVERTIME_SECONDS - time.time()))
+        self.workload.stopped.set()
+        for thread in threads:
             thread.join()
         self.load_ended = time.time()
         self.say(f"load is over: {dict(sorted(self.workload.counts.items()))}")
@@ -198,7 +203,7 @@ class Run:
         write_lines(f"{self.out}/instances.jsonl", instances)
         write_lines(f"{self.out}/addresses.jsonl", uses)
         write_lines(f"{self.out}/run.json", [{
-            "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
+            "clocks": {name: node.skew for name, node in NODES.items()}, "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
             "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])
 
     def ask(self):

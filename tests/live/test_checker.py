@@ -57,7 +57,7 @@ def truth(given=True):
         event(BEGAN + 65, "system:node:node-1", "delete", state("Failed", True, **last), given)])
     uses = [{"ip": "10.244.1.2", "uid": UID, "since": BEGAN + 4, "until": BEGAN + 63},
             {"ip": "10.244.1.2", "uid": "another", "since": BEGAN + 63, "until": None}]
-    return evidence.Truth({UID: pod}, uses, BEGAN + 300)
+    return evidence.Truth({UID: pod}, uses, BEGAN + 300, {"node-1": 0})
 
 
 POD = {
