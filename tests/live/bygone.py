@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -23,7 +24,8 @@ AUDIT_ID = re.compile(rb'"auditID":"([^"]+)"')
 
 class Bygone:
     def __init__(self, program, folder):
-        self.program = os.path.abspath(program)
+        # A build meanwhile must not change what is started again.
+        self.program = shutil.copy2(program, f"{folder}/bygone.program")
         self.folder = folder
         self.ingest_port = free_port()
         self.api_port = free_port()
@@ -80,6 +82,7 @@ class Bygone:
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
+        os.remove(self.program)
 
     def ask(self, *arguments):
         """`bygone get`: the rows, or None where bygone is away."""

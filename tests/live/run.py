@@ -24,6 +24,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -69,6 +70,8 @@ def kill_times(rng, count, begin, end):
 
 class Run:
     def __init__(self, arguments):
+        # Whoever stops a run stops what it started, too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
         self.out = os.path.abspath(arguments.out)
         self.seconds = arguments.minutes * 60
         self.seed = arguments.seed
@@ -129,6 +132,7 @@ class Run:
             threads.append(threading.Thread(target=self.guarded, args=(self.kills, name, kill, times)))
         threads.append(threading.Thread(target=self.guarded, args=(self.questions, end)))
         for thread in threads:
+            thread.daemon = True
             thread.start()
         for thread in threads:
             thread.join(max(0, end + OVERTIME_SECONDS - time.time()))
