@@ -16,7 +16,8 @@ from instances import MARGIN, Containers, brief, clock_marked, started_given, un
 CONTROLLERS = "system:serviceaccount:kube-system:"
 CONTROLLER_WORDS = {
     "namespace-controller": "namespace deleted", "generic-garbage-collector": "owner gone",
-    "pod-garbage-collector": "node lost", "taint-eviction-controller": "tainted", "node-controller": "tainted"}
+    "job-controller": "job stopped", "pod-garbage-collector": "node lost",
+    "taint-eviction-controller": "tainted", "node-controller": "tainted"}
 PEOPLE_WORDS = ["asked", "forced", "evicted"]
 
 

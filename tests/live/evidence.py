@@ -259,7 +259,9 @@ def tells_removal(event, pod):
         return False
     answer = event.pod()
     if answer is None:
-        return event.verb in ("delete", "deletecollection")
+        # What leaves it time does not remove it.
+        had_time = any(state["metadata"].get("deletionGracePeriodSeconds") for _, state in pod.states)
+        return event.verb in ("delete", "deletecollection") and not had_time
     meta = answer["metadata"]
     return meta.get("deletionGracePeriodSeconds") == 0 and not meta.get("finalizers")
 

@@ -16,6 +16,11 @@ def unsure(row):
     return "end not confirmed" in row["unknown"]
 
 
+def runs_on(row):
+    """What a static pod runs goes on when its mirror pod is removed."""
+    return "mirror removed" in row["unknown"]
+
+
 def clock_marked(row):
     return any("clock" in word for word in row["unknown"])
 
@@ -60,7 +65,8 @@ class Containers:
         """A statement about an instance. False ones are grouped by what is odd about their nodes."""
         self.check_.checked[kind] += 1
         if not right:
-            self.check_.false(kind + odd(it), pod.uid, told, brief(it))
+            marked = " (marked)" if clock_marked(told) else ""
+            self.check_.false(kind + odd(it) + marked, pod.uid, told, brief(it))
 
     @staticmethod
     def match(pod, row, told):
@@ -94,7 +100,7 @@ class Containers:
             self.time("container: ended_at", pod, row, it, epoch(row["ended_at"]), it["end"])
         elif row["ended_at"] is not None:
             self.end_unseen(pod, row, it)
-        elif it["end"] is not None or pod.until is not None:
+        elif it["end"] is not None or (pod.until is not None and not runs_on(row)):
             self.running(pod, row, it)
         self.why(pod, row, it)
 
@@ -155,9 +161,15 @@ class Containers:
         told = {self.key(row): row for row in sample.containers}
         for key, it in self.matched.items():
             pod = self.check_.truth.pods[key[0]]
-            over = min((at for at in (it["end"], pod.until) if at is not None), default=None)
-            ran = it["start"] + MARGIN < sample.at and (over is None or sample.at < over - MARGIN)
             row = self.row(key)
+            ends = (it["end"], None if runs_on(row) else pod.until)
+            over = min((at for at in ends if at is not None), default=None)
+            # Of a mirror pod the containers may be older than itself.
+            began = max(it["start"], pod.since)
+            ran = began + MARGIN < sample.at and (over is None or sample.at < over - MARGIN)
+            if runs_on(row) and pod.until is not None and sample.at > pod.until - MARGIN:
+                # Whether it counts as its pod's from then on is a matter of words.
+                continue
             if ran and key not in told and unsure(row):
                 self.check_.differences["at an instant: whether it ran is not known"] += 1
             elif ran:

@@ -7,9 +7,10 @@
 
 Several threads do to pods what people and controllers do (workload.py); six imagined nodes run
 them, most with impolite kubelets (kubelet.py). Meanwhile the API server is killed three times
-and bygone nine times, with SIGKILL, a third of it in the last quarter of the run. Then "bygone get" is asked about everything, and about
-random instants, and each statement is held against what etcd held and what the nodes ran
-(evidence.py, checker.py). Needs Python 3.11 and openssl; everything is on loopback.
+and bygone nine times, with SIGKILL, a third of it in the last quarter of the run. Then "bygone
+get" is asked about everything, and about random instants, and each statement is held against
+what etcd held and what the nodes ran (evidence.py, checker.py, instances.py). Needs Python 3.11
+and openssl; everything is on loopback.
 
 OUT gets what the run wrote down, and the verdict: report.txt, falsehoods.jsonl, and under
 events/ what the API server said of each pod that is concerned, of which "given": false is what
@@ -207,7 +208,8 @@ class Run:
         write_lines(f"{self.out}/instances.jsonl", instances)
         write_lines(f"{self.out}/addresses.jsonl", uses)
         write_lines(f"{self.out}/run.json", [{
-            "clocks": {name: node.skew for name, node in NODES.items()}, "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
+            "clocks": {name: node.skew for name, node in NODES.items()},
+            "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
             "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])
 
     def ask(self):

@@ -500,7 +500,7 @@ class Workload:
             self.running(pods[0])
             who("PATCH", path, {"spec": {"suspend": True}}, MERGE)
             self.wait("suspension", lambda: self.current(pods[0]) is None)
-            self.note(pods[0], ["scaled"], "system:serviceaccount:kube-system:job-controller")
+            self.note(pods[0], ["job stopped"], "system:serviceaccount:kube-system:job-controller")
         elif kind in ("done", "failing"):
             self.finished(pods[0])
             self.note(pods[0], ["done"])
@@ -513,8 +513,8 @@ class Workload:
 
     SCENARIOS = [deleted, forced, deleted_twice, deleted_for_another, not_deleted, evicted, guarded, name_used_again,
                  unscheduled, held, done, rejected, under_pressure, late_deadline, crash_loop, crash_loop,
-                 several_containers, collections, namespace_deleted, node_deleted, node_lost, node_held, tainted, static,
-                 deployment, deployment, stateful_set, daemon_set, job, job]
+                 several_containers, collections, namespace_deleted, node_deleted, node_lost, node_held, tainted,
+                 static, deployment, deployment, stateful_set, daemon_set, job, job]
 
     def prepare(self):
         who = self.cluster.client("kubernetes-admin")
