@@ -45,6 +45,8 @@ pub struct Question {
     /// The pod's name, or a prefix of it where it ends in `*`; any of them.
     pub names: Vec<String>,
     pub labels: Labels,
+    /// When the labels must have been those, if not in `time`.
+    pub labels_in: Option<Window>,
     pub workload: Option<Workload>,
     pub node: Option<String>,
     /// A part of the image's name or of its ID.

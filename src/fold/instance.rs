@@ -164,8 +164,20 @@ impl<'a> Instance<'a> {
             return ended.unwrap_or(i64::MAX).min(self.seen.first);
         }
         let start = i64::from(self.started_at) * SECOND;
-        let told_before = self.start_told.filter(|told| *told < start);
-        told_before.unwrap_or(start.max(i64::from(created_at) * SECOND))
+        let created = i64::from(created_at) * SECOND;
+        match self.start_told {
+            Some(told) if told < start => told,
+            Some(told) if start < created && told > start + IN_TIME => told,
+            _ => start.max(created),
+        }
+    }
+
+    /// When its start was told, where that counts; `created_at` may become known later.
+    pub(super) fn start_told_apart(&self, created_at: u32) -> Option<i64> {
+        let start = i64::from(self.started_at) * SECOND;
+        let may_be_before = created_at == 0 || self.started_at < created_at;
+        let is_apart = |told: &i64| *told < start || may_be_before && *told > start + IN_TIME;
+        self.start_told.filter(is_apart)
     }
 
     /// The same in seconds, to order the instances of a container.

@@ -108,6 +108,8 @@ pub struct Life<'a> {
     pub created_by: Option<(&'a str, &'a str)>,
     pub scheduled_at: i64,
     pub started_at: u32,
+    /// The first event that told that.
+    pub started_told: Option<i64>,
     /// Events with phase Succeeded or Failed.
     pub terminal: Option<Seen>,
     pub delete_asked: Option<Asked<'a>>,
@@ -234,6 +236,7 @@ impl<'a> Life<'a> {
             created_by: said.created_by,
             scheduled_at: millis(said.scheduled_at),
             started_at: said.pod_started_at,
+            started_told: (said.pod_started_at != 0).then_some(at),
             terminal: known(said.terminal_at).map(millis).map(Seen::at),
             hurried: hurried.map(|asked| (said.deadline, asked)),
             delete_asked,
@@ -276,6 +279,7 @@ impl<'a> Life<'a> {
         greatest(&mut self.created_by, other.created_by);
         greatest(&mut self.scheduled_at, other.scheduled_at);
         greatest(&mut self.started_at, other.started_at);
+        least(&mut self.started_told, other.started_told);
         both(&mut self.terminal, other.terminal);
         least(&mut self.delete_asked, other.delete_asked);
         least(&mut self.evict_asked, other.evict_asked);
@@ -302,6 +306,24 @@ impl<'a> Life<'a> {
         for (container, past) in other.past {
             self.past.entry(container).or_default().merge(&past);
         }
+    }
+
+    /// When its start was told, if that was before it, by the node's clock.
+    pub(super) fn started_told_before(&self) -> Option<i64> {
+        let start = i64::from(self.started_at) * 1_000;
+        self.started_told.filter(|told| *told < start)
+    }
+
+    /// By how much the clock of its node differs from the API server's, as far as its own start shows that. Microseconds.
+    pub(super) fn clock_off(&self) -> i64 {
+        let start = i64::from(self.started_at) * 1_000;
+        let created = i64::from(self.created_at) * 1_000;
+        let ahead = self.started_told_before().map_or(0, |told| start - told);
+        let behind = match self.started_at == 0 || self.is_mirror {
+            true => 0,
+            false => created - start,
+        };
+        ahead.max(behind) * 1_000
     }
 
     /// The first event with phase Succeeded or Failed.

@@ -109,13 +109,15 @@ impl Instance<'_> {
     }
 
     /// Whether its row says all that is known of it.
-    fn is_complete(&self) -> bool {
+    fn is_complete(&self, created_at: u32) -> bool {
         let is_told_whole = self.end().is_some_and(|end| {
             !end.differs
                 && end.started_at == self.started_at
                 && (end.told_apart().is_none() || self.has_other_clock(end))
         });
+        let start_told = self.start_told_apart(created_at);
         is_told_whole
+            && start_told.is_none_or(|told| told == self.began(created_at))
             && self.started_at != 0
             && self.is_counted
             && !self.started_again()
@@ -153,7 +155,7 @@ impl<'a> Life<'a> {
         for of_container in runs.chunk_by(|one, other| one.container == other.container) {
             let complete = of_container
                 .iter()
-                .filter(|run| run.alone.is_some() && run.instance.is_complete());
+                .filter(|run| run.alone.is_some() && run.instance.is_complete(created_at));
             let mut complete: Vec<&Run> = complete.collect();
             complete.sort_unstable_by_key(|run| run.instance.place(&run.key, created_at));
             let surplus = complete.len().saturating_sub(keep);

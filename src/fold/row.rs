@@ -179,6 +179,9 @@ impl<'a> Judged<'a> {
         ];
         let held = held.into_iter().filter(|(_, holds)| *holds);
         let mut unknown: Vec<String> = held.map(|(word, _)| word.word().to_owned()).collect();
+        if life.clock_off() >= CLOCK_OFF_MIN {
+            unknown.push(words::clock_off(life.clock_off()));
+        }
         let unseen = unseen(life, runs);
         if unseen > 0 {
             unknown.push(words::instances_unseen(unseen));

@@ -49,6 +49,8 @@ struct Packed<'a> {
     scheduled: Option<i64>,
     /// Seconds.
     started: Option<i64>,
+    /// Where that was before.
+    started_told: Option<i64>,
     /// How long before the newest event.
     alive: Option<i64>,
     terminal: Option<PackedSeen>,
@@ -190,6 +192,7 @@ impl<'a> Life<'a> {
             created_by: self.created_by,
             scheduled: distance(self.scheduled_at, millis),
             started: distance(i64::from(self.started_at), second),
+            started_told: self.started_told_before().map(|at| at - millis),
             alive: (self.alive_at != 0).then(|| self.seen.last.div_euclid(1_000) - self.alive_at),
             terminal: self.terminal.map(|seen| pack_seen(seen, millis)),
             removed: self.removed.map(|seen| pack_seen(seen, millis)),
@@ -204,7 +207,9 @@ impl<'a> Life<'a> {
             disrupted: self.disrupted.map(|(at, why)| (at - millis, why)),
             status_reason: self.status_reason,
             waiting: self.waiting.clone(),
-            instances: instances.map(|(key, it)| it.pack(key, second)).collect(),
+            instances: instances
+                .map(|(key, it)| it.pack(key, (second, self.created_at)))
+                .collect(),
             past: self
                 .past
                 .iter()
@@ -257,6 +262,7 @@ impl<'a> Life<'a> {
             created_by: packed.created_by,
             scheduled_at: at(packed.scheduled),
             started_at: seconds(packed.started, second),
+            started_told: packed.started_told.map(|at| at + millis),
             terminal: packed.terminal.map(|seen| unpack_seen(seen, millis)),
             delete_asked: asked(packed.deletion),
             evict_asked: asked(packed.eviction),
@@ -387,13 +393,13 @@ fn mapped(ip: IpAddr) -> Ipv6Addr {
 }
 
 impl<'a> Instance<'a> {
-    fn pack(&self, key: &InstanceKey<'a>, base: i64) -> PackedInstance<'a> {
+    fn pack(&self, key: &InstanceKey<'a>, (base, created_at): (i64, u32)) -> PackedInstance<'a> {
         let micros = base * 1_000_000;
         let ended = self.ended.map(|End { report, .. }| {
             let at = distance(i64::from(report.finished_at), base);
             (at, report.exit_code, report.signal, report.reason)
         });
-        let odd = self.pack_odd(base);
+        let odd = self.pack_odd(base, created_at);
         let is_over = self.end().is_some() && self.missing.is_none();
         let ran_at = self.ran_at.filter(|ran_at| {
             let end = self.end().filter(|_| is_over);
@@ -421,9 +427,8 @@ impl<'a> Instance<'a> {
         }
     }
 
-    fn pack_odd(&self, base: i64) -> PackedOdd<'a> {
+    fn pack_odd(&self, base: i64, created_at: u32) -> PackedOdd<'a> {
         let micros = base * 1_000_000;
-        let starts = i64::from(self.started_at) * 1_000_000;
         let end = self.ended.as_ref();
         let end_started = end.filter(|end| end.started_at != self.started_at);
         let missing = self.missing.map(|Missing { seen, report }| {
@@ -442,11 +447,7 @@ impl<'a> Instance<'a> {
                 .started_again()
                 .then(|| i64::from(self.restarted_at) - base),
             end_started: end_started.map(|end| i64::from(end.started_at) - base),
-            // Later than the start it says nothing.
-            start_told: self
-                .start_told
-                .filter(|told| *told < starts)
-                .map(|at| at - micros),
+            start_told: self.start_told_apart(created_at).map(|at| at - micros),
             end_told: end.and_then(End::told_apart).map(|at| at - micros),
             end_differs: end.is_some_and(|end| end.differs),
             missing,

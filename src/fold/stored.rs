@@ -131,7 +131,7 @@ impl<'a> StoredInstance<'a> {
             is_counted: true,
             started_at: self.started_at,
             restarted_at: self.started_at,
-            start_told: (self.began_at < start).then_some(self.began_at),
+            start_told: (self.began_at != start).then_some(self.began_at),
             ran_at,
             ended: Some(end),
             ..Instance::default()

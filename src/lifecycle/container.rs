@@ -38,7 +38,10 @@ fn has_started(container: &ContainerStatus) -> bool {
         let ended = state.terminated.as_ref();
         state.running.is_some() || ended.is_some_and(|it| it.started_at.is_some())
     });
-    ran || !container.container_id.is_empty()
+    let last = container.last_state.as_ref();
+    let last = last.and_then(|state| state.terminated.as_ref());
+    let ran_before = last.is_some_and(|it| it.started_at.is_some());
+    ran || ran_before || !container.container_id.is_empty()
 }
 
 /// The containers that wait and have never been started, and why. What every container waits for in

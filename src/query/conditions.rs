@@ -110,13 +110,14 @@ struct Span {
 
 impl Span {
     fn of(question: &Question, sql: &mut Statement) -> Span {
+        let time = question.labels_in.unwrap_or(question.time);
         let mut instant = |at: Option<Timestamp>| {
             let at = datetime64(at?);
             Some(sql.value("DateTime64(6, 'UTC')", Value::Text(at)))
         };
         Span {
-            since: instant(question.time.since),
-            until: instant(question.time.until),
+            since: instant(time.since),
+            until: instant(time.until),
         }
     }
 
@@ -207,6 +208,7 @@ fn of_containers(question: &Question, by: By, sql: &mut Statement) {
     if !question.labels.0.is_empty() {
         let with_labels = Question {
             labels: question.labels.clone(),
+            labels_in: Some(question.time),
             names: question.names.clone(),
             uid: question.uid,
             time: around(question.time),

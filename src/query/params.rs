@@ -79,6 +79,7 @@ impl Params {
             time: self.window(now)?,
             names: list(self.name.as_deref()),
             labels: self.labels.as_deref().unwrap_or_default().parse()?,
+            labels_in: None,
             workload: self.workload.as_deref().map(str::parse).transpose()?,
             node: self.node.clone(),
             image: self.image.clone(),

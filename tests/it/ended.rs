@@ -43,7 +43,7 @@ imagepull | | 2 | asked | kubernetes-admin | kubectl delete pods -l app=pull
 impersonate | by-robot | 1 | asked | system:serviceaccount:impersonate-393:robot | delete pod as robot by-robot
 impersonate | by-alice | 1 | asked | kubernetes-admin as alice@example.com | kubectl delete pod by-alice --as=alice@example.com
 jobs | | 11 | done | | create job batch
-jobs | late- | 1 | scaled | ~job-controller | create job late
+jobs | late- | 1 | job stopped | ~job-controller | create job late
 jobs | retrying- | 1 | tainted | ~node-controller | kubectl taint node worker-1
 jobs | retrying- | 1 | owner gone | ~generic-garbage-collector | kubectl delete job retrying
 mirror | node-agent- | 1 | asked | kubernetes-admin | kubectl -n kube-system delete pod node-agent-0-worker-0
@@ -165,7 +165,7 @@ fn containers(bygone: &Bygone) -> Vec<[String; 4]> {
             );
         }
     }
-    assert_eq!(of_its_pod, 149);
+    assert_eq!(of_its_pod, 148);
     fates.sort();
     fates
 }

@@ -235,7 +235,8 @@ fn times() {
     // field says when that was.
     let is_unconfirmed = |row: &Value| {
         let unknown = row["unknown"].as_array().expect("words");
-        row["ended_at"].is_null() && unknown.iter().any(|word| word == "end not confirmed")
+        let words = ["end not confirmed", "mirror removed"];
+        row["ended_at"].is_null() && unknown.iter().any(|word| words.iter().any(|it| word == it))
     };
     let overlaps = |row: &Value, from: &str, to: &str| {
         let (from, to): (jiff::Timestamp, jiff::Timestamp) =
@@ -369,7 +370,7 @@ fn fields_in_their_order() {
         header("pods"),
         "cluster namespace workload_kind workload pod pod_uid node pod_ips labels service_account \
          created_at created_by scheduled_at started_at delete_asked_at delete_asked_by removed_at \
-         phase ended_by ended_why ended_cause containers restarts unknown"
+         over_at gone_proof phase ended_by ended_why ended_cause containers restarts unknown"
     );
 }
 

@@ -504,16 +504,16 @@ fn clocks_that_are_off() {
     check(
         "a-clock-an-hour-behind",
         expect![[r#"
-        web-2 08:00:00..now on node-1 created by alice phase Succeeded why: done
-            main/2d71 #0 08:00:00..08:10:01.105 started 07:00:04 ended 07:10:00 seen exit 0 reason Completed why: exited unknown: node clock off by 1h
-    "#]],
+            web-2 08:00:00..now on node-1 created by alice phase Succeeded why: done
+                main/2d71 #0 08:00:05.105..08:10:01.105 started 07:00:04 ended 07:10:00 seen exit 0 reason Completed why: exited unknown: node clock off by 1h
+        "#]],
     );
     check(
         "a-clock-behind-and-a-short-job",
         expect![[r#"
-        web-3 08:00:00..now on node-1 created by alice phase Succeeded why: done
-            main/2d71 #0 08:00:00..08:00:09.105 started 07:30:04 ended 07:30:07 seen exit 0 reason Completed why: exited unknown: node clock off by 30m
-    "#]],
+            web-3 08:00:00..now on node-1 created by alice phase Succeeded why: done
+                main/2d71 #0 08:00:09.105..08:00:09.105 started 07:30:04 ended 07:30:07 seen exit 0 reason Completed why: exited unknown: node clock off by 30m
+        "#]],
     );
     check(
         "a-clock-that-is-set-meanwhile",
@@ -546,11 +546,11 @@ fn removals() {
     check(
         "a-mirror-made-anew",
         expect![[r#"
-        etcd-0 08:00:00..08:10:01.105 on node-1 created by system:node:node-1 of node-1 phase Running asked 08:10:00.100 by alice removed 08:10:01.105 why: asked by alice
-            main/2d71 #0 08:00:00..08:10:01.105 started 07:00:00 unknown: mirror removed
-        etcd-0 08:10:02..now on node-1 created by system:node:node-1 of node-1 phase Running
-            main/2d71 #0 08:10:02..now started 07:00:00
-    "#]],
+            etcd-0 08:00:00..08:10:01.105 on node-1 created by system:node:node-1 of node-1 phase Running asked 08:10:00.100 by alice removed 08:10:01.105 why: asked by alice
+                main/2d71 #0 08:00:02.105..08:10:01.105 started 07:00:00 unknown: mirror removed
+            etcd-0 08:10:02..now on node-1 created by system:node:node-1 of node-1 phase Running
+                main/2d71 #0 08:10:02.105..now started 07:00:00
+        "#]],
     );
     check(
         "the-request-is-lost",

@@ -42,7 +42,10 @@ fn has_unknown(row: &Value, word: &str) -> bool {
 }
 
 fn told(row: &Value) -> State {
-    if !row["removed_at"].is_null() || has_unknown(row, "removal unseen") {
+    // No kubelet is there that would delete what has ended. It is told to be over ten minutes after its deadline, which is
+    // after all of this.
+    let is_gone = has_unknown(row, "removal unseen") && row["gone_proof"] != "grace over";
+    if !row["removed_at"].is_null() || is_gone {
         State::Gone
     } else if row["delete_asked_at"].is_null() {
         State::Alive

@@ -85,8 +85,8 @@ pub fn state(container: &Container) -> String {
     match (container.ended_at, container.end_seen) {
         (None, false) if !is_confirmed(container) => "Unknown".to_owned(),
         (None, false) => "Running".to_owned(),
-        (Some(_), false) => "Unknown".to_owned(),
-        (_, true) => {
+        (Some(_), false) if container.reason.is_none() => "Unknown".to_owned(),
+        _ => {
             let reason = container.reason.as_deref().unwrap_or("Terminated");
             let code = container.exit_code.map(|code| format!("({code})"));
             format!("{reason}{}", code.unwrap_or_default())
@@ -95,8 +95,9 @@ pub fn state(container: &Container) -> String {
 }
 
 fn is_confirmed(container: &Container) -> bool {
+    let unconfirmed = [Unknown::EndNotConfirmed, Unknown::MirrorRemoved].map(Unknown::word);
     let mut unknown = container.unknown.iter();
-    !unknown.any(|word| word == Unknown::EndNotConfirmed.word())
+    !unknown.any(|word| unconfirmed.contains(&&**word))
 }
 
 pub fn lifetime(container: &Container, look: &Look) -> String {
