@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{Lenient, Text, time};
+use super::json::{Lenient, Text, time, whole};
 use super::pod::Object;
 
 /// What the parser says of an object that has not the keys of an event.
@@ -75,6 +75,16 @@ pub enum Level {
     RequestResponse,
 }
 
+impl Level {
+    /// This one, where it is a level of the policy. A relay's own may stand beside it under the same name.
+    fn or(self, other: Level) -> Level {
+        match self {
+            Level::Other => other,
+            level => level,
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Level {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match <&RawValue>::deserialize(deserializer)?.get() {
@@ -110,10 +120,19 @@ pub struct ObjectRef<'a> {
     /// Only on PUT and on `pods/binding`.
     #[serde(borrow)]
     pub uid: Text<'a>,
-    #[serde(borrow)]
+    /// Empty for the core group, also where a relay writes `core`: no group has that name.
+    #[serde(borrow, deserialize_with = "group")]
     pub api_group: Text<'a>,
     #[serde(borrow)]
     pub subresource: Text<'a>,
+}
+
+fn group<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
+    let group = Text::deserialize(deserializer)?;
+    Ok(match &*group {
+        "core" => Text::default(),
+        _ => group,
+    })
 }
 
 impl ObjectRef<'_> {
@@ -136,6 +155,7 @@ impl ObjectRef<'_> {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ResponseStatus {
+    #[serde(deserialize_with = "whole")]
     pub code: Option<u16>,
     /// Whether the client went away before it was answered: then a code of 200 proves nothing.
     #[serde(rename = "message", deserialize_with = "is_closed_early")]
@@ -219,6 +239,8 @@ enum Key {
     #[serde(rename = "auditID")]
     AuditId,
     Level,
+    #[serde(rename = "k8s_audit_level", alias = "openshift_audit_level")]
+    RelayedLevel,
     Annotations,
     Stage,
     Verb,
@@ -275,6 +297,8 @@ struct Openshift<'a> {
 struct Parts<'a> {
     audit_id: Text<'a>,
     level: Level,
+    /// Where OpenShift's log forwarder keeps the level, whose member it uses for its own.
+    relayed_level: Level,
     is_truncated: bool,
     stage: Option<Stage>,
     verb: Option<Verb>,
@@ -309,7 +333,8 @@ impl<'a> Parts<'a> {
         let of_node = self.object_ref.as_ref().is_some_and(ObjectRef::is_node);
         match key {
             Key::AuditId => self.audit_id = map.next_value()?,
-            Key::Level => self.level = map.next_value()?,
+            Key::Level => self.level = self.level.or(map.next_value()?),
+            Key::RelayedLevel => self.relayed_level = map.next_value()?,
             Key::Annotations => self.is_truncated = map.next_value::<Annotations>()?.0,
             Key::Stage => self.stage = Some(map.next_value()?),
             Key::Verb => self.verb = Some(map.next_value()?),
@@ -385,7 +410,7 @@ impl<'a> Parts<'a> {
         }
         Ok(Event {
             audit_id: self.audit_id,
-            level: self.level,
+            level: self.relayed_level.or(self.level),
             is_truncated: self.is_truncated,
             stage,
             verb,

@@ -112,6 +112,63 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LenientVisitor<T> {
     }
 }
 
+/// Reads a whole number. Relays write it as they keep it: Lua as `200.0`, a table of text as `"200"`. Absent and `null` are
+/// none; a number with a fraction, out of range, or a text that is no number is an error.
+pub fn whole<'de, D: Deserializer<'de>, N: TryFrom<i64>>(
+    deserializer: D,
+) -> Result<Option<N>, D::Error> {
+    let Some(number) = deserializer.deserialize_any(WholeVisitor)? else {
+        return Ok(None);
+    };
+    let number = N::try_from(number);
+    number
+        .map(Some)
+        .map_err(|_| Error::custom("a number out of range"))
+}
+
+struct WholeVisitor;
+
+impl<'de> Visitor<'de> for WholeVisitor {
+    type Value = Option<i64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Option<i64>, E> {
+        Ok(Some(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Option<i64>, E> {
+        let number = i64::try_from(number);
+        number
+            .map(Some)
+            .map_err(|_| E::custom("a number out of range"))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Option<i64>, E> {
+        // Beyond, not every whole number is a double.
+        if number.fract() != 0.0 || number.abs() > (1_u64 << 53) as f64 {
+            return Err(E::custom("not a whole number"));
+        }
+        Ok(Some(number as i64))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<i64>, E> {
+        if let Ok(number) = text.parse() {
+            return Ok(Some(number));
+        }
+        match text.parse() {
+            Ok(number) => self.visit_f64(number),
+            Err(_) => Err(E::custom("not a whole number")),
+        }
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<i64>, E> {
+        Ok(None)
+    }
+}
+
 /// Items of a list, or labels, that are kept of one object. What is read of an item may take a hundred
 /// times the bytes that it was written with.
 pub const LIST_MAX: usize = 1024;
@@ -199,4 +256,45 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timesta
     }
     let time: Timestamp = text.parse().unwrap_or(Timestamp::MAX);
     Ok((time > Timestamp::UNIX_EPOCH).then_some(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Number(#[serde(deserialize_with = "whole")] Option<i32>);
+
+    #[test]
+    fn whole_numbers() {
+        let read = |json| serde_json::from_str::<Number>(json).map(|number| number.0);
+        for (json, expected) in [
+            ("null", None),
+            ("143", Some(143)),
+            ("-1", Some(-1)),
+            ("143.0", Some(143)),
+            ("1.43e2", Some(143)),
+            ("-0.0", Some(0)),
+            ("\"143\"", Some(143)),
+            ("\"143.0\"", Some(143)),
+        ] {
+            assert_eq!(read(json).unwrap(), expected, "{json}");
+        }
+        for json in [
+            "143.5",
+            "\"\"",
+            "\"x\"",
+            "\"nan\"",
+            "\"inf\"",
+            "true",
+            "[1]",
+            "{}",
+            "3e9",
+            "2147483648",
+            "18446744073709551615",
+            "1e300",
+        ] {
+            assert!(read(json).is_err(), "{json}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{Few, LIST_MAX, Lenient, Text, time};
+use super::json::{Few, LIST_MAX, Lenient, Text, time, whole};
 
 /// A response object: a Pod, a PartialObjectMetadata, or something that is neither; `kind` tells.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -83,6 +83,7 @@ pub struct Metadata<'a> {
     /// Not when the pod goes: the deadline of a graceful deletion.
     #[serde(deserialize_with = "time")]
     pub deletion_timestamp: Option<Timestamp>,
+    #[serde(deserialize_with = "whole")]
     pub deletion_grace_period_seconds: Option<i64>,
     #[serde(borrow)]
     pub finalizers: Few<Text<'a>>,
@@ -116,6 +117,7 @@ pub struct PodSpec<'a> {
     pub service_account_name: Text<'a>,
     pub host_network: Option<bool>,
     /// 0: its deletion needs no kubelet.
+    #[serde(deserialize_with = "whole")]
     pub termination_grace_period_seconds: Option<i64>,
     #[serde(borrow)]
     pub init_containers: Few<InitContainer<'a>>,
@@ -229,7 +231,9 @@ pub struct Running {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Terminated<'a> {
+    #[serde(deserialize_with = "whole")]
     pub exit_code: Option<i32>,
+    #[serde(deserialize_with = "whole")]
     pub signal: Option<i32>,
     #[serde(borrow)]
     pub reason: Text<'a>,
@@ -264,6 +268,7 @@ pub struct BindingTarget<'a> {
 pub struct DeleteOptions<'a> {
     #[serde(borrow)]
     pub dry_run: Few<Text<'a>>,
+    #[serde(deserialize_with = "whole")]
     pub grace_period_seconds: Option<i64>,
     #[serde(borrow)]
     pub preconditions: Option<Preconditions<'a>>,
@@ -306,7 +311,7 @@ impl Count {
 }
 
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
-    let number = Option::<i64>::deserialize(deserializer)?;
+    let number: Option<i64> = whole(deserializer)?;
     Ok(number.map_or(Count::Absent, |number| {
         u32::try_from(number).map_or(Count::Impossible, Count::Times)
     }))
