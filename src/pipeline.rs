@@ -140,6 +140,8 @@ impl Delivery {
 pub struct Receipt {
     pub events: usize,
     pub rejected: usize,
+    /// Records of other logs.
+    pub ignored: usize,
     pub rows: usize,
     /// Why the first of the rejected parts was.
     pub reason: Option<&'static str>,
@@ -493,6 +495,7 @@ impl Decoded {
         self.receipts.push(Receipt {
             events,
             rejected: rest.rejected.len(),
+            ignored: rest.ignored,
             rows,
             reason: rest.rejected.first().map(|part| part.reason.as_str()),
         });

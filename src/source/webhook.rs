@@ -1,8 +1,10 @@
 //! The webhook source: what API servers, and everyone who relays for them, post.
 //!
 //! In: `POST /v1/audit/{cluster}` with one or many audit events, plain, gzip or zstd.
-//! Out: 200 with an empty body after what was readable is on disk, synced;
-//! the header `bygone-rejected` says how many parts of the delivery could not be read.
+//! Out: 200 after what was readable is on disk, synced. The body is a line of JSON that says what was
+//! in the delivery (an API server does not look at it); the header `bygone-rejected` says how many parts
+//! of it could not be read. These are dead letters, and no reason to send it again, so the status is 200
+//! for them, too: who wants to know posts with `?strict=true`.
 //!
 //! | answer | when | what an API server does |
 //! |---|---|---|
@@ -12,12 +14,14 @@
 //! | 408, `Connection: close` | the body came too slowly, or not within 25 s | sends it again, five times |
 //! | 413 | the body is over `body_bytes_max`, or packed and over `event_bytes_max`, packed or unpacked | gives up after five tries |
 //! | 415 | an encoding that is not known | gives up after five tries |
+//! | 422 | as 200, but there was not one event in it; only with `?strict=true` | |
 //!
 //! A large body is read in portions, each on disk before the next is decoded, and answered when all are. An event over `event_bytes_max` is a dead letter without bytes; so is what is refused for good, so
 //! that `coverage` shows that something is missing.
 //!
 //! Never a redirect: Go's client follows it with a GET, and the batch is lost.
 
+mod answer;
 mod body;
 
 use std::collections::BTreeSet;
@@ -26,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -35,9 +39,10 @@ use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use super::is_cluster_name;
-use crate::envelope::Portion;
-use crate::pipeline::{Delivery, Missing, NotTaken, Pipeline, Why};
+use crate::envelope::{Portion, Reason};
+use crate::pipeline::{Delivery, Missing, NotTaken, Pipeline, Receipt, Why};
 use crate::telemetry;
+use answer::Tally;
 use body::Refusal;
 
 /// An API server gives up on a request after 30 s; one that takes longer is lost work.
@@ -53,6 +58,14 @@ const NO_SUCH_PATH: &str = "no such path: audit events go to /v1/audit/CLUSTER\n
 
 /// The header of a 200 that says how many parts of the delivery could not be read.
 pub const REJECTED: &str = "bygone-rejected";
+
+/// What the query asks for. API servers add a `timeout`, which is not looked at.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// That a delivery without an event is an error.
+    strict: bool,
+}
 
 /// What the webhook takes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -127,9 +140,11 @@ pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
 async fn receive(
     State(webhook): State<Webhook>,
     Path(cluster): Path<String>,
+    Query(asked): Query<Asked>,
     request: Request<Body>,
 ) -> Response {
-    let response = take(&webhook, &cluster, request).await;
+    let taken = take(&webhook, &cluster, request).await;
+    let response = taken.map_or_else(|refused| refused, |tally| tally.answer(asked.strict));
     let code = response.status().as_u16().to_string();
     let cluster = webhook.known.name(&cluster, response.status());
     metrics::counter!(telemetry::INGEST_REQUESTS, "cluster" => cluster, "code" => code)
@@ -137,22 +152,23 @@ async fn receive(
     response
 }
 
-async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Response {
+/// Returns what was in it, or the answer to what was not taken.
+async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Result<Tally, Response> {
     if !is_cluster_name(cluster) {
         let hint =
             "a cluster's name has letters, digits, '-', '_', '.' and, as %2F, '/'; at most 253\n";
-        return (StatusCode::BAD_REQUEST, hint).into_response();
+        return Err((StatusCode::BAD_REQUEST, hint).into_response());
     }
     let begun = Instant::now();
     // How long the sender may still keep us waiting. What we take to store what came is not its fault.
     let mut left = Duration::from_secs(BODY_SECONDS_MAX);
     if !webhook.pipeline.has_room() {
-        return retry_after(2);
+        return Err(retry_after(2));
     }
     let received_at = Timestamp::now();
     let announced = body::announced(request.headers());
     let mut pieces = body::read(request, &webhook.limits);
-    let (mut rejected, mut taken) = (0, 0);
+    let (mut tally, mut taken) = (Tally::default(), 0);
     loop {
         let waited = Instant::now();
         let next = tokio::time::timeout(left, pieces.next()).await;
@@ -160,10 +176,8 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
         let refusal = match next {
             Ok(Ok(None)) => break,
             Ok(Ok(Some(piece))) => {
-                match accept(webhook, cluster, received_at, piece).await {
-                    Ok(parts) => rejected += parts,
-                    Err(_) => return retry_after(2),
-                }
+                let receipt = accept(webhook, cluster, received_at, piece).await;
+                tally.add(receipt.map_err(|_| retry_after(2))?);
                 taken += 1;
                 continue;
             }
@@ -174,19 +188,18 @@ async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Respo
             Refusal::Slow if taken > 0 => Refusal::Late,
             refusal => refusal,
         };
-        return refuse(webhook, cluster, received_at, announced, refusal).await;
+        return Err(refuse(webhook, cluster, received_at, announced, refusal).await);
     }
     metrics::histogram!(telemetry::INGEST_ACK_SECONDS).record(begun.elapsed());
-    [(REJECTED, rejected.to_string())].into_response()
+    Ok(tally)
 }
 
-/// Returns how many parts of it could not be read.
 async fn accept(
     webhook: &Webhook,
     cluster: &str,
     received_at: Timestamp,
     piece: body::Piece,
-) -> Result<usize, NotTaken> {
+) -> Result<Receipt, NotTaken> {
     match piece.portion {
         Portion::Text { from, bytes } => {
             let delivery = Delivery {
@@ -198,13 +211,16 @@ async fn accept(
                 body: bytes.into(),
                 from,
             };
-            let receipt = webhook.pipeline.accept(delivery, piece.reserved).await?;
-            Ok(receipt.rejected)
+            webhook.pipeline.accept(delivery, piece.reserved).await
         }
         Portion::TooLong { at, sha256 } => {
             let why = Why::TooLong { at, sha256 };
             miss(webhook, cluster, received_at, why).await?;
-            Ok(1)
+            Ok(Receipt {
+                rejected: 1,
+                reason: Some(Reason::TooLong.as_str()),
+                ..Receipt::default()
+            })
         }
     }
 }
