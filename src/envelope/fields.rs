@@ -15,18 +15,26 @@ use crate::audit::Text;
 const NAMES: &[&str] = &[
     // Lines of text in a member.
     "log", "message", "msg", "MESSAGE", "body", "event", "original", "json", "log_processed",
+    // Lists and tables of records.
+    "records", "Records", "events", "columns", "rows", "name",
+    // Of a container's log.
+    "stream", "logtag", "partial_message", "partial_last", "container_id", "filename", "tag",
     // What a record says about itself.
-    "time", "timestamp", "@timestamp", "ts", "caller", "level", "kind", "apiVersion", "log_type",
+    "time", "timestamp", "@timestamp", "TimeGenerated", "date", "ts", "caller", "level", "kind", "apiVersion", "log_type",
     "log_source", "openshift", "cluster_id", "kubernetes", "audit",
     // Azure.
-    "records", "Records", "category", "properties", "resourceId", "ResourceId", "_ResourceId",
+    "category", "Category", "properties", "log_s", "resourceId", "ResourceId", "_ResourceId",
     // AWS.
-    "awslogs", "data", "kinesis", "messageType", "logGroup", "logStream", "logEvents",
+    "messageType", "logGroup", "logStream", "logStreamName", "logEvents",
     // Google.
     "protoPayload", "textPayload", "jsonPayload", "logName", "insertId", "resource", "labels",
     "operation", "first", "last", "project_id", "location", "cluster_name", "serviceName",
     "methodName", "resourceName", "authenticationInfo", "principalEmail", "status", "code",
-    "request", "response", "@type", "command.gke.io/dryRun",
+    "request", "response", "@type", "command.gke.io/dryRun", "audit.k8s.io/truncated",
+    // The same in BigQuery and Log Analytics.
+    "protopayload_auditlog", "proto_payload", "audit_log", "insert_id", "service_name", "method_name",
+    "resource_name", "authentication_info", "principal_email", "requestJson", "responseJson",
+    "request_json", "response_json", "command_gke_io_dryRun", "audit_k8s_io_truncated",
     // OpenTelemetry.
     "resourceLogs", "attributes", "scopeLogs", "instrumentationLibraryLogs", "logRecords",
     "stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue", "values",
@@ -34,7 +42,7 @@ const NAMES: &[&str] = &[
     // Audit events whose members are texts or have other names.
     "auditID", "stage", "verb", "requestURI", "user", "impersonatedUser", "objectRef",
     "responseStatus", "requestObject", "responseObject", "requestReceivedTimestamp",
-    "stageTimestamp", "AuditId", "Stage", "Verb", "RequestUri", "User", "ImpersonatedUser",
+    "stageTimestamp", "annotations", "AuditId", "Level", "Annotations", "Stage", "Verb", "RequestUri", "User", "ImpersonatedUser",
     "ObjectRef", "ResponseStatus", "RequestObject", "ResponseObject", "RequestReceivedTime",
     "StageReceivedTime",
 ];

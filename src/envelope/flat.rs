@@ -8,10 +8,11 @@ use super::Reason;
 use super::fields::{Fields, text_of};
 
 /// A member of an event, its column in Azure's tables, and whether it is an object.
-const COLUMNS: [(&str, &str, bool); 12] = [
+const COLUMNS: [(&str, &str, bool); 14] = [
     ("auditID", "AuditId", false),
     ("stage", "Stage", false),
     ("verb", "Verb", false),
+    ("level", "Level", false),
     ("requestURI", "RequestUri", false),
     ("user", "User", true),
     ("impersonatedUser", "ImpersonatedUser", true),
@@ -19,6 +20,7 @@ const COLUMNS: [(&str, &str, bool); 12] = [
     ("responseStatus", "ResponseStatus", true),
     ("requestObject", "RequestObject", true),
     ("responseObject", "ResponseObject", true),
+    ("annotations", "Annotations", true),
     ("requestReceivedTimestamp", "RequestReceivedTime", false),
     ("stageTimestamp", "StageReceivedTime", false),
 ];
@@ -36,7 +38,7 @@ pub fn is_row(row: &Fields) -> bool {
                 .get(key.0)
                 .is_some_and(|value| value.get().starts_with('"'))
     };
-    has_keys && (row.has("AuditId") || COLUMNS[..8].iter().any(|key| is_odd(&key)))
+    has_keys && (row.has("AuditId") || COLUMNS.iter().any(|key| is_odd(&key)))
 }
 
 /// The row as an event in JSON.

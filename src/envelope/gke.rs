@@ -1,16 +1,17 @@
 //! A LogEntry of Google Cloud with the audit payload of a Kubernetes API server (GKE), as the
-//! audit event that it was made of.
+//! audit event that it was made of: in the JSON of sinks and of Pub/Sub, as a row of BigQuery's, and of Log Analytics.
 //!
 //! It has no `requestURI`, `stage`, `level` and `objectRef`: these follow from `methodName`
-//! (`io.k8s.GROUP.VERSION.RESOURCE[.SUBRESOURCE].VERB`), `resourceName` and `operation`. Its status
-//! is a `google.rpc.Code`. Groups of the account are absent.
+//! (`io.k8s.GROUP.VERSION.RESOURCE[.SUBRESOURCE].VERB`), `resourceName`, `operation`, and what objects there are. Its
+//! status is a `google.rpc.Code`, its labels are the annotations of the event. Groups of the account are absent.
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
+use super::fields::{Fields, text_of};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,14 +24,24 @@ struct AsEvent<'a> {
     request_uri: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<&'static str>,
+    annotations: Annotations,
     user: User<'a>,
     object_ref: ObjectRef<'a>,
     response_status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_object: Option<&'a RawValue>,
+    request_object: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_object: Option<Cow<'a, RawValue>>,
-    stage_timestamp: &'a str,
+    stage_timestamp: String,
+}
+
+#[derive(Serialize)]
+struct Annotations {
+    #[serde(
+        rename = "audit.k8s.io/truncated",
+        skip_serializing_if = "Option::is_none"
+    )]
+    truncated: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -54,24 +65,42 @@ struct ObjectRef<'a> {
     name: &'a str,
 }
 
+/// The audit payload, under the name that it has in JSON, BigQuery, or Log Analytics.
+pub fn payload<'a>(entry: &Fields<'a>) -> Option<Fields<'a>> {
+    if let Some(payload) = entry.object("proto_payload") {
+        return Some(payload.object("audit_log").unwrap_or(payload));
+    }
+    let names = ["protoPayload", "protopayload_auditlog"];
+    names.iter().find_map(|name| entry.object(name))
+}
+
+/// Whether it is of an API server of Kubernetes, as far as it says of whom it is.
+pub fn is_kubernetes(entry: &Fields) -> bool {
+    payload(entry)
+        .and_then(|payload| payload.any_text(&["serviceName", "service_name"]))
+        .is_none_or(|service| service == "k8s.io")
+}
+
 /// The audit event as JSON; nothing where the entry lacks what makes one.
 pub fn event(entry: &Fields) -> Option<Vec<u8>> {
-    let payload = entry.object("protoPayload")?;
-    let method = payload.text("methodName")?;
+    let payload = payload(entry)?;
+    let method = payload.any_text(&["methodName", "method_name"])?;
     let method = Method::parse(&method)?;
-    let resource_name = payload.text("resourceName").unwrap_or_default();
+    let resource_name = payload.any_text(&["resourceName", "resource_name"]);
+    let resource_name = resource_name.unwrap_or_default();
     let (namespace, name) = place(&resource_name, method.resource);
-    let caller = payload.object("authenticationInfo");
-    let username = caller
-        .and_then(|caller| caller.text("principalEmail"))
-        .unwrap_or_default();
+    let username = username(&payload);
+    let request = object(&payload, ["request", "requestJson", "request_json"]);
+    let response = object(&payload, ["response", "responseJson", "response_json"]);
     let event = AsEvent {
-        audit_id: &entry.text("insertId")?,
+        audit_id: &entry.any_text(&["insertId", "insert_id"])?,
         stage: stage(entry),
         verb: method.verb,
         request_uri: request_uri(&resource_name, is_dry_run(entry)),
-        // The label says what the options were, wherever they stood.
-        level: is_dry_run(entry).then_some("Request"),
+        level: level(entry, request.is_some(), response.is_some()),
+        annotations: Annotations {
+            truncated: is_truncated(entry).then_some("true"),
+        },
         user: User {
             // The name comes from the API server's own authentication, which alone gives out
             // names that begin with `system:`.
@@ -92,11 +121,53 @@ pub fn event(entry: &Fields) -> Option<Vec<u8>> {
         response_status: Status {
             code: http_status(&payload),
         },
-        request_object: payload.get("request").filter(|_| !is_dry_run(entry)),
-        response_object: payload.get("response").map(with_kind),
-        stage_timestamp: &entry.text("timestamp")?,
+        request_object: request.filter(|_| !is_dry_run(entry)),
+        response_object: response.map(with_kind),
+        stage_timestamp: rfc_3339(&entry.text("timestamp")?),
     };
     serde_json::to_vec(&event).ok()
+}
+
+fn username<'a>(payload: &Fields<'a>) -> Cow<'a, str> {
+    let caller = ["authenticationInfo", "authentication_info"];
+    let caller = caller.iter().find_map(|name| payload.object(name));
+    caller
+        .and_then(|caller| caller.any_text(&["principalEmail", "principal_email"]))
+        .unwrap_or_default()
+}
+
+/// The first of these members that is there: an object, or in BigQuery a text that holds one.
+fn object<'a>(payload: &Fields<'a>, names: [&str; 3]) -> Option<Cow<'a, RawValue>> {
+    let value = names.iter().find_map(|name| payload.get(name))?;
+    match text_of(value) {
+        None => Some(Cow::Borrowed(value)),
+        Some(text) => RawValue::from_string(text.into_owned())
+            .ok()
+            .map(Cow::Owned),
+    }
+}
+
+/// What was recorded is there, so what is there says how much was to be. Of a dry run the label says what the options
+/// were, wherever they stood.
+fn level(entry: &Fields, has_request: bool, has_response: bool) -> Option<&'static str> {
+    if has_response {
+        Some("RequestResponse")
+    } else {
+        (has_request || is_dry_run(entry)).then_some("Request")
+    }
+}
+
+/// BigQuery writes `2026-11-23 06:15:04.239741 UTC`, or seconds since 1970.
+fn rfc_3339(time: &str) -> String {
+    let seconds = time.parse::<f64>().ok();
+    let told = seconds.and_then(|seconds| Timestamp::from_microsecond((seconds * 1e6) as i64).ok());
+    if let Some(told) = told {
+        return told.to_string();
+    }
+    match time.strip_suffix(" UTC") {
+        Some(time) => time.replacen(' ', "T", 1) + "Z",
+        None => time.to_owned(),
+    }
 }
 
 /// `project/location/cluster`.
@@ -174,7 +245,7 @@ fn stage(entry: &Fields) -> &'static str {
     let operation = entry.object("operation");
     let is = |name| {
         let value = operation.as_ref().and_then(|operation| operation.get(name));
-        value.is_some_and(|value| value.get() == "true")
+        value.is_some_and(|value| value.get().trim_matches('"') == "true")
     };
     if is("first") && !is("last") {
         "ResponseStarted"
@@ -184,15 +255,28 @@ fn stage(entry: &Fields) -> &'static str {
 }
 
 fn is_dry_run(entry: &Fields) -> bool {
-    entry
-        .object("labels")
-        .is_some_and(|labels| labels.has("command.gke.io/dryRun"))
+    entry.object("labels").is_some_and(|labels| {
+        labels.has("command.gke.io/dryRun") || labels.has("command_gke_io_dryRun")
+    })
+}
+
+fn is_truncated(entry: &Fields) -> bool {
+    let names = ["audit.k8s.io/truncated", "audit_k8s_io_truncated"];
+    let labels = entry.object("labels");
+    labels.is_some_and(|labels| {
+        labels
+            .any_text(&names)
+            .is_some_and(|truncated| truncated == "true")
+    })
 }
 
 /// The HTTP status that a `google.rpc.Code` stands for.
 fn http_status(payload: &Fields) -> u16 {
     let status = payload.object("status");
-    let code = status.and_then(|status| status.get("code")?.get().parse::<u16>().ok());
+    let code = status.and_then(|status| {
+        let code = status.get("code")?.get().trim_matches('"');
+        code.parse::<u16>().ok()
+    });
     match code {
         None | Some(0) => 200,
         Some(code @ 100..) => code,
@@ -210,7 +294,7 @@ fn http_status(payload: &Fields) -> u16 {
 }
 
 /// An object that says what it is only by `@type` (`core.k8s.io/v1.Pod`) gets its `kind`.
-fn with_kind(object: &RawValue) -> Cow<'_, RawValue> {
+fn with_kind(object: Cow<'_, RawValue>) -> Cow<'_, RawValue> {
     let told = || -> Option<Box<RawValue>> {
         let fields = Fields::of(object.get())?;
         let kind = fields.text("@type").filter(|_| !fields.has("kind"))?;
@@ -218,7 +302,10 @@ fn with_kind(object: &RawValue) -> Cow<'_, RawValue> {
         let rest = object.get().strip_prefix('{')?;
         RawValue::from_string(format!("{{\"kind\":{kind},{rest}")).ok()
     };
-    told().map_or(Cow::Borrowed(object), Cow::Owned)
+    match told() {
+        Some(told) => Cow::Owned(told),
+        None => object,
+    }
 }
 
 #[cfg(test)]
@@ -272,5 +359,21 @@ mod tests {
         assert_eq!(place("core/v1/nodes/n", "nodes"), ("", "n"));
         assert_eq!(place("core/v1/namespaces/ns", "namespaces"), ("", "ns"));
         assert_eq!(place("", "pods"), ("", ""));
+    }
+
+    #[test]
+    fn times() {
+        for (time, expected) in [
+            ("2026-11-23T06:15:04.239741Z", "2026-11-23T06:15:04.239741Z"),
+            (
+                "2026-11-23 06:15:04.239741 UTC",
+                "2026-11-23T06:15:04.239741Z",
+            ),
+            ("2026-11-23 06:15:04 UTC", "2026-11-23T06:15:04Z"),
+            ("1.795414504E9", "2026-11-23T06:15:04Z"),
+            ("yesterday", "yesterday"),
+        ] {
+            assert_eq!(rfc_3339(time), expected);
+        }
     }
 }

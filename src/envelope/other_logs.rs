@@ -1,8 +1,13 @@
 //! Logs that share a topic with audit events: known well enough not to be taken for broken ones.
+//!
+//! What names an event, or looks like a part of one, is none of them, wherever it stands: somebody has to see it.
 
 use memchr::memmem;
 
+use super::encodings::next_document;
 use super::fields::Fields;
+use super::holds::{may_hold, names_event};
+use super::split_lines::is_tail;
 
 /// Months as syslog writes them.
 const MONTHS: [&[u8]; 12] = [
@@ -16,7 +21,7 @@ const MONTHS: [&[u8]; 12] = [
 /// What may be a part of an audit event, or is one in the legacy form, is not: somebody has to see it.
 pub fn is_other_line(line: &[u8]) -> bool {
     let line = line.trim_ascii();
-    if memmem::find(line, b"auditID").is_some() || memmem::find(line, b" AUDIT: ").is_some() {
+    if names_event(line) || memmem::find(line, b" AUDIT: ").is_some() || is_tail(line) {
         return false;
     }
     let is_auditd = (line.starts_with(b"type=") || line.starts_with(b"node="))
@@ -36,6 +41,14 @@ pub fn is_other_line(line: &[u8]) -> bool {
                 .is_some_and(|rest| is_like(rest, " 00:00:00 "))
 }
 
+/// Whether what a container wrote is plain text, which is no event of whatever shape.
+pub fn is_text(line: &[u8]) -> bool {
+    let is_packed = |line: &[u8]| line.starts_with(b"H4sI");
+    let begin = next_document(line, 0).map(|at| &line[at..]);
+    let is_other = |begin: &[u8]| !matches!(begin[0], b'{' | b'[' | b'"') && !is_packed(begin);
+    !may_hold(line) && begin.is_none_or(is_other)
+}
+
 /// Whether `line` begins like `pattern`, in which 0 stands for any digit.
 fn is_like(line: &[u8], pattern: &str) -> bool {
     line.len() >= pattern.len()
@@ -51,10 +64,9 @@ fn is_like(line: &[u8], pattern: &str) -> bool {
 /// Whether an object that holds no audit event is plainly a record of another log: an Event of the
 /// core group or of `events.k8s.io`, what OpenShift forwards of other sources, a log entry of
 /// Google's without an audit payload, or a structured line of a component (zap, klog, logrus).
+///
+/// Nothing in it may name an event.
 pub fn is_other_record(fields: &Fields) -> bool {
-    if fields.has("auditID") || fields.has("AuditId") {
-        return false;
-    }
     let api_version = fields.text("apiVersion").unwrap_or_default();
     let is_core_event = fields.text("kind").is_some_and(|kind| kind == "Event")
         && (api_version == "v1" || api_version.starts_with("events.k8s.io/"));
@@ -68,6 +80,21 @@ pub fn is_other_record(fields: &Fields) -> bool {
             .iter()
             .any(|name| fields.has(name));
     is_core_event || is_forwarded || is_google || is_line
+}
+
+/// Whether the record says that it is of another component: the category of Azure's, the stream of CloudWatch's, and the
+/// first message of a subscription, which is a test. Nothing in it may name an event.
+pub fn is_other_source(fields: &Fields) -> bool {
+    let is_azure = fields.has("properties") || fields.has("log_s");
+    let category = fields.any_text(&["category", "Category"]);
+    let is_other = |text: &str, own: &str| !text.starts_with(own);
+    is_azure && category.is_some_and(|category| is_other(&category, "kube-audit"))
+        || fields
+            .text("logStreamName")
+            .is_some_and(|stream| is_other(&stream, "kube-apiserver-audit"))
+        || fields
+            .text("messageType")
+            .is_some_and(|kind| kind == "CONTROL_MESSAGE")
 }
 
 #[cfg(test)]
@@ -96,6 +123,9 @@ mod tests {
             "name\":\"web\",\"auditID\":\"1\"",
             "2017-11-23T06:15:04.239741Z AUDIT: id=\"1\" ip=\"10.0.0.1\" method=\"DELETE\"",
             "ports\":[{\"containerPort\":80}]}}",
+            "2026-11-28T09:00:00.004000001Z stdout F },\"spec\":{\"containers\":[]}}",
+            "May  1 12:00:00 m0 audit: ps\",\"ready\":true}}",
+            "I0424 12:00:00.123456       1 x.go:1] \"Timeout\" auditID=\"1\"",
         ] {
             assert!(!is_other_line(ours.as_bytes()), "{ours}");
         }

@@ -126,7 +126,7 @@ fn not_json_at_all() {
     "#]],
     );
     check_bytes(
-        &[0xff, 0xfe, 0x00],
+        &[0xff, 0xff, 0x00],
         expect![[r#"
         rejected 3 bytes at 0: not json
     "#]],
@@ -419,4 +419,7 @@ fn an_event_of_an_old_server() {
     assert_eq!(opened.events[0].at.to_string(), "2017-11-23T06:15:04Z");
 }
 
+mod forms;
+mod hostile;
+mod levels;
 mod wrapped;

@@ -6,16 +6,21 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
+use super::around::{Around, Place, range_in};
+use super::encodings::Utf16;
 use super::fields::text_of;
-use super::limits::Allowance;
-use super::wrapper::{Content, Inside, Wrapper, cluster_name};
-use super::{Limits, Reading, Reason, Rejected, cut, push_rejected};
+use super::limits::{Allowance, Packing};
+use super::reading::Reading;
+use super::split_lines::{CriLine, Line, Lines, Record, first_line, is_tail};
+use super::wrapper::{Inside, Wrapper, cluster_name};
+use super::{Limits, Reason, Rejected, cut, other_logs, push_rejected};
 use crate::audit::{Event, Verb};
 
-/// Texts inside of each other. A Firehose list of CloudWatch's messages has the most that are known:
-/// list, base64, gzip, message, and an agent's record around it.
-const LAYERS_MAX: usize = 6;
+/// Texts, and members that hold events, inside of each other. A Firehose list of CloudWatch's messages has the most
+/// that are known: list, record, base64, gzip, message, an agent's record, and a line of a container in it.
+pub(super) const LAYERS_MAX: usize = 8;
 
 /// An event, and what stood around it.
 #[derive(Clone, Debug)]
@@ -46,12 +51,16 @@ pub fn read(body: &[u8], limits: Limits, tell: Tell) -> Rest {
         allowance: Allowance::new(limits),
         tell,
         rest: Rest::default(),
+        lines: Lines::default(),
     };
     let around = Around::default();
     let mut reading = Reading::new(&mut walk, &around);
     reading.read(body);
     let (rejected, ignored) = (reading.rejected, reading.ignored);
     walk.leave(rejected, ignored, &around);
+    for line in walk.lines.take_all() {
+        walk.give_up(&line);
+    }
     Rest {
         starved: walk.allowance.starved,
         ..walk.rest
@@ -62,16 +71,8 @@ pub(super) struct Walk<'l, 't> {
     allowance: Allowance<'l>,
     tell: Tell<'t>,
     rest: Rest,
-}
-
-/// What is around a text.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Around {
-    layers: usize,
-    /// Nothing around the delivery itself.
-    at: Option<Range<usize>>,
-    cluster: Option<String>,
-    time: Option<String>,
+    /// Lines that were split and go on. Their texts are held.
+    lines: Lines,
 }
 
 impl Walk<'_, '_> {
@@ -87,12 +88,13 @@ impl Walk<'_, '_> {
     fn leave(&mut self, rejected: Vec<Rejected>, ignored: usize, around: &Around) {
         self.rest.ignored += ignored;
         for Rejected { at, reason } in rejected {
-            self.reject(around.at.clone().unwrap_or(at), reason);
+            let at = around.place.of(at);
+            self.reject(Rejected { at, reason });
         }
     }
 
-    fn reject(&mut self, at: Range<usize>, reason: Reason) {
-        push_rejected(&mut self.rest.rejected, Rejected { at, reason });
+    fn reject(&mut self, part: Rejected) {
+        push_rejected(&mut self.rest.rejected, part);
     }
 
     pub fn unwrap(&mut self, wrapper: &Wrapper, body: &[u8], at: &Range<usize>, around: &Around) {
@@ -100,67 +102,105 @@ impl Walk<'_, '_> {
             if self.allowance.starved {
                 return;
             }
-            // Only what lies in the delivery itself has a place there.
-            let part = content.part.filter(|_| around.at.is_none());
-            let at = part
-                .and_then(|part| range_in(body, part))
-                .unwrap_or_else(|| at.clone());
-            let around = Around {
-                layers: around.layers + 1,
-                at: Some(around.at.clone().unwrap_or(at)),
-                cluster: content.cluster.clone().or_else(|| around.cluster.clone()),
-                time: content.time.clone().or_else(|| around.time.clone()),
+            let part = content
+                .part
+                .and_then(|part| range_in(body, part.as_bytes()));
+            let whole = around.whole(part.unwrap_or_else(|| at.clone()));
+            // The items of a list stand by themselves, and so does what has nothing around it that says more.
+            let says_more = content.cluster.is_some() || content.time.is_some();
+            let inner = match &content.inside {
+                Inside::Text(Cow::Borrowed(text)) if text.starts_with(b"[") || !says_more => {
+                    around.part(body, text)
+                }
+                _ => None,
             };
-            self.content(content, &around);
+            let inner = inner.unwrap_or_else(|| whole.clone());
+            let around = Around {
+                cluster: content.cluster.or_else(|| around.cluster.clone()),
+                time: content.time.or_else(|| around.time.clone()),
+                ..inner
+            };
+            if around.layers > LAYERS_MAX {
+                return self.reject(whole.rejected(Reason::WrappedTooDeep));
+            }
+            let opened = self.open(content.inside, &around);
+            if let Err(reason) = opened {
+                self.reject(whole.rejected(reason));
+            }
         });
     }
 
-    fn content(&mut self, content: Content, around: &Around) {
-        let at = around.at.clone().unwrap_or_default();
-        if around.layers > LAYERS_MAX {
-            return self.reject(at, Reason::WrappedTooDeep);
-        }
-        match content.inside {
+    fn open(&mut self, inside: Inside, around: &Around) -> Result<(), Reason> {
+        match inside {
             Inside::OtherLog => self.rest.ignored += 1,
-            Inside::Unreadable(reason) => self.reject(at, reason),
-            Inside::Text(text) => self.held(text.len(), around, || Ok(text)),
-            Inside::Quoted(raw) => self.held(raw.get().len(), around, || {
-                let text = text_of(raw).ok_or(Reason::NotJson)?;
-                Ok(Cow::Owned(text.into_owned().into_bytes()))
-            }),
-            Inside::Base64(text) => self.held(text.len(), around, || {
-                let unpacked = STANDARD.decode(unquoted(text));
-                Ok(Cow::Owned(unpacked.map_err(|_| Reason::BadPacking)?))
-            }),
-            Inside::Gzip(packed) => {
-                let opened = self.allowance.unpack(packed).map(|text| {
-                    self.text(&text, around);
-                    self.allowance.release(text.len());
-                });
-                self.reject_if(opened, around);
+            Inside::Unreadable(reason) => return Err(reason),
+            // A part of what is held already.
+            Inside::Text(Cow::Borrowed(text)) => self.text(text, around),
+            Inside::Text(Cow::Owned(text)) => {
+                return self.held(text.len(), around, || Ok(Cow::Owned(text)));
             }
+            Inside::Quoted(raw) => return self.quoted(raw, around),
+            Inside::Base64(text) => {
+                return self.held(text.len(), around, || {
+                    let unpacked = STANDARD.decode(&*unquoted(text));
+                    Ok(Cow::Owned(unpacked.map_err(|_| Reason::BadPacking)?))
+                });
+            }
+            Inside::Bytes(list) => {
+                return self.held(list.get().len(), around, || {
+                    let bytes = serde_json::from_str::<Vec<u8>>(list.get());
+                    Ok(Cow::Owned(bytes.map_err(|_| Reason::NotJson)?))
+                });
+            }
+            Inside::Utf16(order, text) => {
+                return self.held(Utf16::utf8_bytes_max(text), around, || Ok(order.text(text)));
+            }
+            Inside::Packed(packing, packed) => return self.packed(packing, packed, around),
         }
+        Ok(())
     }
 
-    fn reject_if(&mut self, opened: Result<(), Reason>, around: &Around) {
-        if let Err(reason) = opened {
-            self.reject(around.at.clone().unwrap_or_default(), reason);
-        }
+    fn quoted(&mut self, raw: &RawValue, around: &Around) -> Result<(), Reason> {
+        self.held(raw.get().len(), around, || {
+            let text = text_of(raw).ok_or(Reason::NotJson)?;
+            let text = text.into_owned().into_bytes();
+            match is_tail(first_line(&text)) {
+                true => Err(Reason::HalfLine),
+                false => Ok(Cow::Owned(text)),
+            }
+        })
     }
 
-    /// Makes a text of `bytes` at most, if it may be held, and opens it.
+    /// Of what broke off the lines that are whole are read.
+    fn packed(&mut self, packing: Packing, packed: &[u8], around: &Around) -> Result<(), Reason> {
+        let unpacked = self.allowance.unpack(packing, packed)?;
+        let text = &unpacked.text[..];
+        if unpacked.is_cut {
+            let lines = memchr::memrchr(b'\n', text).map_or(text, |end| &text[..=end]);
+            self.text(lines, around);
+            let cut = around.rejected(Reason::CutOff);
+            // Where it is one document, reading it has told so.
+            if self.rest.rejected.last() != Some(&cut) {
+                self.reject(cut);
+            }
+        } else {
+            self.text(text, around);
+        }
+        self.allowance.release(text.len());
+        Ok(())
+    }
+
+    /// Makes a text of `bytes` at most, if it may be held, and reads it.
     fn held<'m>(
         &mut self,
         bytes: usize,
         around: &Around,
         make: impl FnOnce() -> Result<Cow<'m, [u8]>, Reason>,
-    ) {
-        let opened = self.allowance.hold(bytes).and_then(|()| {
-            let opened = make().map(|text| self.text(&text, around));
-            self.allowance.release(bytes);
-            opened
-        });
-        self.reject_if(opened, around);
+    ) -> Result<(), Reason> {
+        self.allowance.hold(bytes)?;
+        let made = make().map(|text| self.text(&text, around));
+        self.allowance.release(bytes);
+        made
     }
 
     /// Reads what was wrapped; where nothing is readable, it may be an event that was cut.
@@ -174,6 +214,98 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Takes a line of a container's log, which stands at `at`.
+    pub fn cri_line(&mut self, line: &CriLine, at: Range<usize>, around: &Around) {
+        let around = around.whole(at);
+        let Place::Of(at) = around.place.clone() else {
+            return;
+        };
+        if around.layers > LAYERS_MAX {
+            return self.reject(around.rejected(Reason::WrappedTooDeep));
+        }
+        let stream = String::from_utf8_lossy(line.stream);
+        if line.is_last && !self.lines.has(&stream) {
+            return self.line(line.text, &around);
+        }
+        if let Err(reason) = self.allowance.hold(line.text.len()) {
+            return self.reject(around.rejected(reason));
+        }
+        self.add(&stream, at, line.text);
+        if line.is_last {
+            self.end_line(&stream, &around);
+        }
+    }
+
+    /// Takes a record that is a piece of a line, and stands at `at`; returns whether it is one.
+    pub fn record(&mut self, record: &Record, at: Range<usize>, around: &Around) -> bool {
+        let stream = &*record.stream;
+        if record.is_last() && !self.lines.has(stream) {
+            return false;
+        }
+        let around = around.whole(at);
+        let Place::Of(at) = around.place.clone() else {
+            return false;
+        };
+        if around.layers > LAYERS_MAX || self.allowance.hold(record.text.get().len()).is_err() {
+            return false;
+        }
+        let unread = record.text.get().len();
+        let text = text_of(record.text).unwrap_or_default();
+        let is_torn = |line: &Line| line.is_torn_by(text.as_bytes());
+        if self.lines.get(stream).is_some_and(is_torn)
+            && let Some(line) = self.lines.take(stream)
+        {
+            self.give_up(&line);
+        }
+        if !self.lines.has(stream) && !record.begins_a_line(&text) {
+            self.allowance.release(unread);
+            return false;
+        }
+        self.allowance.release(unread - text.len());
+        self.add(stream, at, text.as_bytes());
+        if record.is_last() || self.lines.get(stream).is_some_and(Line::is_closed) {
+            self.end_line(stream, &around);
+        }
+        true
+    }
+
+    /// Adds a piece, whose text is held.
+    fn add(&mut self, stream: &str, at: Range<usize>, text: &[u8]) {
+        if let Some(given_up) = self.lines.add(stream, at, text) {
+            self.give_up(&given_up);
+        }
+    }
+
+    /// The last piece of a line came.
+    fn end_line(&mut self, stream: &str, around: &Around) {
+        if let Some(line) = self.lines.take(stream) {
+            let around = Around {
+                place: Place::Of(line.at.clone()),
+                ..around.clone()
+            };
+            self.line(&line.text, &around);
+            self.allowance.release(line.text.len());
+        }
+    }
+
+    fn give_up(&mut self, line: &Line) {
+        self.allowance.release(line.text.len());
+        let at = line.at.clone();
+        let reason = Reason::HalfLine;
+        self.reject(Rejected { at, reason });
+    }
+
+    /// Reads what a container has written on a line.
+    fn line(&mut self, text: &[u8], around: &Around) {
+        if is_tail(text) {
+            self.reject(around.rejected(Reason::HalfLine));
+        } else if other_logs::is_text(text) {
+            self.rest.ignored += 1;
+        } else {
+            self.text(text, around);
+        }
+    }
+
     /// Tells the event whose end was cut off, if what is left of it says enough.
     fn cut(&mut self, text: &[u8], around: &Around) -> bool {
         let Some(closed) = cut::close(text, around.time.as_deref()) else {
@@ -184,7 +316,7 @@ impl Walk<'_, '_> {
             return false;
         };
         if let Err(reason) = self.found(&event, around) {
-            self.reject(around.at.clone().unwrap_or_default(), reason);
+            self.reject(around.rejected(reason));
         }
         true
     }
@@ -201,16 +333,13 @@ fn tells_enough(event: &Event) -> bool {
     !event.object_ref.resource.is_empty() && (is_told || is_other)
 }
 
-/// Base64 stands bare or in quotes.
-fn unquoted(text: &[u8]) -> &[u8] {
+/// Base64 stands bare or as a JSON string, in which a slash may be escaped.
+fn unquoted(text: &[u8]) -> Cow<'_, [u8]> {
     let text = text.trim_ascii();
     let text = text.strip_prefix(b"\"").unwrap_or(text);
-    text.strip_suffix(b"\"").unwrap_or(text)
-}
-
-/// Where `part` stands in `body`, if it is a part of it.
-fn range_in(body: &[u8], part: &str) -> Option<Range<usize>> {
-    let start = (part.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-    let end = start.checked_add(part.len())?;
-    (end <= body.len()).then_some(start..end)
+    let text = text.strip_suffix(b"\"").unwrap_or(text);
+    match memchr::memchr(b'\\', text) {
+        None => Cow::Borrowed(text),
+        Some(_) => text.iter().copied().filter(|byte| *byte != b'\\').collect(),
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::canaries::{contains, files_below, is_dead_letter};
+use crate::forms::{self, Expected, Source};
 use crate::support::{self, Bygone, block_on};
 
 /// Fixtures that lack a part of the five events.
@@ -39,11 +40,24 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 
 /// Posts it under a cluster's name; returns how many parts could not be read.
 fn post(bygone: &Bygone, cluster: &str, body: Vec<u8>) -> u64 {
-    let url = format!("{}/v1/audit/{cluster}", bygone.ingest);
-    let answer = block_on(support::client().post(url).body(body).send()).expect("an answer");
-    assert_eq!(answer.status(), 200, "{cluster}: {}", bygone.log());
-    let rejected = answer.headers()["bygone-rejected"].to_str().expect("text");
-    rejected.parse().expect("a number")
+    let (status, answer) = answer(bygone, cluster, body);
+    assert_eq!(status, 200, "{cluster}: {}", bygone.log());
+    answer["rejected"].as_u64().expect("a number")
+}
+
+/// Posts it; returns the status and what is said of it.
+fn answer(bygone: &Bygone, path: &str, body: Vec<u8>) -> (u16, Value) {
+    let url = format!("{}/v1/audit/{path}", bygone.ingest);
+    let request = support::client().post(url).body(body);
+    let mut answer = block_on(request.send()).expect("an answer");
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    assert_eq!(headers["content-type"], "application/json");
+    let text = block_on(answer.chunk()).expect("a body").expect("a line");
+    assert!(text.len() < 200 && text.ends_with(b"}\n"), "{text:?}");
+    let said: Value = serde_json::from_slice(&text).expect("JSON");
+    let rejected = headers["bygone-rejected"].to_str().expect("text");
+    assert_eq!(rejected, said["rejected"].to_string());
+    (status, said)
 }
 
 /// What is known of a cluster's pods and containers, without the cluster's name.
@@ -94,6 +108,47 @@ fn the_answers_are_those_of_the_bare_events() {
         "{metrics}"
     );
     partial(&bygone);
+}
+
+/// Whatever people post of the same events, the answers are the same, and what can't be read is said.
+#[test]
+fn every_form_that_is_made() {
+    let bygone = Bygone::start();
+    let fixture = |name: &str| {
+        let of_that_name = |(found, _): &(String, Vec<u8>)| found.starts_with(name);
+        let (_, body) = fixtures().into_iter().find(of_that_name).expect("it");
+        String::from_utf8(body).expect("text")
+    };
+    let (bare, entries) = (fixture("bare."), fixture("gke-"));
+    post(&bygone, "bare", bare.clone().into());
+    post(&bygone, "gke", entries.clone().into());
+    let forms = forms::forms(&Source::of(&bare, &entries));
+    for (number, form) in forms.iter().enumerate() {
+        let path = format!("form-{number}?strict=true&timeout=30s");
+        let (status, said) = answer(&bygone, &path, form.body.clone());
+        let (rejected, reason, ignored) = match form.expected {
+            Expected::Life(ignored) => (0, None, ignored),
+            Expected::Rejected(parts, reason) => (parts, Some(reason), 0),
+        };
+        let name = form.name;
+        assert_eq!(said["rejected"], rejected, "{name}: {said}");
+        assert_eq!(said["ignored"], ignored, "{name}: {said}");
+        assert_eq!(said["reason"].as_str(), reason, "{name}: {said}");
+        let is_used = said["events"].as_u64() > Some(0);
+        assert_eq!(status, if is_used { 200 } else { 422 }, "{name}: {said}");
+    }
+    bygone.drained();
+    let (bare, of_google) = (answers(&bygone, "bare"), answers(&bygone, "gke"));
+    assert_eq!((bare.len(), of_google.len()), (2, 2));
+    for (number, form) in forms.iter().enumerate() {
+        let answers = answers(&bygone, &format!("form-{number}"));
+        let is_whole = matches!(form.expected, Expected::Life(_)) && !answers.is_empty();
+        assert!(
+            !is_whole || answers == bare || answers == of_google,
+            "{}: {answers:?} and not {bare:?}",
+            form.name
+        );
+    }
 }
 
 /// What a cut event proves is told, and no more.

@@ -33,6 +33,8 @@ mod engine;
 mod envelopes;
 /// Late or not, answers are final within seconds.
 mod final_at_once;
+/// The same events in the forms in which logs are handed on, made and not stored.
+mod forms;
 /// `bygone get`: filters, times, limits, formats.
 mod get;
 /// How senders under load reach the webhook: TLS and a token.

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::envelope::{GZIP, Portion, Portions};
+use crate::envelope::{self, Portion, Portions};
 use crate::telemetry;
 
 /// The unit in which memory is reserved, and in which a packed body is unpacked.
@@ -367,8 +367,8 @@ impl<'l> Filling<'l> {
         let held = self.portions.as_ref().map_or(0, Portions::held) + self.whole.len();
         self.limits.cover(&mut self.reserved, held + chunk.len())?;
         let (wanted, value_bytes_max) = (self.limits.portion_bytes(), self.limits.event_bytes_max);
-        // What is packed and does not say so has no borders.
-        let is_packed = self.whole.starts_with(GZIP);
+        // What is packed and does not say so, or is not UTF-8, has no borders.
+        let is_packed = envelope::is_one_piece(&self.whole);
         if is_packed {
             self.limits.check_packed((held + chunk.len()) as u64)?;
         }
