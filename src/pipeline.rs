@@ -138,6 +138,7 @@ impl Delivery {
 /// What was in a delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
+    /// Without those that were rejected.
     pub events: usize,
     pub rejected: usize,
     /// Records of other logs.
@@ -455,7 +456,7 @@ impl Decoded {
 
     fn add(&mut self, delivery: &Delivery) {
         let body = &delivery.body;
-        let (mut events, mut rows) = (0, 0);
+        let (mut read, mut events, mut rows) = (0, 0, 0);
         let mut reserved = Vec::new();
         let unwrapping = self.unwrapping.clone();
         let limits = Limits {
@@ -469,7 +470,7 @@ impl Decoded {
             },
         };
         let rest = envelope::read(body, limits, &mut |found| {
-            events += 1;
+            read += 1;
             let wrapper = found.cluster.filter(|name| delivery.may_be_of(name));
             let told = delivery.cluster.as_deref().or(wrapper);
             let Some(cluster) = told.or(delivery.cluster_else.as_deref()) else {
@@ -480,7 +481,7 @@ impl Decoded {
                 rows += 1;
                 self.pieces.push(fact);
             });
-            outcome.map_err(|reason| {
+            outcome.map(|()| events += 1).map_err(|reason| {
                 self.refused += 1;
                 if self.refused <= REJECTED_LOGGED_MAX {
                     warn!(cluster, "event rejected: {}", reason.0);
@@ -489,7 +490,7 @@ impl Decoded {
             })
         });
         self.starved |= rest.starved;
-        metrics::counter!(telemetry::PIPELINE_EVENTS).increment(events as u64);
+        metrics::counter!(telemetry::PIPELINE_EVENTS).increment(read as u64);
         metrics::counter!(telemetry::PIPELINE_IGNORED).increment(rest.ignored as u64);
         let place = self.receipts.len();
         self.receipts.push(Receipt {

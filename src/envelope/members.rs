@@ -88,14 +88,17 @@ impl How {
 
 /// Hands out the members of an object that hold something. Returns how many these are.
 pub fn open_members(object: &str, how: How, take: &mut dyn FnMut(Inside)) -> usize {
-    let mut better = Vec::new();
+    let mut has_better = [false; BETTER.len()];
     each_member(object, &mut |name, value| {
-        let pair = BETTER.iter().find(|(better, _)| *better == name);
-        better.extend(pair.filter(|_| how.is_in(value.get())));
+        let pair = BETTER.iter().position(|(better, _)| *better == name);
+        if let Some(pair) = pair.filter(|_| how.is_in(value.get())) {
+            has_better[pair] = true;
+        }
     });
     let mut opened = 0;
     each_member(object, &mut |name, value| {
-        let is_worse = better.iter().any(|(_, worse)| *worse == name);
+        let pair = BETTER.iter().position(|(_, worse)| *worse == name);
+        let is_worse = pair.is_some_and(|pair| has_better[pair]);
         if !is_worse && !NOT_OPENED.contains(&name) && how.is_in(value.get()) {
             opened += 1;
             take(how.inside(value));

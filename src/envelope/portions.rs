@@ -5,7 +5,9 @@
 //! has no such borders is one portion, however long. What is longer than an event may be is told by its
 //! place, its length and its hash, and not kept.
 //!
-//! Borders are found by brackets and quotes alone; what is between them, [`super::read`] judges.
+//! Borders are found by brackets and quotes alone; what is between them, [`super::read`] judges. They know nothing of
+//! lines that were split, so a cut may part the pieces of one, which are dead letters then: one line for each portion at
+//! most. What is packed, or in UTF-16, has no borders: it comes in one piece.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -223,15 +225,23 @@ impl Portions {
 
     fn close(&mut self, at: usize) {
         self.depth = self.depth.saturating_sub(1);
+        let is_head = self.is_head(at);
         if self.depth < self.within.depth() {
             self.end_too_long(at, at);
             self.within = Within::Nothing;
             self.beginning.clear();
             self.value = self.seen;
         }
-        if self.depth == 0 {
+        if self.depth == 0 && !is_head {
             self.border(self.seen, self.seen);
         }
+    }
+
+    /// Whether the brackets that close at `at` are the head of a line, as `[pod/NAME/CONTAINER] `, which belongs to the
+    /// document behind it: what looks like their last item is none of JSON.
+    fn is_head(&self, at: usize) -> bool {
+        let first = self.held[self.value..at].trim_ascii_start().first();
+        self.within == Within::Array && first.is_some_and(u8::is_ascii_alphabetic)
     }
 
     /// The value under way ends before `end`, and the next one begins at `next`.
@@ -380,8 +390,12 @@ mod tests {
     #[test]
     fn borders() {
         // (body, portions of one byte and more)
-        let table: [(&str, &[&str]); 11] = [
+        let table: [(&str, &[&str]); 12] = [
             ("", &[]),
+            (
+                "[pod/a/b] {}\n[pod/a/b] {}",
+                &["[pod/a/b] {}", "\n[pod/a/b] {}"],
+            ),
             (r#"{"a":[1,2]}"#, &[r#"{"a":[1,2]}"#]),
             ("{}\n{\"b\":{}} {}", &["{}", "\n{\"b\":{}}", " {}"]),
             (

@@ -29,6 +29,8 @@ pub(super) struct Reading<'r, 'l, 't> {
     pub ignored: usize,
     /// Bytes that searches for the end of a value have read in vain.
     searched: usize,
+    /// Behind the line that was looked at last: a long line may hold many values.
+    line_end: usize,
 }
 
 /// Where something begins in a text.
@@ -81,6 +83,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
             rejected: Vec::new(),
             ignored: 0,
             searched: 0,
+            line_end: 0,
         }
     }
 
@@ -142,6 +145,14 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
                 self.reject(Rejected { at, reason });
             }
         }
+    }
+
+    /// Behind the line of what stands at `at`. Of several places the later ones are asked for later.
+    fn line_end(&mut self, body: &[u8], at: usize) -> usize {
+        if self.line_end <= at {
+            self.line_end = split::next_line(body, at).unwrap_or(body.len());
+        }
+        self.line_end.min(body.len())
     }
 
     /// A text that holds a delivery, as it seems.
@@ -244,18 +255,18 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         told: usize,
         error: &serde_json::Error,
     ) -> usize {
-        let line = split::next_line(body, start).filter(|next| body.get(*next) == Some(&b'{'));
+        if let Some(other) = self.torn(body, start).filter(|_| told == 0) {
+            let (at, reason) = (start..other, Reason::CutOff);
+            self.reject(Rejected { at, reason });
+            return other;
+        }
+        let line = Some(self.line_end(body, start)).filter(|next| body.get(*next) == Some(&b'{'));
         // Unless a list begins in it that closes further below.
         let line = line.filter(|line| {
             split::items_of(&body[..*line], start).is_none()
                 || self.end_of(body, start).is_none_or(|end| end <= *line)
         });
         let whole = line.unwrap_or(body.len());
-        if let Some(other) = self.torn(body, start).filter(|_| told == 0) {
-            let (at, reason) = (start..other, Reason::CutOff);
-            self.reject(Rejected { at, reason });
-            return other;
-        }
         if let Some(items) = split::items_of(&body[..whole], start) {
             return self.salvage_items(&body[..whole], items, told);
         }
@@ -267,7 +278,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
     /// Where another document begins on the line of the one at `start`, which was torn: it has to run to the end of the
     /// line, or to a third one, unless it is torn itself.
     fn torn(&mut self, body: &[u8], start: usize) -> Option<usize> {
-        let line = split::next_line(body, start).unwrap_or(body.len());
+        let line = self.line_end(body, start);
         let other = start + split::torn(&body[start..line])?;
         let Some(end) = self.end_of(&body[..line], other) else {
             return Some(other);
@@ -361,7 +372,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
     /// A line that does not begin as JSON does.
     fn read_line(&mut self, from: Start) -> usize {
         let Start { body, start, .. } = from;
-        let end = split::next_line(body, start).unwrap_or(body.len());
+        let end = self.line_end(body, start);
         let line = body[start..end].strip_suffix(b"\n");
         if let Some(line) = CriLine::of(line.unwrap_or(&body[start..end])) {
             self.found += 1;
@@ -374,14 +385,14 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
 
     /// Reads the object behind the head of a line, if it has one. Returns where to go on.
     fn read_behind_head(&mut self, from: Start) -> Option<usize> {
-        let end = split::next_line(from.body, from.start).unwrap_or(from.body.len());
+        let end = self.line_end(from.body, from.start);
         let line = &from.body[..end];
-        if !may_hold(&line[from.start..]) {
-            return None;
-        }
         let start = from.start + prefix::end_of_head(&line[from.start..])?;
         let behind = self.end_of(line, start);
         if behind.is_some_and(|behind| encodings::next_document(line, behind).is_some()) {
+            return None;
+        }
+        if !may_hold(&line[start..]) {
             return None;
         }
         Some(self.read_document(Start {
@@ -393,7 +404,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
 
     /// A line that is no JSON: of another log, or packed, or not to be read.
     fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
-        let end = split::next_line(body, start).unwrap_or(body.len());
+        let end = self.line_end(body, start);
         let line = &body[start..end];
         if other_logs::is_other_line(line) {
             self.ignored += 1;

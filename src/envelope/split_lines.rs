@@ -2,8 +2,7 @@
 //! pieces of one stream of one container are joined within a delivery; a piece whose other half did not come with it
 //! is a dead letter.
 //!
-//! Where a large body is cut into portions (see [`super::portions`]), each of them is such a delivery. A cut lies
-//! behind an object that closes, so it separates pieces only where the split lies in a string.
+//! Where a large body is cut into portions (see [`super::portions`]), each of them is such a delivery.
 
 use std::ops::Range;
 

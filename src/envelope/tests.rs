@@ -419,7 +419,7 @@ fn an_event_of_an_old_server() {
     assert_eq!(opened.events[0].at.to_string(), "2017-11-23T06:15:04Z");
 }
 
-mod forms;
 mod hostile;
 mod levels;
+mod made;
 mod wrapped;

@@ -115,8 +115,14 @@ impl Wrapper<'_> {
                 take(Content::within(fields, text));
             }
             Wrapper::Members(fields, object, how) => {
+                // Told once: there may be many members, and this has to read some.
+                let (cluster, time) = (cluster(fields), time(fields));
                 open_members(object, *how, &mut |inside| {
-                    take(Content::within(fields, inside));
+                    take(Content {
+                        cluster: cluster.clone(),
+                        time: time.clone(),
+                        ..Content::of(inside)
+                    });
                 });
             }
             Wrapper::Row(row, how) => open_cells(row, *how, &mut |inside| {
@@ -154,6 +160,7 @@ fn cloud_watch(message: &Fields, take: Take) {
     let is_audit = message
         .text("logStream")
         .is_none_or(|stream| stream.starts_with("kube-apiserver-audit"));
+    let cluster = cluster(message);
     for event in message.items("logEvents") {
         let fields = Fields::of(event);
         let text = fields.as_ref().and_then(|fields| fields.get("message"));
@@ -164,7 +171,7 @@ fn cloud_watch(message: &Fields, take: Take) {
         };
         take(Content {
             part: Some(event),
-            cluster: cluster(message),
+            cluster: cluster.clone(),
             time: fields.as_ref().and_then(time),
             inside,
         });

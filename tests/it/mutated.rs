@@ -18,7 +18,7 @@ mod webhook;
 const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Pieces that a mutation puts in.
-const PIECES: [&[u8]; 16] = [
+const PIECES: [&[u8]; 21] = [
     b"\"",
     b"\\",
     b"{",
@@ -35,6 +35,11 @@ const PIECES: [&[u8]; 16] = [
     b"\"items\":[",
     b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
     b"-9223372036854775809",
+    b"auditID",
+    b"\0",
+    b"\xef\xbb\xbf",
+    b"\n2026-11-28T09:00:00Z stdout P ",
+    b"{\"log\":\"",
 ];
 
 fn check(seeds: fn(&Path) -> Vec<Vec<u8>>, check: fn(&[u8]), mutations: u64) {

@@ -183,11 +183,14 @@ fn what_names_an_event_is_no_other_log() {
     assert!(told(fake.to_string().as_bytes()).starts_with("Delete"));
 }
 
-/// Twice as much takes twice as long, about, and not four times.
+/// A body that has so many parts.
+type Body = Box<dyn Fn(usize) -> String>;
+
+/// Four times as much takes four times as long, about, and not sixteen times.
 #[test]
 fn every_body_is_read_in_linear_time() {
     let event = event("a");
-    let bodies: [(&str, Box<dyn Fn(usize) -> String>); 16] = [
+    let bodies: [(&str, Body); 21] = [
         (
             "objects in each other",
             Box::new(|n| format!("{}\"auditID\"{}", "{\"a\":".repeat(n), "}".repeat(n))),
@@ -251,6 +254,26 @@ fn every_body_is_read_in_linear_time() {
             "docker's pieces",
             Box::new(|n| "{\"log\":\"{auditID\",\"stream\":\"a\",\"time\":1}\n".repeat(n)),
         ),
+        ("brackets on one line", Box::new(|n| "[a] ".repeat(n))),
+        (
+            "heads in brackets on one line",
+            Box::new(|n| "[a] {\"auditID\":1} ".repeat(n)),
+        ),
+        (
+            "members beside a long one",
+            Box::new(|n| {
+                format!(
+                    "{{\"openshift\":{{\"x\":[{}1]}},{}}}",
+                    "1,".repeat(n),
+                    vec!["\"a\":\"auditID\""; n].join(",")
+                )
+            }),
+        ),
+        (
+            "members with better ones",
+            Box::new(|n| format!("{{{}}}", vec!["\"json\":\"auditID\""; n].join(","))),
+        ),
+        ("zeros", Box::new(|n| "\0\0\0\0\x01".repeat(n))),
     ];
     for (name, body) in bodies {
         let took = |count: usize| {
