@@ -17,13 +17,23 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+// Whoever uses this file has them.
+use crate::forms::{self, Source};
+
+/// Events that the forms of a log are made of.
+const FORM_EVENTS: usize = 3;
+
+/// Some of the forms cut them here.
+const FORM_EVENT_BYTES_MIN: usize = 1 << 10;
+
 /// Beyond, `envelope` joins neighbours that it rejects.
 const ITEMS_MAX: usize = 10_000;
 
 /// Events of a seed; larger ones make fuzzing slow.
 const SEED_BYTES_MAX: usize = 8 << 10;
 
-/// Bodies to begin with: each kind of event that the recording has, in each form of a delivery.
+/// Bodies to begin with: each kind of event that the recording has, in each form of a delivery; and a few small ones, in
+/// each form in which a log is handed on.
 pub fn seeds(repository: &Path) -> Vec<Vec<u8>> {
     let packed = repository.join("fixtures/recording-a/audit.log.zst");
     let packed = std::fs::read(packed).expect("the fixture");
@@ -51,7 +61,20 @@ pub fn seeds(repository: &Path) -> Vec<Vec<u8>> {
         seeds.push(format!("[{items},null]"));
         seeds.push(group.join("\n"));
     }
-    seeds.into_iter().map(String::into_bytes).collect()
+    let mut seeds: Vec<Vec<u8>> = seeds.into_iter().map(String::into_bytes).collect();
+    seeds.extend(in_forms(repository, events));
+    seeds
+}
+
+fn in_forms(repository: &Path, mut events: Vec<&str>) -> Vec<Vec<u8>> {
+    let entries = "fixtures/envelopes/gke-log-entries-with-refused-dry-run-and-other-logs.jsonl";
+    let entries = std::fs::read_to_string(repository.join(entries)).expect("the fixture");
+    events.retain(|event| event.len() >= FORM_EVENT_BYTES_MIN);
+    events.sort_by_key(|event| event.len());
+    events.truncate(FORM_EVENTS);
+    let entries = entries.lines().take(1).collect();
+    let forms = forms::forms(&Source { events, entries });
+    forms.into_iter().map(|form| form.body).collect()
 }
 
 /// What packed and wrapped parts may take.
@@ -86,21 +109,22 @@ fn read(body: &[u8], bytes_max: usize, tell: Tell) -> Rest {
     envelope::read(body, limits, tell)
 }
 
-/// Nothing is unwrapped here: each wrapper is rejected.
+/// Whether an item is an event, or nothing that has parts.
+fn is_one(item: &str) -> bool {
+    let mut told = 0;
+    let rest = read(item.as_bytes(), 0, &mut |_| {
+        told += 1;
+        Ok(())
+    });
+    let whole = 0..item.len();
+    let is_rejected = matches!(&rest.rejected[..], [part] if part.at == whole);
+    serde_json::from_str::<Event>(item).is_ok() || (told == 0 && is_rejected)
+}
+
+/// Wrappers are not looked at here: what is in them is no item.
 fn check_items(body: &[u8], items: &[&str]) {
     let refused = read(body, 0, &mut |_| Err(Reason::Unreadable));
-    let is_wrapper = |reason| {
-        !matches!(
-            reason,
-            Reason::NotJson
-                | Reason::CutOff
-                | Reason::NotAnEvent
-                | Reason::NoTime
-                | Reason::Mistyped
-                | Reason::Unreadable
-        )
-    };
-    if refused.ignored > 0 || refused.rejected.iter().any(|part| is_wrapper(part.reason)) {
+    if refused.ignored > 0 || !items.iter().all(|item| is_one(item)) {
         return;
     }
     let refused = refused.rejected;
