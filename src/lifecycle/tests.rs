@@ -412,7 +412,7 @@ fn a_restart() {
     check(
         &status(json!({"waiting": {}}), terminated(&a), "", 1),
         expect![[r#"
-            n/web version=7 node=node-1 labels=[]
+            n/web version=7 node=node-1 labels=[] restarts=main:1
             App main aa00 #1 version=7 runtime=containerd started=10 ended=20 137 9 OOMKilled
         "#]],
     );

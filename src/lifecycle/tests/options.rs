@@ -68,8 +68,14 @@ fn a_body_outdoes_the_query() {
         ("dryRun=All", json!({"dryRun": {"a": 1}}), "truncated"),
         (
             "gracePeriodSeconds=0",
-            json!({"gracePeriodSeconds": "0"}),
+            json!({"gracePeriodSeconds": "soon"}),
             "truncated",
+        ),
+        // The API server takes no text for a number, so a relay has made it of one.
+        (
+            "gracePeriodSeconds=86400",
+            json!({"gracePeriodSeconds": "0"}),
+            "force",
         ),
     ] {
         for level in ["Request", "RequestResponse"] {
