@@ -54,5 +54,38 @@ class = @number@ AND filed_from >= since_second - @bound@
 -- The same by and by: few lives have one address, so fewer conditions cost less than fewer rows.
 (filed_from < {until:DateTime64(6, 'UTC')} AND (class >= 8 OR filed_from >= since_second - 1048576))
 
+-- @sessions_view
+(
+    cluster    String                           COMMENT 'Kubernetes cluster',
+    namespace  String                           COMMENT 'of the pod',
+    pod        String                           COMMENT 'name of the pod, as the request has it: there may have been none',
+    kind       String                           COMMENT 'the subresource: exec, attach, portforward, ephemeralcontainers or resize',
+    container  Nullable(String)                 COMMENT 'the container that it names; those that it added, separated by commas',
+    began_at   DateTime64(6, 'UTC')             COMMENT 'when the request came',
+    over_at    Nullable(DateTime64(6, 'UTC'))   COMMENT 'when it was over; NULL while it is open, and where no event reported the end',
+    asked_by   Nullable(String)                 COMMENT 'the account; "a as b" where a impersonated b; NULL where nobody was authenticated',
+    source     Nullable(String)                 COMMENT 'the first of its source addresses; a client may make it up',
+    via        Nullable(String)                 COMMENT 'the last of them, where there are several: the one that connected',
+    code       Nullable(UInt16)                 COMMENT 'HTTP status: 101 of a stream that opened, 403 and others of what was refused',
+    audit_id   Nullable(String)                 COMMENT 'audit ID of its events',
+    id         UUID                             COMMENT 'made of what tells it from other requests: the same everywhere'
+)
+
+-- @sessions
+SELECT
+    t.cluster AS cluster,
+    t.namespace AS namespace,
+    t.pod AS pod,
+    t.kind AS kind,
+    nullIf(t.container, '') AS container,
+    t.began_at AS began_at,
+    nullIf(t.over_at, toDateTime64(0, 6, 'UTC')) AS over_at,
+    nullIf(if(t.user = '' OR t.acting_as = '', t.user, concat(t.user, ' as ', t.acting_as)), '') AS asked_by,
+    nullIf(t.source, '') AS source,
+    nullIf(t.via, '') AS via,
+    nullIf(t.code, 0) AS code,
+    nullIf(t.audit_id, '') AS audit_id,
+    reinterpretAsUUID(sipHash128(t.cluster, t.namespace, t.pod, t.began_at, t.kind, t.user, t.acting_as, t.audit_id)) AS id
+
 -- @never
 toDateTime64('2200-01-01 00:00:00', 6, 'UTC')

@@ -13,6 +13,7 @@
 mod event;
 mod json;
 mod pod;
+mod sources;
 pub mod words;
 
 pub use event::{
@@ -24,3 +25,4 @@ pub use pod::{
     Binding, ContainerState, ContainerStatus, Count, DeleteOptions, Eviction, Items, Metadata,
     Object, OwnerReference, PodSpec, PodStatus, Preconditions, TableRow, Terminated,
 };
+pub use sources::Sources;

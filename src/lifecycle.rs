@@ -1,7 +1,7 @@
 //! The lifecycle: what an event says about pods and their container instances.
 //!
 //! In: one [`Event`] and the name of its cluster. Out: rows of `facts`, one for each object that it
-//! speaks of. Facts say only what the event itself proves; what several events prove together is
+//! speaks of, and the row of `session_events` of a request to a pod that is there. Facts say only what the event itself proves; what several events prove together is
 //! joined in ClickHouse. So events may come in any order, twice, and to several receivers.
 //!
 //! What counts (checked against recordings of a real API server):
@@ -25,6 +25,7 @@
 //! - Options stand in the body of a deletion, or, where it has none, in the query. Where neither can be told, the
 //!   request says nothing of what became of the pod, but that something is not known.
 //! - What is too much, or too long, or impossible costs itself and not the event (`limits`).
+//! - A session in a container leaves no trace in its pod: it is a row of its own (`session`).
 //! - The deletion of a node is told under its name: of which pods it was the end, the fold finds out.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
@@ -35,12 +36,15 @@ mod limits;
 mod named;
 mod pod;
 mod request;
+mod session;
 mod uri;
 mod workload;
 
 use crate::audit::words::Saying;
 use crate::audit::{Actor, Binding, Event, Level, Object, Stage, Verb};
 use crate::rows::{Fact, microseconds};
+
+pub use session::session;
 
 /// What is the same in all facts of one event.
 #[derive(Clone, Copy)]
@@ -372,10 +376,14 @@ impl<'a> Occasion<'a> {
     /// The audit ID, where it was not Kubernetes itself that asked: its own deletions are most, and each ID takes
     /// as much space as all else that is kept of a deletion.
     fn evidence(self) -> &'a str {
-        if self.is_by_kubernetes() {
-            return "";
+        match self.is_by_kubernetes() {
+            true => "",
+            false => self.audit_id(),
         }
-        // A client may name it, as it likes.
+    }
+
+    /// The audit ID, if it looks like one: a client may name it, as it likes.
+    fn audit_id(self) -> &'a str {
         let id = &*self.event.audit_id;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         match id.len() <= AUDIT_ID_BYTES_MAX && id.bytes().all(is_plain) {

@@ -23,7 +23,7 @@ use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
 use crate::rows::{
     DEAD_LETTERS, DeadLetterRow, DeadLetterRows, Encoded, FACTS, Fact, Facts, RECEIVED,
-    ReceivedRows, Table,
+    ReceivedRows, SESSION_EVENTS, Session, SessionRows, Table,
 };
 use crate::spool::{self, AppendError, Batch, Format, Part, Shape, Spool};
 use crate::telemetry;
@@ -357,6 +357,11 @@ fn part_of_received(received: ReceivedRows) -> Part {
     part(&SHAPE, received)
 }
 
+fn part_of_sessions(sessions: SessionRows) -> Part {
+    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&SESSION_EVENTS));
+    part(&SHAPE, sessions)
+}
+
 fn batch_of_letters(letters: DeadLetterRows) -> Batch {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&DEAD_LETTERS));
     let parts = vec![part(&SHAPE, letters)];
@@ -384,6 +389,7 @@ fn not_taken(failure: AppendError) -> NotTaken {
 /// Rows on their way to whoever appends them.
 struct Pieces {
     piece: Facts,
+    sessions: SessionRows,
     seen: Seen,
     to: mpsc::Sender<Batch>,
 }
@@ -392,6 +398,7 @@ impl Pieces {
     fn new(to: mpsc::Sender<Batch>) -> Pieces {
         Pieces {
             piece: Facts::default(),
+            sessions: SessionRows::default(),
             seen: Seen::default(),
             to,
         }
@@ -400,6 +407,13 @@ impl Pieces {
     fn push(&mut self, fact: &Fact) {
         self.piece.push(fact);
         if self.piece.bytes_len() >= PIECE_BYTES {
+            self.send();
+        }
+    }
+
+    fn push_session(&mut self, session: &Session) {
+        self.sessions.push(session);
+        if self.sessions.bytes().len() >= PIECE_BYTES {
             self.send();
         }
     }
@@ -414,10 +428,13 @@ impl Pieces {
     /// Sends what there is, together.
     fn send(&mut self) {
         let facts = std::mem::take(&mut self.piece);
+        let sessions = std::mem::take(&mut self.sessions);
         let received = self.seen.take();
         let facts = (!facts.is_empty()).then(|| part_of_facts(facts));
+        let sessions = (!sessions.is_empty()).then(|| part_of_sessions(sessions));
         let received = (!received.is_empty()).then(|| part_of_received(received));
-        let parts: Vec<Part> = facts.into_iter().chain(received).collect();
+        let parts = facts.into_iter().chain(sessions).chain(received);
+        let parts: Vec<Part> = parts.collect();
         if parts.is_empty() {
             return;
         }
@@ -480,6 +497,11 @@ impl Decoded {
             let outcome = lifecycle::facts(cluster, found.event, &mut |fact| {
                 rows += 1;
                 self.pieces.push(fact);
+            });
+            let outcome = outcome.and_then(|()| {
+                lifecycle::session(cluster, found.event, &mut |session| {
+                    self.pieces.push_session(session);
+                })
             });
             outcome.map(|()| events += 1).map_err(|reason| {
                 self.refused += 1;

@@ -14,6 +14,7 @@ mod life;
 mod received;
 mod rowbinary;
 mod said;
+mod session;
 mod walk;
 
 pub use column::{Blob, Column, Micros, Millis, Seconds, Uid, Value};
@@ -27,6 +28,7 @@ pub use fact::{
 pub use life::{ContainerRow, NEVER, PodRow};
 pub use received::{About, RECEIVED, Received, ReceivedRows};
 pub use said::{SAID, SaidRows};
+pub use session::{SESSION_EVENTS, Session, SessionRows};
 
 pub use walk::ends;
 

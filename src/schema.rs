@@ -48,16 +48,18 @@ macro_rules! migrations {
 }
 
 /// All migrations of this build, by version from 1 on.
-pub const MIGRATIONS: [Migration; 5] = migrations! {
+pub const MIGRATIONS: [Migration; 6] = migrations! {
     1 "001_facts",
     2 "002_lives",
     3 "003_dead_letters",
     4 "004_coverage",
     5 "005_api_servers",
+    6 "006_sessions",
 };
 
-const VIEWS: [&str; 2] = [
+const VIEWS: [&str; 3] = [
     include_str!("../schema/views.sql"),
+    include_str!("../schema/sessions_view.sql"),
     include_str!("../schema/coverage_view.sql"),
 ];
 

@@ -40,6 +40,14 @@ FROM
         toDateTime(0, 'UTC') AS filled_at
     FROM received
     GROUP BY partition
+    UNION ALL
+    SELECT
+        'session_events' AS table,
+        _partition_id AS partition,
+        toDateTime(addMonths(max(month), 1), 'UTC') AS ended_at,
+        toDateTime(0, 'UTC') AS filled_at
+    FROM session_events
+    GROUP BY partition
 )
 WHERE ended_at < {retained:DateTime('UTC')}
     AND filled_at < {filed_until:DateTime('UTC')}

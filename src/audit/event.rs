@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::json::{Lenient, Text, time, whole};
 use super::pod::Object;
+use super::sources::Sources;
 
 /// What the parser says of an object that has not the keys of an event.
 pub const NOT_AN_EVENT: &str = "not an audit event: auditID, stage or verb is missing";
@@ -37,6 +38,8 @@ pub struct Event<'a> {
     pub user: Actor<'a>,
     /// The account that it acted as, where it impersonated one.
     pub impersonated_user: Option<Actor<'a>>,
+    /// Unparsed: see [`Event::sources`].
+    source_ips: Option<&'a RawValue>,
     pub object_ref: ObjectRef<'a>,
     pub response_status: Option<ResponseStatus>,
     /// As sent, unparsed: most events are told by their response alone.
@@ -49,6 +52,14 @@ pub struct Event<'a> {
     pub at: Timestamp,
     /// The cluster, where a relay wrote it into the event: OpenShift's `openshift.cluster_id`.
     pub cluster: Text<'a>,
+}
+
+impl Event<'_> {
+    /// From where the request came. Read when it is asked for: most events are not about that.
+    pub fn sources(&self) -> Sources {
+        let raw = self.source_ips.map(RawValue::get);
+        raw.map(Sources::parse).unwrap_or_default()
+    }
 }
 
 /// A request's verb. `Other` is every verb that changes no pod (`get`, `list`, `watch`, ...).
@@ -248,6 +259,8 @@ enum Key {
     RequestUri,
     User,
     ImpersonatedUser,
+    #[serde(rename = "sourceIPs")]
+    SourceIps,
     ObjectRef,
     ResponseStatus,
     RequestObject,
@@ -305,6 +318,7 @@ struct Parts<'a> {
     request_uri: Text<'a>,
     user: Option<Actor<'a>>,
     impersonated_user: Option<Actor<'a>>,
+    source_ips: Option<&'a RawValue>,
     object_ref: Option<ObjectRef<'a>>,
     response_status: Option<ResponseStatus>,
     request_object: Option<&'a RawValue>,
@@ -341,6 +355,7 @@ impl<'a> Parts<'a> {
             Key::RequestUri => self.request_uri = map.next_value()?,
             Key::User => self.user = map.next_value()?,
             Key::ImpersonatedUser => self.impersonated_user = map.next_value()?,
+            Key::SourceIps => self.source_ips = Some(map.next_value()?),
             Key::ObjectRef => self.object_ref = map.next_value()?,
             Key::ResponseStatus => {
                 self.response_status = map.next_value::<Lenient<ResponseStatus>>()?.0;
@@ -417,6 +432,7 @@ impl<'a> Parts<'a> {
             request_uri: self.request_uri,
             user: self.user.unwrap_or_default(),
             impersonated_user: self.impersonated_user,
+            source_ips: self.source_ips,
             object_ref,
             response_status: self.response_status,
             request_object: self.request_object,

@@ -121,6 +121,15 @@ pub struct PodSpec<'a> {
     pub termination_grace_period_seconds: Option<i64>,
     #[serde(borrow)]
     pub init_containers: Few<InitContainer<'a>>,
+    #[serde(borrow)]
+    pub ephemeral_containers: Few<EphemeralContainer<'a>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct EphemeralContainer<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

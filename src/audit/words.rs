@@ -170,6 +170,32 @@ words! {
     }
 }
 
+words! {
+    /// What a request did in a pod that is there: the values of `kind` in `sessions`, by the names of the
+    /// subresources of pods.
+    pub enum SessionKind {
+        /// A command was run in a container.
+        Exec = "exec",
+        /// A container's own streams were taken up.
+        Attach = "attach",
+        PortForward = "portforward",
+        /// A container was added to debug the others (`kubectl debug`).
+        EphemeralContainers = "ephemeralcontainers",
+        /// CPU or memory of a container was changed in place.
+        Resize = "resize",
+    }
+}
+
+impl SessionKind {
+    /// Whether it is a stream that lasts.
+    pub fn is_stream(self) -> bool {
+        matches!(
+            self,
+            SessionKind::Exec | SessionKind::Attach | SessionKind::PortForward
+        )
+    }
+}
+
 impl Saying {
     /// Its number in the table.
     pub fn number(self) -> u8 {

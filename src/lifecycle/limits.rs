@@ -55,16 +55,19 @@ pub(super) fn tell(fact: &Fact, tell: Tell) {
     }
 }
 
+/// As much of a text as is kept.
+pub(super) fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
+}
+
 /// Whether something was cut.
 struct Cut(bool);
 
 impl Cut {
     fn text<'a>(&mut self, text: &'a str) -> &'a str {
-        if text.len() <= TEXT_BYTES_MAX {
-            return text;
-        }
-        self.0 = true;
-        &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
+        let kept = cut(text);
+        self.0 |= kept.len() < text.len();
+        kept
     }
 
     /// The texts of a fact, but for those of its lists.

@@ -88,7 +88,7 @@ fn status(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
 }
 
 /// The object that was sent.
-fn sent<'a>(event: &Event<'a>) -> Option<Object<'a>> {
+pub(super) fn sent<'a>(event: &Event<'a>) -> Option<Object<'a>> {
     let raw = event.request_object?;
     serde_json::from_str::<Lenient<Object>>(raw.get()).ok()?.0
 }

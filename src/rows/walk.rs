@@ -18,13 +18,14 @@ use Layout::{Array, Fixed, Text, Tuple};
 fn layout(column: &str) -> Option<Layout> {
     Some(match column {
         "cluster" | "namespace" | "pod" | "body" | "origin" | "reason" | "api_server" | "name"
-        | "by" | "selector" => Text,
+        | "by" | "selector" | "kind" | "container" | "user" | "acting_as" | "source" | "via"
+        | "audit_id" => Text,
         "pod_uid" | "id" | "uid" => Fixed(16),
         "sha256" => Fixed(32),
-        "event_at" | "received_at" | "position_from" | "bytes" | "minutes" | "writer" | "load" => {
-            Fixed(8)
-        }
+        "event_at" | "received_at" | "position_from" | "bytes" | "minutes" | "writer" | "load"
+        | "began_at" | "over_at" => Fixed(8),
         "raw_kept" | "about" | "level" | "stage" | "what" => Fixed(1),
+        "code" => Fixed(2),
         "hour" | "second" => Fixed(4),
         "ids" => Array(&[Fixed(8)]),
         "seconds" => Array(&[Fixed(2)]),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Error, MIGRATIONS_TABLE, VERSION, applied_now, driver, found, views_hash};
 use crate::clickhouse::{Scope, Store};
-use crate::rows::{DEAD_LETTERS, FACTS, RECEIVED, Table};
+use crate::rows::{DEAD_LETTERS, FACTS, RECEIVED, SESSION_EVENTS, Table};
 
 const CREATE_VIEW: &str = "CREATE OR REPLACE VIEW ";
 
@@ -79,7 +79,7 @@ pub async fn apply(whole: &Store, shard: &Store, cluster: &str) -> Result<(), Er
             database: database.to_owned(),
         });
     }
-    for table in [&FACTS, &DEAD_LETTERS, &RECEIVED] {
+    for table in [&FACTS, &DEAD_LETTERS, &RECEIVED, &SESSION_EVENTS] {
         let sql = distributed(table, &columns(shard, table).await?, shard, cluster);
         whole.execute(&sql, Scope::Database).await?;
     }

@@ -38,14 +38,18 @@ pub type EncodedFacts = rows::Encoded<rows::Fact<'static>>;
 /// Decode + lifecycle + row encoding; what came is counted beside.
 pub fn facts(body: &[u8]) -> EncodedFacts {
     let mut facts = rows::Facts::default();
+    let mut sessions = rows::SessionRows::default();
     let mut seen = Seen::default();
     read(body, &mut |found| {
         seen.add("demo", found.event);
         lifecycle::facts("demo", found.event, &mut |fact| facts.push(fact))
+            .and_then(|()| {
+                lifecycle::session("demo", found.event, &mut |session| sessions.push(session))
+            })
             .expect("a recording is readable");
         Ok(())
     });
-    std::hint::black_box(seen.take());
+    std::hint::black_box((seen.take(), sessions));
     facts.finish()
 }
 

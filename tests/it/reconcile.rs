@@ -281,13 +281,20 @@ fn a_retention() {
     const DAY: i64 = 24 * 60;
     let cluster = Cluster::start();
     cluster.post_ended(0..3);
-    cluster.post(&[cluster.runs(9)]);
+    let mut exec = cluster.event(REMOVED - 20, "create", 9);
+    exec["objectRef"]["subresource"] = json!("exec");
+    cluster.post(&[cluster.runs(9), exec]);
     cluster.reconcile(120);
-    let tables = ["ended_pods", "ended_containers", "received"];
+    let tables = [
+        "ended_pods",
+        "ended_containers",
+        "received",
+        "session_events",
+    ];
     let rows = || tables.map(|table| cluster.count(table));
     let all = rows();
     assert_eq!(all[..2], [3, 3]);
-    assert!(all[2] > 0);
+    assert!(all[2] > 0 && all[3] > 0);
     assert_eq!(cluster.count("recent_pods"), 1);
     let expire = |days: i64| {
         done(&run(
@@ -302,7 +309,7 @@ fn a_retention() {
     assert_eq!(rows(), all);
     // Their month is over, and whatever else could have been in it.
     expire(400 + 62);
-    assert_eq!(rows(), [0, 0, 0]);
+    assert_eq!(rows(), [0, 0, 0, 0]);
     assert_eq!(cluster.lives(), "");
 }
 

@@ -82,9 +82,11 @@ const UNWRAPPED_BYTES_MAX: usize = 1 << 20;
 
 pub fn check(body: &[u8]) {
     let mut facts = rows::Facts::default();
+    let mut sessions = rows::SessionRows::default();
     let rest = read(body, UNWRAPPED_BYTES_MAX, &mut |found| {
         // What it refuses becomes a dead letter.
         _ = lifecycle::facts("fuzz", found.event, &mut |fact| facts.push(fact));
+        _ = lifecycle::session("fuzz", found.event, &mut |session| sessions.push(session));
         Ok(())
     });
     for part in &rest.rejected {

@@ -1,0 +1,32 @@
+-- Requests to pods that are there: exec, attach and port-forward sessions, added ephemeral containers, resizes.
+--
+-- A row is what one event says of one request; a session that lasted is two events. Rows of one request merge: whatever only
+-- one of them knows counts. An audit ID alone tells no request from another, since a client may name it. Never here: a command,
+-- its arguments, ports, or what else stood in the query or the body.
+--
+-- The partition is the month in which a row came, by the server's clock, as in `received`. Rows of one request in several months
+-- are one in the view.
+
+CREATE TABLE IF NOT EXISTS session_events
+(
+    cluster    LowCardinality(String) COMMENT 'Kubernetes cluster',
+    namespace  LowCardinality(String) COMMENT 'of the pod',
+    pod        String COMMENT 'name of the pod, as the request has it: there may have been none',
+    kind       LowCardinality(String) COMMENT 'the subresource: exec, attach, portforward, ephemeralcontainers or resize',
+    began_at   DateTime64(6, 'UTC') COMMENT 'when the request came, by the API server''s clock' CODEC(Delta, ZSTD(3)),
+    user       LowCardinality(String) COMMENT 'the account that sent it; empty where nobody was authenticated',
+    acting_as  LowCardinality(String) COMMENT 'the account that this impersonated, or empty',
+    audit_id   String COMMENT 'audit ID of its events; empty where a client named one that looks like none',
+    month      Date DEFAULT toStartOfMonth(now('UTC')) COMMENT 'in which it came, by the server''s clock',
+    over_at    SimpleAggregateFunction(max, DateTime64(6, 'UTC')) COMMENT 'when it was over; 1970 until the event of its end came'
+               CODEC(Delta, ZSTD(3)),
+    container  SimpleAggregateFunction(max, String) COMMENT 'the container that it names; those that it added, separated by commas',
+    source     SimpleAggregateFunction(max, String) COMMENT 'the first of its source addresses; a client may make it up',
+    via        SimpleAggregateFunction(max, String) COMMENT 'the last of them, where there are several: the one that connected',
+    code       SimpleAggregateFunction(max, UInt16) COMMENT 'HTTP status; 101 of a stream that opened'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(month)
+ORDER BY (cluster, namespace, pod, began_at, kind, user, acting_as, audit_id)
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000
+COMMENT 'requests to pods that are there'
