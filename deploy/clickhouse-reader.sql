@@ -17,6 +17,8 @@ ALTER TABLE bygone.containers_on_node MODIFY SQL SECURITY DEFINER DEFINER = CURR
 ALTER TABLE bygone.containers_by_id MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.containers_of_pod MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.pod_by_uid MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.sessions MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
+ALTER TABLE bygone.sessions_between MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.coverage MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 
 -- 2. What a reader's questions may cost. readonly = 1: a reader can change no setting, and so none of these.
@@ -42,6 +44,8 @@ GRANT SELECT ON bygone.containers_on_node TO bygone_reader;
 GRANT SELECT ON bygone.containers_by_id TO bygone_reader;
 GRANT SELECT ON bygone.containers_of_pod TO bygone_reader;
 GRANT SELECT ON bygone.pod_by_uid TO bygone_reader;
+GRANT SELECT ON bygone.sessions TO bygone_reader;
+GRANT SELECT ON bygone.sessions_between TO bygone_reader;
 CREATE USER IF NOT EXISTS analyst IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
 CREATE USER IF NOT EXISTS analyst_shop IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
 GRANT bygone_reader TO analyst, analyst_shop;
@@ -62,3 +66,5 @@ CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers_on_node USING 
 CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers_by_id USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
 CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers_of_pod USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
 CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pod_by_uid USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.sessions USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
+CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.sessions_between USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;

@@ -9,7 +9,7 @@
 //! | `GET /metrics` | metrics in Prometheus' text format |
 //! | `GET /api/v1/coverage` | what came and what is missing, by cluster and day |
 //! | `GET /api/v1/sources` | how each source is, in the same forms |
-//! | `GET /api/v1/containers`, `GET /api/v1/pods` | an answer; parameters: [`crate::query::Params`] |
+//! | `GET /api/v1/containers`, `GET /api/v1/pods`, `GET /api/v1/sessions` | an answer; parameters: [`crate::query::Params`] |
 //! | `GET /api/v1/pods/{uid}` | one page about a pod: [`crate::query::Page`] |
 //!
 //! Metrics, and why it is not ready, name clusters and addresses: on this machine everybody hears them, beyond it who may
@@ -41,7 +41,7 @@ use tokio::sync::Mutex;
 
 use crate::access::{Api, Denied, Peer};
 use crate::clickhouse::Store;
-use crate::query::{Container, Pod};
+use crate::query::{Container, Pod, Session};
 use crate::schema;
 
 pub use api::NDJSON;
@@ -66,6 +66,7 @@ pub fn routes(app: App, access: Arc<Api>) -> Router {
     let questions = Router::new()
         .route("/api/v1/containers", get(api::answer::<Container>))
         .route("/api/v1/pods", get(api::answer::<Pod>))
+        .route("/api/v1/sessions", get(api::answer::<Session>))
         .route("/api/v1/pods/{uid}", get(api::page))
         .route("/api/v1/coverage", get(coverage::show))
         .route("/api/v1/sources", get(sources::show))

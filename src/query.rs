@@ -24,7 +24,7 @@ mod view;
 use std::sync::Arc;
 
 pub use filter::{Labels, ParseError, Requirement, Workload};
-pub use model::{Container, Cost, Ending, Life, Pod, Time};
+pub use model::{Container, Cost, Ending, Life, Pod, Session, Time};
 pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, instance_of, page};
 pub use params::Params;
 pub use sql::Answer;
@@ -56,6 +56,8 @@ pub struct Question {
     /// The beginning of a container ID; any case, with or without `runtime://`.
     pub container_id: Option<String>,
     pub uid: Option<uuid::Uuid>,
+    /// Of sessions: the account that asked, or that was impersonated.
+    pub user: Option<String>,
     /// At most [`ROWS_MAX`]; `None` is that.
     pub limit: Option<u64>,
     pub cursor: Option<Cursor>,
@@ -139,6 +141,11 @@ pub enum Error {
     Limit(u64),
     #[error("there is no field {0:?}")]
     Field(String),
+    #[error("{what} are not found by {filter}: leave it out")]
+    Filter {
+        what: &'static str,
+        filter: &'static str,
+    },
     #[error(
         "that is too long a time to tell the coverage of: ask for a shorter one, or for one cluster"
     )]
@@ -149,12 +156,28 @@ pub enum Error {
     Store(#[from] crate::clickhouse::Error),
 }
 
-/// Asks for container instances or pods: `answer::<Container>(..)`, `answer::<Pod>(..)`.
+/// Whether rows of this kind can be found by what the question names.
 ///
 /// # Errors
 ///
-/// When the limit is too high, a field is not one, or ClickHouse can't be reached or refuses. Once rows flow, a failure
+/// [`Error::Filter`] where they can't.
+pub fn check<L: Life>(question: &Question) -> Result<(), Error> {
+    match <L::Row as statement::Row<L>>::unfit(question) {
+        Some(filter) => Err(Error::Filter {
+            what: L::PLURAL,
+            filter,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Asks for container instances, pods or sessions: `answer::<Container>(..)`, `answer::<Pod>(..)`.
+///
+/// # Errors
+///
+/// When the limit is too high, a field or a filter is not one, or ClickHouse can't be reached or refuses. Once rows flow, a failure
 /// comes from [`Answer::next`].
 pub fn answer<L: Life>(store: &Arc<Store>, question: &Question) -> Result<Answer<L>, Error> {
+    check::<L>(question)?;
     sql::ask(store, question)
 }

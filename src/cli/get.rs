@@ -10,7 +10,9 @@ use jiff::tz::TimeZone;
 use super::ask::{Oracle, Rows, ServerFlags};
 use super::output::{End, Format, Look, Printer, Row};
 use super::{Common, NOTHING, Usage, block_on, when};
-use crate::query::{Container, Cost, Ending, Life, Params, Pod, ROWS_MAX, Window};
+use crate::query::{
+    self, Container, Cost, Ending, Life, Params, Pod, Question, ROWS_MAX, Session, Window,
+};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
@@ -18,6 +20,8 @@ enum What {
     Containers,
     #[value(aliases = ["pod", "po"])]
     Pods,
+    #[value(alias = "session")]
+    Sessions,
 }
 
 /// Without a time all of the history is asked, without -n all namespaces.
@@ -56,6 +60,11 @@ Examples:
   bygone get pods --ip 10.0.3.17 --at 2026-11-23T06:15:00Z
   bygone get containers --container-id 38cb0c636df0 -o wide
   bygone get containers -l app=cart --workload deploy/cart -o ndjson
+  bygone get sessions web-0 -n shop                 who ran commands in it, attached, forwarded ports, resized
+  bygone get sessions --user alice --since 1d -o wide
+
+Sessions are requests for exec, attach and port-forward, added ephemeral containers (kubectl debug) and resizes, with what
+became of them; those that were refused too. They are found by cluster, namespace, name of the pod, user and time.
 
 Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
 
@@ -120,6 +129,9 @@ struct Filter {
     /// UID of the pod
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
+    /// Of sessions: the account that asked, or that was impersonated
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 #[derive(Args)]
@@ -152,9 +164,10 @@ impl Get {
             let now = Timestamp::now();
             let zone = self.time.zone()?;
             let params = self.params(&zone, now)?;
-            params
+            let question = params
                 .question(now)
                 .map_err(|error| Usage(error.to_string()))?;
+            self.check(&question)?;
             let direct = self.common.clickhouse_url.is_some();
             let oracle = Oracle::find(&config, self.server.server(), direct).await?;
             let look = Look {
@@ -173,8 +186,19 @@ impl Get {
             match self.what {
                 What::Containers => self.print::<Container>(&oracle, &params, look).await,
                 What::Pods => self.print::<Pod>(&oracle, &params, look).await,
+                What::Sessions => self.print::<Session>(&oracle, &params, look).await,
             }
         })
+    }
+
+    /// Not all that can be shown is found by all filters.
+    fn check(&self, question: &Question) -> Result<(), Usage> {
+        let checked = match self.what {
+            What::Containers => query::check::<Container>(question),
+            What::Pods => query::check::<Pod>(question),
+            What::Sessions => query::check::<Session>(question),
+        };
+        checked.map_err(|error| Usage(error.to_string()))
     }
 
     fn params(&self, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
@@ -187,6 +211,7 @@ impl Get {
             ip,
             container_id,
             uid,
+            user,
         } = &self.filter;
         Ok(Params {
             cluster: self.cluster.clone(),
@@ -201,6 +226,7 @@ impl Get {
             ip: ip.clone(),
             container_id: container_id.clone(),
             uid: uid.clone(),
+            user: user.clone(),
             limit: Some(self.shape.limit),
             cursor: self.shape.cursor.clone(),
             explain: self.shape.explain.then_some(true),

@@ -21,6 +21,7 @@ mod name;
 mod ndjson;
 mod page;
 mod pods;
+mod sessions;
 mod sources;
 mod span;
 mod table;

@@ -29,6 +29,11 @@ pub(super) fn conditions<L: Life>(question: &Question, by: By, sql: &mut Stateme
     }
     names(question, sql);
     workload(question, sql);
+    if let Some(user) = &question.user {
+        // Whoever acted, and whoever they acted as.
+        let is_it = "(asked_by = ? OR has(splitByString(' as ', coalesce(asked_by, '')), ?))";
+        sql.text(is_it, user);
+    }
     if let (Some(node), true) = (&question.node, by != By::Node) {
         sql.text("node = ?", node);
     }
@@ -273,12 +278,12 @@ fn found_by<L: Life>(question: &Question, sql: &mut Statement) {
 
 /// What comes behind the cursor in the order of answers.
 fn after<L: Life>(cursor: &Cursor, sql: &mut Statement) {
-    let (container, container_id) = L::Row::CONTAINER;
+    let (id, (container, container_id)) = (L::Row::ID, L::Row::CONTAINER);
     let start = Timestamp::from_microsecond(cursor.start).unwrap_or(Timestamp::MIN);
     let place = sql.values.len();
     let names: Vec<String> = (place..place + 4).map(|n| format!("p{n}")).collect();
     sql.conditions.push(format!(
-        "(began_at, pod_uid, {container}, {container_id}) > \
+        "(began_at, {id}, {container}, {container_id}) > \
          ({{{}:DateTime64(6, 'UTC')}}, {{{}:UUID}}, {{{}:String}}, {{{}:String}})",
         names[0], names[1], names[2], names[3]
     ));

@@ -127,6 +127,47 @@ impl Life for Pod {
     type Row = rows::PodRow;
 }
 
+/// One request to a pod that is there: a session in a container, an added ephemeral container, a resize. Absent is
+/// `null`. A field that was not asked for is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Session {
+    pub cluster: String,
+    pub namespace: String,
+    /// As the request names it. There may have been no such pod.
+    pub pod: String,
+    /// The subresource of the pod: `exec`, `attach`, `portforward`, `ephemeralcontainers` or `resize`.
+    pub kind: String,
+    /// The one that the request names; those that it added, separated by commas.
+    pub container: Option<String>,
+    pub began_at: Option<Time>,
+    /// `None` while it is open, and where no event reported its end.
+    pub over_at: Option<Time>,
+    /// The account; `a as b` where a impersonated b.
+    pub asked_by: Option<String>,
+    /// The first of its source addresses, which a client may make up.
+    pub source: Option<String>,
+    /// The last of them, where there are several: the one that connected.
+    pub via: Option<String>,
+    /// The HTTP status: 101 where a stream was opened.
+    pub code: Option<u16>,
+    pub audit_id: Option<String>,
+    /// Made of what tells it from other requests.
+    pub id: uuid::Uuid,
+}
+
+impl Session {
+    /// Whether it was not carried out.
+    pub fn is_refused(&self) -> bool {
+        self.code.is_some_and(|code| code >= 400)
+    }
+}
+
+impl Life for Session {
+    const PLURAL: &'static str = "sessions";
+    type Row = rows::SessionRow;
+}
+
 /// An instant with the precision that is known: whole seconds from inside of Kubernetes objects,
 /// milliseconds from audit events. Its text is RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

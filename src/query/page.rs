@@ -1,9 +1,10 @@
 //! One page about one pod: its row, its instances, its life line, what is not known.
 //!
-//! In: the rows of `pod_by_uid` and `containers_of_pod` for one uid. Out: a [`Page`]. Whatever a step
+//! In: the rows of `pod_by_uid` and `containers_of_pod` for one uid, and of `sessions` for its name and time. Out: a [`Page`]. Whatever a step
 //! tells stands in a column; its source says of which evidence that column is made.
 
 mod gaps;
+mod sessions;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,11 +12,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Container, Pod, Time};
+use super::model::{Container, Pod, Session, Time};
 use super::rows::PageRow;
 use super::{Error, Question, answer, sql};
 use crate::audit::words::{Proof, Unknown};
 use crate::clickhouse::Store;
+use sessions::Sessions;
 
 /// The most container instances on a page: the newest.
 pub const INSTANCES_MAX: usize = 500;
@@ -34,6 +36,8 @@ pub struct Page {
     pub addresses: Vec<Address>,
     /// Oldest first. A time in whole seconds may be up to a second later.
     pub steps: Vec<Step>,
+    /// Whether there were older sessions than those among the steps.
+    pub more_sessions: bool,
     /// By start, oldest first.
     pub containers: Vec<Container>,
     /// How many older instances are not on the page.
@@ -88,9 +92,11 @@ pub struct Step {
     pub detail: Option<String>,
     /// What the knowledge comes from.
     pub source: String,
-    /// The audit ID of that event, where it asks for the pod's end and Kubernetes itself was not the one
-    /// that asked.
+    /// The audit ID of that event, where it is a session, or asks for the pod's end and Kubernetes itself was not the
+    /// one that asked.
     pub audit_id: Option<String>,
+    /// Of a session: all of it.
+    pub session: Option<Session>,
 }
 
 /// What can happen. Of one instant, they come in this order.
@@ -107,6 +113,8 @@ pub enum What {
     /// Its labels were changed, or it came to another workload, or to none.
     Relabelled,
     ContainerStarted,
+    /// A request to the pod while it was there: an exec, an added container, a resize, ..., also a refused one.
+    Session,
     EvictionAsked,
     DeletionAsked,
     DeletionForced,
@@ -150,8 +158,11 @@ impl Page {
         let is_it = |instance: &Instance| instance == of;
         let container = &of.container;
         self.containers.retain(|other| is_it(&instance_of(other)));
-        self.steps
-            .retain(|step| step.instance.as_ref().is_none_or(is_it));
+        let row = self.containers.first();
+        self.steps.retain(|step| match (&step.session, row) {
+            (Some(session), Some(row)) => sessions::may_be_in(session, row),
+            _ => step.instance.as_ref().is_none_or(is_it),
+        });
         self.unknown
             .retain(|gap| gap.instance.as_ref().is_none_or(is_it));
         self.waiting
@@ -198,7 +209,8 @@ pub async fn page(
     while let Some(container) = answered.next().await? {
         instances.push(container);
     }
-    Ok(Some(write(pod, life, instances)))
+    let sessions = sessions::newest(store, &pod, &life).await?;
+    Ok(Some(write(pod, life, instances, sessions)))
 }
 
 /// The newest instances, and which restart numbers there are of each container.
@@ -272,7 +284,7 @@ pub(super) struct Asked {
     pub event: Option<String>,
 }
 
-fn write(pod: Pod, life: PodLife, instances: Instances) -> Page {
+fn write(pod: Pod, life: PodLife, instances: Instances, sessions: Sessions) -> Page {
     let not_confirmed = |word: &String| word == Unknown::EndNotConfirmed.word();
     let state = match (pod.removed_at, life.gone()) {
         (Some(_), _) => State::Removed,
@@ -293,7 +305,8 @@ fn write(pod: Pod, life: PodLife, instances: Instances) -> Page {
     Page {
         state,
         addresses,
-        steps: steps::of(&pod, &life, &containers),
+        steps: steps::of(&pod, &life, &containers, &sessions.newest),
+        more_sessions: sessions.more,
         waiting: waiting.collect(),
         unknown: gaps::of(&pod, &containers, &life.restart_counts, &instances.seen),
         status_reason: life.status_reason,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cursor, ParseError, Question, Window};
 
-/// The parameters of `GET /api/v1/containers` and `/api/v1/pods`. All may be left out.
+/// The parameters of `GET /api/v1/containers`, `/api/v1/pods` and `/api/v1/sessions`. All may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Params {
@@ -48,6 +48,9 @@ pub struct Params {
     pub container_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+    /// Of sessions: the account that asked, or that was impersonated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +89,7 @@ impl Params {
             ip: parsed(self.ip.as_deref(), "ip", "an address like 10.0.3.17")?,
             container_id: self.container_id.clone(),
             uid: parsed(self.uid.as_deref(), "uid", "the UUID of a pod")?,
+            user: self.user.clone(),
             limit: self.limit,
             cursor: self
                 .cursor
@@ -107,6 +111,7 @@ impl Params {
             ("node", &self.node),
             ("image", &self.image),
             ("container_id", &self.container_id),
+            ("user", &self.user),
             ("fields", &self.fields),
         ];
         for (name, value) in given {

@@ -4,10 +4,10 @@ use ::clickhouse as driver;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Cursor;
-use super::model::{Container, Pod, Time};
+use super::model::{Container, Pod, Session, Time};
 use super::page::{AddressGap, Asked, Former, PodLife};
 use super::statement::Row;
+use super::{Cursor, Question};
 
 /// Whole seconds: `DateTime`.
 fn seconds(seconds: Option<u32>) -> Option<Time> {
@@ -65,6 +65,7 @@ absent! {
     u64 = "toUInt64(0)",
     i64 = "toDateTime64(0, 6)",
     Option<u32> = "CAST(NULL, 'Nullable(DateTime)')",
+    Option<u16> = "CAST(NULL, 'Nullable(UInt16)')",
     Option<i32> = "CAST(NULL, 'Nullable(Int32)')",
     Option<i64> = "CAST(NULL, 'Nullable(DateTime64(3))')",
     uuid::Uuid = "toUUID('00000000-0000-0000-0000-000000000000')",
@@ -125,12 +126,17 @@ row! {
 impl Row<Container> for ContainerRow {
     const COLUMNS: &'static [(&'static str, &'static str)] = ContainerRow::COLUMNS;
     const VIEW: &'static str = "containers";
-    const BY_UID: &'static str = "containers_of_pod";
+    const BY_UID: Option<&'static str> = Some("containers_of_pod");
     const BY_ID: Option<()> = Some(());
     const BY_IP: Option<&'static str> = None;
     const BY_NODE: Option<&'static str> = Some("containers_on_node");
     const ORDER: &'static str = "began_at, pod_uid, container, container_id";
+    const ID: &'static str = "pod_uid";
     const CONTAINER: (&'static str, &'static str) = ("container", "coalesce(container_id, '')");
+
+    fn unfit(question: &Question) -> Option<&'static str> {
+        question.user.as_ref().map(|_| "user")
+    }
 
     fn cursor(&self) -> Cursor {
         Cursor {
@@ -294,12 +300,17 @@ pod_row! {
 impl Row<Pod> for PodRow {
     const COLUMNS: &'static [(&'static str, &'static str)] = PodRow::COLUMNS;
     const VIEW: &'static str = "pods";
-    const BY_UID: &'static str = "pod_by_uid";
+    const BY_UID: Option<&'static str> = Some("pod_by_uid");
     const BY_ID: Option<()> = None;
     const BY_IP: Option<&'static str> = Some("pods_with_ip");
     const BY_NODE: Option<&'static str> = None;
     const ORDER: &'static str = "began_at, pod_uid";
+    const ID: &'static str = "pod_uid";
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
+
+    fn unfit(question: &Question) -> Option<&'static str> {
+        question.user.as_ref().map(|_| "user")
+    }
 
     fn cursor(&self) -> Cursor {
         Cursor {
@@ -312,6 +323,82 @@ impl Row<Pod> for PodRow {
 
     fn life(self) -> Pod {
         self.pod()
+    }
+}
+
+row! {
+    /// One row of the view `sessions`.
+    pub struct SessionRow {
+        cluster: String,
+        namespace: String,
+        pod: String,
+        kind: String,
+        container: Option<String>,
+        began_at: i64,
+        over_at: Option<i64>,
+        asked_by: Option<String>,
+        source: Option<String>,
+        via: Option<String>,
+        code: Option<u16>,
+        audit_id: Option<String>,
+        #[serde(with = "driver::serde::uuid")]
+        id: uuid::Uuid,
+    }
+}
+
+impl Row<Session> for SessionRow {
+    const COLUMNS: &'static [(&'static str, &'static str)] = SessionRow::COLUMNS;
+    const VIEW: &'static str = "sessions";
+    const BY_UID: Option<&'static str> = None;
+    const BY_ID: Option<()> = None;
+    const BY_IP: Option<&'static str> = None;
+    const BY_NODE: Option<&'static str> = None;
+    const ORDER: &'static str = "began_at, id";
+    const ID: &'static str = "id";
+    const CONTAINER: (&'static str, &'static str) = ("''", "''");
+
+    /// A request names a pod, and nothing else of it.
+    fn unfit(question: &Question) -> Option<&'static str> {
+        let given = [
+            ("labels", !question.labels.0.is_empty()),
+            ("workload", question.workload.is_some()),
+            ("node", question.node.is_some()),
+            ("image", question.image.is_some()),
+            ("ip", question.ip.is_some()),
+            ("container_id", question.container_id.is_some()),
+            ("uid", question.uid.is_some()),
+        ];
+        given
+            .iter()
+            .find(|(_, is_given)| *is_given)
+            .map(|(filter, _)| *filter)
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor {
+            start: self.began_at,
+            pod_uid: self.id,
+            container: String::new(),
+            container_id: String::new(),
+        }
+    }
+
+    fn life(self) -> Session {
+        Session {
+            cluster: self.cluster,
+            namespace: self.namespace,
+            pod: self.pod,
+            kind: self.kind,
+            container: self.container,
+            began_at: micros(Some(self.began_at)),
+            over_at: micros(self.over_at),
+            asked_by: self.asked_by,
+            source: self.source,
+            via: self.via,
+            code: self.code,
+            audit_id: self.audit_id,
+            id: self.id,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use ::clickhouse as driver;
 use driver::query::Query;
 use jiff::Timestamp;
 
-use super::Cursor;
+use super::{Cursor, Question};
 use crate::clickhouse::Store;
 
 /// How long ClickHouse may work on a question.
@@ -18,17 +18,21 @@ pub trait Row<L>:
     const COLUMNS: &'static [(&'static str, &'static str)];
     /// The view of everything; with `_between`, of what lived between two instants.
     const VIEW: &'static str;
-    /// The view of one pod, by its uid.
-    const BY_UID: &'static str;
+    /// The view of one pod, by its uid, where these rows are of one.
+    const BY_UID: Option<&'static str>;
     /// Whether these are containers: `containers_by_id` has those.
     const BY_ID: Option<()>;
     /// The views by address and by node, where these rows have one.
     const BY_IP: Option<&'static str>;
     const BY_NODE: Option<&'static str>;
     const ORDER: &'static str;
+    /// The second column of that, a UUID.
+    const ID: &'static str;
     /// The two last columns of that, and what stands in a cursor for them where there are none.
     const CONTAINER: (&'static str, &'static str);
 
+    /// A filter of the question that these rows have nothing for.
+    fn unfit(question: &Question) -> Option<&'static str>;
     fn cursor(&self) -> Cursor;
     fn life(self) -> L;
 }

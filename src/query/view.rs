@@ -82,9 +82,9 @@ pub(super) fn of<L: Life>(question: &Question) -> View {
         parameters,
         by,
     };
-    if let Some(uid) = question.uid {
+    if let (Some(name), Some(uid)) = (L::Row::BY_UID, question.uid) {
         let uid = ("uid", "UUID", uid.to_string());
-        return view(L::Row::BY_UID, By::Uid, vec![uid]);
+        return view(name, By::Uid, vec![uid]);
     }
     if let Some(prefix) = L::Row::BY_ID.and(id_head(question)) {
         let prefix = ("prefix", "String", prefix);

@@ -30,7 +30,7 @@ fn flags() {
         &["get", "nodes"],
         64,
         expect![[
-            r#"bygone: invalid value 'nodes' for '<WHAT>' [possible values: containers, pods] tip: a similar value exists: 'pods': see "bygone help""#
+            r#"bygone: invalid value 'nodes' for '<WHAT>' [possible values: containers, pods, sessions] tip: a similar value exists: 'pods': see "bygone help""#
         ]],
     );
     check(

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::support::{self, Bygone, json_lines};
 
 /// Everything that text can get into.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "facts",
     "said",
     "recent_pods",
     "recent_containers",
+    "session_events",
     "dead_letters",
 ];
 
@@ -51,7 +52,7 @@ fn no_secret_is_written() {
     bygone.post_all([made_up::list(&events), made_up::unreadable(&events)]);
     bygone.drained();
     let mut said = Vec::new();
-    for what in ["containers", "pods"] {
+    for what in ["containers", "pods", "sessions"] {
         for format in ["wide", "json", "yaml", "csv"] {
             said.extend(bygone.get(&[what, "-o", format]).stdout);
         }
@@ -163,7 +164,7 @@ fn dump(embedded: &Bygone) -> Vec<u8> {
         let rows = format!("SELECT * FROM {table} FORMAT RowBinary");
         dumped.extend(support::bytes(&bygone.database, &rows));
     }
-    for what in ["containers", "pods"] {
+    for what in ["containers", "pods", "sessions"] {
         assert_eq!(
             bygone.rows(&[what]),
             embedded.rows(&[what]),

@@ -232,7 +232,7 @@ fn no_secret_leaves_a_wrapper() {
     );
     bygone.drained();
     let mut said = bygone.metrics().into_bytes();
-    for what in ["containers", "pods"] {
+    for what in ["containers", "pods", "sessions"] {
         said.extend(bygone.get(&[what, "-A", "-o", "json"]).stdout);
     }
     for table in [
@@ -240,6 +240,7 @@ fn no_secret_leaves_a_wrapper() {
         "said",
         "recent_pods",
         "recent_containers",
+        "session_events",
         "dead_letters",
     ] {
         let all = format!("SELECT * FROM {table} FORMAT RowBinary");

@@ -367,6 +367,10 @@ fn fields_in_their_order() {
          pod_created_at pod_removed_at ended_by ended_why ended_cause unknown"
     );
     assert_eq!(
+        header("sessions"),
+        "cluster namespace pod kind container began_at over_at asked_by source via code audit_id id"
+    );
+    assert_eq!(
         header("pods"),
         "cluster namespace workload_kind workload pod pod_uid node pod_ips labels service_account \
          created_at created_by scheduled_at started_at delete_asked_at delete_asked_by removed_at \
@@ -383,7 +387,7 @@ fn directly_or_through_the_server() {
             &["get", what, "-o", "ndjson"],
         ))
     };
-    for what in ["containers", "pods"] {
+    for what in ["containers", "pods", "sessions"] {
         let through = RECORDED.get(&[what, "-o", "ndjson"]);
         assert_eq!(stdout(&direct(what)), stdout(&through));
     }

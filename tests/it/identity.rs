@@ -82,7 +82,8 @@ impl House {
     fn post(&self, cluster: &str, token: Option<&str>, pair: Option<&Pair>) -> StatusCode {
         let url = self.bygone.webhook.replace("/demo", &format!("/{cluster}"));
         assert!(url.starts_with("https://"), "{url}");
-        let mut request = self.client(pair).post(url).body(created(cluster));
+        let body = format!("{}\n{}", created(cluster), execs(cluster));
+        let mut request = self.client(pair).post(url).body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -117,6 +118,16 @@ fn created(cluster: &str) -> String {
         let uid = uuid::Uuid::new_v4();
         format!(
             r#"{{"auditID":"1","stage":"ResponseComplete","verb":"create","objectRef":{{"resource":"pods","namespace":"{namespace}"}},"responseStatus":{{"code":201}},"responseObject":{{"kind":"Pod","metadata":{{"name":"{cluster}","namespace":"{namespace}","uid":"{uid}","resourceVersion":"1","creationTimestamp":"2026-11-23T06:15:04Z"}}}},"stageTimestamp":"2026-11-23T06:15:04.2Z"}}"#
+        )
+    };
+    format!("{}\n{}", event("shop"), event("bank"))
+}
+
+/// A session in each of these pods.
+fn execs(cluster: &str) -> String {
+    let event = |namespace: &str| {
+        format!(
+            r#"{{"auditID":"2","stage":"ResponseComplete","verb":"get","user":{{"username":"alice"}},"objectRef":{{"resource":"pods","namespace":"{namespace}","name":"{cluster}","subresource":"exec"}},"responseStatus":{{"code":101}},"stageTimestamp":"2026-11-23T06:15:05.2Z"}}"#
         )
     };
     format!("{}\n{}", event("shop"), event("bank"))
@@ -171,6 +182,7 @@ fn who_may_send_and_who_may_ask() {
     assert_eq!((code, &*out), (2, ""), "{err}");
     assert!(err.contains("--token-file"), "{err}");
     pages_are_narrowed(&house);
+    sessions_are_narrowed(&house);
     // Probes need no token.
     let livez = format!("{}/livez", house.bygone.api);
     assert_eq!(
@@ -228,6 +240,24 @@ fn pages_are_narrowed(house: &House) {
         assert_eq!(status("shop"), 403, "{path}");
         assert_eq!(status("all"), 200, "{path}");
     }
+}
+
+/// Who was in a pod is for those alone who may ask about the pod.
+fn sessions_are_narrowed(house: &House) {
+    let get = |token: &str, args: &[&str]| {
+        let all = ["get", "sessions", "-o", "name"];
+        house.run(Some(token), &[&all, args].concat())
+    };
+    let (code, out, err) = get("everything", &[]);
+    assert_eq!((code, out.lines().count()), (0, 4), "{out}{err}");
+    assert_eq!(get("shop", &[]).1, "shop/prod\n");
+    assert_eq!(get("shop", &["--user", "alice"]).1, "shop/prod\n");
+    for args in [["-n", "bank"], ["--cluster", "mtls"]] {
+        let (code, out, err) = get("shop", &args);
+        assert_eq!((code, &*out), (2, ""), "{err}");
+    }
+    let (_, page, err) = house.run(Some("shop"), &["describe", "pod", "shop/prod"]);
+    assert!(page.contains("exec by alice"), "{page}{err}");
 }
 
 /// Who may send for one cluster may invent a pod of a uid that another cluster has.

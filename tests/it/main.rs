@@ -89,6 +89,8 @@ mod replay;
 mod rooms;
 /// Migrations, and databases of other versions.
 mod schema;
+/// Requests to pods that are there: exec, attach, port-forward, ephemeral containers, resizes.
+mod sessions;
 /// Two engines as the shards of a cluster.
 mod shards;
 mod support;

@@ -15,7 +15,7 @@ const PASSWORD: &str = "correct horse";
 const KEY: &str = "a key of the readers";
 
 /// What views with parameters are asked for; `(ns)` is a namespace.
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 11] = [
     "pods",
     "containers",
     "pods_between(since = '2026-11-23', until = '2026-11-24')",
@@ -25,6 +25,8 @@ const QUESTIONS: [&str; 9] = [
     "containers_by_id(prefix = '51041aad')",
     "containers_of_pod(uid = 'ae5d1264-5af3-4270-ba9a-17d951bfd925')",
     "pod_by_uid(uid = 'ae5d1264-5af3-4270-ba9a-17d951bfd925')",
+    "sessions",
+    "sessions_between(since = '2026-11-23', until = '2026-11-24')",
 ];
 
 /// An engine with the sample's accounts, and some of the test's own.

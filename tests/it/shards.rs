@@ -18,8 +18,8 @@ const USER: (&str, &str) = ("tester", "secret of a test");
 
 const DATABASE: &str = "bygone";
 
-/// Tables of facts, lives, deliveries and dead letters.
-const TABLES: usize = 10;
+/// Tables of facts, lives, sessions, deliveries and dead letters.
+const TABLES: usize = 11;
 
 /// A cluster of two shards with one replica each, called `two`.
 struct Cluster {
@@ -176,6 +176,18 @@ fn same_answers(both: (&Bygone, &Bygone)) {
         same(both, &[what, "--ip", ip]);
         same(both, &[what, "--node", &node]);
     }
+    let when = [
+        "--from",
+        "2026-11-23T06:15:47Z",
+        "--to",
+        "2026-11-23T06:15:48Z",
+    ];
+    same(both, &["sessions", "-A"]);
+    same(
+        both,
+        &["sessions", "-n", "exec-3a4", "--user", "kubernetes-admin"],
+    );
+    same(both, &[&["sessions", "shell"][..], &when].concat());
     for what in ["containers", "pods"] {
         same(both, &[what, "--container-id", &id[..12]]);
         same(
@@ -263,6 +275,18 @@ fn life(uid: &str, created: &str, removed: Option<&str>) -> String {
     lines.join("\n")
 }
 
+/// One of the events of a session of that pod.
+fn exec(stage: &str, second: u32) -> String {
+    let event = json!({
+        "auditID": "an-exec", "stage": stage, "verb": "get", "user": {"username": "alice"},
+        "requestURI": "/api/v1/namespaces/shop/pods/web-0/exec?container=main&command=ls",
+        "objectRef": {"resource": "pods", "namespace": "shop", "name": "web-0", "subresource": "exec"},
+        "responseStatus": {"code": 101}, "requestReceivedTimestamp": "2026-11-23T09:30:00Z",
+        "stageTimestamp": format!("2026-11-23T09:30:{second:02}Z"),
+    });
+    event.to_string()
+}
+
 /// A pod whose removal nobody saw, and whose name another one has got since: what one says of the other meets on one shard.
 #[test]
 fn a_name_that_is_used_again_lies_on_one_shard() {
@@ -282,6 +306,20 @@ fn a_name_that_is_used_again_lies_on_one_shard() {
     let mut counts = cluster.sql("SELECT uniqExact(pod_uid) FROM bygone_local.facts");
     counts.sort();
     assert_eq!(counts, ["0", "4"]);
+    // So does what was asked of it, whoever is asked for that.
+    two.post_all([exec("ResponseStarted", 0), exec("ResponseComplete", 5)]);
+    let mut counts = cluster.sql("SELECT count() FROM bygone_local.sessions");
+    counts.sort();
+    assert_eq!(counts, ["0", "1"]);
+    for args in [&[][..], &["-n", "shop"], &["--at", "2026-11-23T09:30:04Z"]] {
+        let args = [&["sessions"], args].concat();
+        let rows = two.rows(&args);
+        assert_eq!(rows.len(), 1, "{args:?}");
+        assert_eq!(rows[0]["over_at"], "2026-11-23T09:30:05.000Z");
+    }
+    let page = ["describe", "pod", "shop/web-0", "--server", &two.api];
+    let page = stdout(&run(plain(BYGONE).args(page)));
+    assert!(page.contains("exec in main by alice for 5s"), "{page}");
     let unknown = |number| two.rows(&["pods", "--uid", &uid(number)])[0]["unknown"].to_string();
     for _ in ["recent", "filed"] {
         for replaced in 0..3 {

@@ -51,6 +51,9 @@ pub struct Other {
 const FIRST_STEPS: usize = 20;
 const LAST_STEPS: usize = 40;
 
+/// Of more sessions the newest are written: many of them must not hide the other steps.
+const SESSIONS_SHOWN: usize = 20;
+
 /// Where the values of the head begin.
 const INDENT: usize = 17;
 
@@ -193,9 +196,17 @@ impl<'a> Text<'a> {
     fn life_line(&mut self, page: &Page) {
         let zone = when::zone_name(&self.look.zone);
         self.heading(&format!("Life line ({zone}):"));
+        let sessions = page.steps.iter().filter(|step| step.session.is_some());
+        let older = sessions.count().saturating_sub(SESSIONS_SHOWN);
+        let mut place = 0;
+        let is_told = |step: &&Step| {
+            place += usize::from(step.session.is_some());
+            step.session.is_none() || place > older
+        };
         let told: Vec<[String; 3]> = page
             .steps
             .iter()
+            .filter(is_told)
             .map(|step| [self.exact(step.at), words::step(step), words::source(step)])
             .collect();
         let hidden = told.len().saturating_sub(FIRST_STEPS + LAST_STEPS);
@@ -216,6 +227,17 @@ impl<'a> Text<'a> {
             }
             let (first, second) = (widths[0], widths[1]);
             self.line(&format!("  {at:first$}   {step:second$}   {source}"));
+        }
+        if older > 0 || page.more_sessions {
+            let Pod {
+                pod,
+                namespace,
+                cluster,
+                ..
+            } = &page.pod;
+            self.line(&format!(
+                "  ... older sessions: bygone get sessions {pod} -n {namespace} --cluster {cluster}"
+            ));
         }
     }
 

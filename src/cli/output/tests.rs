@@ -12,7 +12,7 @@ use expect_test::{Expect, expect};
 use super::table::CHUNK_ROWS;
 use super::*;
 use crate::cli::when;
-use crate::query::{Container, Pod, Time};
+use crate::query::{Container, Pod, Session, Time};
 
 const ALL: [Format; 7] = [
     Format::Table,
@@ -142,6 +142,37 @@ fn pods() -> [Pod; 2] {
     [removed, bare]
 }
 
+/// One that is over, and one of which little is known.
+fn sessions() -> [Session; 2] {
+    let known = Session {
+        cluster: "prod".to_owned(),
+        namespace: "shop".to_owned(),
+        pod: "web-0".to_owned(),
+        kind: "exec".to_owned(),
+        container: some("app"),
+        began_at: time("2026-11-23T06:15:00.123Z"),
+        over_at: time("2026-11-23T06:18:00.500Z"),
+        asked_by: some("alice as bob"),
+        source: some("203.0.113.9"),
+        via: some("10.0.0.1"),
+        code: Some(101),
+        audit_id: some("a-1"),
+        id: uuid::Uuid::from_u128(0x1234),
+    };
+    let bare = Session {
+        kind: "portforward".to_owned(),
+        container: None,
+        over_at: None,
+        asked_by: None,
+        source: None,
+        via: None,
+        code: None,
+        audit_id: None,
+        ..known.clone()
+    };
+    [known, bare]
+}
+
 fn look(zone: &str) -> Look {
     Look {
         zone: when::zone(zone).unwrap(),
@@ -218,6 +249,30 @@ fn tables_of_pods() {
         shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a   10.0.0.7   Deployment/web   default           system:serviceaccount:kube-system:replicaset-controller   alice             3            00000000-0000-0000-0000-000000001234
         shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>   <none>     <none>           <none>            <unknown>                                                 <none>            3            00000000-0000-0000-0000-000000001234
     "#]],
+    );
+}
+
+#[test]
+fn tables_of_sessions() {
+    check(
+        Format::Table,
+        &sessions(),
+        None,
+        expect![[r#"
+            NAMESPACE   POD     KIND          CONTAINER   BEGAN(UTC)            LASTED      BY             FROM          CODE
+            shop        web-0   exec          app         2026-11-23 06:15:00   3m          alice as bob   203.0.113.9   101
+            shop        web-0   portforward   <none>      2026-11-23 06:15:00   <unknown>   <unknown>      <unknown>     <unknown>
+        "#]],
+    );
+    check(
+        Format::Wide,
+        &sessions(),
+        None,
+        expect![[r#"
+            NAMESPACE   POD     KIND          CONTAINER   BEGAN(UTC)            LASTED      BY             FROM          VIA        CODE        AUDIT-ID
+            shop        web-0   exec          app         2026-11-23 06:15:00   3m          alice as bob   203.0.113.9   10.0.0.1   101         a-1
+            shop        web-0   portforward   <none>      2026-11-23 06:15:00   <unknown>   <unknown>      <unknown>     <none>     <unknown>   <none>
+        "#]],
     );
 }
 
@@ -631,6 +686,8 @@ fn csv_has_the_fields_of_json() {
         print::<R>(Format::Csv, look("UTC"), &[], &End::default())
     }
     let [_, pod] = pods();
+    let [session, _] = sessions();
+    assert_eq!(header::<Session>(), fields(&session).join(",") + "\r\n");
     assert_eq!(header::<Pod>(), fields(&pod).join(",") + "\r\n");
     assert_eq!(header::<Container>(), fields(&bare()).join(",") + "\r\n");
 }
@@ -781,4 +838,5 @@ fn formats_name_the_fields_that_they_show() {
     };
     hold(&[killed(), bare(), late]);
     hold(&pods());
+    hold(&sessions());
 }

@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Asked, Former, PodLife, Step, What, instance_of};
-use crate::query::model::{Container, Pod, Time};
+use crate::query::model::{Container, Pod, Session, Time};
 
-pub(super) fn of(pod: &Pod, life: &PodLife, containers: &[Container]) -> Vec<Step> {
+pub(super) fn of(
+    pod: &Pod,
+    life: &PodLife,
+    containers: &[Container],
+    sessions: &[Session],
+) -> Vec<Step> {
     let mut line = Line::default();
     beginning(pod, life, &mut line);
     changes(pod, life, &mut line);
@@ -16,6 +21,9 @@ pub(super) fn of(pod: &Pod, life: &PodLife, containers: &[Container]) -> Vec<Ste
     in_order.sort_by_key(|container| container.restart);
     for container in in_order {
         instance(container, containers, &mut line);
+    }
+    for one in sessions {
+        session(one, &mut line);
     }
     ending(pod, life, &mut line);
     line.steps.sort_by_key(|(place, step)| (*place, step.what));
@@ -57,6 +65,7 @@ impl Line {
             detail: None,
             source: source.to_owned(),
             audit_id: None,
+            session: None,
         };
         self.steps.push((place(at, before), step));
         self.steps.last_mut().map(|(_, step)| step)
@@ -204,6 +213,16 @@ fn instance(container: &Container, all: &[Container], line: &mut Line) {
     if let Some(step) = ended {
         step.instance = Some(instance_of(container));
         step.detail = how(container);
+    }
+}
+
+fn session(session: &Session, line: &mut Line) {
+    let source = format!("a request to its pods/{}", session.kind);
+    if let Some(step) = line.push(session.began_at, What::Session, &source) {
+        step.by.clone_from(&session.asked_by);
+        step.audit_id.clone_from(&session.audit_id);
+        step.detail.clone_from(&session.container);
+        step.session = Some(session.clone());
     }
 }
 

@@ -64,7 +64,7 @@ fn page(pod: Pod, life: PodLife, containers: Vec<Container>) -> Page {
     containers
         .into_iter()
         .for_each(|container| instances.push(container));
-    write(pod, life, instances)
+    write(pod, life, instances, Sessions::default())
 }
 
 fn check(page: &Page, expected: Expect) {

@@ -31,6 +31,7 @@ fn page() -> Page {
         detail: None,
         source: "its status".to_owned(),
         audit_id: None,
+        session: None,
     };
     let restarts = 0..(FIRST_STEPS + LAST_STEPS) as u32 + 5;
     Page {
@@ -41,6 +42,7 @@ fn page() -> Page {
         owner: None,
         addresses: Vec::new(),
         steps: restarts.map(step).collect(),
+        more_sessions: false,
         containers: vec![container.clone(); 12],
         containers_left_out: 7,
         waiting: Vec::new(),

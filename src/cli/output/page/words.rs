@@ -1,7 +1,9 @@
 //! Steps and reasons in words.
 
+use super::super::sessions::lasted;
 use super::{Step, What};
-use crate::query::Instance;
+use crate::audit::words::SessionKind;
+use crate::query::{Instance, Session};
 
 /// What the words of `ended_why` mean (schema/README.md has their evidence).
 const WHY: [(&str, &str); 15] = [
@@ -58,6 +60,9 @@ pub fn instance(instance: &Instance) -> String {
 }
 
 pub fn step(step: &Step) -> String {
+    if let Some(told) = &step.session {
+        return session(told);
+    }
     let of = step.instance.as_ref().map(instance).unwrap_or_default();
     let detail = step.detail.as_deref().unwrap_or_default();
     let what = match step.what {
@@ -68,6 +73,7 @@ pub fn step(step: &Step) -> String {
         What::Relabelled => format!("changed: {detail}"),
         What::Hurried => format!("told to end sooner, {detail}"),
         What::AddressSeen => format!("address {detail}"),
+        What::Session => "a session".to_owned(),
         What::ContainerStarted => format!("{of} started"),
         What::ContainerEnded if detail.is_empty() => format!("{of} over"),
         What::ContainerEnded => format!("{of} ended: {detail}"),
@@ -82,6 +88,45 @@ pub fn step(step: &Step) -> String {
     match &step.by {
         Some(by) => format!("{what} by {by}"),
         None => what,
+    }
+}
+
+/// `exec in main by alice from 10.0.0.7 for 3m`.
+fn session(session: &Session) -> String {
+    let kind = SessionKind::of_word(&session.kind);
+    let container = session.container.as_deref();
+    let what = match (kind, container) {
+        (Some(SessionKind::Exec), Some(container)) => format!("exec in {container}"),
+        (Some(SessionKind::Attach), Some(container)) => format!("attach to {container}"),
+        (Some(SessionKind::PortForward), _) => "port-forward".to_owned(),
+        (Some(SessionKind::EphemeralContainers), Some(name)) if session.is_refused() => {
+            format!("ephemeral container {name}")
+        }
+        (Some(SessionKind::EphemeralContainers), Some(name)) => {
+            format!("ephemeral container {name} added")
+        }
+        (Some(SessionKind::EphemeralContainers), None) => "ephemeral containers".to_owned(),
+        _ => session.kind.clone(),
+    };
+    let part = |word: &str, text: &Option<String>| {
+        let text = text.as_ref().map(|text| format!(" {word} {text}"));
+        text.unwrap_or_default()
+    };
+    let who = [
+        part("by", &session.asked_by),
+        part("from", &session.source),
+        part("via", &session.via),
+    ];
+    format!("{what}{}{}", who.concat(), became(session, kind))
+}
+
+fn became(session: &Session, kind: Option<SessionKind>) -> String {
+    let lasts = kind.is_some_and(SessionKind::is_stream);
+    match (session.code, session.over_at) {
+        (Some(code), _) if session.is_refused() => format!(", refused: {code}"),
+        (_, Some(_)) if lasts => format!(" for {}", lasted(session)),
+        (_, None) if lasts => ", no end reported".to_owned(),
+        _ => String::new(),
     }
 }
 
