@@ -107,6 +107,12 @@ fn told<'a>(
         ..occasion.fact(parse_uid(&metadata.uid)?)
     };
     let ending = ending(occasion, status, identity.clone());
+    let ending = fated(occasion, metadata, fate, ending);
+    let ending = match place {
+        Place::Response => deletion(occasion, metadata, status, ending),
+        // Anybody may send what he likes.
+        Place::Request => ending,
+    };
     let phase = ending.phase;
     tell(&Fact {
         node: if told_node.is_empty() && by_kubelet {
@@ -126,30 +132,9 @@ fn told<'a>(
         created_at: seconds(metadata.creation_timestamp),
         created_by: created.then(|| occasion.accounts()),
         pod_started_at: seconds_at(status.and_then(|status| status.start_time), occasion.at),
-        delete_asked: fate.asked,
-        audit_id: fate.asked.map_or("", |_| occasion.evidence()),
-        force_asked: fate.asked.filter(|_| fate.forced),
-        removed_at: if fate.removed { occasion.at } else { 0 },
         waiting: &waiting,
         truncated: is_odd(metadata, object, occasion.at),
-        is_alive: !fate.removed,
         is_mirror: metadata.is_mirror,
-        asked_before: match place {
-            Place::Response => asked_before(occasion, metadata),
-            // Anybody may send what he likes.
-            Place::Request => 0,
-        },
-        deadline: match place {
-            Place::Response => seconds(metadata.deletion_timestamp),
-            Place::Request => 0,
-        },
-        emptied_at: match metadata.deletion_timestamp.and(status) {
-            Some(status) if place == Place::Response && container::have_ended(status) => {
-                was_so_at(occasion)
-            }
-            _ => 0,
-        },
-        by_kubelet: fate.removed && occasion.actor().is_node && !metadata.is_mirror,
         changed_by: (place == Place::Response && changes(occasion)).then(|| occasion.accounts()),
         reporter: match by_kubelet {
             true => occasion.reporter(),
@@ -162,6 +147,43 @@ fn told<'a>(
         container::facts(&of_phase, spec, status, tell);
     }
     Ok(())
+}
+
+/// What the request means for its end.
+fn fated<'a>(
+    occasion: Occasion<'a>,
+    metadata: &Metadata,
+    fate: Fate<'a>,
+    fact: Fact<'a>,
+) -> Fact<'a> {
+    Fact {
+        delete_asked: fate.asked,
+        audit_id: fate.asked.map_or("", |_| occasion.evidence()),
+        force_asked: fate.asked.filter(|_| fate.forced),
+        removed_at: if fate.removed { occasion.at } else { 0 },
+        is_alive: !fate.removed,
+        by_kubelet: fate.removed && occasion.actor().is_node && !metadata.is_mirror,
+        ..fact
+    }
+}
+
+/// What an object says of its own deletion.
+fn deletion<'a>(
+    occasion: Occasion,
+    metadata: &Metadata,
+    status: Option<&PodStatus>,
+    fact: Fact<'a>,
+) -> Fact<'a> {
+    let is_over = status.is_some_and(container::have_ended);
+    Fact {
+        asked_before: asked_before(occasion, metadata),
+        deadline: seconds(metadata.deletion_timestamp),
+        emptied_at: match metadata.deletion_timestamp {
+            Some(_) if is_over => was_so_at(occasion),
+            _ => 0,
+        },
+        ..fact
+    }
 }
 
 /// What a status says about the pod's end.

@@ -375,17 +375,22 @@ fn asked_and_removed() {
     );
 }
 
+fn terminated(id: &str) -> Value {
+    json!({"terminated": {"exitCode": 137, "signal": 9, "reason": "OOMKilled", "startedAt": "1970-01-01T00:00:10Z", "finishedAt": "1970-01-01T00:00:20Z", "containerID": id}})
+}
+
+/// The status of a container.
+fn status(state: Value, last: Value, id: &str, restarts: u32) -> Value {
+    let container = json!({"name": "main", "image": "i", "imageID": "i@sha256:1", "containerID": id, "restartCount": restarts, "state": state, "lastState": last});
+    event(
+        "patch",
+        "status",
+        pod(json!({}), json!({"containerStatuses": [container]})),
+    )
+}
+
 #[test]
 fn a_restart() {
-    let terminated = |id: &str| json!({"terminated": {"exitCode": 137, "signal": 9, "reason": "OOMKilled", "startedAt": "1970-01-01T00:00:10Z", "finishedAt": "1970-01-01T00:00:20Z", "containerID": id}});
-    let status = |state: Value, last: Value, id: &str, restarts: u32| {
-        let container = json!({"name": "main", "image": "i", "imageID": "i@sha256:1", "containerID": id, "restartCount": restarts, "state": state, "lastState": last});
-        event(
-            "patch",
-            "status",
-            pod(json!({}), json!({"containerStatuses": [container]})),
-        )
-    };
     let (a, b) = (id("aa"), id("bb"));
     // Waiting for the restart: lastState is the one that containerID still names.
     check(
@@ -423,7 +428,11 @@ fn a_restart() {
             App main aa00 #0 version=7 runtime=containerd image=i started=10 ended=20 137 9 OOMKilled
         "#]],
     );
-    // The kubelet knows no more of it.
+}
+
+#[test]
+fn what_a_kubelet_knows_no_more_of() {
+    let a = id("aa");
     let unknown = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": null, "finishedAt": null}});
     check(
         &status(unknown.clone(), json!({}), "", 0),
