@@ -60,11 +60,12 @@ Examples:
   bygone get pods --ip 10.0.3.17 --at 2026-11-23T06:15:00Z
   bygone get containers --container-id 38cb0c636df0 -o wide
   bygone get containers -l app=cart --workload deploy/cart -o ndjson
-  bygone get sessions web-0 -n shop                 who ran commands in it, attached, forwarded ports, resized
+  bygone get sessions web-0 -n shop       who ran commands in it, debugged it, resized it
   bygone get sessions --user alice --since 1d -o wide
 
-Sessions are requests for exec, attach and port-forward, added ephemeral containers (kubectl debug) and resizes, with what
-became of them; those that were refused too. They are found by cluster, namespace, name of the pod, user and time.
+Sessions are requests for exec, attach and port-forward, added ephemeral containers
+(kubectl debug) and resizes, also those that were refused. They are found by cluster,
+namespace, name of the pod, user and time.
 
 Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
 
