@@ -29,7 +29,7 @@ mod why;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rows::{ContainerRow, NEVER, PodRow, Said, Seconds, UnreadableBody, pieces};
-use group::{Run, runs};
+use group::{NONE, Run, runs};
 use instance::Instance;
 use judge::{Judged, Name};
 use life::{Arrival, InstanceKey, Life};
@@ -68,6 +68,9 @@ pub enum Error {
 /// row may be written two minutes after what it is made of was read.
 pub const MAY_BE_FILED_SECONDS: u32 = 540;
 
+/// Container and key of an instance's row.
+type RowKey<'a> = (&'a str, [u8; 32]);
+
 /// The fold of one name.
 #[derive(Clone, Debug, Default)]
 pub struct Fold<'a> {
@@ -81,8 +84,8 @@ pub struct Fold<'a> {
     place: u64,
     /// The instances of pods whose rows were read, with the version of the newest: see [`Fold::recall`].
     recalled: BTreeMap<u128, BTreeMap<InstanceKey<'a>, (u64, Instance<'a>)>>,
-    /// The rows of instances that any stored version had: containers and keys.
-    had: BTreeMap<u128, BTreeSet<(&'a str, [u8; 32])>>,
+    /// The rows of instances that any stored version had: containers and keys, with the newest such version.
+    had: BTreeMap<u128, BTreeMap<RowKey<'a>, u64>>,
     raced: bool,
 }
 
@@ -138,7 +141,10 @@ impl<'a> Fold<'a> {
     pub fn add_stored(&mut self, row: StoredPod<'a>) -> Result<(), Error> {
         let life = Life::decode(row.state, row.last_seen)?;
         let had = self.had.entry(row.pod_uid).or_default();
-        had.extend(runs(&life).iter().map(|run| (run.container, run.key)));
+        for run in &runs(&life) {
+            let version = had.entry((run.container, run.key)).or_default();
+            *version = row.version.max(*version);
+        }
         self.lives
             .entry(row.pod_uid)
             .or_default()
@@ -183,7 +189,7 @@ impl<'a> Fold<'a> {
         let had = self.had.entry(pod_uid).or_default();
         for row in rows {
             let (key, instance) = row.instance();
-            had.insert((row.container, row.key));
+            had.insert((row.container, row.key), u64::MAX);
             recalled
                 .entry(key)
                 .and_modify(|(version, kept)| {
@@ -245,8 +251,10 @@ impl<'a> Fold<'a> {
     /// All that is known of a life and its instances, those included that the pod no longer keeps.
     fn whole(&self, uid: u128, life: &Life<'a>) -> Life<'a> {
         let mut whole = life.clone();
-        let recalled = self.recalled.get(&uid);
-        for (key, (_, instance)) in recalled.into_iter().flatten() {
+        let recalled = self.recalled.get(&uid).into_iter().flatten();
+        // Of those that its state has, that knows more than their rows.
+        let let_go = recalled.filter(|(key, _)| !self.keeps(uid, key));
+        for (key, (_, instance)) in let_go {
             let kept = whole.instances.entry(*key);
             kept.and_modify(|kept| kept.merge(instance.clone()))
                 .or_insert_with(|| instance.clone());
@@ -256,6 +264,18 @@ impl<'a> Fold<'a> {
             .values_mut()
             .for_each(Instance::drop_needless);
         whole
+    }
+
+    /// Whether the newest state has what was told of an instance, under whatever numbers.
+    fn keeps(&self, uid: u128, key: &InstanceKey<'a>) -> bool {
+        let stored = self.stored.get(&uid).map(|(_, life)| &life.instances);
+        stored.is_some_and(|stored| match key.1 {
+            NONE => stored.contains_key(key),
+            id => {
+                let of_id = (key.0, id, 0)..=(key.0, id, u32::MAX);
+                stored.range(of_id).next().is_some()
+            }
+        })
     }
 
     /// `is_copied`: what the rows of its instances repeat of the pod, they have already.
@@ -322,8 +342,7 @@ impl<'a> Fold<'a> {
         let was_over = stored.is_some_and(|(row, _)| row.returned || row.over_at != NEVER);
         let recalled = self.recalled.get(&judged.uid);
         let old = self.old_rows(name, judged, whole);
-        let nothing = BTreeSet::new();
-        let mut had = self.had.get(&judged.uid).unwrap_or(&nothing).clone();
+        let mut had = self.shown(judged.uid);
         for run in all {
             had.remove(&(run.container, run.key));
             let is_kept = run
@@ -349,6 +368,15 @@ impl<'a> Fold<'a> {
                 ..judged.void_row(name, key)
             });
         }
+    }
+
+    /// The rows of instances that the newest stored version shows. What older ones had is hidden, unless that version knew
+    /// nothing of them.
+    fn shown(&self, uid: u128) -> BTreeSet<RowKey<'a>> {
+        let newest = self.stored.get(&uid).map_or(0, |(row, _)| row.version);
+        let had = self.had.get(&uid).into_iter().flatten();
+        let shown = had.filter(|(_, version)| self.raced || **version >= newest);
+        shown.map(|(key, _)| *key).collect()
     }
 
     /// The rows of instances that the newest stored version stands for, as they would be judged now.

@@ -10,7 +10,7 @@ use super::life::{InstanceKey, Life};
 use super::row::NO_ID;
 
 /// The key of an ID where none was told.
-const NONE: [u8; 32] = [0; 32];
+pub(super) const NONE: [u8; 32] = [0; 32];
 
 /// So many bytes of a key tell the ID where several instances have the same one.
 const SHARED_BYTES: usize = 28;
@@ -158,6 +158,12 @@ fn shared(id: [u8; 32], number: u32) -> [u8; 32] {
     let mut key = id;
     key[SHARED_BYTES..].copy_from_slice(&number.to_be_bytes());
     key
+}
+
+/// The number that a row was given whose instance has no ID.
+pub(super) fn number_of(key: [u8; 32]) -> u32 {
+    let [.., first, second, third, fourth] = key;
+    u32::from_be_bytes([first, second, third, fourth])
 }
 
 /// The key of the ID of a stored instance.

@@ -29,7 +29,7 @@ pub struct Instance<'a> {
     pub started_at: u32,
     /// When it started for the last time: Docker starts a container again.
     pub restarted_at: u32,
-    /// The first event that told a start; microseconds.
+    /// The first event that told that start; microseconds.
     pub start_told: Option<i64>,
     /// The last event that told that it runs.
     pub ran_at: Option<i64>,
@@ -121,12 +121,15 @@ impl<'a> Instance<'a> {
         // A number that was told counts more than one that was guessed.
         (self.is_counted, self.restart) =
             (self.is_counted, self.restart).max((other.is_counted, other.restart));
-        self.started_at = match (self.started_at, other.started_at) {
-            (0, start) | (start, 0) => start,
-            (one, other) => one.min(other),
-        };
+        match (self.started_at, other.started_at) {
+            (_, 0) => {}
+            (own, start) if own == start => earliest(&mut self.start_told, other.start_told),
+            (own, start) if own == 0 || start < own => {
+                (self.started_at, self.start_told) = (start, other.start_told);
+            }
+            _ => {}
+        }
         greatest(&mut self.restarted_at, other.restarted_at);
-        earliest(&mut self.start_told, other.start_told);
         greatest(&mut self.ran_at, other.ran_at);
         self.ended = match (self.ended, other.ended) {
             (Some(one), Some(other)) => Some(one.and(other)),
@@ -276,14 +279,15 @@ impl<'a> End<'a> {
         if self.differs {
             return (over.max(began), 0);
         }
-        let seen_later = ran_at.filter(|ran_at| *ran_at >= finished + IN_TIME);
-        match seen_later {
-            _ if finished > self.told => (self.told.max(began), finished - self.told),
-            Some(ran_at) => {
-                let over = self.told.max(ran_at + 1);
+        // Told in time, it was told by a clock that is right: what was seen to run after that was told late itself.
+        let is_seen_later = ran_at.is_some_and(|ran_at| !self.is_after(ran_at));
+        match self.told {
+            told if finished > told => (told.max(began), finished - told),
+            told if is_seen_later && !self.is_in_time() => {
+                let over = told.max(began);
                 (over, over - finished)
             }
-            None if over <= began => {
+            _ if over <= began => {
                 let told = if self.is_in_time() {
                     finished
                 } else {
@@ -292,7 +296,7 @@ impl<'a> End<'a> {
                 let over = told.max(began + 1);
                 (over, over - finished)
             }
-            None => (over, 0),
+            _ => (over, 0),
         }
     }
 
@@ -313,18 +317,25 @@ impl<'a> End<'a> {
         (!self.differs && !self.is_in_time()).then_some(self.told)
     }
 
-    /// An end as a stored row says it, whose instance was over at `over`.
-    pub(super) fn of_row(report: Ended<'a>, started_at: u32, over: i64) -> (End<'a>, Option<i64>) {
+    /// An end as a stored row says it, whose instance ran from `began` to `over`, and when it was seen to run, if that was
+    /// long after it is said to have ended.
+    pub(super) fn of_row(
+        report: Ended<'a>,
+        started_at: u32,
+        (began, over): (i64, i64),
+    ) -> (End<'a>, Option<i64>) {
         let finished = i64::from(report.finished_at) * SECOND;
         let plain = finished + SECOND;
-        let told = if over == plain { finished } else { over };
+        // What ended before it began was told in time.
+        let is_plain = over == plain || over > plain && over == began + 1;
         let end = End {
             started_at,
             report,
-            told,
+            told: if is_plain { finished } else { over },
             differs: false,
         };
-        (end, (over > plain).then_some(finished + IN_TIME))
+        let ran_at = (over > plain && !is_plain).then_some(finished + IN_TIME);
+        (end, ran_at)
     }
 }
 

@@ -31,12 +31,16 @@ pub struct Past {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct NotAfter {
-    /// Start and restart number as they were known when this was found out: both only grow, and decide which
-    /// instances are later. What was found out with less knowledge does not count.
-    known: Option<(u32, u32)>,
+    /// Start and restart number as they were known when this was found out: they decide which instances are later. What
+    /// was found out with less knowledge does not count.
+    known: Option<Known>,
     /// Microseconds.
     at: Option<i64>,
 }
+
+/// Whether the restart number was told, the start (the earlier the greater, 0 where it is not known), and the number: what
+/// becomes known makes all of these greater.
+type Known = (bool, u32, u32);
 
 impl NotAfter {
     pub(super) fn merge(&mut self, other: NotAfter) {
@@ -89,12 +93,16 @@ impl Instance<'_> {
         }
     }
 
-    fn order(&self, created_at: u32) -> (u32, u32) {
-        (self.began_second(created_at), self.restart)
+    fn known(&self, created_at: u32) -> Known {
+        let start = match self.began_second(created_at) {
+            0 => 0,
+            second => u32::MAX - second,
+        };
+        (self.is_counted, start, self.restart)
     }
 
     fn is_up_to_date(&self, created_at: u32) -> bool {
-        self.not_after.known == Some(self.order(created_at))
+        self.not_after.known == Some(self.known(created_at))
     }
 
     /// A report of its end outdoes it.
@@ -103,7 +111,7 @@ impl Instance<'_> {
             return;
         }
         self.not_after.merge(NotAfter {
-            known: Some(self.order(created_at)),
+            known: Some(self.known(created_at)),
             at,
         });
     }
@@ -115,9 +123,11 @@ impl Instance<'_> {
                 && end.started_at == self.started_at
                 && (end.told_apart().is_none() || self.has_other_clock(end))
         });
+        // Where its clock is behind, an earlier event may tell the same start.
+        let start = i64::from(self.started_at) * 1_000_000;
         let start_told = self.start_told_apart(created_at);
         is_told_whole
-            && start_told.is_none_or(|told| told == self.began(created_at))
+            && start_told.is_none_or(|told| told < start)
             && self.started_at != 0
             && self.is_counted
             && !self.started_again()

@@ -476,6 +476,7 @@ impl<'a> Instance<'a> {
             }
         });
         let last = packed.last_seen.map(|at| at + micros);
+        let starts = i64::from(started_at) * 1_000_000;
         let instance = Instance {
             seen: Seen {
                 first: at(packed.first_seen, i64::MAX),
@@ -492,7 +493,8 @@ impl<'a> Instance<'a> {
             restarted_at: odd
                 .restarted
                 .map_or(started_at, |at| seconds(Some(at), base)),
-            start_told: odd.start_told.map(|at| at + micros),
+            // What says nothing was told in time.
+            start_told: (started_at != 0).then(|| at(odd.start_told, starts)),
             ran_at: packed.ran.map(|ran| match last {
                 Some(last) => last - ran,
                 None => ran + micros,

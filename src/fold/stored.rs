@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::group::id_of;
+use super::group::{NONE, id_of, number_of};
 use super::instance::{End, Instance};
 use super::life::InstanceKey;
 use super::row::{self, NO_ID};
@@ -115,8 +115,7 @@ impl<'a> StoredInstance<'a> {
             signal: self.signal.unwrap_or_default(),
             reason: self.reason.unwrap_or_default(),
         };
-        let (end, ran_at) = End::of_row(report, self.started_at, self.over_at);
-        let start = i64::from(self.started_at) * 1_000_000;
+        let (end, ran_at) = End::of_row(report, self.started_at, (self.began_at, self.over_at));
         let instance = Instance {
             kind: row::kind_of(self.kind),
             id_text: if self.id_text == NO_ID {
@@ -131,12 +130,16 @@ impl<'a> StoredInstance<'a> {
             is_counted: true,
             started_at: self.started_at,
             restarted_at: self.started_at,
-            start_told: (self.began_at != start).then_some(self.began_at),
+            start_told: Some(self.began_at),
             ran_at,
             ended: Some(end),
             ..Instance::default()
         };
         let id = id_of(self.key, self.id_text);
-        ((self.container, id, self.restart), instance)
+        let number = match id {
+            NONE => number_of(self.key),
+            _ => self.restart,
+        };
+        ((self.container, id, number), instance)
     }
 }

@@ -121,3 +121,18 @@ fn what_all_rows_repeat_is_written_to_all() {
             .all(|row| row.pod_removed_at.is_some())
     );
 }
+
+#[test]
+fn what_ended_before_its_pod_began_by_a_clock_that_is_behind_is_let_go_of_as_it_was() {
+    let story = Story::read(
+        "
+        1:02 pod a created=1:00
+        1:02 run a main/aa n=0 start=0:30 end=0:40 exit=0
+        9:00 pod a created=1:00 removed
+        ",
+    );
+    let nothing = Rows::default();
+    let stored = story.fold(&nothing, READ_AT);
+    let again = Story::read("1:02 run a main/aa n=0 start=0:30 end=0:40 exit=0");
+    assert_eq!(again.fold(&stored, READ_AT), Rows::default());
+}
