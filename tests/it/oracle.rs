@@ -9,8 +9,12 @@
 pub mod answer;
 /// Expected answers against those that came.
 pub mod compare;
-/// Facts of one pod, merged.
+/// Labels, owner and addresses, as they were and as they are.
+pub mod described;
+/// Facts of one pod.
 pub mod fold;
+/// Which reports are about the same container instance, and when it ran.
+pub mod instance;
 /// A pod's lives and their rows.
 pub mod life;
 /// What was said of names.

@@ -92,10 +92,13 @@ impl World {
         let expected = self.oracle.containers(None, |row| row.pod_uid == *uid);
         let came = ask::<Container>(&self.servers.database, &view);
         outcome.add(compare(&view, expected, came));
-        if id.len() == 64 {
+        if let Some(id) = id.as_ref().filter(|id| id.len() == 64) {
             let head = &id[..8 + 2 * random.below(20) as usize];
             let view = format!("containers_by_id(prefix = '{head}')");
-            let of_id = |row: &Container| row.container_id.starts_with(head);
+            let of_id = |row: &Container| {
+                let id = row.container_id.as_ref();
+                id.is_some_and(|id| id.starts_with(head))
+            };
             let expected = self.oracle.containers(None, of_id);
             let came = ask::<Container>(&self.servers.database, &view);
             outcome.add(compare(&view, expected, came));

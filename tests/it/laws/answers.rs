@@ -1,6 +1,8 @@
 //! Rows of lives as answers, to be compared with the oracle's.
 
-use std::net::Ipv6Addr;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
 
 use bygone::rows::{ContainerRow, NEVER, PodRow};
 
@@ -24,9 +26,16 @@ pub struct Beside {
     gone: Option<(i64, String)>,
     eviction: Option<(i64, String)>,
     forced: Option<(i64, String)>,
-    /// From when until when it had an address.
+    /// With the deadline in seconds.
+    hurried: Option<(i64, String, u32)>,
+    /// From when until when it had an address, and when it had it not in between.
     leases: Vec<(Ipv6Addr, i64, Option<i64>)>,
+    gaps: Vec<(Ipv6Addr, i64, Option<i64>)>,
+    former: Vec<Former>,
 }
+
+/// Until when, by whom changed, workload, labels.
+type Former = (i64, String, [String; 2], BTreeMap<String, String>);
 
 /// A container instance's answer, when it began, and when it was over.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +89,7 @@ impl From<&PodRow<'_>> for PodAnswer {
                 phase: text(row.phase),
                 ended_by: row.ended_by.clone(),
                 ended_why: text(row.ended_why),
+                ended_cause: row.ended_cause.clone(),
                 containers: row.containers,
                 restarts: row.restarts,
                 unknown: sorted(&row.unknown),
@@ -100,46 +110,80 @@ impl Beside {
         let end = ends.into_iter().flatten().min();
         let sights = row.pod_ips.iter().zip(&row.ip_seen_at);
         let leases = sights.map(|(ip, seen)| {
-            let ip: std::net::IpAddr = ip.parse().expect("an address");
-            let ip = match ip {
-                std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-                std::net::IpAddr::V6(ip) => ip,
-            };
+            let ip = address(ip);
             (ip, seen.0 * 1_000, end)
         });
+        let gaps = row.ip_gaps.iter();
+        let hurried = asked(row.hurried_at, &row.hurried_by).zip(row.hurried_deadline);
         Beside {
             began_at: row.began_at.0,
             over_at: until(row.over_at.0),
             gone: row.gone_at.map(|at| at.0).zip(text(row.gone_proof)),
             eviction: asked(row.eviction_at, &row.eviction_by),
             forced: asked(row.forced_at, &row.forced_by),
+            hurried: hurried.map(|((at, by), deadline)| (at, by, deadline.0)),
             leases: leases.filter(|_| !row.host_network).collect(),
+            gaps: gaps
+                .map(|(ip, (from, until))| (address(ip), from.0, until_millis(until.0)))
+                .collect(),
+            former: former(row),
         }
     }
 
     fn of_told(told: &Told) -> Beside {
-        let asked = |asked: &Asked| {
-            asked.as_ref().map(|(at, user, acting_as)| {
-                let by = match &**acting_as {
-                    "" => user.to_string(),
-                    other => format!("{user} as {other}"),
-                };
-                (*at, by)
-            })
+        let by = |user: &str, acting_as: &str| match acting_as {
+            "" => user.to_owned(),
+            other => format!("{user} as {other}"),
         };
-        let [_, eviction, forced] = &told.asked;
+        let asked = |asked: &Asked| {
+            let asked = asked.as_ref();
+            asked.map(|(at, user, acting_as)| (*at, by(user, acting_as)))
+        };
+        let hurried = told.hurried.as_ref();
         let leases = told.leases.iter();
         Beside {
             began_at: told.pod.span.start,
             over_at: told.pod.span.end,
             gone: told.gone.map(|(at, proof)| (at, word(proof).to_owned())),
-            eviction: asked(eviction),
-            forced: asked(forced),
+            eviction: asked(&told.evict_asked),
+            forced: asked(&told.force_asked),
+            hurried: hurried
+                .map(|(deadline, (at, user, acting_as))| (*at, by(user, acting_as), *deadline)),
             leases: leases
                 .map(|(ip, span)| (*ip, span.start, span.end))
                 .collect(),
+            gaps: told.gaps.clone(),
+            former: told.former.clone(),
         }
     }
+}
+
+fn address(text: &str) -> Ipv6Addr {
+    match text.parse().expect("an address") {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    }
+}
+
+fn until_millis(at: i64) -> Option<i64> {
+    (at != NEVER / 1_000).then_some(at)
+}
+
+fn former(row: &PodRow) -> Vec<Former> {
+    let all = row.former_until.iter().enumerate();
+    let former = all.map(|(place, until)| {
+        let labels = row.former_labels[place].iter();
+        let labels = labels.map(|(key, value)| (key.to_string(), value.to_string()));
+        let kind = row.former_workload_kind[place].clone();
+        let workload = [kind, row.former_workload[place].clone()];
+        (
+            until.0,
+            row.former_by[place].clone(),
+            workload,
+            labels.collect(),
+        )
+    });
+    former.collect()
 }
 
 fn word(proof: Proof) -> &'static str {
@@ -149,6 +193,7 @@ fn word(proof: Proof) -> &'static str {
         Proof::NodeGone => "node deleted",
         Proof::NamespaceGone => "namespace empty",
         Proof::NotFound => "not found",
+        Proof::GraceOver => "grace over",
     }
 }
 
@@ -178,7 +223,10 @@ impl From<&ContainerRow<'_>> for ContainerAnswer {
                 pod_uid: uid_text(row.pod_uid.0),
                 container: row.container.to_owned(),
                 kind: row.kind.to_owned(),
-                container_id: filled(&row.id_text).unwrap_or_else(hex),
+                container_id: match &row.id_text {
+                    Cow::Borrowed("-") => None,
+                    text => Some(filled(text).unwrap_or_else(hex)),
+                },
                 runtime: text(row.runtime),
                 image: text(row.image),
                 image_id: text(row.image_id),
@@ -195,6 +243,7 @@ impl From<&ContainerRow<'_>> for ContainerAnswer {
                 pod_removed_at: row.pod_removed_at.map(|at| at.0 * 1_000),
                 ended_by: row.ended_by.clone(),
                 ended_why: text(row.ended_why),
+                ended_cause: row.ended_cause.clone(),
                 unknown: sorted(&row.unknown),
                 host_network: row.host_network,
             },

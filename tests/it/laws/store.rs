@@ -18,6 +18,8 @@ pub struct Store {
     pub containers: BTreeMap<(u128, String, [u8; 32]), KeptContainer>,
     /// Whether two wrote at once: then all rows are written once more.
     pub raced: bool,
+    /// Whether they ever did.
+    pub had_race: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub struct KeptPod {
 pub struct KeptContainer {
     version: u64,
     complete: bool,
+    /// Nobody sees it: what it told is told by another row.
+    pub is_void: bool,
     instance: Option<Complete>,
     pub answer: ContainerAnswer,
 }
@@ -91,7 +95,11 @@ impl From<&ContainerRow<'_>> for KeptContainer {
         KeptContainer {
             version: row.version,
             complete: row.complete,
-            instance: StoredInstance::of(row).as_ref().map(Complete::of),
+            is_void: row.void,
+            instance: match row.void {
+                true => None,
+                false => StoredInstance::of(row).as_ref().map(Complete::of),
+            },
             answer: row.into(),
         }
     }
@@ -264,7 +272,7 @@ impl KeptPod {
 
 impl KeptContainer {
     fn gives_way_to(&self, new: &KeptContainer, rows: &Rows, read: &Store) -> Result<(), String> {
-        let of = &new.answer.row.container_id;
+        let of = format!("{:?}", new.answer.row.container_id);
         let mut pods = rows.pods.iter();
         let pod = pods
             .find(|pod| self.answer.row.pod_uid == crate::oracle::life::uid_text(pod.pod_uid.0));
@@ -273,7 +281,8 @@ impl KeptContainer {
         };
         let old = read.pods.get(&pod.pod_uid.0).and_then(|kept| kept.last());
         let is_copied = old.is_some_and(|old| old.copied == pod.copied);
-        let is_same = (&self.answer, self.complete) == (&new.answer, new.complete);
+        let is_same =
+            (&self.answer, self.complete, self.is_void) == (&new.answer, new.complete, new.is_void);
         if new.version <= self.version {
             return Err(format!(
                 "{of}: version {} after {}",

@@ -22,9 +22,11 @@ fn event(event: &Event) -> Value {
         Verb::Delete => ("delete", None, 200),
         Verb::Evict => ("create", Some("eviction"), 201),
         Verb::Collect | Verb::CollectItems => ("deletecollection", None, 200),
+        Verb::Close => ("delete", None, 200),
         Verb::Finalize => ("update", Some("finalize"), 200),
         Verb::Missed => ("delete", None, 404),
         Verb::MissedStatus => ("patch", Some("status"), 404),
+        Verb::MissedByCache => ("delete", None, 404),
         Verb::NodeCame => ("create", None, 201),
         Verb::NodeGone => ("delete", None, 200),
     };
@@ -111,6 +113,12 @@ fn objects(event: &Event, json: &mut Value) {
                 _ => json!({"kind": "Status", "status": "Success"}),
             };
         }
+        Verb::Close => {
+            json["objectRef"] = json!({"resource": "namespaces", "apiVersion": "v1",
+                "namespace": &*object.namespace, "name": &*object.namespace});
+            json["responseObject"] =
+                json!({"kind": "Namespace", "metadata": {"name": &*object.namespace}});
+        }
         Verb::Finalize => {
             json["objectRef"] = json!({"resource": "namespaces", "subresource": "finalize", "apiVersion": "v1",
                 "namespace": &*object.namespace, "name": &*object.namespace});
@@ -127,7 +135,14 @@ fn objects(event: &Event, json: &mut Value) {
             }
             json["responseObject"] = gone;
         }
+        Verb::MissedByCache => {
+            json["responseStatus"]["details"] = json!({"name": &*object.name, "kind": "pod"});
+            json["requestObject"] =
+                json!({"gracePeriodSeconds": 0, "preconditions": {"uid": uid(object)}});
+            json["responseObject"] = gone;
+        }
         Verb::MissedStatus => {
+            json["responseStatus"]["details"] = json!({"name": &*object.name, "kind": "pods"});
             json["requestObject"] = json!({"metadata": {"uid": uid(object)}, "status": {}});
             json["responseObject"] = gone;
         }
@@ -135,16 +150,32 @@ fn objects(event: &Event, json: &mut Value) {
         _ => json["responseObject"] = pod(object),
     }
     match event.verb {
-        Verb::Delete if event.forced => json["requestObject"] = json!({"gracePeriodSeconds": 0}),
-        Verb::Delete if event.by_node() || event.by_collector() => {
-            json["requestObject"] = json!({"preconditions": {"uid": uid(object)}});
-        }
+        Verb::Delete => json["requestObject"] = deletion(event),
         Verb::PatchStatus => {
             let mut patch = pod(object)["status"].clone();
+            for ip in &event.lost_ips {
+                let lost = json!({"ip": ip.to_canonical().to_string(), "$patch": "delete"});
+                patch["podIPs"].as_array_mut().expect("a list").push(lost);
+            }
             patch["$setElementOrder/conditions"] = json!([]);
             json["requestObject"] = json!({"metadata": {"uid": uid(object)}, "status": patch});
         }
         _ => {}
+    }
+}
+
+/// The options of a DELETE; null where there are none.
+fn deletion(event: &Event) -> Value {
+    let mut options = json!({});
+    if event.forced || event.by_node() {
+        options["gracePeriodSeconds"] = 0.into();
+    }
+    if event.has_uid() {
+        options["preconditions"] = json!({"uid": uid(&event.object)});
+    }
+    match options == json!({}) {
+        true => Value::Null,
+        false => options,
     }
 }
 
@@ -277,7 +308,7 @@ fn status(status: &Status) -> Value {
 
 fn end(terminated: &Terminated) -> Value {
     json!({
-        "containerID": id(&terminated.id), "exitCode": terminated.exit_code,
+        "containerID": terminated.id.as_ref().map_or(String::new(), id), "exitCode": terminated.exit_code,
         "signal": terminated.signal, "reason": &*terminated.reason,
         "startedAt": whole(terminated.started), "finishedAt": whole(terminated.finished),
     })

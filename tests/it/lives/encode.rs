@@ -54,8 +54,6 @@ fn push_pod(pod: &PodFact, audit_id: &str, row: rows::Fact, facts: &mut rows::Fa
     let restarts: Vec<(&str, u32)> = restarts.map(|(name, times)| (&**name, *times)).collect();
     let waiting = pod.waiting.iter();
     let waiting: Vec<(&str, &str)> = waiting.map(|(name, why)| (&**name, &**why)).collect();
-    let phase = rows::Phase::parse(&pod.phase);
-    let event_at = row.event_at;
     facts.push(&rows::Fact {
         audit_id: match pod.delete_asked {
             Some(_) => audit_id,
@@ -73,10 +71,20 @@ fn push_pod(pod: &PodFact, audit_id: &str, row: rows::Fact, facts: &mut rows::Fa
         }),
         labels: labels.as_deref(),
         is_held: pod.is_held,
-        phase,
+        changed_by: pair(pod.changed_by.as_ref()),
+        is_mirror: pod.is_mirror,
+        phase: rows::Phase::parse(&pod.phase),
         pod_ips: &pod.ips,
+        are_all_ips: pod.are_all_ips,
+        lost_ips: &pod.lost_ips,
         restarts: &restarts,
-        terminal_at: if phase.is_terminal() { event_at } else { 0 },
+        terminal_at: pod.terminal_at,
+        asked_before: pod.asked_before,
+        deadline: pod.deadline,
+        emptied_at: pod.emptied_at,
+        is_alive: pod.is_alive,
+        by_kubelet: pod.by_kubelet,
+        reporter: &pod.reporter,
         created_at: pod.created_at,
         created_by: pair(pod.created_by.as_ref()),
         scheduled_at: pod.scheduled_at,
@@ -110,7 +118,9 @@ fn push_instance(instance: &InstanceFact, row: rows::Fact, facts: &mut rows::Fac
             .as_ref()
             .map(|(image, image_id)| rows::Image { image, image_id }),
         restart: instance.restart,
+        is_guess: instance.is_guess,
         started_at: instance.started_at,
+        is_running: instance.is_running,
         ended: instance.ended.as_ref().map(ended),
         ..row
     });

@@ -50,13 +50,19 @@ pub struct NameFact {
 pub struct PodFact {
     pub node: Text,
     pub host_network: bool,
+    pub is_mirror: bool,
     pub service_account: Text,
     /// Labels, owner and finalizers are told together.
     pub labels: Option<Arc<[(Text, Text)]>>,
     pub is_held: bool,
     pub owner: Option<Arc<Owner>>,
+    /// Who may have changed these with this write.
+    pub changed_by: Option<(Text, Text)>,
     pub phase: Text,
     pub ips: Vec<Ipv6Addr>,
+    /// Whether it had no others, and otherwise which ones it had no more.
+    pub are_all_ips: bool,
+    pub lost_ips: Vec<Ipv6Addr>,
     /// For each container that started, how often it was started again.
     pub restarts: Vec<(Text, u32)>,
     pub created_at: u32,
@@ -66,7 +72,20 @@ pub struct PodFact {
     pub delete_asked: Option<(i64, Text, Text)>,
     pub evict_asked: Option<(i64, Text, Text)>,
     pub force_asked: Option<(i64, Text, Text)>,
+    /// What the object says of its end: by when that was asked for (microseconds), and when it is to be gone (seconds).
+    pub asked_before: i64,
+    pub deadline: u32,
+    /// When all containers of what is to end had ended.
+    pub emptied_at: i64,
+    /// When it had finished.
+    pub terminal_at: i64,
     pub removed_at: i64,
+    /// Whether it was there after the event.
+    pub is_alive: bool,
+    /// A kubelet's deletion, which follows from another one.
+    pub by_kubelet: bool,
+    /// Who sends its statuses, where the name does not tell that.
+    pub reporter: Text,
     pub disrupted: Option<(i64, Text)>,
     pub reason: Text,
     /// The containers that can't start, and why.
@@ -77,6 +96,7 @@ pub struct PodFact {
 #[derive(Clone, Debug)]
 pub struct InstanceFact {
     pub container: Text,
+    /// Zeros where no ID was told.
     pub key: [u8; 32],
     /// The ID where it is not 64 hex digits.
     pub id_text: Text,
@@ -84,11 +104,14 @@ pub struct InstanceFact {
     pub kind: Kind,
     pub image: Option<(Text, Text)>,
     pub restart: u32,
+    /// Whether the number was not told of this instance itself.
+    pub is_guess: bool,
     pub started_at: u32,
+    pub is_running: bool,
     pub ended: Option<Ended>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ended {
     pub finished_at: u32,
     pub exit_code: i32,
@@ -124,13 +147,14 @@ fn of_answer(event: &Event) -> Vec<Fact> {
         let bound = PodFact {
             node: object.node.clone(),
             scheduled_at: event.at,
+            is_alive: true,
             ..PodFact::default()
         };
         return vec![fact(0, About::Pod(Box::new(bound)))];
     }
     let mut facts = vec![fact(object.version, About::Pod(Box::new(of_pod(event))))];
     for status in &object.statuses {
-        let told = [of_current(status), of_previous(status)];
+        let told = [of_current(status, &object.phase), of_previous(status)];
         facts.extend(
             told.into_iter()
                 .flatten()
@@ -148,35 +172,107 @@ fn of_pod(event: &Event) -> PodFact {
         let (user, acting_as) = (event.user.clone(), event.acting_as.clone());
         asks.then_some((event.received, user, acting_as))
     };
-    let statuses = object.statuses.iter();
-    let started = statuses.filter(|status| status.id.is_some());
     let accounts = || (event.user.clone(), event.acting_as.clone());
+    let has_run = ["Running", "Succeeded", "Failed"].contains(&&*object.phase);
+    let is_gone = event.removes();
     PodFact {
         node: object.node.clone(),
         host_network: object.host_network,
+        is_mirror: object.mirror,
         service_account: object.service_account.clone(),
         labels: Some(object.labels.clone()),
         // The one that they have is that of Jobs.
         is_held: false,
         owner: object.owner.clone(),
+        changed_by: (event.verb == Verb::Patch).then(accounts),
+        are_all_ips: has_run && object.started != 0,
+        created_at: object.created,
+        created_by: (event.verb == Verb::Create).then(accounts),
+        delete_asked: asked(asks),
+        force_asked: asked(asks && event.forced && !event.by_node()),
+        asked_before: asked_before(event),
+        deadline: object.deletion.map_or(0, |(deadline, _)| deadline),
+        emptied_at: match object.deletion {
+            Some(_) if is_empty(&object.statuses) => seen_at(event),
+            _ => 0,
+        },
+        removed_at: if is_gone { event.at } else { 0 },
+        is_alive: !is_gone,
+        by_kubelet: is_gone && event.by_node() && !object.mirror,
+        ..of_status(event)
+    }
+}
+
+/// What any status says.
+fn of_status(event: &Event) -> PodFact {
+    let object = &event.object;
+    let statuses = object.statuses.iter();
+    let started = statuses.filter(|status| has_started(status));
+    let is_over = ["Succeeded", "Failed"].contains(&&*object.phase);
+    PodFact {
         phase: object.phase.clone(),
         ips: object.ips.clone(),
         restarts: started
             .map(|status| (status.name.clone(), status.restart))
             .collect(),
-        created_at: object.created,
-        created_by: (event.verb == Verb::Create).then(accounts),
-        scheduled_at: 0,
         started_at: object.started,
-        delete_asked: asked(asks),
-        evict_asked: None,
-        force_asked: asked(event.forced),
-        removed_at: if event.removes() { event.at } else { 0 },
+        terminal_at: if is_over { seen_at(event) } else { 0 },
+        reporter: match event.verb {
+            Verb::PatchStatus if !is_own(event.account()) => event.account().clone(),
+            _ => Text::default(),
+        },
         disrupted: disrupted(event),
         reason: object.reason.clone(),
         waiting: object.statuses.iter().filter_map(stuck).collect(),
-        truncated: false,
+        ..PodFact::default()
     }
+}
+
+/// Whether an account is one of Kubernetes', by its name.
+fn is_own(account: &str) -> bool {
+    let prefixes = [
+        "system:node:",
+        "system:kube-",
+        "system:serviceaccount:kube-system:",
+    ];
+    prefixes.iter().any(|prefix| account.starts_with(prefix))
+}
+
+/// What somebody's deletion finds was so when he asked.
+fn seen_at(event: &Event) -> i64 {
+    let deletes = matches!(event.verb, Verb::Delete | Verb::CollectItems);
+    match deletes && !event.by_node() {
+        true => event.received.min(event.at) - 1_000,
+        false => event.at,
+    }
+}
+
+/// The deadline less the grace; what a kubelet deletes for good has the time of that as its deadline.
+fn asked_before(event: &Event) -> i64 {
+    match event.object.deletion {
+        Some((_, 0)) if event.verb == Verb::Delete && event.by_node() => 0,
+        Some((deadline, grace)) => (i64::from(deadline) - i64::from(grace)) * super::SECOND,
+        None => 0,
+    }
+}
+
+/// Whether all its app containers have ended.
+fn is_empty(statuses: &[Status]) -> bool {
+    let apps = || statuses.iter().filter(|status| status.kind == Kind::App);
+    let lives = |status: &Status| !matches!(status.state, State::Terminated(_));
+    apps().count() > 0 && !apps().any(lives)
+}
+
+/// Whether a container ran, ever.
+fn has_started(status: &Status) -> bool {
+    let ran_before = status.last.as_ref().is_some_and(|last| last.started != 0);
+    status.id.is_some()
+        || ran_before
+        || match &status.state {
+            State::Running { .. } => true,
+            State::Terminated(ended) => ended.started != 0,
+            State::Waiting | State::Stuck(_) => false,
+        }
 }
 
 fn disrupted(event: &Event) -> Option<(i64, Text)> {
@@ -186,51 +282,72 @@ fn disrupted(event: &Event) -> Option<(i64, Text)> {
 
 fn stuck(status: &Status) -> Option<(Text, Text)> {
     match &status.state {
-        State::Stuck(reason) if status.id.is_none() => Some((status.name.clone(), reason.clone())),
+        State::Stuck(reason) if !has_started(status) => Some((status.name.clone(), reason.clone())),
         _ => None,
     }
 }
 
-fn of_current(status: &Status) -> Option<InstanceFact> {
-    let (started_at, ended) = match &status.state {
-        State::Waiting | State::Stuck(_) => (0, None),
-        State::Running { started } => (*started, None),
-        State::Terminated(terminated) => (terminated.started, Some(ended(terminated))),
-    };
-    Some(InstanceFact {
+/// What stands in `state`, of a pod of this phase.
+fn of_current(status: &Status, phase: &str) -> Option<InstanceFact> {
+    let told = InstanceFact {
         image: Some((status.image.clone(), status.image_id.clone())),
-        started_at,
-        ended,
-        ..instance(status, status.id.as_ref()?)
-    })
+        ..instance(status, status.id.as_ref())
+    };
+    match &status.state {
+        State::Waiting | State::Stuck(_) => status.id.is_some().then_some(told),
+        State::Running { started } => Some(InstanceFact {
+            started_at: *started,
+            is_running: !["Succeeded", "Failed"].contains(&phase),
+            ..told
+        }),
+        State::Terminated(end) => Some(InstanceFact {
+            image: told.image,
+            started_at: end.started,
+            ended: Some(ended(end)),
+            ..instance(status, end.id.as_ref().or(status.id.as_ref()))
+        }),
+    }
 }
 
 /// The last state is that of the instance before, unless a restart is still waited for.
 fn of_previous(status: &Status) -> Option<InstanceFact> {
     let last = status.last.as_ref()?;
-    let same = status.id.as_ref().is_none_or(|id| *id == last.id);
+    let waits = matches!(status.state, State::Waiting | State::Stuck(_));
+    // While it waits, what has no ID of its own is what the status names.
+    let id = match (&last.id, waits) {
+        (None, true) => status.id.as_ref(),
+        (id, _) => id.as_ref(),
+    };
+    let is_newest = waits && (status.id.is_none() || id == status.id.as_ref());
     Some(InstanceFact {
-        restart: status.restart.saturating_sub(u32::from(!same)),
+        restart: match is_newest {
+            true => status.restart,
+            false => status.restart.saturating_sub(1),
+        },
+        is_guess: !is_newest || last.id.is_none(),
         started_at: last.started,
         ended: Some(ended(last)),
-        ..instance(status, &last.id)
+        ..instance(status, id)
     })
 }
 
-fn instance(status: &Status, id: &Id) -> InstanceFact {
+fn instance(status: &Status, id: Option<&Id>) -> InstanceFact {
     let (key, id_text) = match id {
-        Id::Hex(bytes) => (*bytes, Text::default()),
-        Id::Other(text) => (Sha256::digest(text.as_bytes()).into(), text.clone()),
+        None => ([0; 32], Text::default()),
+        Some(Id::Hex(bytes)) => (*bytes, Text::default()),
+        Some(Id::Other(text)) => (Sha256::digest(text.as_bytes()).into(), text.clone()),
     };
     InstanceFact {
         container: status.name.clone(),
         key,
         id_text,
-        runtime: "containerd".into(),
+        runtime: id.map_or("", |_| "containerd").into(),
         kind: status.kind,
         image: None,
         restart: status.restart,
+        is_guess: false,
         started_at: 0,
+        is_running: false,
         ended: None,
     }
 }

@@ -5,6 +5,7 @@
 
 mod chance;
 mod life;
+mod manners;
 mod spec;
 
 use super::object::{Event, Level, Verb};

@@ -60,7 +60,7 @@ pub struct Status {
     pub kind: Kind,
     pub image: Text,
     pub image_id: Text,
-    /// The newest instance; none before the first was created.
+    /// The newest instance; none before the first was created, or where the kubelet tells none.
     pub id: Option<Id>,
     pub restart: u32,
     pub state: State,
@@ -80,7 +80,8 @@ pub enum State {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terminated {
-    pub id: Id,
+    /// None where the report names no container.
+    pub id: Option<Id>,
     pub started: u32,
     pub finished: u32,
     pub exit_code: i32,
@@ -107,8 +108,10 @@ pub struct Event {
     pub acting_as: Text,
     /// It leaves no time.
     pub forced: bool,
-    /// Of an eviction: whether it says which uid it is about.
+    /// Whether an eviction or a deletion says which uid it is about.
     pub names_uid: bool,
+    /// Of a status: the addresses that the one before had, and this one has not.
+    pub lost_ips: Vec<Ipv6Addr>,
     /// Of a deletecollection.
     pub selector: Text,
     pub level: Level,
@@ -130,12 +133,16 @@ pub enum Verb {
     Collect,
     /// A deletecollection that this pod was the only item of; the object is the one of before.
     CollectItems,
+    /// Somebody deletes the namespace.
+    Close,
     /// The namespace was empty, and goes.
     Finalize,
     /// A DELETE of a name that found nothing.
     Missed,
     /// A status of a uid that is gone.
     MissedStatus,
+    /// A kubelet's DELETE that an admission plugin's cache did not know.
+    MissedByCache,
     /// The pod's node was registered, or deleted.
     NodeCame,
     NodeGone,
@@ -162,6 +169,19 @@ impl Event {
         self.user.ends_with(":generic-garbage-collector")
     }
 
+    /// Whether it says which uid it deletes.
+    pub fn has_uid(&self) -> bool {
+        self.names_uid || self.by_node() || self.by_collector()
+    }
+
+    /// The account whose rights were used.
+    pub fn account(&self) -> &Text {
+        match self.acting_as.is_empty() {
+            true => &self.user,
+            false => &self.acting_as,
+        }
+    }
+
     /// Whether the server makes up the pod's name when it is created.
     pub fn is_unnamed(&self) -> bool {
         let owner = self.object.owner.as_deref();
@@ -176,7 +196,7 @@ impl Event {
                 !object.node.is_empty() && !matches!(&*object.phase, "Succeeded" | "Failed");
             return !object.finalizer && (self.forced || !attended);
         }
-        matches!(self.verb, Verb::Delete | Verb::Patch)
+        matches!(self.verb, Verb::Delete | Verb::Patch | Verb::PatchStatus)
             && self.object.deletion.is_some_and(|(_, grace)| grace == 0)
             && !self.object.finalizer
     }

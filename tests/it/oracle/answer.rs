@@ -17,7 +17,7 @@ pub trait Row: PartialEq + Debug + for<'de> Deserialize<'de> {
     fn columns(&self) -> Vec<(&'static str, String)>;
 }
 
-/// Cluster, uid, container, container ID; the last two are empty for a pod.
+/// Cluster, uid, container, and what tells its instances apart; the last two are empty for a pod.
 pub type Key = (String, String, String, String);
 
 macro_rules! row {
@@ -59,7 +59,7 @@ row! {
         pod_uid: String = "toString(pod_uid)",
         container: String = "container",
         kind: String = "kind",
-        container_id: String = "container_id",
+        container_id: Option<String> = "container_id",
         runtime: Option<String> = "runtime",
         image: Option<String> = "image",
         image_id: Option<String> = "image_id",
@@ -76,12 +76,15 @@ row! {
         pod_removed_at: Option<i64> = "toUnixTimestamp64Micro(toDateTime64(pod_removed_at, 6))",
         ended_by: Option<String> = "ended_by",
         ended_why: Option<String> = "ended_why",
+        ended_cause: Option<String> = "ended_cause",
         unknown: Vec<String> = "arraySort(unknown)",
         host_network: bool = "host_network",
     }
     key |row| {
-        let (container, id) = (row.container.clone(), row.container_id.clone());
-        (row.cluster.clone(), row.pod_uid.clone(), container, id)
+        let id = row.container_id.as_deref().unwrap_or("-");
+        // Several instances may have one ID, or none.
+        let instance = format!("{id} #{} {:?}", row.restart, row.started_at);
+        (row.cluster.clone(), row.pod_uid.clone(), row.container.clone(), instance)
     }
 }
 
@@ -107,6 +110,7 @@ row! {
         phase: Option<String> = "phase",
         ended_by: Option<String> = "ended_by",
         ended_why: Option<String> = "ended_why",
+        ended_cause: Option<String> = "ended_cause",
         containers: u64 = "containers",
         restarts: u64 = "restarts",
         unknown: Vec<String> = "arraySort(unknown)",

@@ -1,5 +1,6 @@
 //! What events said that named a pod and not its uid: which pod they meant.
 
+use super::described::newest;
 use super::fold::{Asked, PHASES, Pod, earlier};
 use super::life::start_of;
 use crate::lives::fact::NameFact;
@@ -18,6 +19,8 @@ pub enum Proof {
     NamespaceGone,
     /// It was not found.
     NotFound,
+    /// It was to end, its containers had, and its time was over for long.
+    GraceOver,
 }
 
 /// What is known of a pod by its name.
@@ -34,11 +37,15 @@ pub struct Meant {
 
 impl Meant {
     /// `says` is what was said of the name and of its namespace that may be about this pod, by time; `gone`
-    /// what proves the pod's end without it.
-    pub fn of(pod: &Pod, says: &[&NameFact], gone: Option<(i64, Proof)>) -> Meant {
-        let proven = proven(pod, says);
-        let removed = (pod.removed_at != 0).then(|| (pod.removed_at + 1) * 1_000);
-        let until = [removed, earlier(gone, proven).map(|(at, _)| at)];
+    /// what proves the pod's end without it, `removed` when an event told that, in milliseconds.
+    pub fn of(
+        pod: &Pod,
+        says: &[&NameFact],
+        (gone, removed): (Option<(i64, Proof)>, Option<i64>),
+    ) -> Meant {
+        let proven = proven(pod, says).filter(|proof| holds(pod, *proof));
+        let told = removed.map(|at| (at + 1) * 1_000);
+        let until = [told, earlier(gone, proven).map(|(at, _)| at)];
         let until = until.into_iter().flatten().min().unwrap_or(i64::MAX);
         let creation = creation(pod, says);
         let from = match (pod.created_at, creation) {
@@ -62,15 +69,31 @@ impl Meant {
             asked: first(&["ask", "force", "evict", "collect", "purge"]),
             evict_asked: first(&["evict"]),
             force_asked: first(&["force", "purge"]),
-            gone: proven.filter(|_| pod.removed_at == 0),
+            gone: proven,
         }
     }
+}
+
+/// A sign of life over two seconds after it undoes a proof.
+pub fn holds(pod: &Pod, (at, _): (i64, Proof)) -> bool {
+    pod.alive_at
+        .is_none_or(|alive| alive * 1_000 <= at + 2 * SECOND)
+}
+
+/// Who did this last to what the pod was on, or in, while it was there; `end` is when it was gone.
+pub fn cause(pod: &Pod, says: &[&NameFact], (what, end): (&str, i64)) -> Option<(Text, Text)> {
+    let start = start_of(pod);
+    let within = says
+        .iter()
+        .filter(|say| say.what == what && start < say.at && say.at <= end);
+    let last = within.max()?;
+    Some((last.user.clone(), last.acting_as.clone()))
 }
 
 /// Whether something can be about this pod.
 pub fn is_about(say: &NameFact, uid: u128, pod: &Pod) -> bool {
     let is_its = say.uid == 0 || say.uid == uid;
-    let labels = pod.metadata.as_ref().map(|(_, labels, ..)| &labels[..]);
+    let labels = newest(pod).map(|(labels, ..)| &labels[..]);
     is_its && (say.selector.is_empty() || selects(&say.selector, labels.unwrap_or_default()))
 }
 
@@ -129,17 +152,17 @@ fn is_by_another_node(say: &NameFact, pod: &Pod) -> bool {
 /// The first proof that it was gone.
 fn proven(pod: &Pod, says: &[&NameFact]) -> Option<(i64, Proof)> {
     let alive = alive(pod);
-    let held = matches!(pod.metadata, Some((.., true)));
+    let held = matches!(newest(pod), Some((.., true)));
     let proofs = says.iter().filter_map(|say| {
         // Nothing came after it.
         let is_last_word = say.at >= pod.seen.last;
         let after = say.at > alive;
         let ends = after || is_last_word && say.at > pod.seen.first;
         // Who has finished goes when that is asked, and so does who never had a node.
-        let finished = pod.terminal_at.is_some_and(|at| say.at > at * 1_000);
+        let finished = pod.terminal_at().is_some_and(|at| say.at > at * 1_000);
         let nowhere = pod.node.is_empty()
             && pod.scheduled_at == 0
-            && pod.metadata.is_some()
+            && newest(pod).is_some()
             && PHASES[pod.phase] == "Pending"
             && !says
                 .iter()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Window;
 use super::answer::{Container, Pod as PodRow};
+use super::described::Gap;
 use super::fold::Pod;
 use super::life::{Beyond, Life, Told, start_of, tell, uid_text};
 use super::names::is_about;
@@ -84,7 +85,7 @@ impl Oracle {
     pub fn some_instance(&self, random: u64) -> Option<&Container> {
         let place = random as usize % self.told().count().max(1);
         let mut told = self.told().skip(place);
-        let instance = told.find_map(|told| told.instances.first())?;
+        let (_, instance) = told.find_map(|told| told.instances.first())?;
         Some(&instance.row)
     }
 
@@ -128,6 +129,7 @@ impl Oracle {
         wanted: impl Fn(&Container) -> bool,
     ) -> Vec<&Container> {
         let all = self.told().flat_map(|told| &told.instances);
+        let all = all.map(|(_, life)| life);
         rows(all, window).filter(|row| wanted(row)).collect()
     }
 
@@ -146,8 +148,13 @@ impl Oracle {
     ) -> Vec<&PodRow> {
         let had_it = self.told().filter(|told| {
             let mut leases = told.leases.iter();
+            let has_it_not = |(of, from, until): &Gap| {
+                let until = until.map_or(i64::MAX, |until| until * 1_000);
+                *of == ip && from * 1_000 <= window.since && window.until <= until
+            };
             told.pod.row.cluster == cluster
                 && leases.any(|(leased, span)| *leased == ip && span.overlaps(window))
+                && !told.gaps.iter().any(has_it_not)
         });
         had_it.map(|told| &told.pod.row).collect()
     }
@@ -182,7 +189,8 @@ impl Known {
                 .filter_map(|fact| fact_said(fact))
         };
         let mut says: Vec<&NameFact> = places(name).iter().flat_map(of).collect();
-        says.sort_by_key(|say| say.at);
+        says.sort();
+        let of_namespace: Vec<&NameFact> = of(&places(name)[1]).collect();
         self.told.clear();
         for (uid, (pod, _)) in &self.pods {
             let key = (name.0.clone(), name.1.clone(), name.2.clone(), *uid);
@@ -194,6 +202,7 @@ impl Known {
             let beyond = Beyond {
                 replaced: replaced(&self.pods, *uid),
                 says: says.collect(),
+                of_namespace: of_namespace.clone(),
                 of_node,
             };
             self.told.insert(*uid, tell(&key, pod, &beyond));
@@ -214,7 +223,7 @@ fn replaced(pods: &BTreeMap<u128, (Pod, Vec<Heard>)>, uid: u128) -> Option<i64> 
 }
 
 /// What is said of one name again and again.
-const FREQUENT: [&str; 3] = ["status", "gone", "truncated"];
+const FREQUENT: [&str; 4] = ["status", "gone", "truncated", "obscure"];
 
 /// The same for all that is said within a minute.
 fn minute_of(said: &NameFact) -> NameFact {

@@ -28,9 +28,14 @@ fn pod(uid: u128, at: i64, change: impl Fn(&mut PodFact)) -> Arc<Fact> {
     let mut pod = PodFact {
         labels: Some(Arc::new([])),
         created_at: second(at),
+        is_alive: true,
         ..PodFact::default()
     };
     change(&mut pod);
+    if matches!(&*pod.phase, "Succeeded" | "Failed") {
+        pod.terminal_at = BEGIN + at;
+    }
+    pod.is_alive = pod.removed_at == 0;
     fact(uid, at, About::Pod(Box::new(pod)))
 }
 
@@ -43,7 +48,9 @@ fn instance(uid: u128, at: i64, id: u8, restart: u32, ended: Option<i64>) -> Arc
         kind: Kind::App,
         image: None,
         restart,
+        is_guess: false,
         started_at: second(at),
+        is_running: ended.is_none(),
         ended: ended.map(|at| Ended {
             finished_at: second(at),
             exit_code: 3,
@@ -51,7 +58,7 @@ fn instance(uid: u128, at: i64, id: u8, restart: u32, ended: Option<i64>) -> Arc
             reason: "Error".into(),
         }),
     };
-    fact(uid, at, About::Instance(Box::new(told)))
+    fact(uid, ended.unwrap_or(at), About::Instance(Box::new(told)))
 }
 
 fn second(at: i64) -> u32 {
@@ -85,7 +92,7 @@ fn containers(oracle: &Oracle, window: Option<(i64, i64)>) -> Vec<String> {
         let ended = row.ended_at.map(|at| (at - BEGIN) / MINUTE);
         format!(
             "{} {ended:?} {:?} {:?}",
-            &row.container_id[..2],
+            &row.container_id.as_deref().unwrap_or("--")[..2],
             row.exit_code,
             row.unknown
         )
@@ -153,7 +160,10 @@ fn a_removal_before_the_restart_ends_it_earlier() {
     let oracle = oracle(&[
         &pod(1, 0, |_| ()),
         &instance(1, 0, 0xaa, 0, None),
-        &pod(1, 4 * MINUTE, |pod| pod.removed_at = BEGIN + 4 * MINUTE),
+        &pod(1, 4 * MINUTE, |pod| {
+            pod.created_at = second(0);
+            pod.removed_at = BEGIN + 4 * MINUTE;
+        }),
     ]);
     let row = r#"aa Some(4) None ["end not confirmed"]"#;
     assert_eq!(containers(&oracle, None), [row]);
@@ -379,6 +389,7 @@ fn what_has_finished_goes_when_that_is_asked() {
 #[test]
 fn an_instance_that_ends_while_its_pod_is_to_end_has_the_reason_of_the_pod() {
     let asked = |pod: &mut PodFact| {
+        pod.created_at = second(0);
         pod.delete_asked = Some((BEGIN + 4 * MINUTE, "bob".into(), "alice".into()));
     };
     let oracle = oracle(&[

@@ -1,8 +1,23 @@
 //! Why a life ended, and who asked for it.
 
+use super::described::newest;
 use super::fold::{Asked, Pod, earlier};
 use super::names::{Meant, Proof};
-use crate::lives::{SECOND, Text};
+use crate::lives::{DAY, MINUTE, SECOND, Text};
+
+/// All requests for the end of a pod, the first of each kind.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// For whatever reason. Where nobody is known to have asked, but somebody had, without a name.
+    pub asked: Asked,
+    /// Whether it is known by what came of it alone.
+    pub unseen: bool,
+    /// For its eviction, and for an end without delay.
+    pub evict_asked: Asked,
+    pub force_asked: Asked,
+    /// Another one that left it less time than the others did, and until when.
+    pub hurried: Option<(u32, (i64, Text, Text))>,
+}
 
 /// Of a pod, whether or not it has ended.
 #[derive(Clone, Debug, Default)]
@@ -11,11 +26,71 @@ pub struct Why {
     pub by: Asked,
     /// Since when it was ending, in microseconds.
     pub since: Option<i64>,
-    /// Who asked first, for whatever reason.
-    pub asked: Asked,
-    /// Who asked first for its eviction, and for an end without delay.
-    pub evict_asked: Asked,
-    pub force_asked: Asked,
+}
+
+/// Times that API servers tell, or that deadlines tell in seconds, may differ by so much.
+const APART_MILLIS: i64 = 2_000;
+
+/// How long pods have to end if nobody says it.
+const GRACE_MILLIS: i64 = 30_000;
+
+impl Requests {
+    pub fn of(pod: &Pod, meant: &Meant) -> Requests {
+        // Whoever reports what a pod does is its kubelet. That deletes what has ended.
+        let is_kubelet = |(_, user, acting_as): &(i64, Text, Text)| {
+            let account = if acting_as.is_empty() {
+                user
+            } else {
+                acting_as
+            };
+            !pod.reporter.is_empty() && *account == pod.reporter
+        };
+        let told = earlier(pod.delete_asked.clone(), pod.evict_asked.clone());
+        let first = earlier(told, meant.asked.clone());
+        let forced = earlier(pod.force_asked.clone(), meant.force_asked.clone());
+        let is_last = first.as_ref().is_some_and(is_kubelet) && first == forced;
+        let known = first.clone().filter(|_| !is_last);
+        let unseen = match (pod.asked_before, &known) {
+            (Some(before), Some((at, ..))) => (before + APART_MILLIS < *at).then_some(before),
+            (Some(before), None) => Some(before),
+            // A kubelet deletes what somebody wanted to end.
+            (None, None) if pod.by_kubelet || is_last => {
+                let ended = earlier(pod.terminal_at(), pod.emptied_at);
+                earlier(ended, pod.removed_first())
+            }
+            (None, _) => None,
+        };
+        let hurried = pod.hurried.clone().filter(|(_, asked)| {
+            let is_other = known.as_ref() != Some(asked) && forced.as_ref() != Some(asked);
+            is_other && !is_kubelet(asked) && !asked.1.starts_with("system:node:")
+        });
+        Requests {
+            asked: unseen
+                .map(|at| (at, Text::default(), Text::default()))
+                .or(known),
+            unseen: unseen.is_some(),
+            evict_asked: earlier(pod.evict_asked.clone(), meant.evict_asked.clone()),
+            force_asked: forced.filter(|asked| !is_kubelet(asked)),
+            hurried,
+        }
+    }
+
+    /// When it was gone at the latest, since it was to end and its containers had ended, in microseconds.
+    pub fn grace_over(&self, pod: &Pod) -> Option<i64> {
+        let has_ended = pod.emptied_at.is_some() || pod.terminal.is_some();
+        let deadline = i64::from(pod.deadline) * SECOND;
+        let over = deadline + 10 * MINUTE;
+        let is_held = matches!(newest(pod), Some((.., true)));
+        let seen = pod.seen.last - pod.seen.last.rem_euclid(1_000);
+        let holds = self.asked.is_some()
+            && pod.deadline != 0
+            && has_ended
+            && !is_held
+            // A deadline that is far away is no deadline.
+            && deadline <= seen + DAY
+            && pod.seen.last <= over;
+        holds.then_some(over)
+    }
 }
 
 /// The condition stays for some minutes where the deletion failed.
@@ -25,13 +100,20 @@ const CONTROLLERS: &str = "system:serviceaccount:kube-system:";
 
 impl Why {
     /// `gone` is the proof where nobody saw it go, `end` when it went, in microseconds.
-    pub fn of(pod: &Pod, meant: &Meant, gone: Option<Proof>, end: Option<i64>) -> Why {
-        let told = earlier(pod.delete_asked.clone(), pod.evict_asked.clone());
-        let asked = earlier(told, meant.asked.clone());
-        let evict_asked = earlier(pod.evict_asked.clone(), meant.evict_asked.clone());
-        let force_asked = earlier(pod.force_asked.clone(), meant.force_asked.clone());
+    pub fn of(
+        pod: &Pod,
+        requests: &Requests,
+        has_node: bool,
+        (gone, end): (Option<Proof>, Option<i64>),
+    ) -> Why {
+        let Requests {
+            asked,
+            evict_asked,
+            force_asked,
+            ..
+        } = requests;
         let asked_at = asked.as_ref().map(|(at, ..)| *at);
-        let finished_at = pod.terminal_at;
+        let finished_at = pod.terminal_at();
         let disruption = pod
             .disrupted
             .as_ref()
@@ -42,7 +124,14 @@ impl Why {
             other.is_none_or(|other| since - since.rem_euclid(1_000) <= other)
         };
         let finished_first = finished_at.is_some() && earlier(finished_at, asked_at) != asked_at;
-        let first = earlier(asked_at, finished_at.map(|at| at - at.rem_euclid(1_000)));
+        let asked_since = match asked {
+            // Some time before it had ended.
+            Some((at, user, _)) if user.is_empty() && pod.asked_before.is_none() => {
+                Some(at - GRACE_MILLIS)
+            }
+            _ => asked_at,
+        };
+        let first = earlier(asked_since, finished_at.map(|at| at - at.rem_euclid(1_000)));
         if let Some((since, word)) = disruption
             && before(since, asked_at)
             && before(since, finished_at)
@@ -60,22 +149,21 @@ impl Why {
                 word,
                 by,
                 since: since.map(micros),
-                asked,
-                evict_asked,
-                force_asked,
             };
         }
-        let (word, by) = match &asked {
+        let (word, by) = match asked {
             _ if finished_first => (of_reason(&pod.reason), None),
             None => (of_proof(gone), None),
-            Some((at, user, _)) => {
-                let evicted = evict_asked.as_ref().filter(|(evicted, ..)| evicted <= at);
+            Some((asked_at, user, _)) => {
+                let evicted = evict_asked.as_ref();
+                let evicted = evicted.filter(|(evicted, ..)| evicted <= asked_at);
                 let forced = force_asked.clone().filter(|(at, user, _)| {
                     !user.starts_with(CONTROLLERS)
                         && &**user != "system:kube-controller-manager"
                         && finished_at.is_none_or(|finished| *at <= finished)
+                        // What has ended when it was asked to, nobody forces.
+                        && !(asked_at < at && pod.emptied_at.is_some_and(|ended| ended < *at))
                 });
-                let has_node = !pod.node.is_empty() || !meant.node.is_empty();
                 match (evicted, of_account(user), forced) {
                     (Some(_), ..) => ("evicted", evict_asked.clone()),
                     (None, Some("tainted"), _) if &*pod.reason == "NodeLost" => {
@@ -91,22 +179,27 @@ impl Why {
             word,
             by,
             since: first.map(micros),
-            asked,
-            evict_asked,
-            force_asked,
         }
     }
 
-    /// Of a container instance that ended; `reported` says whether somebody told of it.
-    pub fn of_instance(&self, end: i64, reported: bool) -> (&'static str, Asked) {
-        let by_itself =
-            matches!(self.word, "" | "done") || self.since.is_none_or(|since| end <= since);
-        match (by_itself, reported) {
-            (true, true) => ("exited", None),
-            (true, false) => ("unknown", None),
-            (false, _) => (self.word, self.by.clone()),
+    /// Of a container instance that ended; `reported` says whether somebody told of it, `pod_end` when its pod was gone.
+    pub fn of_instance(
+        &self,
+        (end, reported): (i64, bool),
+        pod_end: Option<i64>,
+    ) -> (&'static str, Asked) {
+        let is_within = self.since.is_some_and(|since| since < end);
+        let is_with_pod = !reported && Some(end) == pod_end;
+        match !matches!(self.word, "" | "done") && (is_within || is_with_pod) {
+            true => (self.word, self.by.clone()),
+            false => (by_itself(reported), None),
         }
     }
+}
+
+/// With which its pod had nothing to do.
+pub fn by_itself(reported: bool) -> &'static str {
+    if reported { "exited" } else { "unknown" }
 }
 
 fn is_by_kubelet(pod: &Pod) -> bool {
@@ -157,9 +250,9 @@ fn of_account(user: &Text) -> Option<&'static str> {
         "pod-garbage-collector" => "node lost",
         "namespace-controller" => "namespace deleted",
         "node-controller" | "taint-eviction-controller" => "tainted",
+        "job-controller" => "job stopped",
         "replicaset-controller"
         | "statefulset-controller"
-        | "job-controller"
         | "replication-controller"
         | "deployment-controller"
         | "cronjob-controller"

@@ -1,7 +1,7 @@
 //! What an event says that holds no pod: by its verb, by its level, or because it was cut.
 
 use super::{
-    About, Fact, InstanceFact, NameFact, PodFact, disrupted, of_current, of_previous, stuck,
+    About, Fact, InstanceFact, NameFact, PodFact, is_own, of_current, of_previous, of_status,
 };
 use crate::lives::Text;
 use crate::lives::object::{Event, Kind, Level, Verb};
@@ -13,12 +13,14 @@ pub(super) fn without_a_pod(event: &Event) -> Option<Vec<Fact>> {
         Verb::Evict => evict(event),
         Verb::CollectItems if event.level == Level::Full => return None,
         Verb::Collect | Verb::CollectItems => vec![collect(event)],
+        Verb::Close => vec![of_name(event, "", "close", event.at)],
         Verb::Finalize => vec![of_name(event, "", "finalize", event.at)],
         Verb::NodeCame if event.level != Level::Truncated => vec![of_node(event, "node came")],
         Verb::NodeGone if has_request(event) => vec![of_node(event, "node gone")],
         Verb::NodeCame | Verb::NodeGone => Vec::new(),
         Verb::Missed if event.by_collector() && has_request(event) => vec![of_uid(event)],
-        Verb::MissedStatus if has_request(event) => vec![of_uid(event)],
+        Verb::MissedStatus if has_request(event) && by_itself(event) => vec![of_uid(event)],
+        Verb::MissedByCache => Vec::new(),
         Verb::Missed | Verb::MissedStatus => vec![of_name(event, name, "gone", event.at)],
         _ => return None,
     })
@@ -26,6 +28,11 @@ pub(super) fn without_a_pod(event: &Event) -> Option<Vec<Fact>> {
 
 fn has_request(event: &Event) -> bool {
     matches!(event.level, Level::Full | Level::Request)
+}
+
+/// Whether Kubernetes itself asked, which invents no uid.
+fn by_itself(event: &Event) -> bool {
+    event.acting_as.is_empty() && is_own(&event.user)
 }
 
 /// The eviction API deletes by itself.
@@ -78,7 +85,10 @@ fn of_node(event: &Event, what: &'static str) -> Fact {
 
 pub(super) fn facts(event: &Event) -> Vec<Fact> {
     let mut told = Vec::new();
-    let is_of_pod = !matches!(event.verb, Verb::Finalize | Verb::NodeCame | Verb::NodeGone);
+    let is_of_pod = !matches!(
+        event.verb,
+        Verb::Close | Verb::Finalize | Verb::NodeCame | Verb::NodeGone
+    );
     if event.level == Level::Truncated && is_of_pod {
         told.extend(cut(event));
     }
@@ -100,7 +110,7 @@ fn cut(event: &Event) -> Option<Fact> {
             },
         )),
         Verb::Collect | Verb::CollectItems => None,
-        Verb::Missed | Verb::MissedStatus => None,
+        Verb::Missed | Verb::MissedStatus | Verb::MissedByCache => None,
         Verb::Create if event.is_unnamed() => None,
         _ => Some(of_name(event, name, "truncated", event.at)),
     }
@@ -120,6 +130,7 @@ fn of_write(event: &Event) -> Vec<Fact> {
                     Text::default()
                 },
                 scheduled_at: event.at,
+                is_alive: true,
                 ..PodFact::default()
             };
             vec![of_pod(event, bound)]
@@ -131,29 +142,32 @@ fn of_write(event: &Event) -> Vec<Fact> {
     }
 }
 
+/// A kubelet's is the last one. One that leaves no time names the uid that is gone, or is about whatever has the name.
 fn delete(event: &Event, with_request: bool) -> Vec<Fact> {
     let name = &event.object.name;
     let by_node = event.by_node();
-    let knows_the_uid = with_request && (by_node || event.by_collector());
-    if !knows_the_uid {
-        let what = match (by_node, event.forced && with_request) {
-            (true, _) => return vec![of_name(event, name, "remove", event.at)],
-            (_, true) => "force",
-            (_, false) => "ask",
-        };
-        return vec![of_name(event, name, what, event.received)];
-    }
-    let asked = (event.received, event.user.clone(), event.acting_as.clone());
-    let told = PodFact {
-        node: node(event),
-        delete_asked: (!by_node).then_some(asked),
-        removed_at: if by_node { event.at } else { 0 },
-        ..PodFact::default()
-    };
-    let mut facts = vec![of_pod(event, told)];
-    if !by_node {
+    let forced = with_request && event.forced;
+    let has_uid = with_request && event.has_uid();
+    let mut facts = Vec::new();
+    match (by_node, has_uid) {
+        (true, true) => {}
+        (true, false) => facts.push(of_name(event, name, "remove", event.at)),
+        (false, true) if forced => {}
+        (false, false) if forced => facts.push(of_name(event, name, "force", event.received)),
         // If it had finished, it went at once.
-        facts.insert(0, of_name(event, name, "ask", event.received));
+        (false, _) => facts.push(of_name(event, name, "ask", event.received)),
+    }
+    if has_uid {
+        let asked = (event.received, event.user.clone(), event.acting_as.clone());
+        let told = PodFact {
+            node: node(event),
+            force_asked: (!by_node && forced).then(|| asked.clone()),
+            delete_asked: (!by_node).then_some(asked),
+            removed_at: if by_node || forced { event.at } else { 0 },
+            by_kubelet: by_node,
+            ..PodFact::default()
+        };
+        facts.push(of_pod(event, told));
     }
     facts
 }
@@ -161,24 +175,15 @@ fn delete(event: &Event, with_request: bool) -> Vec<Fact> {
 /// A patch of a status. It knows neither labels nor spec, so no sidecar from an init container.
 fn status(event: &Event) -> Vec<Fact> {
     let object = &event.object;
-    let statuses = object.statuses.iter();
-    let started = statuses.filter(|status| status.id.is_some());
     let told = PodFact {
         node: node(event),
-        phase: object.phase.clone(),
-        ips: object.ips.clone(),
-        restarts: started
-            .map(|status| (status.name.clone(), status.restart))
-            .collect(),
-        started_at: object.started,
-        disrupted: disrupted(event),
-        reason: object.reason.clone(),
-        waiting: object.statuses.iter().filter_map(stuck).collect(),
-        ..PodFact::default()
+        lost_ips: event.lost_ips.clone(),
+        is_alive: true,
+        ..of_status(event)
     };
     let mut facts = vec![of_pod(event, told)];
     for status in in_lists(event) {
-        let told = [of_current(status), of_previous(status)];
+        let told = [of_current(status, &object.phase), of_previous(status)];
         facts.extend(told.into_iter().flatten().map(|instance| {
             let kind = match instance.kind {
                 Kind::Sidecar => Kind::Init,

@@ -1,8 +1,10 @@
 //! One pod, from its creation on: writes in their order.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use super::chance::Chance;
+use super::manners::{Accounts, Manners};
 use super::spec::{Spec, address};
 use crate::lives::object::{Event, Id, Kind, Level, Object, State, Status, Terminated, Verb};
 use crate::lives::{DAY, HOUR, MINUTE, SECOND, Text, seconds};
@@ -14,6 +16,8 @@ const POD_GC: &str = "system:serviceaccount:kube-system:pod-garbage-collector";
 const TAINTS: &str = "system:serviceaccount:kube-system:taint-eviction-controller";
 const REPLICA_SETS: &str = "system:serviceaccount:kube-system:replicaset-controller";
 
+mod odd;
+
 pub struct Life<'a> {
     random: &'a mut Random,
     events: &'a mut Vec<Event>,
@@ -21,6 +25,9 @@ pub struct Life<'a> {
     /// Set once a kubelet or the scheduler chose one; before, the object names none.
     node: Text,
     kubelet: Text,
+    manners: Manners,
+    /// The addresses of the last status.
+    told_ips: Vec<Ipv6Addr>,
     now: i64,
 }
 
@@ -32,12 +39,18 @@ impl<'a> Life<'a> {
         now: i64,
     ) -> Life<'a> {
         let node = std::mem::take(&mut object.node);
+        let manners = Manners::random(random);
         Life {
             random,
             events,
             object,
-            kubelet: format!("system:node:{node}").into(),
+            kubelet: match manners.accounts {
+                Accounts::OfNodes => format!("system:node:{node}").into(),
+                Accounts::Common => "kubelet".into(),
+            },
             node,
+            manners,
+            told_ips: Vec::new(),
             now,
         }
     }
@@ -81,18 +94,34 @@ impl<'a> Life<'a> {
     fn say(&mut self, verb: Verb, user: &Text, acting_as: &Text) {
         self.now += 2_000 + self.random.below(40_000) as i64;
         self.object.version = (self.now / 1_000) as u64;
+        let mut lost_ips = Vec::new();
+        if verb == Verb::PatchStatus {
+            lost_ips = std::mem::replace(&mut self.told_ips, self.object.ips.clone());
+            lost_ips.retain(|ip| !self.object.ips.contains(ip));
+        }
+        let is_of_kubelet = *user == self.kubelet;
+        if self.manners.loses(self.random, verb, is_of_kubelet) {
+            return;
+        }
         self.events.push(Event {
             received: self.now - 1_500,
             at: self.now,
             verb,
             user: user.clone(),
             acting_as: acting_as.clone(),
-            forced: false,
-            names_uid: false,
+            // What it deletes has ended.
+            forced: verb == Verb::Delete && &**user == "kubelet",
+            names_uid: verb == Verb::Delete && &**user == "kubelet",
+            lost_ips,
             selector: Text::default(),
             level: Level::Full,
-            object: Arc::new(self.object.clone()),
+            object: Arc::new(self.manners.told(&self.object)),
         });
+    }
+
+    /// In seconds, by the clock of the node.
+    fn node_second(&self) -> u32 {
+        seconds(self.now + self.manners.clock)
     }
 
     fn kubelet_says(&mut self, verb: Verb) {
@@ -126,7 +155,7 @@ impl<'a> Life<'a> {
     /// A kubelet takes it up, runs the init containers, and starts the rest.
     fn start(&mut self) {
         self.wait(SECOND);
-        self.object.started = seconds(self.now);
+        self.object.started = self.node_second();
         if self.random.chance(10) {
             self.object.statuses[0].state = State::Stuck("ImagePullBackOff".into());
         }
@@ -179,19 +208,18 @@ impl<'a> Life<'a> {
         } else {
             Id::Hex(bytes)
         };
+        let started = self.node_second();
         let status = &mut self.object.statuses[place];
         status.id = Some(id);
-        status.state = State::Running {
-            started: seconds(self.now),
-        };
+        status.state = State::Running { started };
     }
 
     fn end(&mut self, place: usize, exit_code: i32, reason: &str) {
-        let finished = seconds(self.now);
+        let finished = self.node_second();
         let status = &mut self.object.statuses[place];
         if let (State::Running { started }, Some(id)) = (&status.state, &status.id) {
             status.state = State::Terminated(Terminated {
-                id: id.clone(),
+                id: Some(id.clone()),
                 started: *started,
                 finished,
                 exit_code,
@@ -240,13 +268,12 @@ impl<'a> Life<'a> {
             self.incident();
         }
         self.now = self.now.max(end);
-        match self.random.below(20) {
-            0 => self.evicted(),
-            1..=2 => self.remove_at_once("alice"),
-            3..=4 => self.forced(),
-            5..=8 => self.disturbed(),
-            9..=10 => self.node_lost(),
-            _ => self.stopped(),
+        self.end_of_service();
+        if self.manners.are_odd && self.random.chance(8) {
+            self.comes_back();
+            if self.random.chance(60) {
+                self.stopped();
+            }
         }
         if self.random.chance(15) {
             self.wait(HOUR);
@@ -258,7 +285,22 @@ impl<'a> Life<'a> {
         }
     }
 
+    fn end_of_service(&mut self) {
+        match self.random.below(20) {
+            _ if self.manners.are_odd && self.random.chance(10) => self.closed(),
+            0 => self.evicted(),
+            1..=2 => self.remove_at_once("alice"),
+            3..=4 => self.forced(),
+            5..=8 => self.disturbed(),
+            9..=10 => self.node_lost(),
+            _ => self.stopped(),
+        }
+    }
+
     fn incident(&mut self) {
+        if self.manners.are_odd && self.random.chance(60) {
+            return self.odd_incident();
+        }
         match self.random.below(10) {
             0 => self.crash_loop(1),
             1 => {
@@ -335,7 +377,7 @@ impl<'a> Life<'a> {
     /// A kubelet that was away finds its containers ended, and not when; they start again.
     fn ends_unseen(&mut self) {
         for place in self.places() {
-            let times = *self.random.pick(&[(0, 0), (0, seconds(self.now))]);
+            let times = *self.random.pick(&[(0, 0), (0, self.node_second())]);
             self.end(place, 137, "ContainerStatusUnknown");
             if let State::Terminated(ended) = &mut self.object.statuses[place].state {
                 (ended.started, ended.finished) = times;
@@ -452,6 +494,11 @@ impl<'a> Life<'a> {
         if self.random.chance(10) {
             self.say(Verb::Delete, &"bob".into(), &Text::default());
         }
+        if self.random.chance(5) {
+            self.wait(10 * SECOND);
+            self.object.deletion = Some((seconds(self.now) + 5, 5));
+            self.say(Verb::Delete, &"carol".into(), &Text::default());
+        }
         let grace = *self.random.pick(&[30 * SECOND, 30 * SECOND, 2 * HOUR]);
         self.go(grace, human);
     }
@@ -503,7 +550,8 @@ impl<'a> Life<'a> {
 
     /// Its node is deleted. Another one of the same name may come, and the pod may go on there.
     fn node_lost(&mut self) {
-        let admin = "system:serviceaccount:cluster:autoscaler".into();
+        let admins = ["system:serviceaccount:cluster:autoscaler", "alice"];
+        let admin: Text = (*self.random.pick(&admins)).into();
         self.say(Verb::NodeGone, &admin, &Text::default());
         if self.random.chance(40) {
             let wait = *self.random.pick(&[9 * MINUTE, 30 * MINUTE]);
