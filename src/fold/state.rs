@@ -400,7 +400,8 @@ impl<'a> Instance<'a> {
             (at, report.exit_code, report.signal, report.reason)
         });
         let odd = self.pack_odd(base, created_at);
-        let is_over = self.end().is_some() && self.missing.is_none();
+        let has_ended = self.end().is_some();
+        let is_over = has_ended && self.missing.is_none();
         let ran_at = self.ran_at.filter(|ran_at| {
             let end = self.end().filter(|_| is_over);
             end.is_none_or(|end| !end.is_after(*ran_at))
@@ -417,8 +418,8 @@ impl<'a> Instance<'a> {
             started: distance(i64::from(self.started_at), base),
             ended,
             first_seen: (self.started_at == 0).then(|| self.seen.first - micros),
-            last_seen: (!is_over).then(|| self.seen.last - micros),
-            ran: ran_at.map(|ran_at| match is_over {
+            last_seen: (!has_ended).then(|| self.seen.last - micros),
+            ran: ran_at.map(|ran_at| match has_ended {
                 true => ran_at - micros,
                 false => self.seen.last - ran_at,
             }),

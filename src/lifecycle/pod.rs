@@ -74,14 +74,7 @@ fn told<'a>(
     let Some(metadata) = &object.metadata else {
         return Ok(());
     };
-    if metadata.uid.is_empty() {
-        return Err(Unreadable("a pod without a uid"));
-    }
-    let event = occasion.event;
-    let namespace = first_of(&metadata.namespace, &event.object_ref.namespace);
-    if namespace.len() > NAMESPACE_BYTES_MAX {
-        return Err(Unreadable("the namespace of a pod is too long"));
-    }
+    let identity = identity(occasion, metadata, place)?;
     // A patch of a status brings no labels; a whole pod does, wherever it stands.
     let is_whole = place == Place::Response || &*object.kind == "Pod";
     let labels = sorted(metadata);
@@ -92,20 +85,7 @@ fn told<'a>(
     let waiting = status.map(container::waiting).unwrap_or_default();
     let created = place == Place::Response && created(occasion);
     let told_node = spec.map_or("", |spec| &*spec.node_name);
-    let by_kubelet = &*event.object_ref.subresource == "status";
-    let pod = first_of(&metadata.name, &event.object_ref.name);
-    if pod.is_empty() {
-        return Err(Unreadable("a pod without a name"));
-    }
-    let identity = Fact {
-        namespace,
-        pod,
-        version: match place {
-            Place::Response => metadata.resource_version.parse().unwrap_or(0),
-            Place::Request => 0,
-        },
-        ..occasion.fact(parse_uid(&metadata.uid)?)
-    };
+    let by_kubelet = &*occasion.event.object_ref.subresource == "status";
     let ending = ending(occasion, status, identity.clone());
     let ending = fated(occasion, metadata, fate, ending);
     let ending = match place {
@@ -147,6 +127,35 @@ fn told<'a>(
         container::facts(&of_phase, spec, status, tell);
     }
     Ok(())
+}
+
+/// Which pod it is, and of which version it is told.
+fn identity<'a>(
+    occasion: Occasion<'a>,
+    metadata: &'a Metadata,
+    place: Place,
+) -> Result<Fact<'a>, Unreadable> {
+    if metadata.uid.is_empty() {
+        return Err(Unreadable("a pod without a uid"));
+    }
+    let named = &occasion.event.object_ref;
+    let namespace = first_of(&metadata.namespace, &named.namespace);
+    if namespace.len() > NAMESPACE_BYTES_MAX {
+        return Err(Unreadable("the namespace of a pod is too long"));
+    }
+    let pod = first_of(&metadata.name, &named.name);
+    if pod.is_empty() {
+        return Err(Unreadable("a pod without a name"));
+    }
+    Ok(Fact {
+        namespace,
+        pod,
+        version: match place {
+            Place::Response => metadata.resource_version.parse().unwrap_or(0),
+            Place::Request => 0,
+        },
+        ..occasion.fact(parse_uid(&metadata.uid)?)
+    })
 }
 
 /// What the request means for its end.

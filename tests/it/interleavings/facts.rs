@@ -106,11 +106,6 @@ pub fn created(uid: u128, second: i32) -> Fact {
     })
 }
 
-/// Its workload is this one.
-pub fn adopted(uid: u128, second: i32, version: u64, workload: &'static str) -> Fact {
-    row(&owned(uid, second, version, workload))
-}
-
 fn owned(uid: u128, second: i32, version: u64, workload: &'static str) -> rows::Fact<'static> {
     rows::Fact {
         version,

@@ -114,14 +114,14 @@ pub fn set_back() -> Scenario {
     }
 }
 
-/// The workload of a pod changes and changes back, as two processes say: the row of its container is the same
-/// after as before, and another in between.
+/// A request does not find a pod, as one process says, and it is seen again, as the other does: the row of its container
+/// is the same after as before, and another in between.
 fn back_and_forth() -> Vec<Fact> {
     vec![
         facts::created(1, 0),
         facts::started(1, 5, 1),
-        facts::adopted(1, 20, 10, "other"),
-        facts::adopted(1, 25, 11, "cart"),
+        facts::not_found(20),
+        facts::running(1, 30),
     ]
 }
 

@@ -149,6 +149,12 @@ fn objects(event: &Event, json: &mut Value) {
         Verb::Bind => bound(object, json),
         _ => json["responseObject"] = pod(object),
     }
+    sent(event, json);
+}
+
+/// What was sent with what it was answered with.
+fn sent(event: &Event, json: &mut Value) {
+    let object = &event.object;
     match event.verb {
         Verb::Delete => json["requestObject"] = deletion(event),
         Verb::PatchStatus => {

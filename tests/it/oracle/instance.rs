@@ -43,9 +43,12 @@ struct Bundle<'p> {
     reports: Vec<&'p Report>,
 }
 
+/// The reports of one container, by ID and number.
+type Bundles<'p> = BTreeMap<([u8; 32], u32), Vec<&'p Report>>;
+
 /// The instances of a pod.
 pub fn instances(pod: &Pod) -> Vec<Instance<'_>> {
-    let mut containers: BTreeMap<&Text, BTreeMap<([u8; 32], u32), Vec<&Report>>> = BTreeMap::new();
+    let mut containers: BTreeMap<&Text, Bundles> = BTreeMap::new();
     for report in &pod.reports {
         let of_container = containers.entry(&report.container).or_default();
         let bundle = of_container.entry((report.key, report.restart));

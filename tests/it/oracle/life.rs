@@ -46,6 +46,10 @@ pub struct Beyond<'s> {
     pub of_node: Vec<&'s NameFact>,
 }
 
+/// Until when it had other labels or another owner (milliseconds), who changed that, kind and name of the workload,
+/// and the labels.
+pub type Was = (i64, String, [String; 2], BTreeMap<String, String>);
+
 /// One pod with all that belongs to it.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -55,9 +59,7 @@ pub struct Told {
     /// From when until when it had an address, if it had it all the time, and when it had it not.
     pub leases: Vec<(Ipv6Addr, Span)>,
     pub gaps: Vec<Gap>,
-    /// Until when it had other labels or another owner (milliseconds), who changed that, kind and name of the workload,
-    /// and the labels.
-    pub former: Vec<(i64, String, [String; 2], BTreeMap<String, String>)>,
+    pub former: Vec<Was>,
     /// Where nobody saw its removal: what proves it, and when it was gone.
     pub gone: Option<(i64, Proof)>,
     /// The first request for its eviction, for an end without delay, and one that left it less time, with its deadline.

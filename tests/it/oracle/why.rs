@@ -157,13 +157,8 @@ impl Why {
             Some((asked_at, user, _)) => {
                 let evicted = evict_asked.as_ref();
                 let evicted = evicted.filter(|(evicted, ..)| evicted <= asked_at);
-                let forced = force_asked.clone().filter(|(at, user, _)| {
-                    !user.starts_with(CONTROLLERS)
-                        && &**user != "system:kube-controller-manager"
-                        && finished_at.is_none_or(|finished| *at <= finished)
-                        // What has ended when it was asked to, nobody forces.
-                        && !(asked_at < at && pod.emptied_at.is_some_and(|ended| ended < *at))
-                });
+                let forced = force_asked.clone();
+                let forced = forced.filter(|forced| forces(pod, forced, *asked_at));
                 match (evicted, of_account(user), forced) {
                     (Some(_), ..) => ("evicted", evict_asked.clone()),
                     (None, Some("tainted"), _) if &*pod.reason == "NodeLost" => {
@@ -200,6 +195,16 @@ impl Why {
 /// With which its pod had nothing to do.
 pub fn by_itself(reported: bool) -> &'static str {
     if reported { "exited" } else { "unknown" }
+}
+
+/// Whether this request, which leaves no time, is what ended the pod.
+fn forces(pod: &Pod, (at, user, _): &(i64, Text, Text), asked_at: i64) -> bool {
+    // What has ended when it was asked to, nobody forces.
+    let had_ended = asked_at < *at && pod.emptied_at.is_some_and(|ended| ended < *at);
+    let is_controller =
+        user.starts_with(CONTROLLERS) || &**user == "system:kube-controller-manager";
+    let is_first = pod.terminal_at().is_none_or(|finished| *at <= finished);
+    !had_ended && !is_controller && is_first
 }
 
 fn is_by_kubelet(pod: &Pod) -> bool {
