@@ -1,4 +1,4 @@
--- The instances that their pods may have let go of: of these all is known, and their plain columns say it.
+-- The instances that their pods have let go of: of these all is known, and their plain columns say it.
 SELECT
     cluster,
     pod_uid,
@@ -21,7 +21,7 @@ SELECT
 FROM recent_containers
 WHERE (cluster, namespace, pod) IN ?
     AND (cluster, pod_uid) IN ?
-    AND complete
+    AND let_go
     AND end_seen
     AND started_at IS NOT NULL
     AND NOT void
@@ -48,6 +48,7 @@ SELECT
 FROM ended_containers
 WHERE uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(toUUID(pod.2)), 96)) FROM (SELECT arrayJoin(?) AS pod))
     AND (cluster, pod_uid) IN ?
+    AND let_go
     AND end_seen
     AND started_at IS NOT NULL
     AND NOT void

@@ -267,6 +267,7 @@ impl<'a> Judged<'a> {
             filed_from: Seconds(place.from),
             returned: false,
             complete: let_go || self.over_at(life) != NEVER,
+            let_go,
             void: false,
             workload_kind,
             workload,

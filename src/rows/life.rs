@@ -127,6 +127,7 @@ table! {
         filed_from: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(9)", "filed under: its start";
         returned: bool = "UInt8", "an older row of this life may be in ended_containers";
         complete: bool = "UInt8", "its pod is over too, or has let go of it: it may be filed";
+        let_go: bool = "UInt8", "its pod has let go of it: this row says all that is known";
         void: bool = "UInt8", "what it told is told by another row now";
     }
 }

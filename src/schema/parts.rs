@@ -10,13 +10,14 @@ const FRAGMENTS: &str = include_str!("../../schema/fragments.sql");
 const LEVELS_MAX: usize = 4;
 
 /// What only the fold and reconcile need.
-const HIDDEN: [&str; 10] = [
+const HIDDEN: [&str; 11] = [
     "version",
     "read_at",
     "class",
     "filed_from",
     "returned",
     "complete",
+    "let_go",
     "void",
     "judged",
     "copied",
