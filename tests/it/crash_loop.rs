@@ -22,7 +22,8 @@ fn is_seen(instance: u32) -> bool {
     instance % UNSEEN_ONE_IN != 7
 }
 
-/// The times of one run of the program, by the clock of this machine: its events are not late.
+/// The times of one run of the program, by the clock of this machine: each event comes when its instance began, and the last
+/// ones are not late.
 struct Times {
     begin: Timestamp,
 }
@@ -74,7 +75,12 @@ fn started(times: &Times, instance: u32) -> Value {
     }
     let object_ref = json!({"resource": "pods", "subresource": "status", "namespace": "shop", "name": "web",
         "apiVersion": "v1"});
-    let mut event = event(&Times::now(), "patch", "system:node:node-1", object_ref);
+    let mut event = event(
+        &times.second(instance),
+        "patch",
+        "system:node:node-1",
+        object_ref,
+    );
     event["auditID"] = json!(format!("patch-{instance}"));
     event["responseObject"] = pod(times, instance, json!([status]));
     event
