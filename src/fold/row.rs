@@ -202,14 +202,14 @@ impl<'a> Judged<'a> {
             let ran_at = instance.ran_at.map(|at| at.div_euclid(1_000));
             it.after(ran_at).map(|at| at * 1_000)
         });
-        let proofs = [
-            of_pod,
-            superseded(life, run, runs),
-            terminal,
-            instance.missed().map(|(at, _)| at),
-        ];
-        let proven = proofs.into_iter().flatten().min();
-        let proven = proven.filter(|_| reported.is_none());
+        let proven = match reported {
+            Some(_) => None,
+            None => {
+                let missed = instance.missed().map(|(at, _)| at);
+                let proofs = [of_pod, superseded(life, run, runs), terminal, missed];
+                proofs.into_iter().flatten().min()
+            }
+        };
         let end = times.over.or(proven);
         let mirror_removed = end.is_none() && life.is_mirror && self.end.is_some();
         let unconfirmed = end.is_none() && !mirror_removed && !life.timely;
