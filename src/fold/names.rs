@@ -191,6 +191,17 @@ fn creation<'s, 'a>(life: &Life, says: &[&'s Said<'a>]) -> Option<&'s Said<'a>> 
     fits.then_some(newest)
 }
 
+/// Whether what was cut off of an event is lost. It is not where the event is there whole as well: of two senders one may
+/// cut less, and the log backend nothing. That is known of the creation, the one request of its account in that second.
+fn is_lost(life: &Life, said: &Said) -> bool {
+    let is_creation = life.created_by == Some((said.user, said.acting_as))
+        && said.at.div_euclid(1_000_000) == i64::from(life.created_at);
+    match said.what {
+        Saying::Truncated => !is_creation,
+        what => what == Saying::Obscure,
+    }
+}
+
 /// What was said of this life, which had the name until `until`.
 pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Named<'a> {
     let creation = creation(life, says);
@@ -220,9 +231,7 @@ pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Name
             };
             account.strip_prefix("system:node:").unwrap_or_default()
         }),
-        truncated: said
-            .iter()
-            .any(|said| matches!(said.what, Saying::Truncated | Saying::Obscure)),
+        truncated: said.iter().any(|said| is_lost(life, said)),
         asked: first(|what| what.asks() || matches!(what, Saying::Collect | Saying::Purge)),
         deletion: first(|what| matches!(what, Saying::Ask | Saying::Force)),
         eviction: first(|what| what == Saying::Evict),

@@ -180,6 +180,16 @@ fn a_name_says_the_node_and_what_was_cut_off() {
             a 0:00..now on n7 [created unseen, truncated]
         "#]],
     );
+    // Of the same event, cut off: it is there whole.
+    check(
+        "
+        0:00 pod a created=0:00 by=alice
+        0:00 name truncated by=alice
+        ",
+        expect![[r#"
+            a 0:00..now created by alice
+        "#]],
+    );
     check(
         "
         0:00 pod a created=0:00

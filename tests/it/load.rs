@@ -302,6 +302,11 @@ fn ip(number: u64) -> String {
     format!("10.{a}.{b}.{c}")
 }
 
+/// No digits but zeros would be no ID.
+fn container_id(number: u64) -> String {
+    format!("{:064x}", number + 1)
+}
+
 /// Creates are some seconds apart, on whole seconds.
 fn time(number: u64, after_seconds: u64, fraction: &str) -> String {
     let begin: jiff::Timestamp = "2026-11-23T06:15:00Z".parse().expect("a time");
@@ -334,7 +339,7 @@ fn events(number: u64) -> [Value; 2] {
     spec["nodeName"] = node.as_str().into();
     let status = json!({"phase": "Running", "podIPs": [{"ip": ip(number)}],
         "containerStatuses": [{"name": "main", "restartCount": 0, "ready": true, "started": true,
-            "containerID": format!("containerd://{number:064x}"),
+            "containerID": format!("containerd://{}", container_id(number)),
             "image": "registry.example/main:1", "imageID": "registry.example/main@sha256:1",
             "state": {"running": {"startedAt": time(number, 2, "")}}}]});
     let patched = json!({
@@ -362,7 +367,7 @@ fn expected_pod(number: u64) -> Value {
 
 fn expected_container(number: u64) -> Value {
     json!({"cluster": "demo", "namespace": namespace(number), "pod": name(number), "container": "main",
-        "container_id": format!("{number:064x}"), "node": node(number), "restart": 0,
+        "container_id": container_id(number), "node": node(number), "restart": 0,
         "started_at": time(number, 2, ""), "ended_at": null, "pod_created_at": time(number, 0, "")})
 }
 

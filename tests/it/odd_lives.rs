@@ -636,6 +636,18 @@ fn what_people_did() {
     );
 }
 
+/// The log backend has whole what was too large for the webhook.
+#[test]
+fn what_came_cut_off_and_whole() {
+    check(
+        "a-creation-cut-off-and-whole",
+        expect![[r#"
+        web-10 08:00:00..now on node-1 created by alice phase Running
+            main/2d71 #0 08:00:04..now started 08:00:04
+    "#]],
+    );
+}
+
 #[test]
 fn shown() {
     if let Ok(path) = std::env::var("BYGONE_EVENTS") {

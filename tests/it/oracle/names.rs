@@ -65,7 +65,11 @@ impl Meant {
                 .map(|say| (say.user.clone(), say.acting_as.clone()))
                 .unwrap_or_default(),
             node: status.map_or_else(Text::default, |say| say.user["system:node:".len()..].into()),
-            truncated: said.iter().any(|say| say.what == "truncated"),
+            truncated: said.iter().any(|say| {
+                let who = (say.user.clone(), say.acting_as.clone());
+                let is_creation = say.at.div_euclid(SECOND) == i64::from(pod.created_at);
+                say.what == "truncated" && !(is_creation && who == pod.created_by)
+            }),
             asked: first(&["ask", "force", "evict", "collect", "purge"]),
             evict_asked: first(&["evict"]),
             force_asked: first(&["force", "purge"]),
