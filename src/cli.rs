@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, Given};
 use crate::telemetry;
 
 /// Exit code of a question without an answer.
@@ -107,14 +107,27 @@ struct Common {
     /// What is logged to stderr: a level or a filter like bygone=debug,warn [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// Set any key of the configuration, like sink.flush_wait_ms=100; see "bygone config keys"
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+/// Reads `KEY=VALUE`.
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), value.to_owned())),
+        None => Err("write it like sink.flush_wait_ms=100".to_owned()),
+    }
 }
 
 impl Common {
     /// The filter of logs: `fallback` where nobody asked for one.
     fn log_or(&self, fallback: &str) -> String {
+        let set = self.set.iter().rev().find(|(key, _)| key == "log");
         let asked = self
             .log
             .clone()
+            .or_else(|| set.map(|(_, filter)| filter.clone()))
             .or_else(|| std::env::var("BYGONE_LOG").ok());
         asked.unwrap_or_else(|| fallback.to_owned())
     }
@@ -131,7 +144,11 @@ impl Common {
             own.into_iter()
                 .filter_map(|(key, value)| Some((key, value.clone()?))),
         );
-        Ok(crate::config::load(self.config.as_deref(), &flags)?)
+        let given = Given {
+            set: &self.set,
+            flags: &flags,
+        };
+        Ok(crate::config::load(self.config.as_deref(), given)?)
     }
 }
 

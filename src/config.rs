@@ -1,18 +1,24 @@
 //! The configuration: what the rooms need, collected and merged.
 //!
 //! In: a TOML file, the environment, flags. Out: a [`Config`]. Each of the four layers beats the one
-//! before: defaults, file, environment, flags. A key that nobody knows is an error with its name.
+//! before: defaults, file, environment, flags. An unknown key is an error that names the nearest
+//! known one.
 //!
-//! The environment's name of a key is `BYGONE_` and its path in capitals: `ingest.listen` is
-//! `BYGONE_INGEST_LISTEN`. Other variables that begin so are left alone: Kubernetes puts some there.
+//! Every key can be set in each of the three ways: `listen` below `[ingest]` in the file is
+//! `BYGONE_INGEST_LISTEN` in the environment and `--set ingest.listen=...` on the command line.
+//! Keys and their types come from [`Config`] itself (`keys`); a variable that begins with `BYGONE_`
+//! and is no key must be one of `environment`.
 //!
 //! Not here: what a key means; each room's `Config` says that.
+
+mod environment;
+mod keys;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::{access, clickhouse, dead_letters, engine, http, reconcile, sink, source, spool};
 
@@ -74,56 +80,6 @@ const INGEST: &str = "127.0.0.1:7070";
 /// Where questions are answered unless something else is set.
 const API: &str = "127.0.0.1:7071";
 
-/// Keys that the environment and flags can set: paths in the TOML file.
-const KEYS: [&str; 46] = [
-    "data_dir",
-    "log",
-    "ingest.listen",
-    "ingest.tls_certificate_file",
-    "ingest.tls_key_file",
-    "ingest.client_ca_file",
-    "api.listen",
-    "api.tls_certificate_file",
-    "api.tls_key_file",
-    "access.insecure",
-    "webhook.body_bytes_max",
-    "webhook.event_bytes_max",
-    "webhook.memory_bytes_max",
-    "kafka.brokers",
-    "kafka.group_id",
-    "kafka.group_instance_id",
-    "kafka.cluster",
-    "kafka.tls",
-    "kafka.tls_ca_file",
-    "kafka.sasl_user",
-    "kafka.sasl_password_file",
-    "kafka.unstored_bytes_max",
-    "clickhouse.url",
-    "clickhouse.user",
-    "clickhouse.password_file",
-    "clickhouse.database",
-    "clickhouse.cluster",
-    "clickhouse.shard_urls",
-    "engine.library",
-    "engine.memory_bytes_max",
-    "engine.insecure",
-    "spool.size_bytes_max",
-    "spool.segment_bytes_max",
-    "spool.frame_bytes_max",
-    "spool.group_bytes_max",
-    "spool.kept_after_stored_seconds",
-    "sink.flush_wait_ms",
-    "sink.batch_rows_max",
-    "sink.inserts_max",
-    "sink.facts_rows_max",
-    "reconcile.enabled",
-    "reconcile.retention_days",
-    "reconcile.memory_bytes_max",
-    "dead_letters.keep",
-    "dead_letters.size_bytes_max",
-    "dead_letters.kept_days",
-];
-
 /// Why there is no configuration: one line that names the place.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -136,62 +92,95 @@ pub enum Error {
     Content { path: PathBuf, cause: String },
     #[error("{place}: {cause}")]
     Value { place: String, cause: String },
+    #[error("{place}: {}", no_such(what, nearest.as_deref()))]
+    Unknown {
+        place: String,
+        /// `key` or `variable`.
+        what: &'static str,
+        nearest: Option<String>,
+    },
     #[error("{key} {value:?} is not an address and a port: write it like 127.0.0.1:7070")]
     Listen { key: &'static str, value: String },
 }
 
-/// Flags that were given: a key of the configuration and its value.
+fn no_such(what: &str, nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("no such {what}: did you mean {nearest}?"),
+        None => format!("no such {what}: \"bygone config keys\" lists them"),
+    }
+}
+
+/// Flags of their own that were given: a key of the configuration and its value.
 pub type Flags = Vec<(&'static str, String)>;
+
+/// What sets keys beside the file.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'g> {
+    /// `--set KEY=VALUE`.
+    pub set: &'g [(String, String)],
+    /// The flags that have a name of their own; they beat `--set`.
+    pub flags: &'g [(&'static str, String)],
+}
 
 /// Merges the layers.
 ///
 /// # Errors
 ///
-/// When the file can't be read or parsed, a key is unknown, or a value does not fit.
-pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, Error> {
-    load_from(file, |name| std::env::var(name).ok(), flags)
+/// When the file can't be read or parsed, a key or a variable is unknown, or a value does not fit.
+pub fn load(file: Option<&Path>, given: Given) -> Result<Config, Error> {
+    load_from(file, environment::read()?, given)
+}
+
+/// Every key with its variable, sorted.
+#[must_use]
+pub fn keys() -> Vec<(String, String)> {
+    let named = keys::all().into_iter();
+    named
+        .map(|key| (key.clone(), keys::variable(&key)))
+        .collect()
 }
 
 fn load_from(
     file: Option<&Path>,
-    environment: impl Fn(&str) -> Option<String>,
-    flags: &Flags,
+    variables: Vec<(String, String)>,
+    given: Given,
 ) -> Result<Config, Error> {
     let mut merged = match file {
         Some(path) => read(path)?,
         None => Table::new(),
     };
-    for key in KEYS {
-        let name = format!("BYGONE_{}", key.replace('.', "_").to_uppercase());
-        if let Some(text) = environment(&name) {
-            set(&mut merged, key, &text, &name)?;
+    let known = keys::all();
+    for (variable, text) in variables {
+        if let Some(key) = environment::key_of(&variable, &text, &known)? {
+            keys::set(&mut merged, &key, &text, &variable)?;
         }
     }
-    for (key, text) in flags {
-        set(
-            &mut merged,
-            key,
-            text,
-            &format!("--{}", key.replace(['.', '_'], "-")),
-        )?;
+    for (key, text) in given.set {
+        let place = format!("--set {key}");
+        if !known.contains(key) {
+            return Err(keys::unknown(place, key, &known));
+        }
+        keys::set(&mut merged, key, text, &place)?;
     }
-    let mut config: Config = parse(merged).map_err(|cause| Error::Value {
+    for (key, text) in given.flags {
+        let place = format!("--{}", key.replace(['.', '_'], "-"));
+        keys::set(&mut merged, key, text, &place)?;
+    }
+    checked(parse(merged).map_err(|cause| Error::Value {
         place: file.map_or("config".to_owned(), |path| {
             format!("config file {}", path.display())
         }),
         cause,
-    })?;
-    check_listen(
-        "ingest.listen",
-        config
-            .ingest
-            .listen
-            .get_or_insert_with(|| INGEST.to_owned()),
-    )?;
-    check_listen(
-        "api.listen",
-        config.api.listen.get_or_insert_with(|| API.to_owned()),
-    )?;
+    })?)
+}
+
+/// The configuration with its two addresses, which must be addresses.
+fn checked(mut config: Config) -> Result<Config, Error> {
+    let Config { ingest, api, .. } = &mut config;
+    let ingest = ingest.listen.get_or_insert_with(|| INGEST.to_owned());
+    check_listen("ingest.listen", ingest)?;
+    let api = api.listen.get_or_insert_with(|| API.to_owned());
+    check_listen("api.listen", api)?;
     Ok(config)
 }
 
@@ -213,47 +202,6 @@ fn read(path: &Path) -> Result<Table, Error> {
     // Parsed twice: this once for errors with their line.
     toml::from_str::<Config>(&text).map_err(content)?;
     text.parse().map_err(content)
-}
-
-/// Sets a key to a text, in the type that the key has.
-fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Result<(), Error> {
-    let (path, leaf) = match key.split_once('.') {
-        Some((room, leaf)) => (Some(room), leaf),
-        None => (None, key),
-    };
-    let place_of = |cause: String| Error::Value {
-        place: place.to_owned(),
-        cause,
-    };
-    let number = ["_max", "_ms", "_seconds", "_days"]
-        .iter()
-        .any(|unit| leaf.ends_with(unit));
-    let value = if matches!(leaf, "enabled" | "insecure" | "keep" | "tls") {
-        let parsed = text
-            .parse()
-            .map_err(|_| place_of(format!("{text:?} is not true or false")))?;
-        Value::Boolean(parsed)
-    } else if number {
-        let parsed = text
-            .parse()
-            .map_err(|_| place_of(format!("{text:?} is not a number")))?;
-        Value::Integer(parsed)
-    } else if leaf.ends_with("_urls") {
-        let urls = text.split(',').map(|url| url.trim().to_owned());
-        Value::Array(urls.map(Value::String).collect())
-    } else {
-        Value::String(text.to_owned())
-    };
-    let target = match path {
-        None => table,
-        Some(room) => table
-            .entry(room)
-            .or_insert_with(|| Value::Table(Table::new()))
-            .as_table_mut()
-            .ok_or_else(|| place_of(format!("{room} is not a table in the config file")))?,
-    };
-    target.insert(leaf.to_owned(), value);
-    Ok(())
 }
 
 fn parse(table: Table) -> Result<Config, String> {

@@ -10,6 +10,8 @@ use super::{Common, say};
 pub enum ConfigCommand {
     /// Print the merged result of defaults, file, environment and flags
     Print(Print),
+    /// List every key with the variable that sets it
+    Keys,
 }
 
 /// Passwords are not shown: they stand in files, which are only named.
@@ -21,7 +23,9 @@ pub struct Print {
 
 impl ConfigCommand {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let ConfigCommand::Print(print) = self;
+        let ConfigCommand::Print(print) = self else {
+            return keys();
+        };
         let mut config = print.common.load(Vec::new())?;
         if let Some(url) = &mut config.clickhouse.url {
             *url = redacted(url);
@@ -29,6 +33,15 @@ impl ConfigCommand {
         say(toml::to_string(&config)?.trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn keys() -> anyhow::Result<ExitCode> {
+    let keys = crate::config::keys();
+    let width = keys.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    for (key, variable) in keys {
+        say(&format!("{key:width$}  {variable}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A URL without the password that somebody may have written into it.

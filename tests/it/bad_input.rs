@@ -273,3 +273,27 @@ fn configuration() {
         bygone: config file FILE: line 2: unknown field `port`, expected one of `listen`, `tls_certificate_file`, `tls_key_file`, `client_ca_file`, `client_certificate_required`, `reload_seconds`, `connections_max`, `handshake_seconds_max`, `header_seconds_max`, `idle_seconds_max`, `header_bytes_max`, `body_bytes_per_second_min`, `body_grace_seconds`, `http2_streams_max`, `http2_stream_window_bytes`, `http2_connection_window_bytes`, `drain_seconds_max`
     "#]].assert_eq(&stderr(&output).replace(file.to_str().unwrap(), "FILE"));
 }
+
+#[test]
+fn configuration_by_variables_and_flags() {
+    let said = |set: &[(&str, &str)], args: &[&str]| {
+        let mut command = plain(BYGONE);
+        let output = run(command.args(args).envs(set.iter().copied()));
+        assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+        stderr(&output)
+    };
+    expect![[r#"
+        bygone: BYGONE_ENGINE_INSECUR: no such variable: did you mean BYGONE_ENGINE_INSECURE?
+    "#]]
+    .assert_eq(&said(
+        &[("BYGONE_ENGINE_INSECUR", "false")],
+        &["config", "print"],
+    ));
+    expect![[r#"
+        bygone: --set spool.size_bytes: no such key: did you mean spool.size_bytes_max?
+    "#]]
+    .assert_eq(&said(
+        &[],
+        &["config", "print", "--set", "spool.size_bytes=1"],
+    ));
+}

@@ -40,7 +40,7 @@ pub fn check(text: &[u8]) {
 fn load(text: &[u8]) -> Option<Config> {
     let file = FOLDER.path().join("bygone.toml");
     std::fs::write(&file, text).expect("written");
-    match config::load(Some(&file), &Vec::new()) {
+    match config::load(Some(&file), config::Given::default()) {
         Ok(config) => Some(config),
         Err(error) => {
             let said = error.to_string();
