@@ -21,18 +21,25 @@ ORDER BY version DESC
 ORDER BY version DESC
     LIMIT 1 BY cluster, pod_uid, container, container_key
 
+-- @since
+-- Any usual form: RFC 3339, "2026-11-23 06:00:00" in UTC, seconds since 1970.
+parseDateTime64BestEffort({since:String}, 6, 'UTC')
+
+-- @until
+parseDateTime64BestEffort({until:String}, 6, 'UTC')
+
 -- @between
-t.began_at < {until:DateTime64(6, 'UTC')} AND t.over_at > {since:DateTime64(6, 'UTC')}
+t.began_at < @until@ AND t.over_at > @since@
 
 -- @on_node
 ({cluster:String} = '' OR t.cluster = {cluster:String}) AND t.node = {node:String}
 
 -- @with_ip
 ({cluster:String} = '' OR t.cluster = {cluster:String}) AND has(t.pod_ips, {ip:String}) AND NOT t.host_network
-    AND t.ip_seen_at[indexOf(t.pod_ips, {ip:String})] < {until:DateTime64(6, 'UTC')}
-    AND (t.terminal_at IS NULL OR t.terminal_at > {since:DateTime64(6, 'UTC')})
+    AND t.ip_seen_at[indexOf(t.pod_ips, {ip:String})] < @until@
+    AND (t.terminal_at IS NULL OR t.terminal_at > @since@)
     AND NOT arrayExists(
-        gap -> gap.1 = {ip:String} AND gap.2.1 <= {since:DateTime64(6, 'UTC')} AND gap.2.2 >= {until:DateTime64(6, 'UTC')},
+        gap -> gap.1 = {ip:String} AND gap.2.1 <= @since@ AND gap.2.2 >= @until@,
         t.ip_gaps)
 
 -- @has_prefix
@@ -42,17 +49,17 @@ startsWith(lower(hex(container_key)), lower(substring({prefix:String}, 1, 56)))
 
 -- @since_second
 -- Not before the longest bound, as no time is before 1970. It has a name because what is planned costs by the expression.
-toDateTime(greatest({since:DateTime64(6, 'UTC')}, toDateTime64(67108864, 6, 'UTC')), 'UTC') AS since_second
+toDateTime(greatest(@since@, toDateTime64(67108864, 6, 'UTC')), 'UTC') AS since_second
 
 -- @filed_between
-(filed_from < {until:DateTime64(6, 'UTC')} AND (@classes@ OR class = 11))
+(filed_from < @until@ AND (@classes@ OR class = 11))
 
 -- @class
 class = @number@ AND filed_from >= since_second - @bound@
 
 -- @filed_about
 -- The same by and by: few lives have one address, so fewer conditions cost less than fewer rows.
-(filed_from < {until:DateTime64(6, 'UTC')} AND (class >= 8 OR filed_from >= since_second - 1048576))
+(filed_from < @until@ AND (class >= 8 OR filed_from >= since_second - 1048576))
 
 -- @sessions_view
 (

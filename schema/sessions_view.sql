@@ -10,5 +10,5 @@ CREATE OR REPLACE VIEW sessions_between
 @sessions_view@
 AS
 @sessions@ FROM session_events AS t FINAL
-WHERE t.began_at < {until:DateTime64(6, 'UTC')}
-    AND (t.over_at = toDateTime64(0, 6, 'UTC') OR t.over_at > {since:DateTime64(6, 'UTC')})
+WHERE t.began_at < @until@
+    AND (t.over_at = toDateTime64(0, 6, 'UTC') OR t.over_at > @since@)

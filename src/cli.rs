@@ -20,6 +20,7 @@ mod serve;
 mod service;
 mod sources;
 mod spool;
+mod sql;
 mod when;
 
 use std::io::{self, Write};
@@ -65,6 +66,8 @@ enum Command {
     /// Show one page about a pod or a container: its life, step by step
     #[command(subcommand)]
     Describe(Box<describe::Describe>),
+    /// Ask in SQL: the views of pods and containers, and nothing is written
+    Sql(sql::Sql),
     /// Show what came and what is missing, and which lines of an audit policy would mend it
     Coverage(coverage::Coverage),
     /// Play a recording into an engine of its own and show what no longer exists
@@ -169,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
         Command::Describe(describe) => describe.run(),
+        Command::Sql(sql) => sql.run(),
         Command::Coverage(coverage) => coverage.run(),
         Command::Demo(demo) => demo.run(),
         Command::Schema(schema) => schema.run(),

@@ -241,6 +241,31 @@ impl Store {
         }
     }
 
+    /// The same with a setting in every request.
+    #[must_use]
+    pub fn with_setting(self, name: &str, value: &str) -> Store {
+        let client = self.client().with_setting(name, value);
+        Store {
+            client: RwLock::new(client),
+            ..self
+        }
+    }
+
+    /// Sends a statement as it is. The answer comes in this format, unless the statement names
+    /// another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub fn answer_as_text(&self, sql: &str, format: &str) -> Result<Text<'_>, Error> {
+        let cursor = self.client().query_raw(sql).fetch_bytes(format);
+        let cursor = cursor.map_err(|error| self.error(error))?;
+        Ok(Text {
+            store: self,
+            cursor,
+        })
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -415,6 +440,23 @@ impl Store {
                 cause: shortened(&other.to_string()),
             },
         }
+    }
+}
+
+/// An answer in a format of ClickHouse's.
+pub struct Text<'s> {
+    store: &'s Store,
+    cursor: driver::query::BytesCursor,
+}
+
+impl Text<'_> {
+    /// The next part of it; none at its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        self.store.within_limit(self.cursor.next()).await
     }
 }
 

@@ -28,6 +28,7 @@ mod error;
 mod folder;
 mod install;
 mod progress;
+mod reader;
 mod server_config;
 mod supervise;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use tokio::task::JoinHandle;
 pub use child::{RunArgs, run};
 pub use error::EngineError;
 pub use install::{VERSION, cache_folder, install};
+pub use reader::{READER, READER_MEMORY_BYTES_MAX, READER_SECONDS_MAX, Readable, reader_password};
 
 use supervise::{Plan, State};
 
@@ -86,6 +88,8 @@ pub struct Config {
     pub library: Option<PathBuf>,
     /// What the whole server may allocate, in bytes, caches included. Default: 4 GiB.
     pub memory_bytes_max: u64,
+    /// The port on 127.0.0.1 that it listens on. 0: any free one, another one at each start.
+    pub port: u16,
     /// Whether the engine may have accounts of its own (`config.d`) where the kernel can't confine it: they can read
     /// every file that bygone can.
     pub insecure: bool,
@@ -96,6 +100,7 @@ impl Default for Config {
         Self {
             library: None,
             memory_bytes_max: 4 << 30,
+            port: 0,
             insecure: false,
         }
     }
@@ -113,6 +118,8 @@ pub struct Options {
     pub program: Option<PathBuf>,
     /// A loopback port for ClickHouse's native protocol. `None`: no such listener.
     pub tcp_port: Option<u16>,
+    /// What the account [`READER`] may read. `None`: there is no such account.
+    pub readable: Option<Readable>,
 }
 
 /// A running server and the task that looks after it.
@@ -142,24 +149,26 @@ impl Engine {
             None => install(&cache_folder()?).await?,
         };
         folder::truncate_log(&folder)?;
+        let port = options.config.port;
         let mut plan = Plan {
             program: options.program,
             password: random_password()?,
             run: RunArgs {
                 library,
                 data_dir: folder,
-                http_port: free_port()?,
+                http_port: free_port(port)?,
                 tcp_port: options.tcp_port,
                 memory_bytes_max: options.config.memory_bytes_max,
                 insecure: options.config.insecure,
+                readable: options.readable,
             },
         };
         let mut tries = 1;
         let running = loop {
             match plan.launch().await {
-                Err(error) if error.port_is_taken() && tries < PORT_TRIES_MAX => {
+                Err(error) if error.port_is_taken() && port == 0 && tries < PORT_TRIES_MAX => {
                     tries += 1;
-                    plan.run.http_port = free_port()?;
+                    plan.run.http_port = free_port(port)?;
                 }
                 launched => break launched?,
             }
@@ -249,11 +258,16 @@ impl fmt::Debug for Engine {
     }
 }
 
-fn free_port() -> Result<u16, EngineError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+/// This port, or any one where it is 0; an error where something listens on it.
+fn free_port(port: u16) -> Result<u16, EngineError> {
+    let what = match port {
+        0 => "find a free port on 127.0.0.1".to_owned(),
+        port => format!("listen on 127.0.0.1:{port}, which is engine.port"),
+    };
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
-        .map_err(|source| EngineError::io("find a free port on 127.0.0.1", source))
+        .map_err(|source| EngineError::io(what, source))
 }
 
 fn random_password() -> Result<String, EngineError> {

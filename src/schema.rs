@@ -16,6 +16,7 @@
 
 mod cluster;
 mod parts;
+mod readers;
 mod replicated;
 mod select;
 
@@ -27,6 +28,7 @@ use crate::clickhouse::{Error as StoreError, Scope, Store};
 
 pub use cluster::{apply as apply_over, servers};
 pub use parts::{parts_of, put_in};
+pub use readers::{Limits, open_to_readers, stop_excess, view_names};
 pub use select::select;
 
 /// One file of `schema/`.
@@ -88,6 +90,8 @@ fn split(text: &str) -> Vec<String> {
 
 /// The version that this build reads and writes.
 pub const VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+const CREATE_VIEW: &str = "CREATE OR REPLACE VIEW ";
 
 const MIGRATIONS_TABLE: &str = "\
 CREATE TABLE IF NOT EXISTS schema_versions

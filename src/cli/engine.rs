@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::say;
-use crate::engine::{self, RunArgs};
+use crate::engine::{self, Readable, RunArgs};
 
 #[derive(Subcommand)]
 pub enum EngineCommand {
@@ -31,6 +31,10 @@ pub struct Run {
     memory_bytes_max: u64,
     #[arg(long)]
     insecure: bool,
+    #[arg(long)]
+    reader_database: Option<String>,
+    #[arg(long = "reader-view")]
+    reader_views: Vec<String>,
 }
 
 impl EngineCommand {
@@ -45,6 +49,10 @@ impl EngineCommand {
                     tcp_port: run.tcp_port,
                     memory_bytes_max: run.memory_bytes_max,
                     insecure: run.insecure,
+                    readable: run.reader_database.map(|database| Readable {
+                        database,
+                        views: run.reader_views,
+                    }),
                 })?;
                 Ok(ExitCode::SUCCESS)
             }

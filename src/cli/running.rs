@@ -25,6 +25,9 @@ pub struct Running {
     /// history anyway.
     #[serde(default)]
     pub token: Option<String>,
+    /// Base address of the embedded engine, for SQL.
+    #[serde(default)]
+    pub sql: Option<String>,
 }
 
 /// The file, removed when this is dropped.

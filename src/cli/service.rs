@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::running::{self, Announced, Running};
@@ -21,14 +21,14 @@ use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::{Store, Stores};
 use crate::config::Config;
 use crate::dead_letters::{self, DeadLetters};
-use crate::engine::{Engine, KEY_HEADER, Options};
+use crate::engine::{Engine, KEY_HEADER, Options, Readable};
 use crate::http::listener::{self, Role};
 use crate::pipeline::Pipeline;
 use crate::schema::Engines;
 use crate::source::kafka::{Kafka, Statuses};
 use crate::source::{self, Status};
 use crate::spool::Spool;
-use crate::{access, http, reconcile, schema, sink, telemetry, tls};
+use crate::{access, engine, http, reconcile, schema, sink, telemetry, tls};
 
 /// How long requests that are under way may take to finish when we stop.
 const STOP_SECONDS_MAX: u64 = 25;
@@ -42,6 +42,9 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How often samples of metrics are put together.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often queries of the engine's readers are looked at.
+const READER_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Threads that answer questions.
 const QUESTION_THREADS: usize = 2;
@@ -128,6 +131,9 @@ impl Service {
             },
         )?;
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
+        if engine.is_some() {
+            tokio::spawn(limit_readers(questions.clone(), stop.clone()));
+        }
         let sink = sink::start(
             (spool.clone(), reader),
             stores.clone(),
@@ -150,7 +156,10 @@ impl Service {
         let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = app(questions, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
-        let running = running(&ingest_door, &api_door, &token)?;
+        let running = Running {
+            sql: engine.as_ref().map(|engine| engine.url().to_owned()),
+            ..running(&ingest_door, &api_door, &token)?
+        };
         let threads = Threads::start()?;
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
@@ -240,6 +249,7 @@ fn running(ingest: &Door, api: &Door, token: &SecretString) -> std::io::Result<R
         api_certificate_file: api.certificate_file()?,
         ingest_certificate_file: ingest.certificate_file()?,
         token: Some(token.expose_secret().to_owned()),
+        sql: None,
     })
 }
 
@@ -280,6 +290,23 @@ fn measure(spool: &Spool) {
     metrics::gauge!(telemetry::SPOOL_WAITING_SECONDS).set(oldest.as_secs_f64());
     metrics::gauge!(telemetry::SPOOL_SEGMENTS).set(stats.segments as f64);
     metrics::gauge!(telemetry::SPOOL_DAMAGED).set(stats.damaged as f64);
+}
+
+/// Ends queries of the engine's readers that exceed their limits.
+async fn limit_readers(store: Arc<Store>, stop: CancellationToken) {
+    let limits = schema::Limits {
+        seconds_max: engine::READER_SECONDS_MAX + READER_INTERVAL.as_secs(),
+        memory_bytes_max: engine::READER_MEMORY_BYTES_MAX,
+    };
+    while stop
+        .run_until_cancelled(tokio::time::sleep(READER_INTERVAL))
+        .await
+        .is_some()
+    {
+        if let Err(error) = schema::stop_excess(&store, engine::READER, limits).await {
+            debug!("queries of readers are not limited now: {error}");
+        }
+    }
 }
 
 /// Removes dead letters that are too old, also when no new ones come.
@@ -437,6 +464,10 @@ async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Arc<Store>, Opt
         data_dir: config.data_dir.clone(),
         program: None,
         tcp_port: None,
+        readable: Some(Readable {
+            database: config.clickhouse.database.clone(),
+            views: schema::view_names(),
+        }),
     })
     .await?;
     let password = SecretString::from(engine.password());
@@ -446,7 +477,11 @@ async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Arc<Store>, Opt
         Ok::<_, anyhow::Error>(store.with_header(KEY_HEADER, &engine.key()))
     };
     let (store, questions) = (open()?, open()?);
-    if let Err(error) = schema::apply(&store, Engines::Plain).await {
+    let applied = async {
+        schema::apply(&store, Engines::Plain).await?;
+        schema::open_to_readers(&store).await
+    };
+    if let Err(error) = applied.await {
         engine.stop().await;
         bail!(error);
     }

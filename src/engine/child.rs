@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use libloading::Library;
 
-use super::{EngineError, confine, folder, server_config, wire};
+use super::{EngineError, Readable, confine, folder, reader, server_config, wire};
 
 /// The whole end in good order, from the order to the last table; shorter than the parent's
 /// [`super::STOP_WAIT`], so that the child also ends when there is no parent to kill it.
@@ -45,6 +45,8 @@ pub struct RunArgs {
     pub memory_bytes_max: u64,
     /// `--insecure`: accounts of its own though it can't be confined.
     pub insecure: bool,
+    /// `--reader-database` and `--reader-view`, one for each view.
+    pub readable: Option<Readable>,
 }
 
 impl RunArgs {
@@ -69,6 +71,12 @@ impl RunArgs {
         if self.insecure {
             arguments.push("--insecure".into());
         }
+        if let Some(Readable { database, views }) = &self.readable {
+            arguments.extend(["--reader-database".into(), database.into()]);
+            for view in views {
+                arguments.extend(["--reader-view".into(), view.into()]);
+            }
+        }
         arguments
     }
 }
@@ -86,17 +94,21 @@ pub fn run(args: &RunArgs) -> Result<(), EngineError> {
     let password = read_password()?;
     let mut lock = folder::lock(&args.data_dir)?;
     folder::sign(&mut lock, &args.data_dir)?;
-    let config = server_config::render(args, &password);
-    folder::write_private(&server_config::path(&args.data_dir), &config)?;
-
-    let port = args.http_port;
+    let (port, own_password) = (args.http_port, password.clone());
     std::thread::Builder::new()
         .name("end-with-parent".to_owned())
-        .spawn(move || end_with_parent(port, &password))
+        .spawn(move || end_with_parent(port, &own_password))
         .map_err(|source| EngineError::io("start a thread", source))?;
-    if !confine::confine(args)? {
+    let confined = confine::confine(args)?;
+    if !confined {
         unconfined(args)?;
     }
+    let reader = match &args.readable {
+        Some(readable) if confined || args.insecure => reader::render(readable, &args.data_dir)?,
+        _ => reader::Parts::default(),
+    };
+    let config = server_config::render(args, &password, &reader);
+    folder::write_private(&server_config::path(&args.data_dir), &config)?;
     let cause = serve(args)?;
     if ASKED_TO_END.load(Ordering::SeqCst) {
         return Ok(());

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::reader::Parts;
 use super::{KEY_HEADER, RunArgs, USER, key_of};
 
 /// The query that never ends and so keeps the server alive. It wakes ten times a second, which
@@ -64,13 +65,14 @@ pub(super) fn arguments(args: &RunArgs) -> Result<Vec<CString>, NulError> {
 ///   of `default` are those of that session, with a quota of the two queries that the session has
 ///   already made when the port opens. A file in `config.d` may add a rule of its own, whose name
 ///   begins with "rule", for the accounts that it adds.
+/// - `reader` is the account of [`super::reader`], with a rule that lets its requests in.
 /// - `merge_tree`: an insert that was confirmed survives the machine's end, not only ours.
 /// - `query_log` is in memory and bounded by rows: its database is in memory, so that a table
 ///   on disk would be in its own way at the second start ("directory already exists").
 /// - The errors of queries go to those who asked, not to the log as well; the pool's pauses
 ///   are normal.
 /// - The caches default to 5 GB each, more than the whole server may have here.
-pub(super) fn render(args: &RunArgs, password: &str) -> String {
+pub(super) fn render(args: &RunArgs, password: &str, reader: &Parts) -> String {
     let file = escape(&path(&args.data_dir).to_string_lossy());
     let tcp_port = args
         .tcp_port
@@ -81,7 +83,8 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
         memory_bytes_max,
         ..
     } = args;
-    let users = render_users(args, password);
+    let users = render_users(args, password, reader);
+    let reader_rules = &reader.rules;
     let key = key_of(password);
     let cache_bytes = memory_bytes_max / 8;
     format!(
@@ -97,7 +100,7 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
         <query_param_name>query</query_param_name>
       </handler>
     </rule>
-  </http_handlers>
+{reader_rules}  </http_handlers>
   <max_server_memory_usage>{memory_bytes_max}</max_server_memory_usage>
   <mark_cache_size>{cache_bytes}</mark_cache_size>
   <primary_index_cache_size>{cache_bytes}</primary_index_cache_size>
@@ -127,7 +130,7 @@ pub(super) fn render(args: &RunArgs, password: &str) -> String {
 }
 
 /// Who may log in, and with what rights.
-fn render_users(args: &RunArgs, password: &str) -> String {
+fn render_users(args: &RunArgs, password: &str, reader: &Parts) -> String {
     let password_sha256 = format!("{:x}", Sha256::digest(password));
     format!(
         "  <users>
@@ -148,27 +151,30 @@ fn render_users(args: &RunArgs, password: &str) -> String {
       <quota>default</quota>
       <access_management>1</access_management>
     </{USER}>
-  </users>
+{account}  </users>
   <profiles>
     <default>
       <log_queries_min_type>QUERY_FINISH</log_queries_min_type>
       <log_queries_cut_to_length>4096</log_queries_cut_to_length>
     </default>
-  </profiles>
+{profile}  </profiles>
   <quotas>
     <default/>
     <own_session>
       <interval><duration>{i32_max}</duration><queries>{own_queries}</queries></interval>
     </own_session>
-  </quotas>
+{quota}  </quotas>
 ",
         // The longest interval that it takes, 68 years.
         i32_max = i32::MAX,
+        account = reader.account,
+        profile = reader.profile,
+        quota = reader.quota,
         own_queries = if args.tcp_port.is_some() { 3 } else { 2 },
     )
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -7,11 +7,11 @@
 
 use serde::Deserialize;
 
-use super::{Error, MIGRATIONS_TABLE, VERSION, applied_now, driver, found, views_hash};
+use super::{
+    CREATE_VIEW, Error, MIGRATIONS_TABLE, VERSION, applied_now, driver, found, views_hash,
+};
 use crate::clickhouse::{Scope, Store};
 use crate::rows::{DEAD_LETTERS, FACTS, RECEIVED, SESSION_EVENTS, Table};
-
-const CREATE_VIEW: &str = "CREATE OR REPLACE VIEW ";
 
 /// What decides on which shard a row lies.
 fn shard_key(table: &Table) -> &'static str {

@@ -38,6 +38,7 @@ async fn options(data_dir: &Path) -> Options {
         data_dir: data_dir.to_owned(),
         program: Some(env!("CARGO_BIN_EXE_bygone").into()),
         tcp_port: None,
+        readable: None,
     }
 }
 

@@ -58,6 +58,7 @@ impl World {
             data_dir: folder.path().to_owned(),
             program: Some(BYGONE.into()),
             tcp_port: None,
+            readable: None,
         }));
         let engine = engine.expect("the engine starts");
         let environment = [

@@ -91,6 +91,7 @@ fn start(folder: &Path) -> (Engine, Bygone) {
         data_dir: folder.to_owned(),
         program: Some(BYGONE.into()),
         tcp_port: None,
+        readable: None,
     }));
     let engine = engine.expect("the engine starts");
     let password = account.password_file.display().to_string();

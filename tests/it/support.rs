@@ -70,6 +70,7 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
         data_dir: folder.path().to_owned(),
         program: Some(BYGONE.into()),
         tcp_port: None,
+        readable: None,
     }));
     let engine = engine.expect("the engine starts");
     Shared {
