@@ -52,9 +52,9 @@ pub struct Config {
 /// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    #[error("who are you? send a bearer token or a client certificate that is known here")]
+    #[error("authentication required: send a bearer token or a client certificate that is configured here")]
     Unknown,
-    #[error("you may not do that here")]
+    #[error("these credentials do not allow that: ask for what they cover, or use others")]
     Forbidden,
 }
 

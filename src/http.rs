@@ -22,6 +22,7 @@
 mod api;
 mod coverage;
 pub mod listener;
+mod problem;
 mod questions;
 mod sources;
 
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::future::BoxFuture;
@@ -43,6 +45,8 @@ use crate::access::{Api, Denied, Peer};
 use crate::clickhouse::Store;
 use crate::query::{Container, Pod, Session};
 use crate::schema;
+
+use problem::{Kind, Problem};
 
 pub use api::NDJSON;
 pub use questions::Questions;
@@ -82,12 +86,12 @@ pub fn routes(app: App, access: Arc<Api>) -> Router {
         });
     let all = process.merge(access.clone().guard(questions));
     let all = all.fallback(async || {
-        api::error(
-            StatusCode::NOT_FOUND,
-            "no such path: see /api/v1/containers",
-        )
+        let detail = "no such path: see /api/v1/docs";
+        Problem::new(Kind::NotFound, detail)
     });
-    access.keep_pages_out(all)
+    access
+        .keep_pages_out(all)
+        .layer(middleware::from_fn(problem::rewrite))
 }
 
 async fn metrics(State(probe): State<Probe>, request: Request) -> Response {

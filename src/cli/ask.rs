@@ -320,22 +320,20 @@ impl Lines {
         }
     }
 
+    /// What the server says (RFC 9457), in one line.
     async fn refusal(&mut self) -> anyhow::Error {
         #[derive(Deserialize)]
-        struct Refusal {
-            error: String,
+        struct Problem {
+            detail: String,
         }
-        let status = self.response.status();
+        let (base, status) = (self.base.clone(), self.response.status());
+        if status == reqwest::StatusCode::UNAUTHORIZED {
+            return anyhow!("{base} requires authentication: pass --token-file");
+        }
         let line = self.line().await.ok().flatten().unwrap_or_default();
-        match serde_json::from_slice::<Refusal>(&line) {
-            Ok(refusal) => anyhow!("{}", refusal.error),
-            Err(_) if status == reqwest::StatusCode::UNAUTHORIZED => {
-                anyhow!("{} wants to know who asks: name a --token-file", self.base)
-            }
-            Err(_) if status == reqwest::StatusCode::FORBIDDEN => {
-                anyhow!("{} does not let this token ask about that", self.base)
-            }
-            Err(_) => anyhow!("{} answered {status}: is it a bygone?", self.base),
+        match serde_json::from_slice::<Problem>(&line) {
+            Ok(problem) => anyhow!("{}", problem.detail),
+            Err(_) => anyhow!("{base} answered {status}: is it a bygone?"),
         }
     }
 

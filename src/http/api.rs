@@ -13,16 +13,16 @@ use std::collections::HashMap;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tracing::warn;
 
 use super::App;
+use super::problem::{Kind, Problem};
 use super::questions::Place;
 use crate::access::{Denied, Reader};
 use crate::query::{self, Answer, Life, Page, Params, Question};
@@ -46,7 +46,7 @@ pub async fn answer<L: Life>(
 ) -> Response {
     let outcome = ask::<L>(&app, &reader, &headers, params).await;
     count(L::PLURAL, outcome.is_ok());
-    outcome.unwrap_or_else(|response| response)
+    outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Answers with one page about a pod.
@@ -60,7 +60,7 @@ pub async fn page(
     count("page", outcome.is_ok());
     match outcome {
         Ok(page) => axum::Json(page).into_response(),
-        Err(response) => response,
+        Err(problem) => problem.into_response(),
     }
 }
 
@@ -74,21 +74,21 @@ async fn ask_page(
     reader: &Reader,
     uid: &str,
     params: Result<Query<Params>, QueryRejection>,
-) -> Result<Page, Response> {
-    let asked = asked(params, Timestamp::now()).map_err(bad)?;
-    let uid: uuid::Uuid = uid
-        .parse()
-        .map_err(|_| bad(format!("uid {uid:?} is none: write the UUID of a pod")))?;
+) -> Result<Page, Problem> {
+    let asked = asked(params, Timestamp::now())?;
+    let uid: uuid::Uuid = uid.parse().map_err(|_| {
+        let detail = format!("invalid uid {uid:?}: give the UUID of a pod");
+        Problem::new(Kind::InvalidRequest, detail)
+    })?;
     let mut seen = Question {
         clusters: asked.clusters,
         namespaces: asked.namespaces,
         ..Question::default()
     };
-    narrow(reader, &mut seen).map_err(IntoResponse::into_response)?;
+    narrow(reader, &mut seen)?;
     let _place = app.questions.place(reader).await?;
-    let page = query::page(&app.store, uid, &seen).await;
-    let page = page.map_err(|failure| refused(&failure))?;
-    page.ok_or_else(|| error(StatusCode::NOT_FOUND, "no pod of this uid is known"))
+    let page = query::page(&app.store, uid, &seen).await?;
+    page.ok_or_else(|| Problem::new(Kind::NotFound, "no pod of this uid is known"))
 }
 
 /// What this reader may not see is no part of the history for them, look-ups included.
@@ -104,21 +104,19 @@ async fn ask<L: Life>(
     reader: &Reader,
     headers: &HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
-) -> Result<Response, Response> {
-    let mut question = asked(params, Timestamp::now()).map_err(bad)?;
+) -> Result<Response, Problem> {
+    let mut question = asked(params, Timestamp::now())?;
     if question.explain && !reader.sees_everything() {
-        // It would tell how much there is of what this reader may not see.
-        let text = "explain is for who may ask about everything";
-        return Err(error(StatusCode::FORBIDDEN, text));
+        // It would say how much there is of what this reader may not see.
+        let detail = "explain needs a token that may ask about everything: leave it out";
+        return Err(Problem::new(Kind::Forbidden, detail));
     }
     question.limit.get_or_insert(LIMIT_DEFAULT);
-    narrow(reader, &mut question).map_err(IntoResponse::into_response)?;
+    narrow(reader, &mut question)?;
     let place = app.questions.place(reader).await?;
-    let answer = query::answer::<L>(&app.store, &question);
-    let mut answer = answer.map_err(|failure| refused(&failure))?;
+    let mut answer = query::answer::<L>(&app.store, &question)?;
     // The first row is awaited, so that a refusal of ClickHouse still gets a status of its own.
-    let first = answer.next().await;
-    let first = first.map_err(|failure| refused(&failure))?;
+    let first = answer.next().await?;
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok());
@@ -137,38 +135,13 @@ async fn ask<L: Life>(
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }
 
-/// What is asked; or one line that says what is wrong with it.
+/// What is asked, or what is wrong with it.
 pub fn asked(
     params: Result<Query<Params>, QueryRejection>,
     now: Timestamp,
-) -> Result<Question, String> {
-    let Query(params) = params.map_err(|rejection| rejection.body_text())?;
-    let question = params.question(now);
-    question.map_err(|parse| parse.to_string())
-}
-
-/// A refusal of what was asked.
-pub fn bad(text: String) -> Response {
-    error(StatusCode::BAD_REQUEST, &text)
-}
-
-/// What is wrong with a question, or that ClickHouse did not answer it. What that said stands in the log: it may speak of
-/// addresses, of names, and of what the reader may not see.
-pub fn refused(failure: &query::Error) -> Response {
-    let query::Error::Store(cause) = failure else {
-        return error(StatusCode::BAD_REQUEST, &failure.to_string());
-    };
-    warn!("a question was not answered: {cause}");
-    let text = match cause.is_away() {
-        true => "clickhouse cannot be reached: ask again later, and see bygone's log",
-        false => "clickhouse refused the question: ask for less, and see bygone's log",
-    };
-    error(StatusCode::BAD_GATEWAY, text)
-}
-
-/// One line of JSON that says what is wrong.
-pub fn error(status: StatusCode, text: &str) -> Response {
-    (status, axum::Json(json!({ "error": text }))).into_response()
+) -> Result<Question, Problem> {
+    let Query(params) = params?;
+    Ok(params.question(now)?)
 }
 
 struct Writer<L: Life> {

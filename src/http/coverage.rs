@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::problem::Problem;
 use super::{App, api, sources};
 use crate::access::Reader;
 use crate::query::Params;
@@ -25,7 +26,7 @@ pub async fn show(
 ) -> Response {
     match days(&app, &reader, params).await {
         Ok(days) => sources::list(&headers, &days),
-        Err(refusal) => refusal,
+        Err(problem) => problem.into_response(),
     }
 }
 
@@ -33,20 +34,16 @@ async fn days(
     app: &App,
     reader: &Reader,
     params: Result<Query<Params>, QueryRejection>,
-) -> Result<Vec<Value>, Response> {
+) -> Result<Vec<Value>, Problem> {
     let now = Timestamp::now();
-    let asked = api::asked(params, now).map_err(api::bad)?;
-    let may = reader
-        .narrow(&asked.clusters, &asked.namespaces)
-        .map_err(IntoResponse::into_response)?;
+    let asked = api::asked(params, now)?;
+    let may = reader.narrow(&asked.clusters, &asked.namespaces)?;
     let scope = Scope {
         clusters: may.clusters.unwrap_or_default(),
         namespaces: may.namespaces.unwrap_or_default(),
         time: asked.time,
     };
     let _place = app.questions.place(reader).await?;
-    match coverage::coverage(&app.store, &scope, now).await {
-        Ok(days) => Ok(days.iter().map(|day| json!(day)).collect()),
-        Err(failure) => Err(api::refused(&failure)),
-    }
+    let days = coverage::coverage(&app.store, &scope, now).await?;
+    Ok(days.iter().map(|day| json!(day)).collect())
 }

@@ -8,11 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::api;
+use super::problem::{Kind, Problem};
 use crate::access::Reader;
 
 /// Questions at once, of all readers and of one.
@@ -47,8 +45,8 @@ impl Questions {
     ///
     /// # Errors
     ///
-    /// With a 503 where there is none for too long.
-    pub async fn place(&self, reader: &Reader) -> Result<Place, Response> {
+    /// [`Kind::TooManyQuestions`] where there is none for too long.
+    pub async fn place(&self, reader: &Reader) -> Result<Place, Problem> {
         let own = {
             let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
             let own = of_one.entry(reader.credential());
@@ -64,9 +62,8 @@ impl Questions {
         match tokio::time::timeout(WAIT_MAX, places).await {
             Ok(Some(place)) => Ok(place),
             _ => {
-                let text = "too many questions at once: ask again later";
-                let response = api::error(StatusCode::SERVICE_UNAVAILABLE, text);
-                Err(([(header::RETRY_AFTER, "10")], response).into_response())
+                let detail = "all places for questions are taken: ask again later";
+                Err(Problem::new(Kind::TooManyQuestions, detail))
             }
         }
     }
@@ -85,7 +82,7 @@ mod tests {
             held.push(questions.place(&one).await.unwrap());
         }
         let refused = questions.place(&one).await.unwrap_err();
-        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.kind(), Kind::TooManyQuestions);
         let last = questions.place(&other).await.unwrap();
         assert!(questions.place(&other).await.is_err());
         drop(last);

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::problem::Problem;
 use super::{App, NDJSON};
 use crate::access::{Denied, Reader};
 
@@ -17,7 +18,7 @@ pub async fn show(
 ) -> Response {
     match reader.sees_everything() {
         true => list(&headers, &(app.sources)().await),
-        false => Denied::Forbidden.into_response(),
+        false => Problem::from(Denied::Forbidden).into_response(),
     }
 }
 

@@ -144,7 +144,7 @@ fn one_page_by_every_way() {
     assert_eq!(page(&RECORDED, "abc").0, 400);
     let (status, error) = page(&RECORDED, "00000000-0000-4000-8000-000000000000");
     assert_eq!(
-        (status, &*error["error"].to_string()),
+        (status, &*error["detail"].to_string()),
         (404, "\"no pod of this uid is known\"")
     );
 }

@@ -175,7 +175,7 @@ fn who_may_send_and_who_may_ask() {
     let (code, out, err) = house.get(Some("shop"), &["-n", "bank"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
     assert!(
-        err.contains("does not let this token ask about that"),
+        err.contains("these credentials do not allow that"),
         "{err}"
     );
     let (code, out, err) = house.get(None, &[]);
@@ -213,7 +213,7 @@ fn pages_are_narrowed(house: &House) {
     let (code, out, err) = describe("shop", &["bank/prod"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
     assert!(
-        err.contains("does not let this token ask about that"),
+        err.contains("these credentials do not allow that"),
         "{err}"
     );
     let (code, out, _) = describe("shop", &["prod"]);
