@@ -29,6 +29,8 @@ pub mod clickhouse;
 pub mod engine;
 pub mod schema;
 // The read wing.
+pub mod csv;
+pub mod escape;
 pub mod http;
 pub mod query;
 // The door: who listens, over what, and who may say or ask what.

@@ -241,10 +241,9 @@ fn span(containers: &[Container]) -> Option<(Timestamp, Timestamp)> {
 fn print_table(gone: &[&Container]) -> anyhow::Result<()> {
     let look = Look {
         zone: TimeZone::UTC,
-        now: Timestamp::now(),
         namespace_column: true,
         cluster_column: false,
-        headers: true,
+        ..Look::plain()
     };
     let mut out = io::stdout().lock();
     let mut printer = Printer::new(Format::Table, look, &mut out);

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::ask::{Oracle, Rows, ServerFlags};
 use super::output::{End, Format, Look, Printer, Row};
 use super::{Common, NOTHING, Usage, block_on, when};
+use crate::csv::Texts;
 use crate::query::{
     self, Container, Cost, Ending, Life, Params, Pod, Question, ROWS_MAX, Session, Window,
 };
@@ -148,9 +149,12 @@ struct Shape {
     /// Go on behind a former answer
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Leave the headers of tables out
+    /// Leave the headers of tables and csv out
     #[arg(long)]
     no_headers: bool,
+    /// In csv, texts as they are: no ' before what a spreadsheet would take for a formula (= + - @ tab CR), no escapes
+    #[arg(long)]
+    csv_raw: bool,
     /// Print what the answer cost ClickHouse: rows, bytes and CPU time; rows are printed at the end
     #[arg(long)]
     explain: bool,
@@ -183,6 +187,10 @@ impl Get {
                     .as_ref()
                     .is_none_or(|names| names.contains(',')),
                 headers: !self.shape.no_headers,
+                csv: match self.shape.csv_raw {
+                    true => Texts::Raw,
+                    false => Texts::Safe,
+                },
             };
             match self.what {
                 What::Containers => self.print::<Container>(&oracle, &params, look).await,

@@ -5,7 +5,7 @@
 //!
 //! The forms for programs (json, yaml, csv, ndjson) have all fields of a row under their own names,
 //! in their own order, as they are. The forms for eyes (table, wide, name) choose columns, and what
-//! could command a terminal is a `?` in them.
+//! could command a terminal is an escape in them (`escape`), as in csv, whose texts are no formulas either (`csv`).
 //!
 //! What can go wrong: only writing. A closed pipe comes back as it is, `BrokenPipe`.
 //!
@@ -38,6 +38,8 @@ pub use containers::ID_CHARS;
 pub use page::{Other, Others, PageFormat, Subject, write_page};
 use table::Column;
 
+use crate::csv::Texts;
+
 /// How an answer is written.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -50,7 +52,7 @@ pub enum Format {
     Json,
     /// One YAML document: items, more, cursor
     Yaml,
-    /// RFC 4180, with a header line
+    /// RFC 4180, with a header line; safe in a spreadsheet, unless --csv-raw
     Csv,
     /// One JSON object a line
     Ndjson,
@@ -91,7 +93,7 @@ impl From<ListFormat> for Format {
     }
 }
 
-/// How rows look to a person. The forms for programs take only `headers` from it, and only csv does.
+/// How rows look to a person. The forms for programs take only `headers` and `csv` from it, and only csv does.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// Of the times in tables.
@@ -101,6 +103,8 @@ pub struct Look {
     pub namespace_column: bool,
     pub cluster_column: bool,
     pub headers: bool,
+    /// What is done to texts in csv.
+    pub csv: Texts,
 }
 
 impl Look {
@@ -112,6 +116,7 @@ impl Look {
             namespace_column: false,
             cluster_column: true,
             headers: true,
+            csv: Texts::Safe,
         }
     }
 }
@@ -153,7 +158,7 @@ impl<'a, R: Row + 'a> Printer<'a, R> {
             Format::Wide => Box::new(table::Table::new(look, true, out)),
             Format::Json => Box::new(json::Json::new(out)),
             Format::Yaml => Box::new(yaml::Yaml::new(out)),
-            Format::Csv => Box::new(csv::Csv::new::<R>(look.headers, out)),
+            Format::Csv => Box::new(csv::Csv::new::<R>(look.headers, look.csv, out)),
             Format::Ndjson => Box::new(ndjson::Ndjson::new(out)),
             Format::Name => Box::new(name::Name::new(out)),
         })

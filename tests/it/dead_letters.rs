@@ -87,7 +87,7 @@ impl Home {
 fn list_is_what_is_on_disk() {
     let home = home(&["first", "{\"second\""]);
     home.check(&["list"], expect![[r#"
-        ID                                     RECEIVED(UTC)         CLUSTER   ORIGIN    REASON    FROM   BYTES
+        ID                                     RECEIVED (UTC)        CLUSTER   ORIGIN    REASON    FROM   BYTES
         2579c8c8-2b57-8cf7-8b25-c88a527750e9   2026-11-23 06:35:04   prod      webhook   cut off   7      9
         d4287f88-4692-8980-9cbe-d2122d4152da   2026-11-23 06:35:04   prod      webhook   cut off   7      5
         --- 0
@@ -102,7 +102,7 @@ fn list_is_what_is_on_disk() {
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
     std::fs::write(&home.files()[0], "damaged").unwrap();
     home.check(&["list"], expect![[r#"
-        ID                                     RECEIVED(UTC)         CLUSTER   ORIGIN    REASON    FROM   BYTES
+        ID                                     RECEIVED (UTC)        CLUSTER   ORIGIN    REASON    FROM   BYTES
         2579c8c8-2b57-8cf7-8b25-c88a527750e9   2026-11-23 06:35:04   prod      webhook   cut off   7      9
         --- 2
         bygone: dead letters file DATA/dead-letters/00001795415704239741-d4287f88469289809cbed2122d4152da.letters is damaged: its head can't be read

@@ -145,7 +145,7 @@ fn table(bygone: &Bygone, args: &[&str], expected: Expect) {
 fn who_did_what_in_a_pod() {
     let bygone = posted();
     let all = expect![[r#"
-        POD      KIND                  CONTAINER   BEGAN(UTC)            LASTED      BY             FROM          VIA        CODE   AUDIT-ID
+        POD      KIND                  CONTAINER   BEGAN (UTC)           LASTED      BY             FROM          VIA        CODE   AUDIT-ID
         target   ephemeralcontainers   debugger    2026-11-23 06:05:00   0s          alice          192.0.2.1     <none>     200    00000000-0000-4000-8000-000000000300
         target   resize                <none>      2026-11-23 06:06:00   0s          alice          192.0.2.1     <none>     200    00000000-0000-4000-8000-000000000360
         target   exec                  main        2026-11-23 06:06:40   60s         alice          192.0.2.1     <none>     101    00000000-0000-4000-8000-000000000400
@@ -299,7 +299,7 @@ fn a_thousand_sessions() {
 fn as_recorded() {
     let output = RECORDED.get(&["sessions", "--zone", "UTC", "--cluster", "demo"]);
     expect![[r#"
-        NAMESPACE       POD      KIND                  CONTAINER   BEGAN(UTC)            LASTED   BY                 FROM        CODE
+        NAMESPACE       POD      KIND                  CONTAINER   BEGAN (UTC)           LASTED   BY                 FROM        CODE
         ephemeral-39f   target   ephemeralcontainers   dbg1        2026-11-23 06:15:40   0s       kubernetes-admin   127.0.0.1   200
         ephemeral-39f   target   ephemeralcontainers   dbg2        2026-11-23 06:15:42   0s       kubernetes-admin   127.0.0.1   200
         exec-3a4        shell    exec                  main        2026-11-23 06:15:47   0s       kubernetes-admin   127.0.0.1   101

@@ -1,9 +1,12 @@
 //! What the cells of tables have in common.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::{Look, span};
 use crate::cli::when;
+use crate::escape;
 use crate::query::Time;
 
 /// There is none: a pod without a node, a life without an end.
@@ -33,7 +36,18 @@ pub fn workload(kind: Option<&str>, name: Option<&str>) -> String {
 
 /// The head of a column of times. It names the zone, since the cells don't.
 pub fn zoned(head: &str, look: &Look) -> String {
-    format!("{head}({})", when::zone_name(&look.zone))
+    format!("{head} ({})", zone(look))
+}
+
+/// The zone of the times. The database of zones has several names for UTC.
+pub fn zone(look: &Look) -> String {
+    let name = when::zone_name(&look.zone);
+    match &*name {
+        "Etc/UTC" | "Etc/UCT" | "Etc/Zulu" | "Etc/Universal" | "UCT" | "Zulu" | "Universal" => {
+            "UTC".to_owned()
+        }
+        _ => name,
+    }
 }
 
 /// In whole seconds; a part of a second is cut off.
@@ -55,22 +69,11 @@ pub fn span(start: Option<Time>, end: Timestamp) -> String {
     }
 }
 
-/// The text without what could command a terminal or turn its writing round. Names of Kubernetes
-/// have nothing of this, but a forged event may. An empty cell would not be seen as one.
-pub fn harmless(text: String) -> String {
-    if text.is_empty() {
-        return NONE.to_owned();
+/// The text as a person may see it. An empty cell would not be seen as one.
+pub fn visible(text: String) -> String {
+    match escape::controls(&text) {
+        Cow::Borrowed("") => NONE.to_owned(),
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) => shown,
     }
-    if text.chars().any(is_control) {
-        text.replace(is_control, "?")
-    } else {
-        text
-    }
-}
-
-/// C0 with escape, delete, C1 with the one-byte CSI, line separators, and the bidirectional controls.
-fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

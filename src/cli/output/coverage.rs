@@ -9,7 +9,7 @@ impl Row for Day {
     fn columns(_: &Look, _: bool) -> Vec<Column<Day>> {
         vec![
             Column::new("CLUSTER", |day: &Day, _| day.cluster.clone()),
-            Column::new("DAY(UTC)", |day: &Day, _| day.day.to_string()),
+            Column::new("DAY (UTC)", |day: &Day, _| day.day.to_string()),
             Column::new("WRITES TO PODS", |day, _| levels(day)),
             Column::new("OTHER EVENTS", |day, _| {
                 let others = day.events.iter().filter(|events| events.about != "pods");

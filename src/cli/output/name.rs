@@ -16,7 +16,7 @@ impl<'a> Name<'a> {
 
 impl<R: Row> Form<R> for Name<'_> {
     fn row(&mut self, row: &R) -> io::Result<()> {
-        writeln!(self.out, "{}", cell::harmless(row.name()))
+        writeln!(self.out, "{}", cell::visible(row.name()))
     }
 
     fn end(&mut self, _end: &End) -> io::Result<()> {

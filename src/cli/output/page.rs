@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{Look, cell};
-use crate::cli::when;
 use crate::query::{Gap, Page, Pod, State, Step, Time, What};
 
 /// How a page is written.
@@ -103,9 +102,9 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// A line, without what could command a terminal.
+    /// A line, with escapes for what could command a terminal.
     fn line(&mut self, line: &str) {
-        let line = cell::harmless(line.trim_end().to_owned());
+        let line = cell::visible(line.trim_end().to_owned());
         writeln!(self.text, "{line}").expect("a string takes any text");
     }
 
@@ -194,7 +193,7 @@ impl<'a> Text<'a> {
     }
 
     fn life_line(&mut self, page: &Page) {
-        let zone = when::zone_name(&self.look.zone);
+        let zone = cell::zone(self.look);
         self.heading(&format!("Life line ({zone}):"));
         let sessions = page.steps.iter().filter(|step| step.session.is_some());
         let older = sessions.count().saturating_sub(SESSIONS_SHOWN);

@@ -90,7 +90,7 @@ impl<R: Row> Form<R> for Table<'_, R> {
         }
         let columns = self.columns.iter();
         let cells = columns.map(|column| (column.cell)(row, &self.look));
-        self.push(cells.map(cell::harmless).collect());
+        self.push(cells.map(cell::visible).collect());
         if self.lines.len() < CHUNK_ROWS {
             Ok(())
         } else {

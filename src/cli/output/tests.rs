@@ -180,6 +180,7 @@ fn look(zone: &str) -> Look {
         namespace_column: true,
         cluster_column: false,
         headers: true,
+        csv: Texts::Safe,
     }
 }
 
@@ -207,10 +208,10 @@ fn table_of_containers() {
         &[killed(), bare()],
         None,
         expect![[r#"
-        NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED(UTC)          LIFETIME    AGE         NODE
-        shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a
-        shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>
-    "#]],
+            NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED (UTC)         LIFETIME    AGE         NODE
+            shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a
+            shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>
+        "#]],
     );
 }
 
@@ -221,10 +222,10 @@ fn wide_table_of_containers() {
         &[killed(), bare()],
         None,
         expect![[r#"
-        NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED(UTC)          LIFETIME    AGE         NODE     KIND   WORKLOAD         ENDED(UTC)            POD-IP             IMAGE                           CONTAINER-ID
-        shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a   app    Deployment/web   2026-11-23 06:18:25   10.0.0.7,fd00::7   registry.example/shop/web:1.2   1e1000000000
-        shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>   app    <none>           <none>                <none>             <none>                          <none>
-    "#]],
+            NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED (UTC)         LIFETIME    AGE         NODE     KIND   WORKLOAD         ENDED (UTC)           POD-IP             IMAGE                           CONTAINER-ID
+            shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a   app    Deployment/web   2026-11-23 06:18:25   10.0.0.7,fd00::7   registry.example/shop/web:1.2   1e1000000000
+            shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>   app    <none>           <none>                <none>             <none>                          <none>
+        "#]],
     );
 }
 
@@ -235,20 +236,20 @@ fn tables_of_pods() {
         &pods(),
         None,
         expect![[r#"
-        NAMESPACE   POD                   PHASE       RESTARTS   CREATED(UTC)          REMOVED(UTC)          LIFETIME    AGE         NODE
-        shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a
-        shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>
-    "#]],
+            NAMESPACE   POD                   PHASE       RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME    AGE         NODE
+            shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a
+            shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>
+        "#]],
     );
     check(
         Format::Wide,
         &pods(),
         None,
         expect![[r#"
-        NAMESPACE   POD                   PHASE       RESTARTS   CREATED(UTC)          REMOVED(UTC)          LIFETIME    AGE         NODE     POD-IP     WORKLOAD         SERVICE-ACCOUNT   CREATED-BY                                                DELETE-ASKED-BY   CONTAINERS   UID
-        shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a   10.0.0.7   Deployment/web   default           system:serviceaccount:kube-system:replicaset-controller   alice             3            00000000-0000-0000-0000-000000001234
-        shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>   <none>     <none>           <none>            <unknown>                                                 <none>            3            00000000-0000-0000-0000-000000001234
-    "#]],
+            NAMESPACE   POD                   PHASE       RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME    AGE         NODE     POD-IP     WORKLOAD         SERVICE-ACCOUNT   CREATED-BY                                                DELETE-ASKED-BY   CONTAINERS   UID
+            shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a   10.0.0.7   Deployment/web   default           system:serviceaccount:kube-system:replicaset-controller   alice             3            00000000-0000-0000-0000-000000001234
+            shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>   <none>     <none>           <none>            <unknown>                                                 <none>            3            00000000-0000-0000-0000-000000001234
+        "#]],
     );
 }
 
@@ -259,7 +260,7 @@ fn tables_of_sessions() {
         &sessions(),
         None,
         expect![[r#"
-            NAMESPACE   POD     KIND          CONTAINER   BEGAN(UTC)            LASTED      BY             FROM          CODE
+            NAMESPACE   POD     KIND          CONTAINER   BEGAN (UTC)           LASTED      BY             FROM          CODE
             shop        web-0   exec          app         2026-11-23 06:15:00   3m          alice as bob   203.0.113.9   101
             shop        web-0   portforward   <none>      2026-11-23 06:15:00   <unknown>   <unknown>      <unknown>     <unknown>
         "#]],
@@ -269,7 +270,7 @@ fn tables_of_sessions() {
         &sessions(),
         None,
         expect![[r#"
-            NAMESPACE   POD     KIND          CONTAINER   BEGAN(UTC)            LASTED      BY             FROM          VIA        CODE        AUDIT-ID
+            NAMESPACE   POD     KIND          CONTAINER   BEGAN (UTC)           LASTED      BY             FROM          VIA        CODE        AUDIT-ID
             shop        web-0   exec          app         2026-11-23 06:15:00   3m          alice as bob   203.0.113.9   10.0.0.1   101         a-1
             shop        web-0   portforward   <none>      2026-11-23 06:15:00   <unknown>   <unknown>      <unknown>     <none>     <unknown>   <none>
         "#]],
@@ -284,8 +285,8 @@ fn table_with_other_columns_in_another_zone() {
         ..look("Europe/Berlin")
     };
     expect![[r#"
-        CLUSTER   POD                   CONTAINER   RESTART   STATE        STARTED(Europe/Berlin)   LIFETIME   AGE     NODE
-        prod      web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 07:15:05      3m20s      5h44m   node-a
+        CLUSTER   POD                   CONTAINER   RESTART   STATE        STARTED (Europe/Berlin)   LIFETIME   AGE     NODE
+        prod      web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 07:15:05       3m20s      5h44m   node-a
     "#]].assert_eq(&print(Format::Table, look, &[killed()], &End::default()));
 }
 
@@ -708,13 +709,13 @@ fn widths_over_the_border_of_a_chunk() {
     let lines: Vec<&str> = table.lines().collect();
     let around = [0, 1, 999, 1000, 1001, 1999, 2000].map(|i| format!("{i:4} {}\n", lines[i]));
     expect![[r#"
-           0 NAMESPACE   POD      CONTAINER   RESTART   STATE     STARTED(UTC)   LIFETIME    AGE         NODE
-           1 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
-         999 shop        narrow   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
-        1000 shop        much-wider-than-before   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
-        1001 shop        narrow                   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
-        1999 shop        narrow                   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
-        2000 shop        narrow                   web         0         Running   <unknown>      <unknown>   <unknown>   <none>
+           0 NAMESPACE   POD      CONTAINER   RESTART   STATE     STARTED (UTC)   LIFETIME    AGE         NODE
+           1 shop        narrow   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
+         999 shop        narrow   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
+        1000 shop        much-wider-than-before   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
+        1001 shop        narrow                   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
+        1999 shop        narrow                   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
+        2000 shop        narrow                   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
     "#]].assert_eq(&around.concat());
 }
 
@@ -757,8 +758,8 @@ fn nothing_commands_the_terminal() {
         std::slice::from_ref(&row),
         None,
         expect![[r#"
-            NAMESPACE   POD            CONTAINER   RESTART   STATE     STARTED(UTC)   LIFETIME    AGE         NODE
-            a?b         ?[31mred?0m?   ?trom??     0         Running   <unknown>      <unknown>   <unknown>   <none>
+            NAMESPACE   POD                           CONTAINER                RESTART   STATE     STARTED (UTC)   LIFETIME    AGE         NODE
+            a\nb        \u{1b}[31mred\u{9b}0m\u{7f}   \u{202e}trom\t\u{2028}   0         Running   <unknown>       <unknown>   <unknown>   <none>
         "#]],
     );
     check(
@@ -766,7 +767,7 @@ fn nothing_commands_the_terminal() {
         std::slice::from_ref(&row),
         None,
         expect![[r#"
-            a?b/?[31mred?0m?/?trom??
+            a\nb/\u{1b}[31mred\u{9b}0m\u{7f}/\u{202e}trom\t\u{2028}
         "#]],
     );
     for format in [Format::Table, Format::Wide, Format::Name] {

@@ -78,7 +78,7 @@ fn a_long_life() {
     };
     let shown: Vec<&str> = text.lines().filter(plain).collect();
     expect![[r#"
-        Pod:             web?[31m-0
+        Pod:             web\u{1b}[31m-0
         Namespace:       shop
         Cluster:         prod
         UID:             00000000-0000-4000-8000-000000000001
