@@ -29,32 +29,33 @@ macro_rules! words {
 }
 
 words! {
-    /// Why a pod or a container instance ended: the values of `ended_why`.
+    /// Why a pod or a container instance ended: the values of `ended_why`. One word each, with hyphens, so that it can be
+    /// typed as a filter.
     pub enum EndedWhy {
         /// Of a container instance: its process ended before anybody asked for it.
         Exited = "exited",
-        /// All its containers finished.
-        Done = "done",
-        /// An account asked for the deletion.
-        Asked = "asked",
-        /// The eviction API was asked.
+        /// Of a pod: it was Succeeded or Failed before anybody asked for its end.
+        Finished = "finished",
+        /// An account asked for the deletion (`kubectl delete`).
+        Deleted = "deleted",
+        /// The eviction API was asked (`kubectl drain`).
         Evicted = "evicted",
-        /// A DELETE with a grace period of 0.
-        Forced = "forced",
+        /// A DELETE with a grace period of 0 (`kubectl delete --force`).
+        ForceDeleted = "force-deleted",
         /// The controller of its workload deleted it: scaled down, rolled out.
-        Scaled = "scaled",
+        ScaledOrRolledOut = "scaled-or-rolled-out",
         /// The controller of its Job deleted it: suspended, past its deadline, failed too often.
-        JobStopped = "job stopped",
+        JobStopped = "job-stopped",
         /// The garbage collector: its owner was deleted.
-        OwnerGone = "owner gone",
-        NamespaceDeleted = "namespace deleted",
-        /// A taint of its node.
-        Tainted = "tainted",
-        /// The kubelet reclaimed resources.
-        NodePressure = "node pressure",
+        GarbageCollected = "garbage-collected",
+        NamespaceDeleted = "namespace-deleted",
+        /// It does not tolerate a taint of its node.
+        TaintEvicted = "taint-evicted",
+        /// The kubelet reclaimed resources: a node-pressure eviction.
+        NodePressure = "node-pressure",
         /// For a pod of higher priority.
         Preempted = "preempted",
-        NodeLost = "node lost",
+        NodeLost = "node-lost",
         /// Another pod of its name was created; why this one went is not known.
         Replaced = "replaced",
         Unknown = "unknown",
@@ -232,5 +233,32 @@ impl Saying {
                 | Saying::NodeCame
                 | Saying::NodeGone
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words in the first column of the table below a heading of schema/README.md.
+    fn documented(head: &str) -> Vec<&'static str> {
+        let text = include_str!("../../schema/README.md");
+        let (_, table) = text.split_once(head).expect("the head of the table");
+        let rows = table.lines().skip(2);
+        let rows = rows.map_while(|row| row.strip_prefix("| `")?.split_once('`'));
+        rows.map(|(word, _)| word).collect()
+    }
+
+    #[test]
+    fn words_of_ended_why_are_documented() {
+        let mut words = EndedWhy::ALL.to_vec();
+        let mut told = documented("| `ended_why` | evidence |");
+        words.sort_unstable_by_key(|it| it.word());
+        told.sort_unstable();
+        let words: Vec<&str> = words.into_iter().map(EndedWhy::word).collect();
+        assert_eq!(words, told);
+        // They are typed as filters.
+        let is_typed = |c: char| c.is_ascii_lowercase() || c == '-';
+        assert!(words.iter().all(|word| word.chars().all(is_typed)));
     }
 }

@@ -128,7 +128,7 @@ fn the_name_belongs_to_the_pod_that_had_it_then() {
         8:00 pod b created=8:00
         ",
         expect![[r#"
-            a 0:00..5:00 asked 4:00 by alice removed 5:00 why: asked by alice [created unseen]
+            a 0:00..5:00 asked 4:00 by alice removed 5:00 why: deleted by alice [created unseen]
             b 8:00..now [created unseen]
         "#]],
     );
@@ -340,9 +340,9 @@ fn what_was_over_for_long_may_have_been_filed() {
     let first = story.fold(&nothing, READ_AT);
     let story = Story::read("6:00 pod a created=0:00 labels=app:web phase=Failed");
     let expected = expect![[r#"
-        a 0:00..5:00 Failed labels [app:web] removed 5:00 why: done [created unseen]
+        a 0:00..5:00 Failed labels [app:web] removed 5:00 why: finished [created unseen]
           a main/aa #0 0:01..5:00 ended 5:00 why: unknown complete returned [end not confirmed]
-        a 0:00..5:00 Failed labels [app:web] removed 5:00 why: done returned [created unseen]
+        a 0:00..5:00 Failed labels [app:web] removed 5:00 why: finished returned [created unseen]
           a main/aa #0 0:01..5:00 ended 5:00 why: unknown complete returned [end not confirmed]
     "#]];
     let rows = |after: u32| lines(&story.fold(&first, READ_AT + after));

@@ -154,7 +154,7 @@ fn of_request<'a>(
         return (Some(EndedWhy::Evicted), Some(eviction.clone()));
     }
     if let Some(why) = of_account(asked.user) {
-        let lost = why == EndedWhy::Tainted && life.status_reason == "NodeLost";
+        let lost = why == EndedWhy::TaintEvicted && life.status_reason == "NodeLost";
         let why = if lost { EndedWhy::NodeLost } else { why };
         return (Some(why), Some(asked.clone()));
     }
@@ -169,8 +169,8 @@ fn of_request<'a>(
             && forced.user != CONTROLLER_MANAGER
     });
     match forced {
-        Some(forced) => (Some(EndedWhy::Forced), Some(forced.clone())),
-        None => (Some(EndedWhy::Asked), Some(asked.clone())),
+        Some(forced) => (Some(EndedWhy::ForceDeleted), Some(forced.clone())),
+        None => (Some(EndedWhy::Deleted), Some(asked.clone())),
     }
 }
 
@@ -185,7 +185,9 @@ pub(super) fn of_instance<'w, 'a>(
     // What ended with its pod ended for the same reason.
     let is_with_pod = !reported && pod_end == Some(end);
     match pod.why {
-        Some(why) if why != EndedWhy::Done && (is_of_pod || is_with_pod) => (why, pod.by.as_ref()),
+        Some(why) if why != EndedWhy::Finished && (is_of_pod || is_with_pod) => {
+            (why, pod.by.as_ref())
+        }
         _ => (by_itself(reported), None),
     }
 }
@@ -207,12 +209,12 @@ fn least<const N: usize>(times: [Option<i64>; N]) -> Option<i64> {
 fn of_disruption(reason: &str, status: &str) -> Option<EndedWhy> {
     Some(match reason {
         BY_KUBELET => match of_reason(status) {
-            EndedWhy::Done => EndedWhy::NodePressure,
+            EndedWhy::Finished => EndedWhy::NodePressure,
             why => why,
         },
         "EvictionByEvictionAPI" => EndedWhy::Evicted,
         "PreemptionByScheduler" | "PreemptionByKubeScheduler" => EndedWhy::Preempted,
-        "DeletionByTaintManager" => EndedWhy::Tainted,
+        "DeletionByTaintManager" => EndedWhy::TaintEvicted,
         "DeletionByPodGC" => EndedWhy::NodeLost,
         _ => return None,
     })
@@ -224,7 +226,7 @@ fn of_reason(reason: &str) -> EndedWhy {
         "Evicted" => EndedWhy::NodePressure,
         "Preempting" => EndedWhy::Preempted,
         "NodeLost" | "Terminated" | "NodeShutdown" | "Shutdown" => EndedWhy::NodeLost,
-        _ => EndedWhy::Done,
+        _ => EndedWhy::Finished,
     }
 }
 
@@ -244,16 +246,16 @@ fn of_account(user: &str) -> Option<EndedWhy> {
         return Some(EndedWhy::Preempted);
     }
     Some(match user.strip_prefix(CONTROLLERS)? {
-        "generic-garbage-collector" => EndedWhy::OwnerGone,
+        "generic-garbage-collector" => EndedWhy::GarbageCollected,
         "pod-garbage-collector" => EndedWhy::NodeLost,
         "namespace-controller" => EndedWhy::NamespaceDeleted,
-        "node-controller" | "taint-eviction-controller" => EndedWhy::Tainted,
+        "node-controller" | "taint-eviction-controller" => EndedWhy::TaintEvicted,
         "replicaset-controller"
         | "statefulset-controller"
         | "daemon-set-controller"
         | "replication-controller"
         | "deployment-controller"
-        | "cronjob-controller" => EndedWhy::Scaled,
+        | "cronjob-controller" => EndedWhy::ScaledOrRolledOut,
         "job-controller" => EndedWhy::JobStopped,
         _ => return None,
     })

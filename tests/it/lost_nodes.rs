@@ -88,7 +88,7 @@ fn its_pods_are_gone_where_nobody_saw_them_go() {
         json!([
             format!("web-{number}"),
             "2026-11-23 06:17:00.000000",
-            "node lost",
+            "node-lost",
             1
         ])
     };
@@ -145,7 +145,7 @@ fn events_may_come_in_any_order() {
     let question =
         "SELECT pod, ended_why, unknown FROM pods ORDER BY pod FORMAT JSONCompactEachRow";
     let expected = json!([
-        ["web-1", "node lost", ["created unseen", "removal unseen"]],
+        ["web-1", "node-lost", ["created unseen", "removal unseen"]],
         // Known from late events alone.
         ["web-3", null, ["created unseen", "end not confirmed"]],
     ]);

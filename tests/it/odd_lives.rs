@@ -319,7 +319,7 @@ fn ends_without_ids() {
     check(
         "end-without-an-id-beside-one",
         expect![[r#"
-        job-1 08:00:00..now on node-1 created by alice phase Failed ips 10.0.0.5 why: done
+        job-1 08:00:00..now on node-1 created by alice phase Failed ips 10.0.0.5 why: finished
             main/2d71 #0 08:00:04..08:03:09 started 08:00:04 ended 08:03:08 seen exit 137 reason OOMKilled why: exited
     "#]],
     );
@@ -334,7 +334,7 @@ fn ends_without_ids() {
     check(
         "no-ids-at-all",
         expect![[r#"
-        aci-1 08:00:00..now on node-1 created by alice phase Succeeded ips 10.0.0.6 why: done
+        aci-1 08:00:00..now on node-1 created by alice phase Succeeded ips 10.0.0.6 why: finished
             main/- #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 1 reason Error why: exited
             main/- #1 08:10:04..08:20:04 started 08:10:04 ended 08:20:03 seen exit 0 reason Completed why: exited
     "#]],
@@ -363,15 +363,15 @@ fn what_a_kubelet_can_not_find() {
     check(
         "evicted-and-not-found",
         expect![[r#"
-        web-1 08:00:00..now on node-1 created by alice phase Failed why: node pressure
-            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 exit 137 reason ContainerStatusUnknown why: node pressure unknown: end not confirmed
+        web-1 08:00:00..now on node-1 created by alice phase Failed why: node-pressure
+            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 exit 137 reason ContainerStatusUnknown why: node-pressure unknown: end not confirmed
     "#]],
     );
     check(
         "evicted-and-not-found-with-its-id",
         expect![[r#"
-        web-2 08:00:00..now on node-1 created by alice phase Failed why: node pressure
-            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 exit 137 reason ContainerStatusUnknown why: node pressure unknown: end not confirmed
+        web-2 08:00:00..now on node-1 created by alice phase Failed why: node-pressure
+            main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 exit 137 reason ContainerStatusUnknown why: node-pressure unknown: end not confirmed
     "#]],
     );
     check(
@@ -392,20 +392,20 @@ fn what_a_kubelet_can_not_find() {
     check(
         "failed-with-a-running-container",
         expect![[r#"
-        web-5 08:00:00..now on node-1 created by alice phase Failed why: done
+        web-5 08:00:00..now on node-1 created by alice phase Failed why: finished
             main/2d71 #0 08:00:04..08:30:00.105 started 08:00:04 ended 08:30:00.105 why: unknown unknown: end not confirmed
     "#]],
     );
     check(
         "never-ran-and-not-found",
         expect![[r#"
-        web-6 08:00:00..now on node-1 created by alice phase Failed why: done
+        web-6 08:00:00..now on node-1 created by alice phase Failed why: finished
     "#]],
     );
     check(
         "an-end-and-then-not-found",
         expect![[r#"
-        web-8 08:00:00..now on node-1 created by alice phase Failed why: done
+        web-8 08:00:00..now on node-1 created by alice phase Failed why: finished
             main/2d71 #0 08:00:04..08:10:01 started 08:00:04 ended 08:10:00 seen exit 0 reason Completed why: exited
     "#]],
     );
@@ -417,7 +417,7 @@ fn reports_that_differ() {
     check(
         "the-second-report-differs",
         expect![[r#"
-        web-7 08:00:00..now on node-1 created by alice phase Failed why: done
+        web-7 08:00:00..now on node-1 created by alice phase Failed why: finished
             main/2d71 #0 08:00:04..08:10:01 started 08:00:04 ended 08:10:00 seen exit 0 reason Completed why: exited unknown: ends differ
     "#]],
     );
@@ -436,36 +436,36 @@ fn kubelets_by_what_they_do() {
     check(
         "a-kubelet-of-another-name",
         expect![[r#"
-        web-1 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice removed 08:10:03.105 why: asked by alice
-            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked by alice
+        web-1 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice removed 08:10:03.105 why: deleted by alice
+            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: deleted by alice
     "#]],
     );
     check(
         "a-kubelet-of-another-name-and-the-request-lost",
         expect![[r#"
-            web-2 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00 removed 08:10:03.105 why: asked unknown: request unseen
-                main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked
+            web-2 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00 removed 08:10:03.105 why: deleted unknown: request unseen
+                main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: deleted
         "#]],
     );
     check(
         "forced-after-the-end",
         expect![[r#"
-        web-3 08:00:00..08:10:05.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:05.100 removed 08:10:05.105 why: asked by alice
-            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked by alice
+        web-3 08:00:00..08:10:05.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:05.100 removed 08:10:05.105 why: deleted by alice
+            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: deleted by alice
     "#]],
     );
     check(
         "forced-before-the-end",
         expect![[r#"
-        web-4 08:00:00..08:10:05.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:05.100 removed 08:10:05.105 why: forced by bob
-            main/2d71 #0 08:00:04..08:10:05.105 started 08:00:04 ended 08:10:05.105 why: forced by bob unknown: end not confirmed
+        web-4 08:00:00..08:10:05.105 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:05.100 removed 08:10:05.105 why: force-deleted by bob
+            main/2d71 #0 08:00:04..08:10:05.105 started 08:00:04 ended 08:10:05.105 why: force-deleted by bob unknown: end not confirmed
     "#]],
     );
     check(
         "forced-at-level-request",
         expect![[r#"
-        web-5 08:00:01.105..08:10:00.100 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:00.100 removed 08:10:00.100 why: forced by alice
-            main/2d71 #0 08:00:04..08:10:00.100 started 08:00:04 ended 08:10:00.100 why: forced by alice unknown: end not confirmed
+        web-5 08:00:01.105..08:10:00.100 on node-1 created by alice phase Running asked 08:10:00.100 by alice forced 08:10:00.100 removed 08:10:00.100 why: force-deleted by alice
+            main/2d71 #0 08:00:04..08:10:00.100 started 08:00:04 ended 08:10:00.100 why: force-deleted by alice unknown: end not confirmed
     "#]],
     );
 }
@@ -497,21 +497,21 @@ fn clocks_that_are_off() {
     check(
         "a-clock-an-hour-ahead",
         expect![[r#"
-        web-1 08:00:00..now on node-1 created by alice phase Succeeded why: done
+        web-1 08:00:00..now on node-1 created by alice phase Succeeded why: finished
             main/2d71 #0 08:00:05.105..08:10:01.105 started 09:00:04 ended 09:10:00 seen exit 0 reason Completed why: exited unknown: node clock off by 1h
     "#]],
     );
     check(
         "a-clock-an-hour-behind",
         expect![[r#"
-            web-2 08:00:00..now on node-1 created by alice phase Succeeded why: done
+            web-2 08:00:00..now on node-1 created by alice phase Succeeded why: finished
                 main/2d71 #0 08:00:05.105..08:10:01.105 started 07:00:04 ended 07:10:00 seen exit 0 reason Completed why: exited unknown: node clock off by 1h
         "#]],
     );
     check(
         "a-clock-behind-and-a-short-job",
         expect![[r#"
-            web-3 08:00:00..now on node-1 created by alice phase Succeeded why: done
+            web-3 08:00:00..now on node-1 created by alice phase Succeeded why: finished
                 main/2d71 #0 08:00:09.105..08:00:09.105 started 07:30:04 ended 07:30:07 seen exit 0 reason Completed why: exited unknown: node clock off by 30m
         "#]],
     );
@@ -526,7 +526,7 @@ fn clocks_that_are_off() {
     check(
         "a-clock-some-seconds-ahead",
         expect![[r#"
-        web-5 08:00:00..now on node-1 created by alice phase Succeeded why: done
+        web-5 08:00:00..now on node-1 created by alice phase Succeeded why: finished
             main/2d71 #0 08:00:05.105..08:10:01.105 started 08:00:15 ended 08:10:11 seen exit 0 reason Completed why: exited
     "#]],
     );
@@ -539,14 +539,14 @@ fn removals() {
         "restored-from-a-backup",
         expect![[r#"
         web-1 08:00:00..now on node-1 created by alice phase Running ips 10.0.0.5, 10.0.0.7 without 10.0.0.5 09:00:00.105..now asked 08:10:00.100 by alice unknown: came back
-            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: asked by alice
+            main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: deleted by alice
             main/a1fc #1 08:59:59..now started 08:59:59
     "#]],
     );
     check(
         "a-mirror-made-anew",
         expect![[r#"
-            etcd-0 08:00:00..08:10:01.105 on node-1 created by system:node:node-1 of node-1 phase Running asked 08:10:00.100 by alice removed 08:10:01.105 why: asked by alice
+            etcd-0 08:00:00..08:10:01.105 on node-1 created by system:node:node-1 of node-1 phase Running asked 08:10:00.100 by alice removed 08:10:01.105 why: deleted by alice
                 main/2d71 #0 08:00:02.105..08:10:01.105 started 07:00:00 unknown: mirror removed
             etcd-0 08:10:02..now on node-1 created by system:node:node-1 of node-1 phase Running
                 main/2d71 #0 08:10:02.105..now started 07:00:00
@@ -555,28 +555,28 @@ fn removals() {
     check(
         "the-request-is-lost",
         expect![[r#"
-        web-2 08:00:00..08:10:04.105 on node-1 created by system:serviceaccount:kube-system:replicaset-controller of web phase Failed asked 08:10:00 removed 08:10:04.105 why: asked unknown: workload inferred, request unseen
-            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: asked unknown: workload inferred
+        web-2 08:00:00..08:10:04.105 on node-1 created by system:serviceaccount:kube-system:replicaset-controller of web phase Failed asked 08:10:00 removed 08:10:04.105 why: deleted unknown: workload inferred, request unseen
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: deleted unknown: workload inferred
     "#]],
     );
     check(
         "only-the-last-delete-came",
         expect![[r#"
-        web-3 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:04.105 removed 08:10:04.105 why: asked unknown: request unseen
-            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: asked
+        web-3 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:04.105 removed 08:10:04.105 why: deleted unknown: request unseen
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: deleted
     "#]],
     );
     check(
         "the-last-delete-is-lost",
         expect![[r#"
-        web-4 08:00:00..08:20:30 on node-1 created by alice phase Failed asked 08:10:00.100 by alice gone 08:20:30 proof: grace over why: asked by alice unknown: removal unseen
-            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: asked by alice
+        web-4 08:00:00..08:20:30 on node-1 created by alice phase Failed asked 08:10:00.100 by alice gone 08:20:30 proof: grace over why: deleted by alice unknown: removal unseen
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: deleted by alice
     "#]],
     );
     check(
         "the-end-is-lost",
         expect![[r#"
-        job-1 08:00:00..08:40:00.105 on node-1 created by alice phase Succeeded asked 08:40:00.100 by bob removed 08:40:00.105 why: done
+        job-1 08:00:00..08:40:00.105 on node-1 created by alice phase Succeeded asked 08:40:00.100 by bob removed 08:40:00.105 why: finished
             main/2d71 #0 08:00:04..08:01:01 started 08:00:04 ended 08:01:00 seen exit 0 reason Completed why: exited
     "#]],
     );
@@ -602,8 +602,8 @@ fn what_people_did() {
     check(
         "a-shorter-grace",
         expect![[r#"
-        web-6 08:00:00..08:10:08.105 on node-1 created by alice phase Failed asked 08:10:00.100 by alice hurried 08:10:05.100 by bob removed 08:10:08.105 why: asked by alice
-            main/2d71 #0 08:00:04..08:10:07 started 08:00:04 ended 08:10:06 seen exit 137 reason Error why: asked by alice
+        web-6 08:00:00..08:10:08.105 on node-1 created by alice phase Failed asked 08:10:00.100 by alice hurried 08:10:05.100 by bob removed 08:10:08.105 why: deleted by alice
+            main/2d71 #0 08:00:04..08:10:07 started 08:00:04 ended 08:10:06 seen exit 137 reason Error why: deleted by alice
     "#]],
     );
     check(
@@ -616,22 +616,22 @@ fn what_people_did() {
     check(
         "a-job-past-its-deadline",
         expect![[r#"
-        report-1 08:00:00..08:10:04.105 on node-1 created by alice of report phase Failed asked 08:10:00.100 by system:serviceaccount:kube-system:job-controller removed 08:10:04.105 why: job stopped by system:serviceaccount:kube-system:job-controller
-            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: job stopped by system:serviceaccount:kube-system:job-controller
+        report-1 08:00:00..08:10:04.105 on node-1 created by alice of report phase Failed asked 08:10:00.100 by system:serviceaccount:kube-system:job-controller removed 08:10:04.105 why: job-stopped by system:serviceaccount:kube-system:job-controller
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: job-stopped by system:serviceaccount:kube-system:job-controller
     "#]],
     );
     check(
         "a-node-and-who-deleted-it",
         expect![[r#"
-        web-8 08:00:00..08:11:00.105 on node-1 created by alice phase Running gone 08:11:00.105 proof: node deleted why: node lost cause: node deleted by alice unknown: removal unseen
-            main/2d71 #0 08:00:04..08:11:00.105 started 08:00:04 ended 08:11:00.105 why: node lost unknown: end not confirmed
+        web-8 08:00:00..08:11:00.105 on node-1 created by alice phase Running gone 08:11:00.105 proof: node deleted why: node-lost cause: node deleted by alice unknown: removal unseen
+            main/2d71 #0 08:00:04..08:11:00.105 started 08:00:04 ended 08:11:00.105 why: node-lost unknown: end not confirmed
     "#]],
     );
     check(
         "a-namespace-and-who-deleted-it",
         expect![[r#"
-        web-9 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:01.100 by system:serviceaccount:kube-system:namespace-controller removed 08:10:04.105 why: namespace deleted by system:serviceaccount:kube-system:namespace-controller cause: namespace deleted by alice
-            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: namespace deleted by system:serviceaccount:kube-system:namespace-controller
+        web-9 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:01.100 by system:serviceaccount:kube-system:namespace-controller removed 08:10:04.105 why: namespace-deleted by system:serviceaccount:kube-system:namespace-controller cause: namespace deleted by alice
+            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: namespace-deleted by system:serviceaccount:kube-system:namespace-controller
     "#]],
     );
 }

@@ -209,7 +209,7 @@ impl Truth {
             told,
             [
                 ["evicted", "kubernetes-admin", "2"],
-                ["owner gone", collector, "3"]
+                ["garbage-collected", collector, "3"]
             ]
         );
         // The drain asked before it was done, the collector after the deployment was deleted.

@@ -15,10 +15,10 @@ from instances import MARGIN, Containers, brief, clock_marked, started_given, un
 # What the end of a pod is called, by the first account that asked for it.
 CONTROLLERS = "system:serviceaccount:kube-system:"
 CONTROLLER_WORDS = {
-    "namespace-controller": "namespace deleted", "generic-garbage-collector": "owner gone",
-    "job-controller": "job stopped", "pod-garbage-collector": "node lost",
-    "taint-eviction-controller": "tainted", "node-controller": "tainted"}
-PEOPLE_WORDS = ["asked", "forced", "evicted"]
+    "namespace-controller": "namespace-deleted", "generic-garbage-collector": "garbage-collected",
+    "job-controller": "job-stopped", "pod-garbage-collector": "node-lost",
+    "taint-eviction-controller": "taint-evicted", "node-controller": "taint-evicted"}
+PEOPLE_WORDS = ["deleted", "force-deleted", "evicted"]
 
 
 @dataclasses.dataclass
@@ -287,11 +287,11 @@ class Pods:
             return
         words = set(PEOPLE_WORDS)
         if first.by.startswith(CONTROLLERS):
-            words = {CONTROLLER_WORDS.get(first.by.removeprefix(CONTROLLERS), "scaled")}
+            words = {CONTROLLER_WORDS.get(first.by.removeprefix(CONTROLLERS), "scaled-or-rolled-out")}
         elif first.by == "system:kube-scheduler":
             words = {"preempted"}
         if done is not None and done < first.at + NEAR:
-            words |= {"done", "node pressure"}
+            words |= {"finished", "node-pressure"}
         self.say("pod: ended_why by who asked", told in words, told, {"by": first.by, "words": sorted(words)})
 
 

@@ -142,7 +142,7 @@ class Containers:
             self.say("container: ended_why of what was stopped", told != "exited", pod, row, it)
         ending = pod.ending_since()
         if it["cause"] == "own" and (ending is None or it["end"] < ending - MARGIN):
-            self.say("container: ended_why of what exited", told in ("exited", "done"), pod, row, it)
+            self.say("container: ended_why of what exited", told in ("exited", "finished"), pod, row, it)
 
     def meanwhile(self, sample):
         """What runs was never told as over, but by what is said not to be confirmed."""

@@ -45,7 +45,7 @@ def truth(given=True):
         (BEGAN + 5, state("Running")),
         (BEGAN + 60, state("Running", **marked)), (BEGAN + 64, state("Failed", ended=True, **marked))])
     pod.workloads = {("ReplicaSet", "web-1"), ("Deployment", "web")}
-    pod.notes = [{"uid": UID, "at": BEGAN + 60, "why": ["asked"], "by": "alice"}]
+    pod.notes = [{"uid": UID, "at": BEGAN + 60, "why": ["deleted"], "by": "alice"}]
     pod.instances = [{
         "uid": UID, "container": "main", "kind": "app", "restart": 0, "id": CONTAINER_ID, "start": BEGAN + 5,
         "end": BEGAN + 63, "exit": 143, "reason": "Error", "cause": "stopped", "node": "node-1", "skew": 0,
@@ -65,11 +65,11 @@ POD = {
     "created_by": "bob", "workload_kind": "Deployment", "workload": "web", "pod_ips": ["10.244.1.2"],
     "labels": {"app": "web"}, "scheduled_at": text(BEGAN + 1), "started_at": text(BEGAN + 2), "containers": 1,
     "delete_asked_at": text(BEGAN + 60), "delete_asked_by": "alice", "removed_at": text(BEGAN + 65), "phase": "Failed",
-    "ended_by": "alice", "ended_why": "asked", "restarts": 0, "unknown": []}
+    "ended_by": "alice", "ended_why": "deleted", "restarts": 0, "unknown": []}
 ROW = {
     "pod_uid": UID, "container": "main", "kind": "app", "container_id": CONTAINER_ID, "restart": 0, "node": "node-1",
     "pod_removed_at": text(BEGAN + 65), "started_at": text(BEGAN + 5), "ended_at": text(BEGAN + 63),
-    "end_seen": True, "exit_code": 143, "reason": "Error", "ended_why": "asked", "unknown": []}
+    "end_seen": True, "exit_code": 143, "reason": "Error", "ended_why": "deleted", "unknown": []}
 OPEN = {"removed_at": None}
 RUNS = {"ended_at": None, "end_seen": False, "exit_code": None, "reason": None, "ended_why": None}
 
@@ -117,7 +117,7 @@ class Checker(unittest.TestCase):
             ("restarts", 1, "pod: restarts"),
             ("delete_asked_by", "bob", "pod: delete_asked_by"),
             ("ended_by", "system:node:node-1", "pod: ended_by"),
-            ("ended_why", "forced", "pod: ended_why"),
+            ("ended_why", "force-deleted", "pod: ended_why"),
         ):
             with self.subTest(field):
                 self.check([kind], pod={field: wrong})

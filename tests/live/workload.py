@@ -153,7 +153,7 @@ class Workload:
         self.linger(rng)
         by = self.person(rng)
         self.delete(by, pod)
-        self.note(pod, ["asked"], by.account)
+        self.note(pod, ["deleted"], by.account)
         self.gone(pod)
 
     def forced(self, who, rng):
@@ -161,7 +161,7 @@ class Workload:
         self.linger(rng)
         by = self.person(rng)
         self.delete(by, pod, grace=0)
-        self.note(pod, ["forced"], by.account)
+        self.note(pod, ["force-deleted"], by.account)
         self.gone(pod)
 
     def deleted_twice(self, who, rng):
@@ -170,14 +170,14 @@ class Workload:
         self.delete(self.cluster.client(first), pod)
         self.linger(rng, 1, 3)
         self.delete(self.cluster.client(second), pod, grace=2)
-        self.note(pod, ["asked"], first)
+        self.note(pod, ["deleted"], first)
         self.gone(pod)
 
     def deleted_for_another(self, who, rng):
         pod = self.running(self.pod(who, rng))
         self.delete(self.cluster.client("kubernetes-admin"), pod, headers={"Impersonate-User": "alice",
                                                                           "Impersonate-Group": "system:masters"})
-        self.note(pod, ["asked"], "kubernetes-admin as alice")
+        self.note(pod, ["deleted"], "kubernetes-admin as alice")
         self.gone(pod)
 
     def not_deleted(self, who, rng):
@@ -193,7 +193,7 @@ class Workload:
         self.linger(rng, 5, 15)
         last = self.person(rng)
         self.delete(last, pod)
-        self.note(pod, ["asked"], last.account)
+        self.note(pod, ["deleted"], last.account)
         self.gone(pod)
 
     def evicted(self, who, rng):
@@ -216,7 +216,7 @@ class Workload:
         who("DELETE", f"{path}/{name}")
         by = self.person(rng)
         self.delete(by, pod, grace=1)
-        self.note(pod, ["asked"], by.account)
+        self.note(pod, ["deleted"], by.account)
         self.gone(pod)
 
     def name_used_again(self, who, rng):
@@ -231,7 +231,7 @@ class Workload:
             forced = rng.random() < 0.5
             self.delete(by, pod, grace=0 if forced else 1)
             bound = ran and ran["status"].get("phase") == "Running"
-            self.note(pod, ["forced" if forced else "asked"] if bound else ["asked", "forced"], by.account)
+            self.note(pod, ["force-deleted" if forced else "deleted"] if bound else ["deleted", "force-deleted"], by.account)
             self.gone(pod)
 
     def unscheduled(self, who, rng):
@@ -239,14 +239,14 @@ class Workload:
         self.linger(rng, 1, 5)
         by = self.person(rng)
         self.delete(by, pod)
-        self.note(pod, ["asked"], by.account)
+        self.note(pod, ["deleted"], by.account)
 
     def held(self, who, rng):
         """A finalizer keeps it after its containers have ended."""
         pod = self.running(self.pod(who, rng, word="held", finalizers=["example.com/hold"]))
         by = self.person(rng)
         self.delete(by, pod)
-        self.note(pod, ["asked"], by.account)
+        self.note(pod, ["deleted"], by.account)
         self.linger(rng, 5, 12)
         who("PATCH", self.path(pod), {"metadata": {"finalizers": None}}, MERGE)
         self.gone(pod)
@@ -255,7 +255,7 @@ class Workload:
         pod = self.pod(who, rng, word="done", containers=[container(run=2, code=rng.choice([0, 0, 3]))],
                        restartPolicy="Never")
         self.finished(pod)
-        self.note(pod, ["done"])
+        self.note(pod, ["finished"])
         self.linger(rng)
         self.delete(who, pod)
         self.gone(pod)
@@ -264,7 +264,7 @@ class Workload:
         pod = self.pod(who, rng, word="rejected", node=rng.choice(STEADY),
                        annotations={"reject": rng.choice(["OutOfcpu", "NodeAffinity"])})
         self.finished(pod)
-        self.note(pod, ["done"])
+        self.note(pod, ["finished"])
         self.linger(rng)
         self.delete(who, pod)
         self.gone(pod)
@@ -272,7 +272,7 @@ class Workload:
     def under_pressure(self, who, rng):
         pod = self.pod(who, rng, word="pressed", node=rng.choice(STEADY), annotations={"evict-after": 4})
         self.finished(pod)
-        self.note(pod, ["node pressure"])
+        self.note(pod, ["node-pressure"])
         self.linger(rng, 3, 8)
         self.delete(who, pod)
         self.gone(pod)
@@ -280,7 +280,7 @@ class Workload:
     def late_deadline(self, who, rng):
         pod = self.pod(who, rng, word="deadline", activeDeadlineSeconds=4)
         self.finished(pod)
-        self.note(pod, ["done"])
+        self.note(pod, ["finished"])
         self.linger(rng)
         self.delete(who, pod)
         self.gone(pod)
@@ -292,7 +292,7 @@ class Workload:
         self.linger(rng, 15, 45)
         by = self.person(rng)
         self.delete(by, pod)
-        self.note(pod, ["asked"], by.account)
+        self.note(pod, ["deleted"], by.account)
         self.gone(pod)
 
     def several_containers(self, who, rng):
@@ -305,7 +305,7 @@ class Workload:
         self.linger(rng, 5, 10)
         by = self.person(rng)
         self.delete(by, pod)
-        self.note(pod, ["asked"], by.account)
+        self.note(pod, ["deleted"], by.account)
         self.gone(pod)
 
     def collections(self, who, rng):
@@ -319,12 +319,12 @@ class Workload:
         by = self.person(rng)
         by("DELETE", f"/api/v1/namespaces/{namespace}/pods?labelSelector=app=a")
         for pod in some:
-            self.note(pod, ["asked"], by.account)
+            self.note(pod, ["deleted"], by.account)
         self.linger(rng, 2, 6)
         by = self.person(rng)
         by("DELETE", f"/api/v1/namespaces/{namespace}/pods" + rng.choice(["", "?gracePeriodSeconds=0"]))
         for pod in others:
-            self.note(pod, ["asked", "forced"], by.account)
+            self.note(pod, ["deleted", "force-deleted"], by.account)
         for pod in some + others:
             self.gone(pod)
         who("DELETE", f"/api/v1/namespaces/{namespace}")
@@ -337,7 +337,7 @@ class Workload:
             self.running(pod)
         who("DELETE", f"/api/v1/namespaces/{namespace}")
         for pod in pods:
-            self.note(pod, ["namespace deleted"], "system:serviceaccount:kube-system:namespace-controller")
+            self.note(pod, ["namespace-deleted"], "system:serviceaccount:kube-system:namespace-controller")
         for pod in pods:
             self.gone(pod)
 
@@ -367,7 +367,7 @@ class Workload:
             try:
                 who("DELETE", "/api/v1/nodes/node-5")
                 for pod in pods:
-                    self.note(pod, ["node lost"], "system:serviceaccount:kube-system:pod-garbage-collector")
+                    self.note(pod, ["node-lost"], "system:serviceaccount:kube-system:pod-garbage-collector")
                 for pod in pods:
                     self.wait("the garbage collector", lambda pod=pod: self.current(pod) is None, 120)
             finally:
@@ -384,7 +384,7 @@ class Workload:
                 self.linger(rng, 20, 90)
                 for pod in pods:
                     self.delete(who, pod)
-                    self.note(pod, ["asked"], who.account)
+                    self.note(pod, ["deleted"], who.account)
             finally:
                 self.insist(node, {"metadata": {"finalizers": None}})
                 self.nodes.kubelets["node-5"].come_back()
@@ -399,7 +399,7 @@ class Workload:
             who("PATCH", "/api/v1/nodes/node-5", {"spec": {"taints": [taint]}}, MERGE)
             try:
                 for pod in pods:
-                    self.note(pod, ["tainted"], "system:serviceaccount:kube-system:taint-eviction-controller")
+                    self.note(pod, ["taint-evicted"], "system:serviceaccount:kube-system:taint-eviction-controller")
                 for pod in pods:
                     self.gone(pod)
             finally:
@@ -422,7 +422,7 @@ class Workload:
             pod = rng.choice(pods)
             grace = rng.choice([None, 0])
             self.delete(who, pod, grace=grace)
-            self.note(pod, ["forced" if grace == 0 else "asked"], who.account)
+            self.note(pod, ["force-deleted" if grace == 0 else "deleted"], who.account)
             self.linger(rng, 5, 10)
 
     # --- scenarios: controllers ---
@@ -436,13 +436,13 @@ class Workload:
         controller = "system:serviceaccount:kube-system:replicaset-controller"
         for pod in old:
             self.wait("the rollout", lambda pod=pod: self.current(pod) is None)
-            self.note(pod, ["scaled"], controller)
+            self.note(pod, ["scaled-or-rolled-out"], controller)
         new = self.all_run(namespace, name, 2)
         who("PATCH", f"{path}/scale", {"spec": {"replicas": 1}}, MERGE)
         self.wait("scaling down", lambda: len(self.pods(namespace, f"app={name}")) == 1)
         for pod in new:
             if self.current(pod) is None:
-                self.note(pod, ["scaled"], controller)
+                self.note(pod, ["scaled-or-rolled-out"], controller)
         last = self.pods(namespace, f"app={name}")[0]
         if rng.random() < 0.5:
             self.quarantine(who, rng, last)
@@ -456,7 +456,7 @@ class Workload:
         self.linger(rng, 4, 10)
         by = self.person(rng)
         self.delete(by, pod)
-        self.note(pod, ["asked"], by.account)
+        self.note(pod, ["deleted"], by.account)
 
     def stateful_set(self, who, rng):
         name = self.name("db")
@@ -466,9 +466,9 @@ class Workload:
         by = self.person(rng)
         first, second = pods[f"{name}-0"], pods[f"{name}-1"]
         self.delete(by, first)
-        self.note(first, ["asked"], by.account)
+        self.note(first, ["deleted"], by.account)
         self.delete(by, second, grace=0)
-        self.note(second, ["forced"], by.account)
+        self.note(second, ["force-deleted"], by.account)
         self.gone(first)
         self.all_run(namespace, name, 2)
         who("PATCH", f"{path}/scale", {"spec": {"replicas": 1}}, MERGE)
@@ -500,10 +500,10 @@ class Workload:
             self.running(pods[0])
             who("PATCH", path, {"spec": {"suspend": True}}, MERGE)
             self.wait("suspension", lambda: self.current(pods[0]) is None)
-            self.note(pods[0], ["job stopped"], "system:serviceaccount:kube-system:job-controller")
+            self.note(pods[0], ["job-stopped"], "system:serviceaccount:kube-system:job-controller")
         elif kind in ("done", "failing"):
             self.finished(pods[0])
-            self.note(pods[0], ["done"])
+            self.note(pods[0], ["finished"])
             self.linger(rng, 2, 8)
         else:
             self.linger(rng, 8, 12)

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{Look, cell};
+use crate::audit::words::EndedWhy;
 use crate::query::{Gap, Page, Pod, State, Step, Time, What};
 
 /// How a page is written.
@@ -293,9 +294,13 @@ fn state(page: &Page) -> String {
         State::Gone => "gone",
         State::NotConfirmed => "not confirmed",
     };
-    let phase = page.pod.phase.as_deref().unwrap_or("unknown");
+    let pod = &page.pod;
+    let phase = pod.phase.as_deref().unwrap_or("unknown");
+    let finished = pod.ended_why.as_deref() == Some(EndedWhy::Finished.word());
     match &page.status_reason {
         Some(reason) => format!("{state}; last phase {phase} ({reason})"),
+        // What was told to stop did not fail, whatever its processes made of that.
+        None if phase == "Failed" && !finished => state.to_owned(),
         None => format!("{state}; last phase {phase}"),
     }
 }

@@ -14,8 +14,8 @@ fn a_deleted_node_takes_its_pods_along() {
         6:00 pod a created=0:00
         ",
         expect![[r#"
-            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node lost [created unseen, removal unseen]
-              a main/aa #0 0:01..6:00 ended 6:00 why: node lost complete [end not confirmed]
+            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node-lost [created unseen, removal unseen]
+              a main/aa #0 0:01..6:00 ended 6:00 why: node-lost complete [end not confirmed]
         "#]],
     );
     // It was heard of after that minute.
@@ -47,7 +47,7 @@ fn a_deleted_node_takes_its_pods_along() {
         15:01 node n1 came
         ",
         expect![[r#"
-            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node lost [created unseen, removal unseen]
+            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node-lost [created unseen, removal unseen]
         "#]],
     );
     // Another node; and the deletion of before it was created.
@@ -72,7 +72,7 @@ fn an_emptied_namespace_had_no_pods() {
         6:00 pod b created=6:00
         ",
         expect![[r#"
-            a 0:00..5:00 gone 5:00 proof: namespace empty why: namespace deleted [created unseen, removal unseen]
+            a 0:00..5:00 gone 5:00 proof: namespace empty why: namespace-deleted [created unseen, removal unseen]
             b 6:00..now [created unseen]
         "#]],
     );
@@ -122,7 +122,7 @@ fn the_better_evidence_wins_at_the_same_instant() {
         6:00 space finalize by=system:serviceaccount:kube-system:namespace-controller
         ",
         expect![[r#"
-            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node lost [created unseen, removal unseen]
+            a 0:00..6:00 on n1 gone 6:00 proof: node deleted why: node-lost [created unseen, removal unseen]
         "#]],
     );
 }
@@ -154,10 +154,10 @@ fn a_deletecollection_is_about_what_its_selector_selects() {
         table.push_str(&format!("{selector:?}: {}", rows(&story)));
     }
     expect![[r#"
-        "": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
-        "app=web": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
-        "app==web": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
-        "app=web,v=1": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: forced by alice [created unseen]
+        "": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: force-deleted by alice [created unseen]
+        "app=web": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: force-deleted by alice [created unseen]
+        "app==web": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: force-deleted by alice [created unseen]
+        "app=web,v=1": a 0:00..5:00 on n1 labels [app:web, v:1] asked 5:00 by alice deletion e1 forced e1 removed 5:00 why: force-deleted by alice [created unseen]
         "app=api": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
         "app=web,v=2": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
         "x=1": a 0:00..now on n1 labels [app:web, v:1] [created unseen]
@@ -178,7 +178,7 @@ fn what_has_finished_goes_when_that_is_asked() {
         9:00 name ask by=alice
         ",
         expect![[r#"
-            a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: done [created unseen, removal unseen]
+            a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: finished [created unseen, removal unseen]
         "#]],
     );
     let story = |what: &str| {
@@ -192,13 +192,13 @@ fn what_has_finished_goes_when_that_is_asked() {
     check(
         &story("name evict"),
         expect![[r#"
-        a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: done [created unseen, removal unseen]
+        a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: finished [created unseen, removal unseen]
     "#]],
     );
     check(
         &story("space collect"),
         expect![[r#"
-        a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: done [created unseen, removal unseen]
+        a 0:00..9:00 Succeeded asked 9:00 by alice gone 9:00 proof: not found why: finished [created unseen, removal unseen]
     "#]],
     );
 }
@@ -286,9 +286,9 @@ fn a_pod_without_a_node_goes_when_that_is_asked() {
         heard of since: a 0:00..now Pending asked 5:00 by alice [created unseen]
         a kubelet spoke of it: a 0:00..now on n1 Pending asked 5:00 by alice [created unseen]
         a finalizer holds it: a 0:00..now Pending asked 5:00 by alice [created unseen]
-        a finalizer held it: a 0:00..5:00 Pending asked 5:00 by alice removed 5:00 why: asked by alice [created unseen]
+        a finalizer held it: a 0:00..5:00 Pending asked 5:00 by alice removed 5:00 why: deleted by alice [created unseen]
         a kubelet's deletion comes when nothing holds it: a 0:00..5:00 on n1 Pending removed 5:00 why: unknown [created unseen]
-        within its first second: a 0:00..0:00.900000 Pending asked 0:00.900000 by alice removed 0:00.900000 why: asked by alice [created unseen]
+        within its first second: a 0:00..0:00.900000 Pending asked 0:00.900000 by alice removed 0:00.900000 why: deleted by alice [created unseen]
         within its first second, and heard of since: a 0:00..now Pending asked 0:00.900000 by alice [created unseen]
         only its metadata was seen: a 0:00..now asked 5:00 by alice [created unseen]
     "#]].assert_eq(&told.concat());

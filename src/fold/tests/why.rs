@@ -23,25 +23,25 @@ fn who_asked_first_says_why() {
     check(
         &deleted("alice", ""),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: asked by alice [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: deleted by alice [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: asked by alice complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: deleted by alice complete [end not confirmed]
         "#]],
     );
     check(
         &deleted("alice/deployer", "4:10 pod a deleted=aaron event=e2"),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice as deployer deletion e1 removed 5:00 why: asked by alice as deployer [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice as deployer deletion e1 removed 5:00 why: deleted by alice as deployer [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: asked by alice as deployer complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: deleted by alice as deployer complete [end not confirmed]
         "#]],
     );
     check(
         &deleted("alice", "4:30 pod a forced=bob event=e3"),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 forced e3 removed 5:00 why: forced by bob [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 forced e3 removed 5:00 why: force-deleted by bob [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: forced by bob complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: force-deleted by bob complete [end not confirmed]
         "#]],
     );
     check(
@@ -55,9 +55,9 @@ fn who_asked_first_says_why() {
     check(
         &deleted("alice", "4:01 name evict by=drainer event=e4"),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 eviction e4 removed 5:00 why: asked by alice [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 eviction e4 removed 5:00 why: deleted by alice [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: asked by alice complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: deleted by alice complete [end not confirmed]
         "#]],
     );
 }
@@ -72,7 +72,7 @@ fn who_asks_after_the_end_asks_for_nothing() {
         5:00.002 name ask by=bob
         ",
         expect![[r#"
-            a 0:00..5:00 on n1 asked 5:00.001000 by alice removed 5:00 why: asked by alice [created unseen]
+            a 0:00..5:00 on n1 asked 5:00.001000 by alice removed 5:00 why: deleted by alice [created unseen]
         "#]],
     );
     check(
@@ -97,7 +97,7 @@ fn the_first_sign_that_it_had_finished_counts() {
         4:30 name ask by=alice
         ",
         expect![[r#"
-            a 0:00..4:30 Succeeded asked 4:30 by alice gone 4:30 proof: not found why: done [created unseen, removal unseen]
+            a 0:00..4:30 Succeeded asked 4:30 by alice gone 4:30 proof: not found why: finished [created unseen, removal unseen]
         "#]],
     );
 }
@@ -133,19 +133,19 @@ fn the_controllers_of_kubernetes() {
     }
     table.push_str(&format!("scheduler: {}\n", words("system:kube-scheduler")));
     expect![[r#"
-        generic-garbage-collector: owner gone
-        pod-garbage-collector: node lost
-        namespace-controller: namespace deleted
-        node-controller: tainted
-        taint-eviction-controller: tainted
-        replicaset-controller: scaled
-        statefulset-controller: scaled
-        daemon-set-controller: scaled
-        job-controller: job stopped
-        replication-controller: scaled
-        deployment-controller: scaled
-        cronjob-controller: scaled
-        ttl-after-finished-controller: asked
+        generic-garbage-collector: garbage-collected
+        pod-garbage-collector: node-lost
+        namespace-controller: namespace-deleted
+        node-controller: taint-evicted
+        taint-eviction-controller: taint-evicted
+        replicaset-controller: scaled-or-rolled-out
+        statefulset-controller: scaled-or-rolled-out
+        daemon-set-controller: scaled-or-rolled-out
+        job-controller: job-stopped
+        replication-controller: scaled-or-rolled-out
+        deployment-controller: scaled-or-rolled-out
+        cronjob-controller: scaled-or-rolled-out
+        ttl-after-finished-controller: deleted
         scheduler: preempted
     "#]]
     .assert_eq(&table);
@@ -165,26 +165,26 @@ fn forced_needs_a_node_and_a_person() {
     check(
         &forced("node=n1", "alice", ""),
         expect![[r#"
-        a 0:00..4:00 on n1 asked 4:00 by alice removed 4:00 why: forced by alice [created unseen]
+        a 0:00..4:00 on n1 asked 4:00 by alice removed 4:00 why: force-deleted by alice [created unseen]
     "#]],
     );
     check(
         &forced("", "alice", ""),
         expect![[r#"
-        a 0:00..4:00 asked 4:00 by alice removed 4:00 why: asked by alice [created unseen]
+        a 0:00..4:00 asked 4:00 by alice removed 4:00 why: deleted by alice [created unseen]
     "#]],
     );
     let controller = "system:serviceaccount:kube-system:x-controller";
     check(
         &forced("node=n1", controller, ""),
         expect![[r#"
-        a 0:00..4:00 on n1 asked 4:00 by system:serviceaccount:kube-system:x-controller removed 4:00 why: asked by system:serviceaccount:kube-system:x-controller [created unseen]
+        a 0:00..4:00 on n1 asked 4:00 by system:serviceaccount:kube-system:x-controller removed 4:00 why: deleted by system:serviceaccount:kube-system:x-controller [created unseen]
     "#]],
     );
     check(
         &forced("node=n1", "system:kube-controller-manager", ""),
         expect![[r#"
-            a 0:00..4:00 on n1 asked 4:00 by system:kube-controller-manager removed 4:00 why: asked by system:kube-controller-manager [created unseen]
+            a 0:00..4:00 on n1 asked 4:00 by system:kube-controller-manager removed 4:00 why: deleted by system:kube-controller-manager [created unseen]
         "#]],
     );
     // By its name, and after it had finished.
@@ -194,7 +194,7 @@ fn forced_needs_a_node_and_a_person() {
         4:00 name force by=alice
         ",
         expect![[r#"
-            a 0:00..4:00 on n1 asked 4:00 by alice removed 4:00 why: forced by alice [created unseen]
+            a 0:00..4:00 on n1 asked 4:00 by alice removed 4:00 why: force-deleted by alice [created unseen]
         "#]],
     );
     check(
@@ -206,7 +206,7 @@ fn forced_needs_a_node_and_a_person() {
         5:00 pod a removed
         ",
         expect![[r#"
-            a 0:00..5:00 on n1 Succeeded asked 3:00 by bob removed 5:00 why: asked by bob [created unseen]
+            a 0:00..5:00 on n1 Succeeded asked 3:00 by bob removed 5:00 why: deleted by bob [created unseen]
         "#]],
     );
 }
@@ -236,17 +236,17 @@ fn a_disruption_says_why_if_it_is_fresh() {
     check(
         &disrupted("DeletionByTaintManager", "4:00"),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: tainted by alice [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: taint-evicted by alice [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: tainted by alice complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: taint-evicted by alice complete [end not confirmed]
         "#]],
     );
     check(
         &disrupted("DeletionByPodGC", "4:00"),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: node lost by alice [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: node-lost by alice [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: node lost by alice complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: node-lost by alice complete [end not confirmed]
         "#]],
     );
 }
@@ -261,17 +261,17 @@ fn a_disruption_that_is_stale_or_not_known_says_nothing() {
     check(
         &disrupted("PreemptionByScheduler", "4:01"),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: asked by alice [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: deleted by alice [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: asked by alice complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: deleted by alice complete [end not confirmed]
         "#]],
     );
     check(
         &disrupted("Whim", "3:59"),
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: asked by alice [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by alice deletion e1 removed 5:00 why: deleted by alice [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: asked by alice complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: deleted by alice complete [end not confirmed]
         "#]],
     );
     check(
@@ -291,7 +291,7 @@ fn a_disruption_that_is_stale_or_not_known_says_nothing() {
         11:00 pod a removed
         ",
         expect![[r#"
-            a 0:00..11:00 on n1 asked 10:01 by alice removed 11:00 why: asked by alice [created unseen]
+            a 0:00..11:00 on n1 asked 10:01 by alice removed 11:00 why: deleted by alice [created unseen]
         "#]],
     );
 }
@@ -302,7 +302,7 @@ fn a_kubelet_ends_pods_itself() {
         (
             "Evicted",
             expect![[r#"
-            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: node pressure [created unseen]
+            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: node-pressure [created unseen]
         "#]],
         ),
         (
@@ -314,19 +314,19 @@ fn a_kubelet_ends_pods_itself() {
         (
             "NodeShutdown",
             expect![[r#"
-            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: node lost [created unseen]
+            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: node-lost [created unseen]
         "#]],
         ),
         (
             "Terminated",
             expect![[r#"
-            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: node lost [created unseen]
+            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: node-lost [created unseen]
         "#]],
         ),
         (
             "DeadlineExceeded",
             expect![[r#"
-            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: done [created unseen]
+            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: finished [created unseen]
         "#]],
         ),
     ] {
@@ -347,7 +347,7 @@ fn a_kubelet_ends_pods_itself() {
         59:00 pod a created=0:00 deleted=alice removed
         ",
         expect![[r#"
-            a 0:00..59:00 on n1 Failed asked 59:00 by alice removed 59:00 why: node pressure [created unseen]
+            a 0:00..59:00 on n1 Failed asked 59:00 by alice removed 59:00 why: node-pressure [created unseen]
         "#]],
     );
 }
@@ -361,9 +361,9 @@ fn a_taint_of_a_node_that_is_lost() {
     check(
         &story,
         expect![[r#"
-            a 0:00..5:00 on n1 asked 4:00 by system:serviceaccount:kube-system:node-controller deletion e1 removed 5:00 why: node lost by system:serviceaccount:kube-system:node-controller [created unseen]
+            a 0:00..5:00 on n1 asked 4:00 by system:serviceaccount:kube-system:node-controller deletion e1 removed 5:00 why: node-lost by system:serviceaccount:kube-system:node-controller [created unseen]
               a early/bb #0 0:01..3:01 ended 3:00 seen exit 0 Completed why: exited complete
-              a main/aa #0 0:01..5:00 ended 5:00 why: node lost by system:serviceaccount:kube-system:node-controller complete [end not confirmed]
+              a main/aa #0 0:01..5:00 ended 5:00 why: node-lost by system:serviceaccount:kube-system:node-controller complete [end not confirmed]
         "#]],
     );
 }

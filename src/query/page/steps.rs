@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Asked, Former, PodLife, Step, What, instance_of};
+use crate::audit::words::EndedWhy;
 use crate::query::model::{Container, Pod, Session, Time};
 
 pub(super) fn of(
@@ -196,7 +197,10 @@ fn instance(container: &Container, all: &[Container], line: &mut Line) {
     }
     let start = container.started_at.map(|at| place(at, &ready));
     // Why it ended says whether that came after its pod was to end.
-    let by_itself = |why: &str| matches!(why, "exited" | "unknown");
+    let by_itself = |why: &str| {
+        let why = EndedWhy::of_word(why);
+        matches!(why, Some(EndedWhy::Exited | EndedWhy::Unknown))
+    };
     let mut before = vec![start];
     if !container.ended_why.as_deref().is_none_or(by_itself) {
         before.extend(line.asked);

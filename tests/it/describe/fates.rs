@@ -11,56 +11,56 @@ fn scaled_down() {
     check(
         &["pod", "web-544d5696fd-xl4l8"],
         expect![[r#"
-        Pod:             web-544d5696fd-xl4l8
-        Namespace:       rollout-3a6
-        Cluster:         demo
-        UID:             9240c404-4f4a-4fd6-9e15-5fc6fb952c45
-        State:           removed; last phase Failed
-        Ended:           scaled by system:serviceaccount:kube-system:replicaset-controller: the controller of its workload deleted it: scaled down, rolled out or replaced
-        Lifetime:        4s
-        Owner:           ReplicaSet/web-544d5696fd of Deployment/web
-        Node:            worker-4
-        Addresses:       10.244.4.26   from 2026-11-23 06:15:49.642 to 2026-11-23 06:15:52.642
-        Service account: default
-        Labels:          app=web
-                         pod-template-hash=544d5696fd
+            Pod:             web-544d5696fd-xl4l8
+            Namespace:       rollout-3a6
+            Cluster:         demo
+            UID:             9240c404-4f4a-4fd6-9e15-5fc6fb952c45
+            State:           removed
+            Ended:           scaled-or-rolled-out by system:serviceaccount:kube-system:replicaset-controller: the controller of its workload deleted it: scaled down, rolled out or replaced
+            Lifetime:        4s
+            Owner:           ReplicaSet/web-544d5696fd of Deployment/web
+            Node:            worker-4
+            Addresses:       10.244.4.26   from 2026-11-23 06:15:49.642 to 2026-11-23 06:15:52.642
+            Service account: default
+            Labels:          app=web
+                             pod-template-hash=544d5696fd
 
-        Life line (UTC):
-          2026-11-23 06:15:48       created by system:serviceaccount:kube-system:replicaset-controller              metadata.creationTimestamp; the account: its create
-          2026-11-23 06:15:49.015   bound to worker-4                                                               the create of its pods/binding
-          2026-11-23 06:15:49       taken up by its node                                                            status.startTime
-          2026-11-23 06:15:49.642   address 10.244.4.26                                                             the first event whose status.podIPs had it
-          2026-11-23 06:15:50       migrate #0 started                                                              the container's status: startedAt
-          2026-11-23 06:15:50       migrate #0 ended: Completed(0)                                                  the container's status: finishedAt
-          2026-11-23 06:15:51       app #0 started                                                                  the container's status: startedAt
-          2026-11-23 06:15:51       log-shipper #0 started                                                          the container's status: startedAt
-          2026-11-23 06:15:51.786   deletion asked for by system:serviceaccount:kube-system:replicaset-controller   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:15:51       log-shipper #0 ended: Error(143)                                                the container's status: finishedAt
-          2026-11-23 06:15:52       app #0 ended: Completed(0)                                                      the container's status: finishedAt
-          2026-11-23 06:15:52.642   phase Failed                                                                    the first event that told of this phase
-          2026-11-23 06:15:52.853   removed                                                                         the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:15:48       created by system:serviceaccount:kube-system:replicaset-controller              metadata.creationTimestamp; the account: its create
+              2026-11-23 06:15:49.015   bound to worker-4                                                               the create of its pods/binding
+              2026-11-23 06:15:49       taken up by its node                                                            status.startTime
+              2026-11-23 06:15:49.642   address 10.244.4.26                                                             the first event whose status.podIPs had it
+              2026-11-23 06:15:50       migrate #0 started                                                              the container's status: startedAt
+              2026-11-23 06:15:50       migrate #0 ended: Completed(0)                                                  the container's status: finishedAt
+              2026-11-23 06:15:51       log-shipper #0 started                                                          the container's status: startedAt
+              2026-11-23 06:15:51       app #0 started                                                                  the container's status: startedAt
+              2026-11-23 06:15:51.786   deletion asked for by system:serviceaccount:kube-system:replicaset-controller   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:51       log-shipper #0 ended: Error(143)                                                the container's status: finishedAt
+              2026-11-23 06:15:52       app #0 ended: Completed(0)                                                      the container's status: finishedAt
+              2026-11-23 06:15:52.642   phase Failed                                                                    the first event that told of this phase
+              2026-11-23 06:15:52.853   removed                                                                         the event at which the API server let go of it
 
-        Containers:
-          migrate, init, 0 restarts:
-            #0   Completed(0)   2026-11-23 06:15:50 to 2026-11-23 06:15:50, 0s   exited
-                 containerd://36c5adfa505066b96ca6a926fa30324a4c9334efe4f313f5506778043d85c722
-                 registry.example.com/shop/migrate:4.1.0
-                 registry.example.com/shop/migrate@sha256:9d734618b0d1db3231f3aa4d4aba4a38ad23f2d2241c45a07c79193f4815dbcf
-          app, app, 0 restarts:
-            #0   Completed(0)   2026-11-23 06:15:51 to 2026-11-23 06:15:52, 1s   scaled
-                 containerd://0345c97e5e48a4a523e305cc0a2baec6ef737d20b419b2a8e51351393413e643
-                 registry.example.com/shop/api:4.1.0
-                 registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
-          log-shipper, app, 0 restarts:
-            #0   Error(143)   2026-11-23 06:15:51 to 2026-11-23 06:15:51, 0s   scaled
-                 containerd://b2eabae1bddad0cdc98fb9cdc78d66c10693ed04d0d8fc6dc63dc121e3aa549b
-                 ghcr.io/example/vector:0.41
-                 ghcr.io/example/vector@sha256:900d8cf0f8d999a1e086dab0debc979e280a409172182513da552959d2c3b4bf
+            Containers:
+              log-shipper, app, 0 restarts:
+                #0   Error(143)   2026-11-23 06:15:51 to 2026-11-23 06:15:51, 0s   scaled-or-rolled-out
+                     containerd://b2eabae1bddad0cdc98fb9cdc78d66c10693ed04d0d8fc6dc63dc121e3aa549b
+                     ghcr.io/example/vector:0.41
+                     ghcr.io/example/vector@sha256:900d8cf0f8d999a1e086dab0debc979e280a409172182513da552959d2c3b4bf
+              app, app, 0 restarts:
+                #0   Completed(0)   2026-11-23 06:15:51 to 2026-11-23 06:15:52, 1s   scaled-or-rolled-out
+                     containerd://0345c97e5e48a4a523e305cc0a2baec6ef737d20b419b2a8e51351393413e643
+                     registry.example.com/shop/api:4.1.0
+                     registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
+              migrate, init, 0 restarts:
+                #0   Completed(0)   2026-11-23 06:15:50 to 2026-11-23 06:15:50, 0s   exited
+                     containerd://36c5adfa505066b96ca6a926fa30324a4c9334efe4f313f5506778043d85c722
+                     registry.example.com/shop/migrate:4.1.0
+                     registry.example.com/shop/migrate@sha256:9d734618b0d1db3231f3aa4d4aba4a38ad23f2d2241c45a07c79193f4815dbcf
 
-        Unknown:
-          workload inferred: its workload was told from the name of its owner, and the owner itself was not read
-            to mend: nothing needs it: Kubernetes names owners so, and only one that somebody named like this by hand would mislead
-    "#]],
+            Unknown:
+              workload inferred: its workload was told from the name of its owner, and the owner itself was not read
+                to mend: nothing needs it: Kubernetes names owners so, and only one that somebody named like this by hand would mislead
+        "#]],
     );
 }
 
@@ -73,8 +73,8 @@ fn evicted() {
             Namespace:       evict-39e
             Cluster:         demo
             UID:             aff4e77f-c9e3-4984-9354-0eaa9e229408
-            State:           removed; last phase Failed
-            Ended:           evicted by kubernetes-admin: the eviction API was asked for its end, as a drain does
+            State:           removed
+            Ended:           evicted by kubernetes-admin: evicted through the eviction API, as kubectl drain does
             Lifetime:        3s
             Owner:           <none>
             Node:            worker-4
@@ -116,7 +116,7 @@ fn forced() {
             Cluster:         demo
             UID:             8d2d3e76-8104-4b64-a5bf-1682888b2003
             State:           removed; last phase Running
-            Ended:           forced by kubernetes-admin: it was deleted without time to end
+            Ended:           force-deleted by kubernetes-admin: it was deleted with a grace period of 0
             Lifetime:        2s
             Owner:           <none>
             Node:            worker-4
@@ -136,7 +136,7 @@ fn forced() {
 
             Containers:
               main, app, 0 restarts:
-                #0   Unknown   2026-11-23 06:15:09 to 2026-11-23 06:15:10.800, 1s   forced
+                #0   Unknown   2026-11-23 06:15:09 to 2026-11-23 06:15:10.800, 1s   force-deleted
                      containerd://57bf88e67c5ecbe5198c8019dcccc502eb9a5daa3c76464d82edc24e2af4fc3d
                      registry.example.com/shop/api:4.1.0
                      registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
@@ -153,52 +153,52 @@ fn killed_for_memory_again_and_again() {
     check(
         &["pod", "oom"],
         expect![[r#"
-        Pod:             oom
-        Namespace:       crash-3a2
-        Cluster:         demo
-        UID:             1026ab62-ccd2-4bf4-afcb-74ea11824671
-        State:           removed; last phase Failed
-        Ended:           tainted by system:serviceaccount:kube-system:node-controller: its node got a taint that it does not tolerate
-        Lifetime:        18s
-        Owner:           <none>
-        Node:            worker-1
-        Addresses:       10.244.1.18   from 2026-11-23 06:15:41.429 to 2026-11-23 06:15:58.422
-        Service account: default
-        Labels:          app=crash
+            Pod:             oom
+            Namespace:       crash-3a2
+            Cluster:         demo
+            UID:             1026ab62-ccd2-4bf4-afcb-74ea11824671
+            State:           removed
+            Ended:           taint-evicted by system:serviceaccount:kube-system:node-controller: its node got a taint that it does not tolerate
+            Lifetime:        18s
+            Owner:           <none>
+            Node:            worker-1
+            Addresses:       10.244.1.18   from 2026-11-23 06:15:41.429 to 2026-11-23 06:15:58.422
+            Service account: default
+            Labels:          app=crash
 
-        Life line (UTC):
-          2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; the account: its create
-          2026-11-23 06:15:40.645   bound to worker-1                                                         the create of its pods/binding
-          2026-11-23 06:15:40       taken up by its node                                                      status.startTime
-          2026-11-23 06:15:41       main #0 started                                                           the container's status: startedAt
-          2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event whose status.podIPs had it
-          2026-11-23 06:15:42       main #0 ended: OOMKilled(137)                                             the container's status: finishedAt
-          2026-11-23 06:15:43       main #1 started                                                           the container's status: startedAt
-          2026-11-23 06:15:44       main #1 ended: OOMKilled(137)                                             the container's status: finishedAt
-          2026-11-23 06:15:46       main #2 started                                                           the container's status: startedAt
-          2026-11-23 06:15:47       main #2 ended: OOMKilled(137)                                             the container's status: finishedAt
-          2026-11-23 06:15:51       main #3 started                                                           the container's status: startedAt
-          2026-11-23 06:15:52       main #3 ended: OOMKilled(137)                                             the container's status: finishedAt
-          2026-11-23 06:15:57       to be disrupted: DeletionByTaintManager                                   condition DisruptionTarget: lastTransitionTime
-          2026-11-23 06:15:57.624   deletion asked for by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:15:58.422   phase Failed                                                              the first event that told of this phase
-          2026-11-23 06:15:58.432   removed                                                                   the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; the account: its create
+              2026-11-23 06:15:40.645   bound to worker-1                                                         the create of its pods/binding
+              2026-11-23 06:15:40       taken up by its node                                                      status.startTime
+              2026-11-23 06:15:41       main #0 started                                                           the container's status: startedAt
+              2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event whose status.podIPs had it
+              2026-11-23 06:15:42       main #0 ended: OOMKilled(137)                                             the container's status: finishedAt
+              2026-11-23 06:15:43       main #1 started                                                           the container's status: startedAt
+              2026-11-23 06:15:44       main #1 ended: OOMKilled(137)                                             the container's status: finishedAt
+              2026-11-23 06:15:46       main #2 started                                                           the container's status: startedAt
+              2026-11-23 06:15:47       main #2 ended: OOMKilled(137)                                             the container's status: finishedAt
+              2026-11-23 06:15:51       main #3 started                                                           the container's status: startedAt
+              2026-11-23 06:15:52       main #3 ended: OOMKilled(137)                                             the container's status: finishedAt
+              2026-11-23 06:15:57       to be disrupted: DeletionByTaintManager                                   condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:15:57.624   deletion asked for by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:58.422   phase Failed                                                              the first event that told of this phase
+              2026-11-23 06:15:58.432   removed                                                                   the event at which the API server let go of it
 
-        Containers:
-          main, app, 3 restarts:
-            #0   OOMKilled(137)   2026-11-23 06:15:41 to 2026-11-23 06:15:42, 1s   exited
-                 containerd://9bf8abb8e17e26ca6726e01c0f367f9f7a72330dda05c1beb475aa95092ba757
-                 quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
-                 quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
-            #1   OOMKilled(137)   2026-11-23 06:15:43 to 2026-11-23 06:15:44, 1s   exited
-                 containerd://bab40fd5040c8a14d88a8371f3bfb43920b7b322a320f3845b24da984d3ed5b1
-            #2   OOMKilled(137)   2026-11-23 06:15:46 to 2026-11-23 06:15:47, 1s   exited
-                 containerd://a9bc69400e9bc92b3331642dff5319fff9dedcadb2e3281259cb9d99fb87d2ca
-            #3   OOMKilled(137)   2026-11-23 06:15:51 to 2026-11-23 06:15:52, 1s   exited
-                 containerd://db8006483c7cdc4631f2de75c2d1218c049bbe06da8dd7251b6c8ff57954278a
+            Containers:
+              main, app, 0 restarts:
+                #3   OOMKilled(137)   2026-11-23 06:15:51 to 2026-11-23 06:15:52, 1s   exited
+                     containerd://db8006483c7cdc4631f2de75c2d1218c049bbe06da8dd7251b6c8ff57954278a
+                     quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
+                     quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
+                #2   OOMKilled(137)   2026-11-23 06:15:46 to 2026-11-23 06:15:47, 1s   exited
+                     containerd://a9bc69400e9bc92b3331642dff5319fff9dedcadb2e3281259cb9d99fb87d2ca
+                #1   OOMKilled(137)   2026-11-23 06:15:43 to 2026-11-23 06:15:44, 1s   exited
+                     containerd://bab40fd5040c8a14d88a8371f3bfb43920b7b322a320f3845b24da984d3ed5b1
+                #0   OOMKilled(137)   2026-11-23 06:15:41 to 2026-11-23 06:15:42, 1s   exited
+                     containerd://9bf8abb8e17e26ca6726e01c0f367f9f7a72330dda05c1beb475aa95092ba757
 
-        Unknown: nothing
-    "#]],
+            Unknown: nothing
+        "#]],
     );
 }
 
@@ -212,7 +212,7 @@ fn never_started() {
             Cluster:         demo
             UID:             82c44cd7-4c93-41e0-b6f2-7efbdc0df5f5
             State:           removed; last phase Pending
-            Ended:           asked by kubernetes-admin: its deletion was asked for
+            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
             Lifetime:        10s
             Owner:           <none>
             Node:            worker-1
@@ -245,7 +245,7 @@ fn preempted() {
             Namespace:       preempt-3a8
             Cluster:         demo
             UID:             5599b72e-15a0-47a6-8cf0-877aafadee8e
-            State:           removed; last phase Failed
+            State:           removed
             Ended:           preempted by system:kube-scheduler: it made room for a pod of higher priority
             Lifetime:        3s
             Owner:           <none>
@@ -287,8 +287,8 @@ fn its_node_was_lost() {
             Namespace:       nodelost-38c
             Cluster:         demo
             UID:             434b5245-152c-4cef-ade7-d39d9ce29e88
-            State:           removed; last phase Failed
-            Ended:           node lost by system:serviceaccount:kube-system:pod-garbage-collector: its node was lost
+            State:           removed
+            Ended:           node-lost by system:serviceaccount:kube-system:pod-garbage-collector: its node was lost or shut down
             Lifetime:        58s
             Owner:           <none>
             Node:            worker-5
@@ -310,7 +310,7 @@ fn its_node_was_lost() {
 
             Containers:
               main, app, 0 restarts:
-                #0   Unknown   2026-11-23 06:15:08 to 2026-11-23 06:16:05.492, 57s   node lost
+                #0   Unknown   2026-11-23 06:15:08 to 2026-11-23 06:16:05.492, 57s   node-lost
                      containerd://d3a36625eebe0e7b32e2fb11263609229a2f599e620e7a8d69bea2deaac0fd01
                      registry.example.com/shop/api:4.1.0
                      registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
@@ -332,7 +332,7 @@ fn deleted_as_one_of_a_collection() {
             Cluster:         demo
             UID:             2310535d-7007-42b2-83e1-190b1d35c260
             State:           removed; last phase Pending
-            Ended:           asked by kubernetes-admin: its deletion was asked for
+            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
             Lifetime:        2s
             Owner:           <none>
             Node:            <none>
@@ -357,8 +357,8 @@ fn deleted_as_one_of_a_collection() {
             Namespace:       collection-39a
             Cluster:         demo
             UID:             034ea52b-11ad-4595-a6be-e7cd240ad16f
-            State:           removed; last phase Failed
-            Ended:           asked by kubernetes-admin: its deletion was asked for
+            State:           removed
+            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
             Lifetime:        3s
             Owner:           <none>
             Node:            worker-0
@@ -379,7 +379,7 @@ fn deleted_as_one_of_a_collection() {
 
             Containers:
               main, app, 0 restarts:
-                #0   Error(143)   2026-11-23 06:15:27 to 2026-11-23 06:15:29, 2s   asked
+                #0   Error(143)   2026-11-23 06:15:27 to 2026-11-23 06:15:29, 2s   deleted
                      containerd://379ffdf4bf33f88f4f9584f42d57dbaef5ab8329750aad7ae88cc06b36c1bc7b
                      registry.example.com/shop/api:4.1.0
                      registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
@@ -399,7 +399,7 @@ fn done() {
         Cluster:         demo
         UID:             aacbcdce-b2c2-48ca-bdb0-c2768b423b31
         State:           removed; last phase Succeeded
-        Ended:           done: it had finished, or its deadline had passed, before anybody asked
+        Ended:           finished: it had finished, or its deadline had passed, before anybody asked
         Lifetime:        63s
         Owner:           Job/minutely-29923577 of CronJob/minutely
         Node:            worker-1
@@ -446,7 +446,7 @@ fn a_mirror_pod_that_came_back() {
             Cluster:         demo
             UID:             082bb149-e306-41c8-ac78-83da63ba8413
             State:           removed; last phase Running
-            Ended:           asked by kubernetes-admin: its deletion was asked for
+            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
             Lifetime:        18s
             Owner:           Node/worker-0
             Node:            worker-0
@@ -486,8 +486,8 @@ fn one_name_after_the_other() {
             Namespace:       reuse-3aa
             Cluster:         demo
             UID:             d9c1f0c5-75fc-417f-b083-1f52c384ea27
-            State:           removed; last phase Failed
-            Ended:           asked by kubernetes-admin: its deletion was asked for
+            State:           removed
+            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
             Lifetime:        3s
             Owner:           <none>
             Node:            worker-2
@@ -508,7 +508,7 @@ fn one_name_after_the_other() {
 
             Containers:
               main, app, 0 restarts:
-                #0   Error(143)   2026-11-23 06:16:08 to 2026-11-23 06:16:09, 1s   asked
+                #0   Error(143)   2026-11-23 06:16:08 to 2026-11-23 06:16:09, 1s   deleted
                      containerd://f375285ac87282d9f3a5628833e01272bd00c3e007850a6505f2bdea52de9f9e
                      registry.example.com/shop/api:4.1.0
                      registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
@@ -534,7 +534,7 @@ fn node_pressure() {
             Cluster:         demo
             UID:             fa1b0d0b-5608-40cc-88f4-a79807420731
             State:           removed; last phase Failed (Evicted)
-            Ended:           node pressure: its node ran short, and the kubelet ended it
+            Ended:           node-pressure: its node ran short of resources, and the kubelet evicted it
             Lifetime:        9s
             Owner:           <none>
             Node:            worker-1
@@ -550,26 +550,26 @@ fn node_pressure() {
               2026-11-23 06:15:49.536   address 10.244.1.25                          the first event whose status.podIPs had it
               2026-11-23 06:15:50       main #0 started                              the container's status: startedAt
               2026-11-23 06:15:51       to be disrupted: TerminationByKubelet        condition DisruptionTarget: lastTransitionTime
-              2026-11-23 06:15:51.557   side #0 ended: ContainerStatusUnknown(137)   no report; what proves that its pod was gone
               2026-11-23 06:15:51.557   main #0 ended: ContainerStatusUnknown(137)   no report; what proves that its pod was gone
+              2026-11-23 06:15:51.557   side #0 ended: ContainerStatusUnknown(137)   no report; what proves that its pod was gone
               2026-11-23 06:15:51.557   phase Failed                                 the first event that told of this phase
               2026-11-23 06:15:57.342   deletion asked for by kubernetes-admin       a DELETE, or a deletecollection that listed it; audit ID 94f97753-6b06-47d4-9de2-d5d39e636a24
               2026-11-23 06:15:57.353   removed                                      the event at which the API server let go of it
 
             Containers:
-              side, app, 0 restarts:
-                #0   ContainerStatusUnknown(137)   2026-11-23 06:15:49 to 2026-11-23 06:15:51.557, 2s   node pressure
-                     containerd://626d9d23b2d1b2bfc385715ff357184965eaa8ac076630af62128bf2b5b415f1
-                     ghcr.io/example/worker:2025.11
-                     ghcr.io/example/worker@sha256:49f140eaa852a963c8eda5ac3306d2b29e1806771813b9aa1575130a2c2022cc
               main, app, 0 restarts:
-                #0   ContainerStatusUnknown(137)   2026-11-23 06:15:50 to 2026-11-23 06:15:51.557, 1s   node pressure
+                #0   ContainerStatusUnknown(137)   2026-11-23 06:15:50 to 2026-11-23 06:15:51.557, 1s   node-pressure
                      containerd://e44cad8f7aaa9278c86110e1b1bf569052745cef73012ce50215d1b859ef1be6
                      docker.io/library/busybox:1.37
                      docker.io/library/busybox@sha256:b606ab8238fb2ffb1f1bfea94c26a87238623870cb315cf440156192c92ccd19
+              side, app, 0 restarts:
+                #0   ContainerStatusUnknown(137)   2026-11-23 06:15:49 to 2026-11-23 06:15:51.557, 2s   node-pressure
+                     containerd://626d9d23b2d1b2bfc385715ff357184965eaa8ac076630af62128bf2b5b415f1
+                     ghcr.io/example/worker:2025.11
+                     ghcr.io/example/worker@sha256:49f140eaa852a963c8eda5ac3306d2b29e1806771813b9aa1575130a2c2022cc
 
             Unknown:
-              end not confirmed (side #0, main #0): its end was not reported: how and when it ended is not known, the time told is when its pod was gone or a later instance began
+              end not confirmed (main #0, side #0): its end was not reported: how and when it ended is not known, the time told is when its pod was gone or a later instance began
                 to mend: nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers go on); otherwise record pods/status at level RequestResponse, or post an audit log of that time
         "#]],
     );
@@ -584,8 +584,8 @@ fn held_by_a_finalizer() {
             Namespace:       finalizer-397
             Cluster:         demo
             UID:             f75c6e5c-cb64-4bb9-a7c7-2ab08f09dd0c
-            State:           removed; last phase Failed
-            Ended:           asked by kubernetes-admin: its deletion was asked for
+            State:           removed
+            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
             Lifetime:        11s
             Owner:           <none>
             Node:            worker-2
@@ -606,7 +606,7 @@ fn held_by_a_finalizer() {
 
             Containers:
               main, app, 0 restarts:
-                #0   Error(143)   2026-11-23 06:15:23 to 2026-11-23 06:15:24, 1s   asked
+                #0   Error(143)   2026-11-23 06:15:23 to 2026-11-23 06:15:24, 1s   deleted
                      containerd://61209dd42c2bbb557d29c3a2bb2aa27df6a62f5c21637ffc84aabdab9344d9e5
                      docker.io/library/nginx:1.27.3
                      docker.io/library/nginx@sha256:3c98f88e5871d479b809ff13117ca382e23226120924717fdf98dbd37a41fffd
@@ -625,8 +625,8 @@ fn restarts_that_no_event_told_of() {
             Namespace:       crash-3a2
             Cluster:         demo
             UID:             cd7d107d-a66a-4a5f-a244-d53b382a3688
-            State:           removed; last phase Failed
-            Ended:           asked by kubernetes-admin: its deletion was asked for
+            State:           removed
+            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
             Lifetime:        33s
             Owner:           <none>
             Node:            worker-0
@@ -654,19 +654,19 @@ fn restarts_that_no_event_told_of() {
               2026-11-23 06:16:13.689   removed                                  the event at which the API server let go of it
 
             Containers:
-              main, app, 5 restarts:
-                #1   Error(127)   2026-11-23 06:15:41 to 2026-11-23 06:15:41, 0s   exited
-                     containerd://0f72d96fdb3cf3629d11f609e91006567b2922d383650ecb732b9330e9d9a134
-                     registry.example.com/shop/api:4.1.0
-                     registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
-                #2   Error(127)   2026-11-23 06:15:43 to 2026-11-23 06:15:43, 0s   exited
-                     containerd://2a42f905c4e5658067e864b189addaaeb2ec262eeba668387d672c8f6562292a
-                #3   Error(127)   2026-11-23 06:15:47 to 2026-11-23 06:15:47, 0s   exited
-                     containerd://4805391533809add20485f670790cf91860e8584b5dd9aa86bf50a4ad2eb6f64
-                #4   Error(127)   2026-11-23 06:15:55 to 2026-11-23 06:15:55, 0s   exited
-                     containerd://2daabf11dda58bd3d2c58aec1e039cd4bf47c48cbbb90e51547a4446ca12c988
+              main, app, 1 restarts:
                 #5   Error(127)   2026-11-23 06:16:11 to 2026-11-23 06:16:11, 0s   exited
                      containerd://32a1b8587db205fc8ab3dfb5fe97f78602c30011e13af8b91a526262e6c7cda2
+                     registry.example.com/shop/api:4.1.0
+                     registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
+                #4   Error(127)   2026-11-23 06:15:55 to 2026-11-23 06:15:55, 0s   exited
+                     containerd://2daabf11dda58bd3d2c58aec1e039cd4bf47c48cbbb90e51547a4446ca12c988
+                #3   Error(127)   2026-11-23 06:15:47 to 2026-11-23 06:15:47, 0s   exited
+                     containerd://4805391533809add20485f670790cf91860e8584b5dd9aa86bf50a4ad2eb6f64
+                #2   Error(127)   2026-11-23 06:15:43 to 2026-11-23 06:15:43, 0s   exited
+                     containerd://2a42f905c4e5658067e864b189addaaeb2ec262eeba668387d672c8f6562292a
+                #1   Error(127)   2026-11-23 06:15:41 to 2026-11-23 06:15:41, 0s   exited
+                     containerd://0f72d96fdb3cf3629d11f609e91006567b2922d383650ecb732b9330e9d9a134
 
             Unknown:
               1 instances unseen: the restart count of main tells of 6 instances, events told of 5
@@ -680,48 +680,48 @@ fn a_container() {
     check(
         &["container", "statefulset-38e/web-0/db"],
         expect![[r#"
-        Container:       db #0, app
-        Container ID:    containerd://3270d5875e4c6f05c7ed44c9277b5eb6f35b74ce2e2af7ec5c90d84481999d24
-        Image:           registry.example.com/infra/postgres:17.2
-        Image ID:        registry.example.com/infra/postgres@sha256:2dbb8b7c0e8ca05a120c4c72c729aab43107b8e6af4c95286188bd38ddc48f28
-        State:           Completed(0)
-        Ran:             2026-11-23 06:15:29 to 2026-11-23 06:15:37, 8s
-        Ended:           owner gone by system:serviceaccount:kube-system:generic-garbage-collector: the garbage collector deleted it, as its owner was
+            Container:       db #0, app
+            Container ID:    containerd://3270d5875e4c6f05c7ed44c9277b5eb6f35b74ce2e2af7ec5c90d84481999d24
+            Image:           registry.example.com/infra/postgres:17.2
+            Image ID:        registry.example.com/infra/postgres@sha256:2dbb8b7c0e8ca05a120c4c72c729aab43107b8e6af4c95286188bd38ddc48f28
+            State:           Completed(0)
+            Ran:             2026-11-23 06:15:29 to 2026-11-23 06:15:37, 8s
+            Ended:           garbage-collected by system:serviceaccount:kube-system:generic-garbage-collector: its owner was deleted, and the garbage collector followed
 
-        Pod:             web-0
-        Namespace:       statefulset-38e
-        Cluster:         demo
-        UID:             4a10bf7a-cd90-4dc2-a01a-dda0118c2a26
-        State:           removed; last phase Failed
-        Ended:           owner gone by system:serviceaccount:kube-system:generic-garbage-collector: the garbage collector deleted it, as its owner was
-        Lifetime:        10s
-        Owner:           StatefulSet/web
-        Node:            worker-2
-        Addresses:       10.244.2.10   from 2026-11-23 06:15:29.102 to 2026-11-23 06:15:38.089
-        Service account: default
-        Labels:          app=web
-                         apps.kubernetes.io/pod-index=0
-                         controller-revision-hash=web-6cd5cc9cd
-                         statefulset.kubernetes.io/pod-name=web-0
+            Pod:             web-0
+            Namespace:       statefulset-38e
+            Cluster:         demo
+            UID:             4a10bf7a-cd90-4dc2-a01a-dda0118c2a26
+            State:           removed
+            Ended:           garbage-collected by system:serviceaccount:kube-system:generic-garbage-collector: its owner was deleted, and the garbage collector followed
+            Lifetime:        10s
+            Owner:           StatefulSet/web
+            Node:            worker-2
+            Addresses:       10.244.2.10   from 2026-11-23 06:15:29.102 to 2026-11-23 06:15:38.089
+            Service account: default
+            Labels:          app=web
+                             apps.kubernetes.io/pod-index=0
+                             controller-revision-hash=web-6cd5cc9cd
+                             statefulset.kubernetes.io/pod-name=web-0
 
-        Life line (UTC):
-          2026-11-23 06:15:28       created by system:serviceaccount:kube-system:statefulset-controller                 metadata.creationTimestamp; the account: its create
-          2026-11-23 06:15:28.863   bound to worker-2                                                                   the create of its pods/binding
-          2026-11-23 06:15:28       taken up by its node                                                                status.startTime
-          2026-11-23 06:15:29       db #0 started                                                                       the container's status: startedAt
-          2026-11-23 06:15:29.102   address 10.244.2.10                                                                 the first event whose status.podIPs had it
-          2026-11-23 06:15:36.754   deletion asked for by system:serviceaccount:kube-system:generic-garbage-collector   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:15:37       db #0 ended: Completed(0)                                                           the container's status: finishedAt
-          2026-11-23 06:15:38.089   phase Failed                                                                        the first event that told of this phase
-          2026-11-23 06:15:38.105   removed                                                                             the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:15:28       created by system:serviceaccount:kube-system:statefulset-controller                 metadata.creationTimestamp; the account: its create
+              2026-11-23 06:15:28.863   bound to worker-2                                                                   the create of its pods/binding
+              2026-11-23 06:15:28       taken up by its node                                                                status.startTime
+              2026-11-23 06:15:29       db #0 started                                                                       the container's status: startedAt
+              2026-11-23 06:15:29.102   address 10.244.2.10                                                                 the first event whose status.podIPs had it
+              2026-11-23 06:15:36.754   deletion asked for by system:serviceaccount:kube-system:generic-garbage-collector   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:37       db #0 ended: Completed(0)                                                           the container's status: finishedAt
+              2026-11-23 06:15:38.089   phase Failed                                                                        the first event that told of this phase
+              2026-11-23 06:15:38.105   removed                                                                             the event at which the API server let go of it
 
-        Unknown: nothing
+            Unknown: nothing
 
-        3 other instances, newest first:
-          2026-11-23 06:15:26 to 2026-11-23 06:15:28   bygone describe container 91880fd6af4f --uid cb5f3916-439c-4e19-b1c9-307f8bfbe214
-          2026-11-23 06:15:16 to 2026-11-23 06:15:24   bygone describe container 4cf39a52a8e8 --uid 14a0fb01-a403-42c2-8bd2-47ede347f1f8
-          2026-11-23 06:15:09 to 2026-11-23 06:15:14   bygone describe container d174dfee8d5c --uid 384a4b58-6f73-432a-9afe-3a5dd91e3d1b
-    "#]],
+            3 other instances, newest first:
+              2026-11-23 06:15:26 to 2026-11-23 06:15:28   bygone describe container 91880fd6af4f --uid cb5f3916-439c-4e19-b1c9-307f8bfbe214
+              2026-11-23 06:15:16 to 2026-11-23 06:15:24   bygone describe container 4cf39a52a8e8 --uid 14a0fb01-a403-42c2-8bd2-47ede347f1f8
+              2026-11-23 06:15:09 to 2026-11-23 06:15:14   bygone describe container d174dfee8d5c --uid 384a4b58-6f73-432a-9afe-3a5dd91e3d1b
+        "#]],
     );
 }
 
@@ -731,40 +731,40 @@ fn a_container_by_its_id() {
     check(
         &["container", "containerd://BAB40FD5040C"],
         expect![[r#"
-        Container:       main #1, app
-        Container ID:    containerd://bab40fd5040c8a14d88a8371f3bfb43920b7b322a320f3845b24da984d3ed5b1
-        Image:           quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
-        Image ID:        quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
-        State:           OOMKilled(137)
-        Ran:             2026-11-23 06:15:43 to 2026-11-23 06:15:44, 1s
-        Ended:           exited: its process ended before its pod was to end
+            Container:       main #1, app
+            Container ID:    containerd://bab40fd5040c8a14d88a8371f3bfb43920b7b322a320f3845b24da984d3ed5b1
+            Image:           quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
+            Image ID:        quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
+            State:           OOMKilled(137)
+            Ran:             2026-11-23 06:15:43 to 2026-11-23 06:15:44, 1s
+            Ended:           exited: its process ended before its pod was to end
 
-        Pod:             oom
-        Namespace:       crash-3a2
-        Cluster:         demo
-        UID:             1026ab62-ccd2-4bf4-afcb-74ea11824671
-        State:           removed; last phase Failed
-        Ended:           tainted by system:serviceaccount:kube-system:node-controller: its node got a taint that it does not tolerate
-        Lifetime:        18s
-        Owner:           <none>
-        Node:            worker-1
-        Addresses:       10.244.1.18   from 2026-11-23 06:15:41.429 to 2026-11-23 06:15:58.422
-        Service account: default
-        Labels:          app=crash
+            Pod:             oom
+            Namespace:       crash-3a2
+            Cluster:         demo
+            UID:             1026ab62-ccd2-4bf4-afcb-74ea11824671
+            State:           removed
+            Ended:           taint-evicted by system:serviceaccount:kube-system:node-controller: its node got a taint that it does not tolerate
+            Lifetime:        18s
+            Owner:           <none>
+            Node:            worker-1
+            Addresses:       10.244.1.18   from 2026-11-23 06:15:41.429 to 2026-11-23 06:15:58.422
+            Service account: default
+            Labels:          app=crash
 
-        Life line (UTC):
-          2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; the account: its create
-          2026-11-23 06:15:40.645   bound to worker-1                                                         the create of its pods/binding
-          2026-11-23 06:15:40       taken up by its node                                                      status.startTime
-          2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event whose status.podIPs had it
-          2026-11-23 06:15:43       main #1 started                                                           the container's status: startedAt
-          2026-11-23 06:15:44       main #1 ended: OOMKilled(137)                                             the container's status: finishedAt
-          2026-11-23 06:15:57       to be disrupted: DeletionByTaintManager                                   condition DisruptionTarget: lastTransitionTime
-          2026-11-23 06:15:57.624   deletion asked for by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:15:58.422   phase Failed                                                              the first event that told of this phase
-          2026-11-23 06:15:58.432   removed                                                                   the event at which the API server let go of it
+            Life line (UTC):
+              2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; the account: its create
+              2026-11-23 06:15:40.645   bound to worker-1                                                         the create of its pods/binding
+              2026-11-23 06:15:40       taken up by its node                                                      status.startTime
+              2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event whose status.podIPs had it
+              2026-11-23 06:15:43       main #1 started                                                           the container's status: startedAt
+              2026-11-23 06:15:44       main #1 ended: OOMKilled(137)                                             the container's status: finishedAt
+              2026-11-23 06:15:57       to be disrupted: DeletionByTaintManager                                   condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:15:57.624   deletion asked for by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:58.422   phase Failed                                                              the first event that told of this phase
+              2026-11-23 06:15:58.432   removed                                                                   the event at which the API server let go of it
 
-        Unknown: nothing
-    "#]],
+            Unknown: nothing
+        "#]],
     );
 }

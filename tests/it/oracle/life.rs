@@ -124,8 +124,8 @@ impl Gone {
 /// Who deleted the node or the namespace that it went with.
 fn cause_of(pod: &Pod, why: &Why, end: Option<i64>, beyond: &Beyond) -> Option<String> {
     let (says, what, of) = match why.word {
-        "node lost" => (&beyond.of_node, "node gone", "node"),
-        "namespace deleted" => (&beyond.of_namespace, "close", "namespace"),
+        "node-lost" => (&beyond.of_node, "node gone", "node"),
+        "namespace-deleted" => (&beyond.of_namespace, "close", "namespace"),
         _ => return None,
     };
     let (user, acting_as) = cause(pod, says, (what, end?))?;

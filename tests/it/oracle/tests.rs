@@ -214,7 +214,7 @@ fn a_deleted_node_takes_its_pods_along() {
         facts.extend(says);
         fates(&facts)
     };
-    let gone = r#"None Some("node lost") None ["created unseen", "removal unseen"]"#;
+    let gone = r#"None Some("node-lost") None ["created unseen", "removal unseen"]"#;
     let lives = r#"None None None ["created unseen"]"#;
     let lost = of_node(5 * MINUTE, "node gone");
     assert_eq!(pod_and(std::slice::from_ref(&lost)), [gone]);
@@ -345,7 +345,7 @@ fn a_deletecollection_is_about_what_its_selector_selects() {
         }
         fates(&[&labelled, &Arc::new(purge)]).remove(0)
     };
-    let gone = r#"Some(5) Some("asked") Some("alice") ["created unseen"]"#;
+    let gone = r#"Some(5) Some("deleted") Some("alice") ["created unseen"]"#;
     let lives = r#"None None None ["created unseen"]"#;
     for selector in ["", "app=web", "app==web,v=1"] {
         assert_eq!(fate(selector), gone, "{selector}");
@@ -368,10 +368,10 @@ fn what_was_said_of_a_name_belongs_to_the_pod_that_had_it_then() {
     let (one, two) = (pod(1, 0, |_| ()), pod(2, 8 * MINUTE, |_| ()));
     let remove = said(5 * MINUTE, "remove");
     let lives = r#"None None None ["created unseen"]"#;
-    let removed = r#"Some(5) Some("asked") Some("alice") ["created unseen"]"#;
+    let removed = r#"Some(5) Some("deleted") Some("alice") ["created unseen"]"#;
     assert_eq!(fates(&[&one, &two, &remove, &ask]), [removed, lives]);
     // Without its removal the next pod proves that it was gone.
-    let replaced = r#"None Some("asked") Some("alice") ["created unseen", "removal unseen"]"#;
+    let replaced = r#"None Some("deleted") Some("alice") ["created unseen", "removal unseen"]"#;
     assert_eq!(fates(&[&two, &ask, &one]), [replaced, lives]);
     let nobody = r#"None Some("replaced") None ["created unseen", "removal unseen"]"#;
     assert_eq!(fates(&[&two, &one]), [nobody, lives]);
@@ -382,7 +382,7 @@ fn what_has_finished_goes_when_that_is_asked() {
     let done = pod(1, MINUTE, |pod| pod.phase = "Succeeded".into());
     let ask = said(9 * MINUTE, "ask");
     let fate = fates(&[&pod(1, 0, |_| ()), &done, &ask]);
-    let gone = r#"None Some("done") None ["created unseen", "removal unseen"]"#;
+    let gone = r#"None Some("finished") None ["created unseen", "removal unseen"]"#;
     assert_eq!(fate, [gone]);
 }
 
@@ -407,7 +407,7 @@ fn an_instance_that_ends_while_its_pod_is_to_end_has_the_reason_of_the_pod() {
         fates,
         [
             (Some("exited"), None),
-            (Some("asked"), Some("bob as alice"))
+            (Some("deleted"), Some("bob as alice"))
         ]
     );
 }

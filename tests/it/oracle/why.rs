@@ -161,12 +161,12 @@ impl Why {
                 let forced = forced.filter(|forced| forces(pod, forced, *asked_at));
                 match (evicted, of_account(user), forced) {
                     (Some(_), ..) => ("evicted", evict_asked.clone()),
-                    (None, Some("tainted"), _) if &*pod.reason == "NodeLost" => {
-                        ("node lost", asked.clone())
+                    (None, Some("taint-evicted"), _) if &*pod.reason == "NodeLost" => {
+                        ("node-lost", asked.clone())
                     }
                     (None, Some(word), _) => (word, asked.clone()),
-                    (None, None, Some(forced)) if has_node => ("forced", Some(forced)),
-                    _ => ("asked", asked.clone()),
+                    (None, None, Some(forced)) if has_node => ("force-deleted", Some(forced)),
+                    _ => ("deleted", asked.clone()),
                 }
             }
         };
@@ -185,7 +185,7 @@ impl Why {
     ) -> (&'static str, Asked) {
         let is_within = self.since.is_some_and(|since| since < end);
         let is_with_pod = !reported && Some(end) == pod_end;
-        match !matches!(self.word, "" | "done") && (is_within || is_with_pod) {
+        match !matches!(self.word, "" | "finished") && (is_within || is_with_pod) {
             true => (self.word, self.by.clone()),
             false => (by_itself(reported), None),
         }
@@ -218,30 +218,30 @@ fn micros(millis: i64) -> i64 {
 
 fn of_disruption(reason: &Text, status: &Text) -> Option<&'static str> {
     Some(match &**reason {
-        "TerminationByKubelet" if of_reason(status) != "done" => of_reason(status),
+        "TerminationByKubelet" if of_reason(status) != "finished" => of_reason(status),
         "EvictionByEvictionAPI" => "evicted",
         "PreemptionByScheduler" | "PreemptionByKubeScheduler" => "preempted",
-        "DeletionByTaintManager" => "tainted",
-        "DeletionByPodGC" => "node lost",
-        "TerminationByKubelet" => "node pressure",
+        "DeletionByTaintManager" => "taint-evicted",
+        "DeletionByPodGC" => "node-lost",
+        "TerminationByKubelet" => "node-pressure",
         _ => return None,
     })
 }
 
 fn of_reason(reason: &Text) -> &'static str {
     match &**reason {
-        "Evicted" => "node pressure",
+        "Evicted" => "node-pressure",
         "Preempting" => "preempted",
-        "NodeLost" | "Terminated" | "NodeShutdown" | "Shutdown" => "node lost",
-        _ => "done",
+        "NodeLost" | "Terminated" | "NodeShutdown" | "Shutdown" => "node-lost",
+        _ => "finished",
     }
 }
 
 fn of_proof(proof: Option<Proof>) -> &'static str {
     match proof {
         Some(Proof::Replaced) => "replaced",
-        Some(Proof::NamespaceGone) => "namespace deleted",
-        Some(Proof::NodeGone) => "node lost",
+        Some(Proof::NamespaceGone) => "namespace-deleted",
+        Some(Proof::NodeGone) => "node-lost",
         _ => "unknown",
     }
 }
@@ -251,17 +251,17 @@ fn of_account(user: &Text) -> Option<&'static str> {
         return Some("preempted");
     }
     Some(match user.strip_prefix(CONTROLLERS)? {
-        "generic-garbage-collector" => "owner gone",
-        "pod-garbage-collector" => "node lost",
-        "namespace-controller" => "namespace deleted",
-        "node-controller" | "taint-eviction-controller" => "tainted",
-        "job-controller" => "job stopped",
+        "generic-garbage-collector" => "garbage-collected",
+        "pod-garbage-collector" => "node-lost",
+        "namespace-controller" => "namespace-deleted",
+        "node-controller" | "taint-eviction-controller" => "taint-evicted",
+        "job-controller" => "job-stopped",
         "replicaset-controller"
         | "statefulset-controller"
         | "replication-controller"
         | "deployment-controller"
         | "cronjob-controller"
-        | "daemon-set-controller" => "scaled",
+        | "daemon-set-controller" => "scaled-or-rolled-out",
         _ => return None,
     })
 }

@@ -2,54 +2,39 @@
 
 use super::super::sessions::lasted;
 use super::{Step, What};
-use crate::audit::words::SessionKind;
+use crate::audit::words::{EndedWhy, SessionKind};
 use crate::query::{Instance, Session};
 
-/// What the words of `ended_why` mean (schema/README.md has their evidence).
-const WHY: [(&str, &str); 15] = [
-    ("asked", "its deletion was asked for"),
-    ("forced", "it was deleted without time to end"),
-    (
-        "evicted",
-        "the eviction API was asked for its end, as a drain does",
-    ),
-    ("preempted", "it made room for a pod of higher priority"),
-    ("tainted", "its node got a taint that it does not tolerate"),
-    (
-        "node pressure",
-        "its node ran short, and the kubelet ended it",
-    ),
-    ("node lost", "its node was lost"),
-    (
-        "owner gone",
-        "the garbage collector deleted it, as its owner was",
-    ),
-    ("namespace deleted", "its namespace was deleted"),
-    (
-        "scaled",
-        "the controller of its workload deleted it: scaled down, rolled out or replaced",
-    ),
-    (
-        "job stopped",
-        "the controller of its Job deleted it: suspended, past its deadline, or failed too often",
-    ),
-    (
-        "done",
-        "it had finished, or its deadline had passed, before anybody asked",
-    ),
-    (
-        "replaced",
-        "all that is known is that another pod of its name was created",
-    ),
-    ("exited", "its process ended before its pod was to end"),
-    ("unknown", "nothing says why"),
-];
+/// What a word of `ended_why` stands for (schema/README.md has its evidence).
+fn meaning(why: EndedWhy) -> &'static str {
+    match why {
+        EndedWhy::Deleted => "somebody asked for its deletion",
+        EndedWhy::ForceDeleted => "it was deleted with a grace period of 0",
+        EndedWhy::Evicted => "evicted through the eviction API, as kubectl drain does",
+        EndedWhy::Preempted => "it made room for a pod of higher priority",
+        EndedWhy::TaintEvicted => "its node got a taint that it does not tolerate",
+        EndedWhy::NodePressure => "its node ran short of resources, and the kubelet evicted it",
+        EndedWhy::NodeLost => "its node was lost or shut down",
+        EndedWhy::GarbageCollected => "its owner was deleted, and the garbage collector followed",
+        EndedWhy::NamespaceDeleted => "its namespace was deleted",
+        EndedWhy::ScaledOrRolledOut => {
+            "the controller of its workload deleted it: scaled down, rolled out or replaced"
+        }
+        EndedWhy::JobStopped => {
+            "the controller of its Job deleted it: suspended, past its deadline, or failed too often"
+        }
+        EndedWhy::Finished => "it had finished, or its deadline had passed, before anybody asked",
+        EndedWhy::Replaced => "all that is known is that another pod of its name was created",
+        EndedWhy::Exited => "its process ended before its pod was to end",
+        EndedWhy::Unknown => "nothing says why",
+    }
+}
 
-/// `evicted by alice: the eviction API ...`.
+/// `evicted by alice: evicted through ...`. A word of a newer build stands alone.
 pub fn why(word: &str, by: Option<&str>) -> String {
     let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
-    match WHY.iter().find(|(known, _)| *known == word) {
-        Some((_, meaning)) => format!("{word}{by}: {meaning}"),
+    match EndedWhy::of_word(word) {
+        Some(why) => format!("{word}{by}: {}", meaning(why)),
         None => format!("{word}{by}"),
     }
 }
