@@ -1,11 +1,12 @@
 //! Questions about the history, and their answers.
 //!
 //! In: a [`Question`]: a scope, a time, filters, a limit. Out: an [`Answer`]: typed rows in a stable
-//! order, oldest first, and whether more follow; or a [`Page`] about one pod. Every surface (CLI, REST) asks the same way and
+//! order, and whether more follow; or a [`Page`] about one pod. Every surface (CLI, REST) asks the same way and
 //! uses the same names.
 //!
-//! The order is by start, then by what makes a row unique; a cursor is the place of the last row in
-//! it. Rows are streamed: an answer of a million rows takes no more memory than one of ten.
+//! The order is by start, then by what makes a row unique, newest first unless [`Order::Oldest`] is asked for: so a limit
+//! keeps the newest. A cursor is the place of the last row in that order, and the next answer goes on from there in the
+//! same direction. Rows are streamed: an answer of a million rows takes no more memory than one of ten.
 //!
 //! Never here: printing, and anything that writes.
 
@@ -31,6 +32,7 @@ pub use sql::Answer;
 
 use crate::clickhouse::Store;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The most rows of one answer.
 pub const ROWS_MAX: u64 = 1_000_000;
@@ -60,11 +62,21 @@ pub struct Question {
     pub user: Option<String>,
     /// At most [`ROWS_MAX`]; `None` is that.
     pub limit: Option<u64>,
+    pub order: Order,
     pub cursor: Option<Cursor>,
     /// The fields that are wanted, the others come as if they were absent; none: all of them.
     pub fields: Vec<String>,
     /// Whether the answer's end says what it cost ClickHouse. Then no row comes before the last one was found.
     pub explain: bool,
+}
+
+/// Which rows come first, and so are kept by a limit. A cursor goes on in the order that its question names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    #[default]
+    Newest,
+    Oldest,
 }
 
 /// Half-open: lives that have an instant of `[since, until)` in common. `None` is unbounded.

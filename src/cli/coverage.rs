@@ -81,7 +81,7 @@ impl Coverage {
 
     fn print(&self, days: &[Day]) -> anyhow::Result<ExitCode> {
         let mut out = BufWriter::new(io::stdout().lock());
-        let mut printer = Printer::new(self.output.into(), Look::plain(), &mut out);
+        let mut printer = Printer::new(self.output, Look::plain(), &mut out);
         for day in days {
             printer.row(day)?;
         }

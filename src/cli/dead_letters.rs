@@ -69,7 +69,7 @@ impl List {
     fn run(self) -> anyhow::Result<ExitCode> {
         let look = Look::plain();
         let mut out = BufWriter::new(io::stdout().lock());
-        let mut printer = Printer::<Summary>::new(self.output.into(), look, &mut out);
+        let mut printer = Printer::<Summary>::new(self.output, look, &mut out);
         let (mut shown, mut damaged) = (0_u64, 0_u64);
         for letter in dead_letters::list(&folder(&self.common)?)? {
             match letter {

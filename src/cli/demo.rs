@@ -17,7 +17,7 @@ use super::serve::stopped;
 use super::service::Service;
 use super::{Common, block_on, say};
 use crate::http::listener::Config;
-use crate::query::{Container, Params};
+use crate::query::{Container, Order, Params};
 
 /// Made with a real kube-apiserver: 157 pods and what became of them; see fixtures/README.md.
 const RECORDING: &[u8] = include_bytes!(concat!(
@@ -205,6 +205,7 @@ async fn post_recording(webhook: &str) -> anyhow::Result<()> {
 async fn all_containers(api: &str) -> anyhow::Result<Vec<Container>> {
     let params = Params {
         limit: Some(100_000),
+        order: Some(Order::Oldest),
         ..Params::default()
     };
     let mut rows = Oracle::Server(Server {

@@ -14,7 +14,7 @@ use super::ask::{Oracle, ServerFlags};
 use super::get::Time;
 use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
 use super::{Common, NOTHING, Usage, block_on};
-use crate::query::{Container, Life, Page, Params, Pod, instance_of};
+use crate::query::{Container, Life, Order, Page, Params, Pod, instance_of};
 
 /// As many other lives are named, the newest.
 const OTHERS_MAX: usize = 10;
@@ -246,6 +246,7 @@ impl ScopeFlags {
             params.from = window.since.map(|from| from.to_string());
             params.to = window.until.map(|to| to.to_string());
             params.limit = Some(crate::query::ROWS_MAX);
+            params.order = Some(Order::Oldest);
             params
                 .question(now)
                 .map_err(|error| Usage(error.to_string()))?;

@@ -1,19 +1,20 @@
 //! `bygone get`.
 
-use std::io::{self, BufWriter};
+mod kept;
+mod shape;
+
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::ask::{Oracle, Rows, ServerFlags};
-use super::output::{End, Format, Look, Printer, Row};
-use super::{Common, NOTHING, Usage, block_on, when};
-use crate::csv::Texts;
-use crate::query::{
-    self, Container, Cost, Ending, Life, Params, Pod, Question, ROWS_MAX, Session, Window,
-};
+use self::shape::Shape;
+use super::ask::{Oracle, ServerFlags};
+use super::output::Look;
+use super::{Common, Usage, block_on, when};
+use crate::audit::words::EndedWhy;
+use crate::query::{self, Container, Params, Pod, Question, Session, Window};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
@@ -27,7 +28,7 @@ enum What {
 
 /// Without a time all of the history is asked, without -n all namespaces.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = after_help())]
 pub struct Get {
     /// What to show
     what: What,
@@ -61,6 +62,9 @@ Examples:
   bygone get pods --ip 10.0.3.17 --at 2026-11-23T06:15:00Z
   bygone get containers --container-id 38cb0c636df0 -o wide
   bygone get containers -l app=cart --workload deploy/cart -o ndjson
+  bygone get pods -n shop --sort-by restarts -L app,tier
+  bygone get pods -n shop -o custom-columns=POD:.pod,WHY:.ended_why,BY:.ended_by
+  bygone get pods -n shop -o jsonpath='{.items[*].pod}'
   bygone get sessions web-0 -n shop       who ran commands in it, debugged it, resized it
   bygone get sessions --user alice --since 1d -o wide
 
@@ -68,7 +72,20 @@ Sessions are requests for exec, attach and port-forward, added ephemeral contain
 (kubectl debug) and resizes, also those that were refused. They are found by cluster,
 namespace, name of the pod, user and time.
 
-Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
+The newest come last, and --limit keeps the newest. STATE is what kubectl showed. WHY is why it
+ended, and BY who asked for that; the words of WHY, explained in schema/README.md:
+";
+
+fn after_help() -> String {
+    let words = EndedWhy::ALL.iter().map(|why| why.word());
+    let lines = words.collect::<Vec<_>>();
+    let lines = lines
+        .chunks(6)
+        .map(|words| format!("  {}", words.join(", ")));
+    let lines = lines.collect::<Vec<_>>().join(",\n");
+    let codes = "Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
+    format!("{EXAMPLES}{lines}\n\n{codes}")
+}
 
 /// When. What lived at any instant of the range is shown, not only what began in it.
 #[derive(Args)]
@@ -136,30 +153,6 @@ struct Filter {
     user: Option<String>,
 }
 
-#[derive(Args)]
-#[command(next_help_heading = "Output")]
-struct Shape {
-    /// Form of the answer
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
-    /// The most rows to show; what is left out is said
-    #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX,
-          value_parser = clap::value_parser!(u64).range(1..=ROWS_MAX))]
-    limit: u64,
-    /// Go on behind a former answer
-    #[arg(long, value_name = "CURSOR")]
-    cursor: Option<String>,
-    /// Leave the headers of tables and csv out
-    #[arg(long)]
-    no_headers: bool,
-    /// In csv, texts as they are: no ' before what a spreadsheet would take for a formula (= + - @ tab CR), no escapes
-    #[arg(long)]
-    csv_raw: bool,
-    /// Print what the answer cost ClickHouse: rows, bytes and CPU time; rows are printed at the end
-    #[arg(long)]
-    explain: bool,
-}
-
 impl Get {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let config = self
@@ -175,39 +168,37 @@ impl Get {
             self.check(&question)?;
             let direct = self.common.clickhouse_url.is_some();
             let oracle = Oracle::find(&config, self.server.server(), direct).await?;
-            let look = Look {
+            let is_one =
+                |names: &Option<String>| names.as_ref().is_some_and(|it| !it.contains(','));
+            let look = self.shape.look(Look {
                 zone,
                 now,
-                namespace_column: params
-                    .namespace
-                    .as_ref()
-                    .is_none_or(|names| names.contains(',')),
-                cluster_column: params
-                    .cluster
-                    .as_ref()
-                    .is_none_or(|names| names.contains(',')),
-                headers: !self.shape.no_headers,
-                csv: match self.shape.csv_raw {
-                    true => Texts::Raw,
-                    false => Texts::Safe,
-                },
-            };
+                namespace_column: !is_one(&params.namespace),
+                cluster_column: !is_one(&params.cluster),
+                ..Look::plain()
+            });
+            let shape = &self.shape;
             match self.what {
-                What::Containers => self.print::<Container>(&oracle, &params, look).await,
-                What::Pods => self.print::<Pod>(&oracle, &params, look).await,
-                What::Sessions => self.print::<Session>(&oracle, &params, look).await,
+                What::Containers => shape.print::<Container>(&oracle, &params, look).await,
+                What::Pods => shape.print::<Pod>(&oracle, &params, look).await,
+                What::Sessions => shape.print::<Session>(&oracle, &params, look).await,
             }
         })
     }
 
-    /// Not all that can be shown is found by all filters.
+    /// Not all that can be shown is found by all filters, and has all fields.
     fn check(&self, question: &Question) -> Result<(), Usage> {
-        let checked = match self.what {
-            What::Containers => query::check::<Container>(question),
-            What::Pods => query::check::<Pod>(question),
-            What::Sessions => query::check::<Session>(question),
+        let shape = &self.shape;
+        let (found, shown) = match self.what {
+            What::Containers => (
+                query::check::<Container>(question),
+                shape.check::<Container>(),
+            ),
+            What::Pods => (query::check::<Pod>(question), shape.check::<Pod>()),
+            What::Sessions => (query::check::<Session>(question), shape.check::<Session>()),
         };
-        checked.map_err(|error| Usage(error.to_string()))
+        found.map_err(|error| Usage(error.to_string()))?;
+        shown
     }
 
     fn params(&self, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
@@ -222,7 +213,7 @@ impl Get {
             uid,
             user,
         } = &self.filter;
-        Ok(Params {
+        let mut params = Params {
             cluster: self.cluster.clone(),
             namespace: self.namespace.clone(),
             from: window.since.map(|from| from.to_string()),
@@ -236,69 +227,9 @@ impl Get {
             container_id: container_id.clone(),
             uid: uid.clone(),
             user: user.clone(),
-            limit: Some(self.shape.limit),
-            cursor: self.shape.cursor.clone(),
-            explain: self.shape.explain.then_some(true),
             ..Params::default()
-        })
-    }
-
-    async fn print<L: Life + Row>(
-        &self,
-        oracle: &Oracle,
-        params: &Params,
-        look: Look,
-    ) -> anyhow::Result<ExitCode> {
-        let fields = self.shape.output.fields::<L>();
-        let params = Params {
-            fields: (!fields.is_empty()).then(|| fields.join(",")),
-            ..params.clone()
         };
-        let mut rows = oracle.ask::<L>(&params).await?;
-        let mut out = BufWriter::new(io::stdout().lock());
-        let printer = Printer::new(self.shape.output, look, &mut out);
-        match print_all(&mut rows, printer).await {
-            Ok((rows, ending)) => {
-                tell(L::PLURAL, rows, &ending);
-                Ok(ExitCode::from(if rows == 0 { NOTHING } else { 0 }))
-            }
-            Err(error) => Err(error),
-        }
+        self.shape.ask(&mut params);
+        Ok(params)
     }
-}
-
-/// What is to be known about an answer besides its rows.
-fn tell(what: &str, rows: u64, ending: &Ending) {
-    if rows == 0 {
-        eprintln!("no {what} found");
-    }
-    if let Some(cursor) = &ending.cursor {
-        eprintln!("{rows} shown, more follow: go on with --cursor {cursor}");
-    }
-    if let Some(Cost {
-        rows_read,
-        bytes_read,
-        cpu_ms,
-    }) = ending.cost
-    {
-        let cpu = cpu_ms.map(|cpu| format!(", {cpu} ms of CPU"));
-        let cpu = cpu.unwrap_or_default();
-        eprintln!("clickhouse read {rows_read} rows, {bytes_read} bytes{cpu}");
-    }
-}
-
-async fn print_all<L: Life + Row>(
-    rows: &mut Rows<L>,
-    mut printer: Printer<'_, L>,
-) -> anyhow::Result<(u64, Ending)> {
-    let mut count = 0;
-    while let Some(row) = rows.next().await? {
-        printer.row(&row)?;
-        count += 1;
-    }
-    let ending = rows.ending().await?;
-    printer.end(&End {
-        more: ending.cursor.clone(),
-    })?;
-    Ok((count, ending))
 }

@@ -15,8 +15,10 @@ mod cell;
 mod containers;
 mod coverage;
 mod csv;
+mod custom;
 mod dead_letters;
 mod json;
+mod jsonpath;
 mod name;
 mod ndjson;
 mod page;
@@ -24,6 +26,7 @@ mod pods;
 mod sessions;
 mod sources;
 mod span;
+mod spec;
 mod table;
 mod yaml;
 
@@ -36,6 +39,7 @@ use serde::de::DeserializeOwned;
 
 pub use containers::ID_CHARS;
 pub use page::{Other, Others, PageFormat, Subject, write_page};
+pub use spec::{Output, OutputParser};
 use table::Column;
 
 use crate::csv::Texts;
@@ -70,6 +74,11 @@ impl Format {
             Format::Json | Format::Yaml | Format::Csv | Format::Ndjson => Vec::new(),
         }
     }
+
+    /// Whether it has columns that are chosen for a person.
+    pub fn is_table(self) -> bool {
+        matches!(self, Format::Table | Format::Wide)
+    }
 }
 
 /// The formats that fit short lists that are no answers about pods.
@@ -83,13 +92,13 @@ pub enum ListFormat {
     Ndjson,
 }
 
-impl From<ListFormat> for Format {
-    fn from(form: ListFormat) -> Format {
-        match form {
+impl From<ListFormat> for Output {
+    fn from(form: ListFormat) -> Output {
+        Output::Form(match form {
             ListFormat::Table => Format::Table,
             ListFormat::Json => Format::Json,
             ListFormat::Ndjson => Format::Ndjson,
-        }
+        })
     }
 }
 
@@ -102,6 +111,10 @@ pub struct Look {
     pub now: Timestamp,
     pub namespace_column: bool,
     pub cluster_column: bool,
+    /// Labels that have a column of their own.
+    pub label_columns: Vec<String>,
+    /// Whether all labels stand in a column.
+    pub labels_column: bool,
     pub headers: bool,
     /// What is done to texts in csv.
     pub csv: Texts,
@@ -115,6 +128,8 @@ impl Look {
             now: Timestamp::now(),
             namespace_column: false,
             cluster_column: true,
+            label_columns: Vec::new(),
+            labels_column: false,
             headers: true,
             csv: Texts::Safe,
         }
@@ -152,8 +167,16 @@ pub struct Printer<'a, R>(Box<dyn Form<R> + 'a>);
 
 impl<'a, R: Row + 'a> Printer<'a, R> {
     /// Nothing is written before the first row or the end. `out` should be buffered.
-    pub fn new(format: Format, look: Look, out: &'a mut dyn Write) -> Printer<'a, R> {
-        Printer(match format {
+    pub fn new(output: impl Into<Output>, look: Look, out: &'a mut dyn Write) -> Printer<'a, R> {
+        Printer(match output.into() {
+            Output::Form(format) => Printer::form(format, look, out),
+            Output::Columns(columns) => Box::new(custom::Custom::new(columns, look, out)),
+            Output::Template(template) => Box::new(jsonpath::Filled::new(template, out)),
+        })
+    }
+
+    fn form(format: Format, look: Look, out: &'a mut dyn Write) -> Box<dyn Form<R> + 'a> {
+        match format {
             Format::Table => Box::new(table::Table::new(look, false, out)),
             Format::Wide => Box::new(table::Table::new(look, true, out)),
             Format::Json => Box::new(json::Json::new(out)),
@@ -161,7 +184,7 @@ impl<'a, R: Row + 'a> Printer<'a, R> {
             Format::Csv => Box::new(csv::Csv::new::<R>(look.headers, look.csv, out)),
             Format::Ndjson => Box::new(ndjson::Ndjson::new(out)),
             Format::Name => Box::new(name::Name::new(out)),
-        })
+        }
     }
 
     /// # Errors

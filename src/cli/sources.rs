@@ -55,7 +55,7 @@ impl StatusCommand {
         block_on(&config, async {
             let mut lines = Lines::open(&server, "sources", &Params::default()).await?;
             let mut out = BufWriter::new(io::stdout().lock());
-            let mut printer = Printer::new(self.output.into(), Look::plain(), &mut out);
+            let mut printer = Printer::new(self.output, Look::plain(), &mut out);
             while let Some(status) = lines.next::<Status>().await? {
                 printer.row(&status)?;
             }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::model::{Container, Life, Pod};
 use super::statement::{Row, Statement, Value, bare_id, datetime64};
 use super::view::{self, By};
-use super::{Cursor, Question, Requirement, Window};
+use super::{Cursor, Order, Question, Requirement, Window};
 
 fn scope(question: &Question, sql: &mut Statement) {
     let lists = [
@@ -42,7 +42,7 @@ pub(super) fn conditions<L: Life>(question: &Question, by: By, sql: &mut Stateme
         None => of_pods(question, by, sql),
     }
     if let Some(cursor) = &question.cursor {
-        after::<L>(cursor, sql);
+        after::<L>(cursor, question.order, sql);
     }
 }
 
@@ -277,13 +277,17 @@ fn found_by<L: Life>(question: &Question, sql: &mut Statement) {
 }
 
 /// What comes behind the cursor in the order of answers.
-fn after<L: Life>(cursor: &Cursor, sql: &mut Statement) {
+fn after<L: Life>(cursor: &Cursor, order: Order, sql: &mut Statement) {
     let (id, (container, container_id)) = (L::Row::ID, L::Row::CONTAINER);
     let start = Timestamp::from_microsecond(cursor.start).unwrap_or(Timestamp::MIN);
+    let behind = match order {
+        Order::Newest => "<",
+        Order::Oldest => ">",
+    };
     let place = sql.values.len();
     let names: Vec<String> = (place..place + 4).map(|n| format!("p{n}")).collect();
     sql.conditions.push(format!(
-        "(began_at, {id}, {container}, {container_id}) > \
+        "(began_at, {id}, {container}, {container_id}) {behind} \
          ({{{}:DateTime64(6, 'UTC')}}, {{{}:UUID}}, {{{}:String}}, {{{}:String}})",
         names[0], names[1], names[2], names[3]
     ));

@@ -112,6 +112,8 @@ pub struct Pod {
     /// What proves it: one of the words in `schema/README.md`.
     pub gone_proof: Option<String>,
     pub phase: Option<String>,
+    /// The reason of its status: `Evicted`, `DeadlineExceeded`, ...
+    pub status_reason: Option<String>,
     pub ended_by: Option<String>,
     pub ended_why: Option<String>,
     pub ended_cause: Option<String>,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, ParseError, Question, Window};
+use super::{Cursor, Order, ParseError, Question, Window};
 
 /// The parameters of `GET /api/v1/containers`, `/api/v1/pods` and `/api/v1/sessions`. All may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -53,6 +53,9 @@ pub struct Params {
     pub user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// `newest` first, which is the default, or `oldest`: the limit keeps the first, and the cursor goes on from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Names of the fields that are wanted, separated by commas; the others are left out.
@@ -91,6 +94,7 @@ impl Params {
             uid: parsed(self.uid.as_deref(), "uid", "the UUID of a pod")?,
             user: self.user.clone(),
             limit: self.limit,
+            order: self.order.unwrap_or_default(),
             cursor: self
                 .cursor
                 .as_deref()

@@ -210,6 +210,7 @@ macro_rules! pod_row {
             over_at: Option<i64>,
             gone_proof: Option<String>,
             phase: Option<String>,
+            status_reason: Option<String>,
             ended_by: Option<String>,
             ended_why: Option<String>,
             ended_cause: Option<String>,
@@ -244,6 +245,7 @@ macro_rules! pod_row {
                     over_at: micros(self.over_at),
                     gone_proof: self.gone_proof,
                     phase: self.phase,
+                    status_reason: self.status_reason,
                     ended_by: self.ended_by,
                     ended_why: self.ended_why,
                     ended_cause: self.ended_cause,
@@ -269,7 +271,6 @@ pod_row! {
         owner: Option<String>,
         restart_counts: Vec<(String, u32)>,
         waiting: Vec<(String, String)>,
-        status_reason: Option<String>,
         terminal_at: Option<i64>,
         delete_asked_event: Option<String>,
         deletion_at: Option<i64>,
@@ -455,7 +456,7 @@ impl PageRow {
             owner: self.owner.take(),
             restart_counts: std::mem::take(&mut self.restart_counts),
             waiting: std::mem::take(&mut self.waiting),
-            status_reason: self.status_reason.take(),
+            status_reason: self.status_reason.clone(),
             terminal_at: millis(self.terminal_at),
             // Mostly it is the first request of all.
             deletion: asked(

@@ -8,7 +8,7 @@ use super::conditions::conditions;
 use super::model::{Ending, Life, Pod};
 use super::rows::PageRow;
 use super::statement::{Row, Statement};
-use super::{Cursor, Error, Question, ROWS_MAX, cost, view};
+use super::{Cursor, Error, Order, Question, ROWS_MAX, cost, view};
 use crate::clickhouse::Store;
 
 /// Rows that come in as they are read.
@@ -111,6 +111,16 @@ fn columns<L: Life>(fields: &[String]) -> Result<String, Error> {
     Ok(columns.collect::<Vec<_>>().join(", "))
 }
 
+/// What a cursor has in place of an absent ID comes before all others, so an absent one does too.
+fn order(columns: &str, order: Order) -> String {
+    let way = match order {
+        Order::Newest => "DESC NULLS LAST",
+        Order::Oldest => "ASC NULLS FIRST",
+    };
+    let columns = columns.split(", ").map(|column| format!("{column} {way}"));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
 fn statement<L: Life>(store: &Store, question: &Question, columns: &str, limit: u64) -> Statement {
     let mut statement = Statement {
         spans_shards: store.cluster().is_some(),
@@ -119,7 +129,7 @@ fn statement<L: Life>(store: &Store, question: &Question, columns: &str, limit: 
     let view = view::of::<L>(question);
     let from = view.from(&mut statement);
     conditions::<L>(question, view.by, &mut statement);
-    let order = L::Row::ORDER;
+    let order = order(L::Row::ORDER, question.order);
     statement.sql = format!(
         "SELECT {columns} FROM {from} AS l{}{} ORDER BY {order} LIMIT {limit}",
         statement.joins.concat(),

@@ -44,7 +44,7 @@ fn flags() {
         &["get", "pods", "-o", "xml"],
         64,
         expect![[
-            r#"bygone: invalid value 'xml' for '--output <OUTPUT>' [possible values: table, wide, json, yaml, csv, ndjson, name] tip: a similar value exists: 'yaml': see "bygone help""#
+            r#"bygone: unknown output format "xml": use one of table, wide, json, yaml, csv, ndjson, name, custom-columns=, jsonpath=: see "bygone help""#
         ]],
     );
     check(

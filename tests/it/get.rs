@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use expect_test::expect;
 use serde_json::Value;
 
 use crate::support::{self, BYGONE, Bygone, on_shared, plain, run, stderr, stdout};
@@ -292,19 +293,20 @@ fn times() {
 }
 
 #[test]
-fn limits_say_so_and_cursors_go_on() {
+fn limits_keep_the_newest_and_cursors_go_on_to_the_older() {
     let whole = all();
-    let mut pages = Vec::new();
+    let mut pages: Vec<Value> = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let mut args = vec!["containers", "--limit", "50", "-o", "json"];
         args.extend(cursor.iter().flat_map(|cursor| ["--cursor", cursor]));
         let output = RECORDED.get(&args);
         let page: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        pages.extend(page["items"].as_array().expect("items").iter().cloned());
+        let items = page["items"].as_array().expect("items");
+        pages.splice(0..0, items.iter().cloned());
         assert_eq!(page["more"], !page["cursor"].is_null());
         assert_eq!(
-            stderr(&output).contains("more follow"),
+            stderr(&output).contains("older ones follow"),
             page["more"] == true
         );
         cursor = page["cursor"].as_str().map(str::to_owned);
@@ -315,8 +317,177 @@ fn limits_say_so_and_cursors_go_on() {
     assert_eq!(pages, whole);
     let exact = RECORDED.get(&["containers", "--limit", "232"]);
     assert_eq!(stderr(&exact), "", "nothing is missing");
-    let pods = rows(&["pods", "--limit", "3"]);
-    assert_eq!(pods, rows(&["pods"])[..3]);
+    let pods = rows(&["pods"]);
+    let newest = &pods[pods.len() - 3..];
+    assert_eq!(rows(&["pods", "--limit", "3"]), newest);
+    let mut reversed = newest.to_vec();
+    reversed.reverse();
+    assert_eq!(rows(&["pods", "--limit", "3", "--reverse"]), reversed);
+    let created = pods.iter().filter_map(|row| row["created_at"].as_str());
+    assert!(created.is_sorted(), "the newest come last");
+}
+
+/// The API streams the newest first, or the oldest: in both orders the pages make the whole.
+#[test]
+fn the_api_pages_in_both_orders() {
+    let mut whole = all();
+    for order in ["oldest", "newest"] {
+        let mut pages: Vec<Value> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut path = format!("/api/v1/containers?limit=50&order={order}");
+            path.extend(
+                cursor
+                    .iter()
+                    .flat_map(|cursor| ["&cursor=", cursor.as_str()]),
+            );
+            let (_, text) = api(&path);
+            let page: Value = serde_json::from_str(&text).expect("JSON");
+            pages.extend(page["items"].as_array().expect("items").iter().cloned());
+            cursor = page["cursor"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, whole, "{order}");
+        whole.reverse();
+    }
+}
+
+#[test]
+fn sorted_by_a_field() {
+    let sorted = rows(&["pods", "--sort-by", "{.restarts}"]);
+    let restarts = |row: &Value| row["restarts"].as_u64().expect("a number");
+    assert!(sorted.is_sorted_by_key(restarts));
+    let mut reversed = rows(&["pods", "--sort-by", "restarts", "--reverse"]);
+    reversed.reverse();
+    assert_eq!(reversed, sorted);
+    let by_end = rows(&["containers", "--sort-by", "ended_at"]);
+    let time = |row: &Value| {
+        let text = row["ended_at"].as_str()?;
+        text.parse::<jiff::Timestamp>().ok()
+    };
+    let ends = by_end
+        .iter()
+        .map(|row| time(row).unwrap_or(jiff::Timestamp::MAX));
+    assert!(ends.is_sorted());
+}
+
+/// `(exit code, stdout, stderr)` of a question.
+fn said(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = RECORDED.get(args);
+    (output.status.code(), stdout(&output), stderr(&output))
+}
+
+#[test]
+fn shapes() {
+    let check = |args: &[&str], expected: expect_test::Expect| {
+        let (code, out, err) = said(args);
+        assert_eq!((code, &*err), (Some(0), ""), "{args:?}");
+        expected.assert_eq(&out);
+    };
+    check(
+        &["pods", "-n", "crash-3a2", "--zone", "UTC"],
+        expect![[r#"
+            CLUSTER   POD          STATE     RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME   NODE       WHY             BY
+            demo      heals        Deleted   2          2026-11-23 06:15:40   2026-11-23 06:16:14   34s        worker-6   deleted         kubernetes-admin
+            demo      crash        Deleted   4          2026-11-23 06:15:40   2026-11-23 06:16:14   34s        worker-4   deleted         kubernetes-admin
+            demo      blink        Deleted   2          2026-11-23 06:15:40   2026-11-23 06:16:13   33s        worker-3   deleted         kubernetes-admin
+            demo      instant      Deleted   5          2026-11-23 06:15:40   2026-11-23 06:16:13   33s        worker-0   deleted         kubernetes-admin
+            demo      done         Deleted   4          2026-11-23 06:15:40   2026-11-23 06:16:13   33s        worker-6   deleted         kubernetes-admin
+            demo      oom          Deleted   3          2026-11-23 06:15:40   2026-11-23 06:15:58   18s        worker-1   taint-evicted   system:serviceaccount:kube-system:node-controller
+            demo      init-crash   Deleted   4          2026-11-23 06:15:40   2026-11-23 06:16:13   33s        worker-0   deleted         kubernetes-admin
+        "#]],
+    );
+    check(
+        &["containers", "oom", "-n", "crash-3a2", "--zone", "UTC"],
+        expect![[r#"
+            CLUSTER   POD   CONTAINER   RESTART   STATE       EXIT   STARTED (UTC)         LIFETIME   NODE       WHY      BY
+            demo      oom   main        0         OOMKilled   137    2026-11-23 06:15:41   1s         worker-1   exited   <none>
+            demo      oom   main        1         OOMKilled   137    2026-11-23 06:15:43   1s         worker-1   exited   <none>
+            demo      oom   main        2         OOMKilled   137    2026-11-23 06:15:46   1s         worker-1   exited   <none>
+            demo      oom   main        3         OOMKilled   137    2026-11-23 06:15:51   1s         worker-1   exited   <none>
+        "#]],
+    );
+    check(
+        &[
+            "pods",
+            "-n",
+            "rollout-3a6",
+            "-L",
+            "app,tier",
+            "--no-headers",
+            "--zone",
+            "UTC",
+        ],
+        expect![[r#"
+            demo   web-544d5696fd-ns2rp   Deleted   0   2026-11-23 06:15:48   2026-11-23 06:15:56   8s    worker-6   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
+            demo   web-544d5696fd-wh7w4   Deleted   0   2026-11-23 06:15:48   2026-11-23 06:15:57   9s    worker-2   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
+            demo   web-544d5696fd-xl4l8   Deleted   0   2026-11-23 06:15:48   2026-11-23 06:15:52   4s    worker-4   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
+            demo   web-544d5696fd-5kvtz   Deleted   0   2026-11-23 06:15:49   2026-11-23 06:16:01   12s   worker-0   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
+            demo   web-79c7f8477f-jr256   Deleted   0   2026-11-23 06:15:51   2026-11-23 06:15:59   8s    worker-1   taint-evicted          system:serviceaccount:kube-system:node-controller             web   <none>
+            demo   web-79c7f8477f-h9rhl   Deleted   0   2026-11-23 06:15:51   2026-11-23 06:16:07   16s   worker-2   garbage-collected      system:serviceaccount:kube-system:generic-garbage-collector   web   <none>
+            demo   web-79c7f8477f-rhqrp   Deleted   0   2026-11-23 06:15:55   2026-11-23 06:16:05   10s   worker-6   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
+            demo   web-79c7f8477f-dsr5c   Deleted   0   2026-11-23 06:15:55   2026-11-23 06:16:06   11s   worker-4   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
+            demo   web-79c7f8477f-n8wdm   Deleted   0   2026-11-23 06:15:57   2026-11-23 06:16:05   8s    worker-3   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
+        "#]],
+    );
+    check(
+        &[
+            "pods",
+            "web-0",
+            "-o",
+            "custom-columns=POD:.pod,APP:.labels.app,WHY:.ended_why",
+        ],
+        expect![[r#"
+            POD     APP   WHY
+            web-0   web   deleted
+            web-0   web   scaled-or-rolled-out
+            web-0   web   force-deleted
+            web-0   web   garbage-collected
+        "#]],
+    );
+    check(
+        &[
+            "pods",
+            "web-0",
+            "-o",
+            r#"jsonpath={range .items[*]}{.namespace}/{.pod}{"\t"}{.ended_by}{"\n"}{end}"#,
+        ],
+        expect![[r#"
+            statefulset-38e/web-0	kubernetes-admin
+            statefulset-38e/web-0	system:serviceaccount:kube-system:statefulset-controller
+            statefulset-38e/web-0	kubernetes-admin
+            statefulset-38e/web-0	system:serviceaccount:kube-system:generic-garbage-collector
+        "#]],
+    );
+}
+
+#[test]
+fn shapes_that_do_not_fit() {
+    let mut all = String::new();
+    for args in [
+        &["containers", "--show-labels"] as &[&str],
+        &["pods", "-L", "app", "-o", "json"],
+        &["pods", "--sort-by", "restart"],
+        &["pods", "-o", "custom-columns=A:.name"],
+        &["pods", "-o", "custom-columns=A"],
+        &["pods", "-o", "jsonpath={.items[*"],
+        &["pods", "-o", "tabel"],
+    ] {
+        let (code, out, err) = said(args);
+        assert_eq!((code, &*out), (Some(64), ""), "{args:?}");
+        all.push_str(&err);
+    }
+    expect![[r#"
+        bygone: --show-labels and -L show labels of pods, and containers have none: use "bygone get pods"
+        bygone: --show-labels and -L are columns of tables: use -o table or -o wide
+        bygone: pods have no field "restart": use one of cluster, namespace, workload_kind, workload, pod, pod_uid, node, pod_ips, labels, service_account, created_at, created_by, scheduled_at, started_at, delete_asked_at, delete_asked_by, removed_at, over_at, gone_proof, phase, status_reason, ended_by, ended_why, ended_cause, containers, restarts, unknown
+        bygone: pods have no field "name": use one of cluster, namespace, workload_kind, workload, pod, pod_uid, node, pod_ips, labels, service_account, created_at, created_by, scheduled_at, started_at, delete_asked_at, delete_asked_by, removed_at, over_at, gone_proof, phase, status_reason, ended_by, ended_why, ended_cause, containers, restarts, unknown
+        bygone: invalid column "A": write it like POD:.pod: see "bygone help"
+        bygone: jsonpath "{.items[*": a { is not closed: see "bygone help"
+        bygone: unknown output format "tabel": use one of table, wide, json, yaml, csv, ndjson, name, custom-columns=, jsonpath=: see "bygone help"
+    "#]].assert_eq(&all);
 }
 
 #[test]
@@ -374,7 +545,7 @@ fn fields_in_their_order() {
         header("pods"),
         "cluster namespace workload_kind workload pod pod_uid node pod_ips labels service_account \
          created_at created_by scheduled_at started_at delete_asked_at delete_asked_by removed_at \
-         over_at gone_proof phase ended_by ended_why ended_cause containers restarts unknown"
+         over_at gone_proof phase status_reason ended_by ended_why ended_cause containers restarts unknown"
     );
 }
 
@@ -409,26 +580,23 @@ fn the_running_one_is_found() {
     assert_eq!(stdout(&output).lines().count(), 157, "{}", stderr(&output));
 }
 
+/// Status and body of a path of the API.
+fn api(path: &str) -> (u16, String) {
+    support::block_on(async {
+        let request = support::client().get(format!("{}{path}", RECORDED.api));
+        let mut response = request.send().await.expect("an answer");
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.expect("a body") {
+            text.extend_from_slice(&chunk);
+        }
+        let text = String::from_utf8(text).expect("text");
+        (response.status().as_u16(), text)
+    })
+}
+
 #[test]
 fn the_api_answers_json() {
-    let get = |path: &str| {
-        support::block_on(async {
-            let mut response = support::client()
-                .get(format!("{}{path}", RECORDED.api))
-                .send()
-                .await
-                .expect("an answer");
-            let mut text = Vec::new();
-            while let Some(chunk) = response.chunk().await.expect("a body") {
-                text.extend_from_slice(&chunk);
-            }
-            (
-                response.status().as_u16(),
-                String::from_utf8(text).expect("text"),
-            )
-        })
-    };
-    let (status, text) = get("/api/v1/pods?namespace=kube-system&limit=1");
+    let (status, text) = api("/api/v1/pods?namespace=kube-system&limit=1");
     let answer: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(
         (status, answer["items"].as_array().unwrap().len()),
@@ -437,7 +605,7 @@ fn the_api_answers_json() {
     assert_eq!(answer["items"][0]["namespace"], "kube-system");
     // Fields that are asked for, and a filter by one that is not.
     let few = "/api/v1/containers?fields=container,pod&namespace=crash-3a2&image=cache&limit=1";
-    let (status, text) = get(few);
+    let (status, text) = api(few);
     assert_eq!(status, 200, "{text}");
     assert!(
         text.contains("{\"container\":\"main\",\"pod\":\"crash\"}"),
@@ -451,12 +619,12 @@ fn the_api_answers_json() {
         ("/api/v1/pods?workload=web", "kind/name"),
         ("/api/v1/pods?fields=pod,image", "no field"),
     ] {
-        let (status, text) = get(path);
+        let (status, text) = api(path);
         assert_eq!(status, 400, "{path}: {text}");
         assert!(text.contains(word), "{path}: {text}");
     }
-    assert_eq!(get("/api/v1/nodes").0, 404);
-    assert_eq!(get("/livez"), (200, "ok\n".to_owned()));
-    assert_eq!(get("/readyz"), (200, "ok\n".to_owned()));
-    assert!(get("/metrics").1.contains("bygone_api_questions_total"));
+    assert_eq!(api("/api/v1/nodes").0, 404);
+    assert_eq!(api("/livez"), (200, "ok\n".to_owned()));
+    assert_eq!(api("/readyz"), (200, "ok\n".to_owned()));
+    assert!(api("/metrics").1.contains("bygone_api_questions_total"));
 }

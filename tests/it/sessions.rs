@@ -195,12 +195,13 @@ fn times_and_accounts(bygone: &Bygone) {
     assert_eq!(began(&["--user", "mallory"]), ["10:00"]);
     assert_eq!(began(&["--user", "bob"]), ["08:20"]);
     assert_eq!(began(&["--user", "alice as bob"]), ["08:20"]);
-    assert_eq!(began(&["tar*"]).len(), 7);
+    let all = began(&["tar*"]);
+    assert_eq!(all.len(), 7);
     assert_eq!(began(&["other"]), [""; 0]);
     let first = stdout(&bygone.get(&["sessions", "--limit", "4", "-o", "json"]));
     let first: Value = serde_json::from_str(&first).expect("JSON");
     let cursor = first["cursor"].as_str().expect("a cursor");
-    assert_eq!(began(&["--cursor", cursor]), ["10:00", "11:40", "55:00"]);
+    assert_eq!(began(&["--cursor", cursor]), all[..3]);
     for (args, filter) in [
         (
             &["sessions", "-l", "a=b"][..],

@@ -21,8 +21,11 @@ impl Row for Container {
         "ended_at",
         "end_seen",
         "exit_code",
+        "signal",
         "reason",
         "node",
+        "ended_why",
+        "ended_by",
         "unknown",
     ];
     const WIDE_FIELDS: &'static [&'static str] = &[
@@ -44,12 +47,20 @@ impl Row for Container {
             Column::new("CONTAINER", |c, _| c.container.clone()),
             Column::new("RESTART", |c, _| c.restart.to_string()),
             Column::new("STATE", |c, _| state(c)),
+            Column::new("EXIT", |c, _| {
+                c.exit_code.map_or(NONE.to_owned(), |code| code.to_string())
+            }),
             Column::new(cell::zoned("STARTED", look), |c, look| {
                 cell::time(c.started_at, UNKNOWN, look)
             }),
             Column::new("LIFETIME", lifetime),
-            Column::new("AGE", |c, look| cell::span(c.started_at, look.now)),
+            Column::new("AGE", |c: &Container, look| {
+                cell::span(c.started_at, look.now)
+            })
+            .only_if(wide),
             Column::new("NODE", |c, _| cell::text(c.node.as_deref(), NONE)),
+            Column::new("WHY", |c, _| cell::text(c.ended_why.as_deref(), NONE)),
+            Column::new("BY", |c, _| cell::text(c.ended_by.as_deref(), NONE)),
             Column::new("KIND", |c: &Container, _| c.kind.clone()).only_if(wide),
             Column::new("WORKLOAD", |c: &Container, _| {
                 cell::workload(c.workload_kind.as_deref(), c.workload.as_deref())
@@ -79,18 +90,28 @@ impl Row for Container {
     }
 }
 
-/// Kubernetes' states of a container, with the reason for the last one: `Running`, `Error(137)`.
-/// An end that nobody saw is `Unknown`, as it has neither; so is whether something runs of which only late events spoke.
-pub fn state(container: &Container) -> String {
+/// What `kubectl get pods` shows of a container: `Running`, `Completed`, `OOMKilled`, `Error`; without a reason `Signal:9`
+/// or `ExitCode:1`. An end that nobody saw is `Unknown`, as it has neither; so is whether something runs of which only late
+/// events spoke. (A container that waits to be started again, in CrashLoopBackOff, is no instance.)
+fn state(container: &Container) -> String {
     match (container.ended_at, container.end_seen) {
         (None, false) if !is_confirmed(container) => "Unknown".to_owned(),
         (None, false) => "Running".to_owned(),
         (Some(_), false) if container.reason.is_none() => "Unknown".to_owned(),
-        _ => {
-            let reason = container.reason.as_deref().unwrap_or("Terminated");
-            let code = container.exit_code.map(|code| format!("({code})"));
-            format!("{reason}{}", code.unwrap_or_default())
-        }
+        _ => match (&container.reason, container.signal, container.exit_code) {
+            (Some(reason), ..) => reason.clone(),
+            (None, Some(signal), _) if signal != 0 => format!("Signal:{signal}"),
+            (None, _, Some(code)) => format!("ExitCode:{code}"),
+            (None, _, None) => "Terminated".to_owned(),
+        },
+    }
+}
+
+/// The state with the exit code: `Error(137)`.
+pub fn state_with_code(container: &Container) -> String {
+    match (state(container), container.exit_code) {
+        (state, Some(code)) if !state.starts_with("ExitCode:") => format!("{state}({code})"),
+        (state, _) => state,
     }
 }
 

@@ -3,7 +3,8 @@
 use super::cell::{self, NONE, UNKNOWN};
 use super::table::Column;
 use super::{Look, Row};
-use crate::query::Pod;
+use crate::audit::words::{EndedWhy, NOT_STARTED, Unknown};
+use crate::query::{Pod, Time};
 
 impl Row for Pod {
     const NAME_FIELDS: &'static [&'static str] = &["namespace", "pod"];
@@ -12,10 +13,17 @@ impl Row for Pod {
         "namespace",
         "pod",
         "phase",
+        "status_reason",
         "restarts",
         "created_at",
+        "delete_asked_at",
         "removed_at",
+        "over_at",
+        "gone_proof",
         "node",
+        "ended_why",
+        "ended_by",
+        "unknown",
     ];
     const WIDE_FIELDS: &'static [&'static str] = &[
         "pod_ips",
@@ -29,27 +37,29 @@ impl Row for Pod {
     ];
 
     fn columns(look: &Look, wide: bool) -> Vec<Column<Pod>> {
-        vec![
+        let mut columns = vec![
             Column::new("CLUSTER", |p: &Pod, _| p.cluster.clone()).only_if(look.cluster_column),
             Column::new("NAMESPACE", |p: &Pod, _| p.namespace.clone())
                 .only_if(look.namespace_column),
             Column::new("POD", |p, _| p.pod.clone()),
-            Column::new("PHASE", |p, _| cell::text(p.phase.as_deref(), UNKNOWN)),
+            Column::new("STATE", |p, _| state(p)),
             Column::new("RESTARTS", |p, _| p.restarts.to_string()),
             Column::new(cell::zoned("CREATED", look), |p, look| {
                 cell::time(p.created_at, UNKNOWN, look)
             }),
             Column::new(cell::zoned("REMOVED", look), |p, look| {
-                cell::time(p.removed_at, NONE, look)
+                let absent = if p.gone_proof.is_some() {
+                    UNKNOWN
+                } else {
+                    NONE
+                };
+                cell::time(p.removed_at, absent, look)
             }),
-            Column::new("LIFETIME", |p, look| {
-                cell::span(
-                    p.created_at,
-                    p.removed_at.map_or(look.now, |end| end.instant),
-                )
-            }),
-            Column::new("AGE", |p, look| cell::span(p.created_at, look.now)),
+            Column::new("LIFETIME", lifetime),
+            Column::new("AGE", |p: &Pod, look| cell::span(p.created_at, look.now)).only_if(wide),
             Column::new("NODE", |p, _| cell::text(p.node.as_deref(), NONE)),
+            Column::new("WHY", |p, _| cell::text(p.ended_why.as_deref(), NONE)),
+            Column::new("BY", |p, _| cell::text(p.ended_by.as_deref(), NONE)),
             Column::new("POD-IP", |p: &Pod, _| cell::list(&p.pod_ips)).only_if(wide),
             Column::new("WORKLOAD", |p: &Pod, _| {
                 cell::workload(p.workload_kind.as_deref(), p.workload.as_deref())
@@ -69,10 +79,65 @@ impl Row for Pod {
             .only_if(wide),
             Column::new("CONTAINERS", |p: &Pod, _| p.containers.to_string()).only_if(wide),
             Column::new("UID", |p: &Pod, _| p.pod_uid.to_string()).only_if(wide),
-        ]
+        ];
+        columns.extend(look.label_columns.iter().map(|key| label(key)));
+        columns.push(Column::new("LABELS", |p: &Pod, _| labels(p)).only_if(look.labels_column));
+        columns
     }
 
     fn name(&self) -> String {
         format!("{}/{}", self.namespace, self.pod)
     }
+}
+
+/// The STATUS that `kubectl get pods` shows, as far as the pod alone tells it, and `Deleted` for what it no longer shows.
+///
+/// The phase of a pod that was told to stop says how its processes took that, so it is shown of a pod alone that finished
+/// before anybody asked.
+fn state(pod: &Pod) -> String {
+    let has = |word: Unknown| pod.unknown.iter().any(|it| it == word.word());
+    let waits = pod
+        .unknown
+        .iter()
+        .find_map(|word| word.split_once(NOT_STARTED));
+    let finished = pod.ended_why.as_deref() == Some(EndedWhy::Finished.word());
+    let state = match (&pod.status_reason, pod.phase.as_deref()) {
+        (Some(reason), _) => reason,
+        (None, Some("Succeeded")) if finished => "Completed",
+        (None, Some("Failed")) if finished => "Error",
+        _ if pod.removed_at.is_some() || pod.gone_proof.is_some() => "Deleted",
+        _ if has(Unknown::EndNotConfirmed) => "Unknown",
+        _ if pod.delete_asked_at.is_some() => "Terminating",
+        (None, Some("Pending") | None) if waits.is_some() => waits.unwrap_or_default().1,
+        (None, phase) => phase.unwrap_or(UNKNOWN),
+    };
+    state.to_owned()
+}
+
+/// Until it was removed, or gone at the latest.
+fn lifetime(pod: &Pod, look: &Look) -> String {
+    let gone = pod.over_at.filter(|_| pod.gone_proof.is_some());
+    let is_unconfirmed = |word: &String| word == Unknown::EndNotConfirmed.word();
+    match pod.removed_at.or(gone).map(|end: Time| end.instant) {
+        Some(end) => cell::span(pod.created_at, end),
+        None if pod.unknown.iter().any(is_unconfirmed) => UNKNOWN.to_owned(),
+        None => cell::span(pod.created_at, look.now),
+    }
+}
+
+/// Under the last part of its key, as `kubectl get -L` has it.
+fn label(key: &str) -> Column<Pod> {
+    let head = key.rsplit('/').next().unwrap_or(key).to_uppercase();
+    let key = key.to_owned();
+    Column::with(head, move |p: &Pod, _: &Look| {
+        cell::text(p.labels.get(&key).map(|it| &**it), NONE)
+    })
+}
+
+fn labels(pod: &Pod) -> String {
+    let labels = pod
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"));
+    cell::list(&labels.collect::<Vec<_>>())
 }

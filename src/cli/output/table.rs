@@ -16,15 +16,23 @@ const GAP: &str = "   ";
 /// A column of a table.
 pub struct Column<R> {
     head: String,
-    cell: fn(&R, &Look) -> String,
+    cell: Box<dyn Fn(&R, &Look) -> String>,
     shown: bool,
 }
 
-impl<R> Column<R> {
+impl<R: 'static> Column<R> {
     pub fn new(head: impl Into<String>, cell: fn(&R, &Look) -> String) -> Column<R> {
+        Column::with(head, cell)
+    }
+
+    /// With a cell that knows more than its row.
+    pub fn with(
+        head: impl Into<String>,
+        cell: impl Fn(&R, &Look) -> String + 'static,
+    ) -> Column<R> {
         Column {
             head: head.into(),
-            cell,
+            cell: Box::new(cell),
             shown: true,
         }
     }
@@ -47,7 +55,14 @@ pub struct Table<'a, R> {
 
 impl<'a, R: Row> Table<'a, R> {
     pub fn new(look: Look, wide: bool, out: &'a mut dyn Write) -> Table<'a, R> {
-        let mut columns = R::columns(&look, wide);
+        let columns = R::columns(&look, wide);
+        Table::of(columns, look, out)
+    }
+}
+
+impl<'a, R> Table<'a, R> {
+    /// With these columns.
+    pub fn of(mut columns: Vec<Column<R>>, look: Look, out: &'a mut dyn Write) -> Table<'a, R> {
         columns.retain(|column| column.shown);
         let widths = vec![0; columns.len()];
         Table {
@@ -62,6 +77,29 @@ impl<'a, R: Row> Table<'a, R> {
 }
 
 impl<R> Table<'_, R> {
+    pub fn row(&mut self, row: &R) -> io::Result<()> {
+        if std::mem::take(&mut self.heads_due) {
+            let heads = self
+                .columns
+                .iter()
+                .map(|column| cell::visible(column.head.clone()));
+            self.push(heads.collect());
+        }
+        let columns = self.columns.iter();
+        let cells = columns.map(|column| (column.cell)(row, &self.look));
+        self.push(cells.map(cell::visible).collect());
+        if self.lines.len() < CHUNK_ROWS {
+            Ok(())
+        } else {
+            self.write_chunk()
+        }
+    }
+
+    pub fn end(&mut self) -> io::Result<()> {
+        self.write_chunk()?;
+        self.out.flush()
+    }
+
     fn push(&mut self, line: Vec<String>) {
         for (width, cell) in self.widths.iter_mut().zip(&line) {
             *width = (*width).max(cell.chars().count());
@@ -84,22 +122,10 @@ impl<R> Table<'_, R> {
 
 impl<R: Row> Form<R> for Table<'_, R> {
     fn row(&mut self, row: &R) -> io::Result<()> {
-        if std::mem::take(&mut self.heads_due) {
-            let heads = self.columns.iter().map(|column| column.head.clone());
-            self.push(heads.collect());
-        }
-        let columns = self.columns.iter();
-        let cells = columns.map(|column| (column.cell)(row, &self.look));
-        self.push(cells.map(cell::visible).collect());
-        if self.lines.len() < CHUNK_ROWS {
-            Ok(())
-        } else {
-            self.write_chunk()
-        }
+        Table::row(self, row)
     }
 
     fn end(&mut self, _end: &End) -> io::Result<()> {
-        self.write_chunk()?;
-        self.out.flush()
+        Table::end(self)
     }
 }

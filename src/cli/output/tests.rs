@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 
+use clap::builder::TypedValueParser;
 use expect_test::{Expect, expect};
 
 use super::table::CHUNK_ROWS;
@@ -64,7 +65,7 @@ fn killed() -> Container {
         pod_created_at: time("2026-11-23T06:15:00.123Z"),
         pod_removed_at: None,
         ended_by: some("user \"alice\", the second"),
-        ended_why: None,
+        ended_why: some("force-deleted"),
         ended_cause: None,
         unknown: vec!["image".to_owned(), "signal".to_owned()],
     }
@@ -90,6 +91,7 @@ fn bare() -> Container {
         reason: None,
         pod_created_at: None,
         ended_by: None,
+        ended_why: None,
         unknown: Vec::new(),
         ..killed()
     }
@@ -118,6 +120,7 @@ fn pods() -> [Pod; 2] {
         over_at: time("2026-11-23T08:28:30.75Z"),
         gone_proof: None,
         phase: some("Running"),
+        status_reason: None,
         ended_by: None,
         ended_why: None,
         ended_cause: None,
@@ -179,8 +182,7 @@ fn look(zone: &str) -> Look {
         now: "2026-11-23T12:00:00Z".parse().unwrap(),
         namespace_column: true,
         cluster_column: false,
-        headers: true,
-        csv: Texts::Safe,
+        ..Look::plain()
     }
 }
 
@@ -208,9 +210,9 @@ fn table_of_containers() {
         &[killed(), bare()],
         None,
         expect![[r#"
-            NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED (UTC)         LIFETIME    AGE         NODE
-            shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a
-            shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>
+            NAMESPACE   POD                   CONTAINER   RESTART   STATE     EXIT     STARTED (UTC)         LIFETIME    NODE     WHY             BY
+            shop        web-5d9c7b8f4-x2x7p   web         2         Error     137      2026-11-23 06:15:05   3m20s       node-a   force-deleted   user "alice", the second
+            shop        api-0                 web         0         Running   <none>   <unknown>             <unknown>   <none>   <none>          <none>
         "#]],
     );
 }
@@ -222,9 +224,9 @@ fn wide_table_of_containers() {
         &[killed(), bare()],
         None,
         expect![[r#"
-            NAMESPACE   POD                   CONTAINER   RESTART   STATE        STARTED (UTC)         LIFETIME    AGE         NODE     KIND   WORKLOAD         ENDED (UTC)           POD-IP             IMAGE                           CONTAINER-ID
-            shop        web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 06:15:05   3m20s       5h44m       node-a   app    Deployment/web   2026-11-23 06:18:25   10.0.0.7,fd00::7   registry.example/shop/web:1.2   1e1000000000
-            shop        api-0                 web         0         Running      <unknown>             <unknown>   <unknown>   <none>   app    <none>           <none>                <none>             <none>                          <none>
+            NAMESPACE   POD                   CONTAINER   RESTART   STATE     EXIT     STARTED (UTC)         LIFETIME    AGE         NODE     WHY             BY                         KIND   WORKLOAD         ENDED (UTC)           POD-IP             IMAGE                           CONTAINER-ID
+            shop        web-5d9c7b8f4-x2x7p   web         2         Error     137      2026-11-23 06:15:05   3m20s       5h44m       node-a   force-deleted   user "alice", the second   app    Deployment/web   2026-11-23 06:18:25   10.0.0.7,fd00::7   registry.example/shop/web:1.2   1e1000000000
+            shop        api-0                 web         0         Running   <none>   <unknown>             <unknown>   <unknown>   <none>   <none>          <none>                     app    <none>           <none>                <none>             <none>                          <none>
         "#]],
     );
 }
@@ -236,9 +238,9 @@ fn tables_of_pods() {
         &pods(),
         None,
         expect![[r#"
-            NAMESPACE   POD                   PHASE       RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME    AGE         NODE
-            shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a
-            shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>
+            NAMESPACE   POD                   STATE         RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME    NODE     WHY      BY
+            shop        web-5d9c7b8f4-x2x7p   Deleted       2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        node-a   <none>   <none>
+            shop        web-5d9c7b8f4-x2x7p   Terminating   2          <unknown>             <none>                <unknown>   <none>   <none>   <none>
         "#]],
     );
     check(
@@ -246,9 +248,9 @@ fn tables_of_pods() {
         &pods(),
         None,
         expect![[r#"
-            NAMESPACE   POD                   PHASE       RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME    AGE         NODE     POD-IP     WORKLOAD         SERVICE-ACCOUNT   CREATED-BY                                                DELETE-ASKED-BY   CONTAINERS   UID
-            shop        web-5d9c7b8f4-x2x7p   Running     2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a   10.0.0.7   Deployment/web   default           system:serviceaccount:kube-system:replicaset-controller   alice             3            00000000-0000-0000-0000-000000001234
-            shop        web-5d9c7b8f4-x2x7p   <unknown>   2          <unknown>             <none>                <unknown>   <unknown>   <none>   <none>     <none>           <none>            <unknown>                                                 <none>            3            00000000-0000-0000-0000-000000001234
+            NAMESPACE   POD                   STATE         RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME    AGE         NODE     WHY      BY       POD-IP     WORKLOAD         SERVICE-ACCOUNT   CREATED-BY                                                DELETE-ASKED-BY   CONTAINERS   UID
+            shop        web-5d9c7b8f4-x2x7p   Deleted       2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        5h44m       node-a   <none>   <none>   10.0.0.7   Deployment/web   default           system:serviceaccount:kube-system:replicaset-controller   alice             3            00000000-0000-0000-0000-000000001234
+            shop        web-5d9c7b8f4-x2x7p   Terminating   2          <unknown>             <none>                <unknown>   <unknown>   <none>   <none>   <none>   <none>     <none>           <none>            <unknown>                                                 <none>            3            00000000-0000-0000-0000-000000001234
         "#]],
     );
 }
@@ -285,8 +287,8 @@ fn table_with_other_columns_in_another_zone() {
         ..look("Europe/Berlin")
     };
     expect![[r#"
-        CLUSTER   POD                   CONTAINER   RESTART   STATE        STARTED (Europe/Berlin)   LIFETIME   AGE     NODE
-        prod      web-5d9c7b8f4-x2x7p   web         2         Error(137)   2026-11-23 07:15:05       3m20s      5h44m   node-a
+        CLUSTER   POD                   CONTAINER   RESTART   STATE   EXIT   STARTED (Europe/Berlin)   LIFETIME   NODE     WHY             BY
+        prod      web-5d9c7b8f4-x2x7p   web         2         Error   137    2026-11-23 07:15:05       3m20s      node-a   force-deleted   user "alice", the second
     "#]].assert_eq(&print(Format::Table, look, &[killed()], &End::default()));
 }
 
@@ -297,7 +299,7 @@ fn without_headers() {
         ..look("UTC")
     };
     expect![[r#"
-        shop   api-0   web   0   Running   <unknown>   <unknown>   <unknown>   <none>
+        shop   api-0   web   0   Running   <none>   <unknown>   <unknown>   <none>   <none>   <none>
     "#]]
     .assert_eq(&print(
         Format::Table,
@@ -344,16 +346,130 @@ fn states_of_containers() {
         format!("{} {} {}\n", cells[4], cells[7], cells[8])
     });
     expect![[r#"
-        Completed(0) 3m20s 5h44m
-        Error(137) 3m20s 5h44m
-        ContainerStatusUnknown 3m20s 5h44m
-        Terminated(1) 3m20s 5h44m
-        Terminated 3m20s 5h44m
-        Unknown 3m20s 5h44m
-        ContainerStatusUnknown(137) <unknown> 5h44m
-        Running 5h44m 5h44m
+        Completed 06:15:05 3m20s
+        Error 06:15:05 3m20s
+        ContainerStatusUnknown 06:15:05 3m20s
+        ExitCode:1 06:15:05 3m20s
+        Terminated 06:15:05 3m20s
+        Unknown 06:15:05 3m20s
+        ContainerStatusUnknown 06:15:05 <unknown>
+        Running 06:15:05 5h44m
     "#]]
     .assert_eq(&columns.collect::<String>());
+}
+
+/// As `kubectl get pods` has it while there is a pod; what was told to stop did not fail.
+#[test]
+fn states_of_pods() {
+    let [removed, _] = pods();
+    let lives = Pod {
+        removed_at: None,
+        over_at: None,
+        delete_asked_at: None,
+        ..removed.clone()
+    };
+    let with = |phase: &str, why: &str| Pod {
+        phase: some(phase),
+        ended_why: some(why).filter(|why| !why.is_empty()),
+        ..lives.clone()
+    };
+    let unknown = |phase: &str, word: &str| Pod {
+        unknown: vec![word.to_owned()],
+        ..with(phase, "")
+    };
+    let removed_with = |phase: &str, why: &str| Pod {
+        removed_at: removed.removed_at,
+        ..with(phase, why)
+    };
+    let rows = [
+        with("Running", ""),
+        with("Succeeded", "finished"),
+        with("Failed", "finished"),
+        Pod {
+            status_reason: some("Evicted"),
+            ..with("Failed", "node-pressure")
+        },
+        unknown("Pending", "main not started: ImagePullBackOff"),
+        unknown("Running", "end not confirmed"),
+        Pod {
+            delete_asked_at: removed.delete_asked_at,
+            ..with("Failed", "deleted")
+        },
+        removed_with("Failed", "deleted"),
+        removed_with("Running", "scaled-or-rolled-out"),
+        removed_with("Succeeded", "finished"),
+        Pod {
+            gone_proof: some("replaced"),
+            over_at: removed.over_at,
+            ..with("Running", "replaced")
+        },
+    ];
+    let table = print(Format::Table, look("UTC"), &rows, &End::default());
+    // NAMESPACE POD STATE RESTARTS, a date and a time, REMOVED in one or two words, LIFETIME NODE WHY BY.
+    let columns = table.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let [.., lifetime, _, why, _] = &cells[..] else {
+            panic!("{line}")
+        };
+        format!("{} {} {lifetime} {why}\n", cells[2], cells[6])
+    });
+    expect![[r#"
+        Running <none> 5h44m <none>
+        Completed <none> 5h44m finished
+        Error <none> 5h44m finished
+        Evicted <none> 5h44m node-pressure
+        ImagePullBackOff <none> 5h44m <none>
+        Unknown <none> <unknown> <none>
+        Terminating <none> 5h44m deleted
+        Deleted 2026-11-23 133m deleted
+        Deleted 2026-11-23 133m scaled-or-rolled-out
+        Completed 2026-11-23 133m finished
+        Deleted <unknown> 133m replaced
+    "#]]
+    .assert_eq(&columns.collect::<String>());
+}
+
+#[test]
+fn labels() {
+    let look = Look {
+        label_columns: vec!["app".to_owned(), "example.com/none".to_owned()],
+        labels_column: true,
+        ..look("UTC")
+    };
+    expect![[r#"
+        NAMESPACE   POD                   STATE         RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME    NODE     WHY      BY       APP      NONE     LABELS
+        shop        web-5d9c7b8f4-x2x7p   Deleted       2          2026-11-23 06:15:00   2026-11-23 08:28:30   133m        node-a   <none>   <none>   web      <none>   app=web,tier=
+        shop        web-5d9c7b8f4-x2x7p   Terminating   2          <unknown>             <none>                <unknown>   <none>   <none>   <none>   <none>   <none>   <none>
+    "#]].assert_eq(&print(Format::Table, look, &pods(), &End::default()));
+}
+
+#[test]
+fn custom_columns() {
+    let columns = |text: &str| -> Output {
+        let text = format!("custom-columns={text}");
+        let text = std::ffi::OsStr::new(&text);
+        let command = clap::Command::new("get");
+        OutputParser.parse_ref(&command, None, text).unwrap()
+    };
+    let shown = |output: Output| {
+        let mut out = Vec::new();
+        let mut printer = Printer::new(output, look("UTC"), &mut out);
+        for pod in pods() {
+            printer.row(&pod).unwrap();
+        }
+        printer.end(&End::default()).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    expect![[r#"
+        POD                   APP      IPS        ALL            NODE     NO       N
+        web-5d9c7b8f4-x2x7p   web      10.0.0.7   ["10.0.0.7"]   node-a   <none>   2
+        web-5d9c7b8f4-x2x7p   <none>   <none>     []             <none>   <none>   2
+    "#]].assert_eq(&shown(columns(
+        "POD:.pod,APP:{.labels.app},IPS:.pod_ips[*],ALL:.pod_ips,NODE:node,NO:.labels.none,N:$.restarts",
+    )));
+    let fields = |text: &str| columns(text).fields::<Pod>(&look("UTC"));
+    assert_eq!(fields("A:.pod,B:.labels.app"), ["pod", "labels"]);
+    assert!(fields("A:.pod,B:..app").is_empty());
 }
 
 #[test]
@@ -393,7 +509,7 @@ fn one_json_document() {
                   "pod_created_at": "2026-11-23T06:15:00.123Z",
                   "pod_removed_at": null,
                   "ended_by": "user \"alice\", the second",
-                  "ended_why": null,
+                  "ended_why": "force-deleted",
                   "ended_cause": null,
                   "unknown": [
                     "image",
@@ -471,7 +587,7 @@ fn one_yaml_document() {
               pod_created_at: "2026-11-23T06:15:00.123Z"
               pod_removed_at: null
               ended_by: user "alice", the second
-              ended_why: null
+              ended_why: force-deleted
               ended_cause: null
               unknown:
               - image
@@ -536,6 +652,7 @@ fn one_yaml_document() {
               over_at: "2026-11-23T08:28:30.750Z"
               gone_proof: null
               phase: Running
+              status_reason: null
               ended_by: null
               ended_why: null
               ended_cause: null
@@ -563,22 +680,22 @@ fn csv() {
         &[killed(), bare()],
         expect![[r#"
             cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,unknown
-            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123Z,,"user ""alice"", the second",,,image;signal
+            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123Z,,"user ""alice"", the second",force-deleted,,image;signal
             prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,
         "#]],
     );
     check_csv(
         &pods(),
         expect![[r#"
-            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,over_at,gone_proof,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
-            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,node-a,10.0.0.7,app=web;tier=,default,2026-11-23T06:15:00.123Z,system:serviceaccount:kube-system:replicaset-controller,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,alice,2026-11-23T08:28:30.750Z,2026-11-23T08:28:30.750Z,,Running,,,,3,2,
-            prod,shop,,,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,,,,,,,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,,,2026-11-23T08:28:30.750Z,,,,,,3,2,
+            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,over_at,gone_proof,phase,status_reason,ended_by,ended_why,ended_cause,containers,restarts,unknown
+            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,node-a,10.0.0.7,app=web;tier=,default,2026-11-23T06:15:00.123Z,system:serviceaccount:kube-system:replicaset-controller,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,alice,2026-11-23T08:28:30.750Z,2026-11-23T08:28:30.750Z,,Running,,,,,3,2,
+            prod,shop,,,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,,,,,,,2026-11-23T06:15:00Z,2026-11-23T06:15:05Z,2026-11-23T08:00:00.500Z,,,2026-11-23T08:28:30.750Z,,,,,,,3,2,
         "#]],
     );
     check_csv::<Pod>(
         &[],
         expect![[r#"
-            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,over_at,gone_proof,phase,ended_by,ended_why,ended_cause,containers,restarts,unknown
+            cluster,namespace,workload_kind,workload,pod,pod_uid,node,pod_ips,labels,service_account,created_at,created_by,scheduled_at,started_at,delete_asked_at,delete_asked_by,removed_at,over_at,gone_proof,phase,status_reason,ended_by,ended_why,ended_cause,containers,restarts,unknown
         "#]],
     );
 }
@@ -709,13 +826,13 @@ fn widths_over_the_border_of_a_chunk() {
     let lines: Vec<&str> = table.lines().collect();
     let around = [0, 1, 999, 1000, 1001, 1999, 2000].map(|i| format!("{i:4} {}\n", lines[i]));
     expect![[r#"
-           0 NAMESPACE   POD      CONTAINER   RESTART   STATE     STARTED (UTC)   LIFETIME    AGE         NODE
-           1 shop        narrow   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
-         999 shop        narrow   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
-        1000 shop        much-wider-than-before   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
-        1001 shop        narrow                   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
-        1999 shop        narrow                   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
-        2000 shop        narrow                   web         0         Running   <unknown>       <unknown>   <unknown>   <none>
+           0 NAMESPACE   POD      CONTAINER   RESTART   STATE     EXIT     STARTED (UTC)   LIFETIME    NODE     WHY      BY
+           1 shop        narrow   web         0         Running   <none>   <unknown>       <unknown>   <none>   <none>   <none>
+         999 shop        narrow   web         0         Running   <none>   <unknown>       <unknown>   <none>   <none>   <none>
+        1000 shop        much-wider-than-before   web         0         Running   <none>   <unknown>       <unknown>   <none>   <none>   <none>
+        1001 shop        narrow                   web         0         Running   <none>   <unknown>       <unknown>   <none>   <none>   <none>
+        1999 shop        narrow                   web         0         Running   <none>   <unknown>       <unknown>   <none>   <none>   <none>
+        2000 shop        narrow                   web         0         Running   <none>   <unknown>       <unknown>   <none>   <none>   <none>
     "#]].assert_eq(&around.concat());
 }
 
@@ -758,8 +875,8 @@ fn nothing_commands_the_terminal() {
         std::slice::from_ref(&row),
         None,
         expect![[r#"
-            NAMESPACE   POD                           CONTAINER                RESTART   STATE     STARTED (UTC)   LIFETIME    AGE         NODE
-            a\nb        \u{1b}[31mred\u{9b}0m\u{7f}   \u{202e}trom\t\u{2028}   0         Running   <unknown>       <unknown>   <unknown>   <none>
+            NAMESPACE   POD                           CONTAINER                RESTART   STATE     EXIT     STARTED (UTC)   LIFETIME    NODE     WHY      BY
+            a\nb        \u{1b}[31mred\u{9b}0m\u{7f}   \u{202e}trom\t\u{2028}   0         Running   <none>   <unknown>       <unknown>   <none>   <none>   <none>
         "#]],
     );
     check(

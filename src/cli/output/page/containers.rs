@@ -1,6 +1,6 @@
 //! The containers of a page.
 
-use super::super::containers::{lifetime, state};
+use super::super::containers::{lifetime, state_with_code};
 use super::{Text, cell, words};
 use crate::query::{Container, Page, Waiting};
 
@@ -16,7 +16,7 @@ pub fn head(page: &Page, text: &mut Text) {
         let [image, image_id] = [&container.image, &container.image_id];
         text.field("Image", cell::text(image.as_deref(), cell::UNKNOWN));
         text.field("Image ID", cell::text(image_id.as_deref(), cell::UNKNOWN));
-        text.field("State", state(container));
+        text.field("State", state_with_code(container));
         text.field("Ran", ran(container, text));
         if let Some(why) = &container.ended_why {
             text.field("Ended", words::why(why, container.ended_by.as_deref()));
@@ -86,7 +86,11 @@ fn container(name: &str, instances: &[&Container], waiting: Option<&Waiting>, te
 }
 
 fn instance(container: &Container, before: Option<&Container>, text: &mut Text) {
-    let (restart, state, ran) = (container.restart, state(container), ran(container, text));
+    let (restart, state, ran) = (
+        container.restart,
+        state_with_code(container),
+        ran(container, text),
+    );
     let why = container.ended_why.as_deref();
     let why = why.map(|why| format!("   {why}")).unwrap_or_default();
     text.line(&format!("    #{restart}   {state}   {ran}{why}"));

@@ -1,0 +1,198 @@
+//! What an answer of `bygone get` looks like, and in which order its rows are printed.
+
+use std::io::{self, BufWriter};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::kept::{Reversed, Sorted};
+use crate::cli::ask::{Oracle, Rows};
+use crate::cli::output::{End, Look, Output, OutputParser, Printer, Row};
+use crate::cli::{NOTHING, Usage};
+use crate::csv::{self, Texts};
+use crate::escape;
+use crate::query::{Cost, Ending, Life, Params, ROWS_MAX};
+
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+pub struct Shape {
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = OutputParser)]
+    output: Output,
+    /// The most rows to show, the newest; what is left out is said
+    #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX,
+          value_parser = clap::value_parser!(u64).range(1..=ROWS_MAX))]
+    limit: u64,
+    /// Continue towards older rows, with the value that the previous answer printed
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// Sort the rows by a field, like restarts, ended_at or labels.app; absent comes last
+    #[arg(long, value_name = "FIELD")]
+    sort_by: Option<String>,
+    /// The newest first, or with --sort-by the greatest
+    #[arg(long)]
+    reverse: bool,
+    /// Leave the headers of tables and csv out
+    #[arg(long)]
+    no_headers: bool,
+    /// Of pods: a column with all labels
+    #[arg(long)]
+    show_labels: bool,
+    /// Of pods: a column for each of these labels
+    #[arg(short = 'L', long, value_name = "KEY,...", value_delimiter = ',')]
+    label_columns: Vec<String>,
+    /// In csv, texts as they are: no ' before what a spreadsheet would take for a formula (= + - @ tab CR), no escapes
+    #[arg(long)]
+    csv_raw: bool,
+    /// Print what the answer cost ClickHouse: rows, bytes and CPU time; rows are printed at the end
+    #[arg(long)]
+    explain: bool,
+}
+
+impl Shape {
+    /// Puts into the parameters of a question what of the shape it answers.
+    pub fn ask(&self, params: &mut Params) {
+        params.limit = Some(self.limit);
+        params.cursor.clone_from(&self.cursor);
+        params.explain = self.explain.then_some(true);
+    }
+
+    /// Whether rows of this kind can be shown like that.
+    pub fn check<L: Life + Row>(&self) -> Result<(), Usage> {
+        let fields = csv::fields::<L>();
+        let wants_labels = self.show_labels || !self.label_columns.is_empty();
+        let is_table = matches!(&self.output, Output::Form(format) if format.is_table());
+        if wants_labels && !fields.contains(&"labels") {
+            return Err(Usage(format!(
+                "--show-labels and -L show labels of pods, and {} have none: use \"bygone get pods\"",
+                L::PLURAL
+            )));
+        }
+        if wants_labels && !is_table {
+            let text = "--show-labels and -L are columns of tables: use -o table or -o wide";
+            return Err(Usage(text.to_owned()));
+        }
+        let named = self.output.named().into_iter();
+        let is_unknown = |field: &&str| !fields.contains(field);
+        match named.chain(self.sort_field()).find(is_unknown) {
+            Some(field) => Err(Usage(format!(
+                "{} have no field {field:?}: use one of {}",
+                L::PLURAL,
+                fields.join(", ")
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// As kubectl takes it, too: `.restarts`, `{.restarts}`.
+    fn sort_path(&self) -> Option<&str> {
+        let path = self.sort_by.as_deref()?.trim();
+        let bare = path.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+        Some(bare.unwrap_or(path).trim_start_matches('.'))
+    }
+
+    fn sort_field(&self) -> Option<&str> {
+        let path = self.sort_path()?;
+        Some(path.split_once('.').map_or(path, |(field, _)| field))
+    }
+
+    /// The look of this shape.
+    pub fn look(&self, look: Look) -> Look {
+        Look {
+            headers: !self.no_headers,
+            label_columns: self.label_columns.clone(),
+            labels_column: self.show_labels,
+            csv: match self.csv_raw {
+                true => Texts::Raw,
+                false => Texts::Safe,
+            },
+            ..look
+        }
+    }
+
+    /// Asks, and prints the answer.
+    pub async fn print<L: Life + Row>(
+        &self,
+        oracle: &Oracle,
+        params: &Params,
+        look: Look,
+    ) -> anyhow::Result<ExitCode> {
+        let mut fields = self.output.fields::<L>(&look);
+        if !fields.is_empty() {
+            fields.extend(self.sort_field().map(str::to_owned));
+        }
+        fields.sort_unstable();
+        fields.dedup();
+        let params = Params {
+            fields: (!fields.is_empty()).then(|| fields.join(",")),
+            ..params.clone()
+        };
+        let mut rows = oracle.ask::<L>(&params).await?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        let printer = Printer::new(self.output.clone(), look, &mut out);
+        let (count, ending) = self.print_all(&mut rows, printer).await?;
+        tell(L::PLURAL, count, &ending);
+        Ok(ExitCode::from(if count == 0 { NOTHING } else { 0 }))
+    }
+
+    /// The newest come first: so they are kept by the limit. They are printed last, where a terminal ends.
+    async fn print_all<L: Life + Row>(
+        &self,
+        rows: &mut Rows<L>,
+        mut printer: Printer<'_, L>,
+    ) -> anyhow::Result<(u64, Ending)> {
+        let mut count = 0;
+        if let Some(path) = self.sort_path() {
+            let mut kept = Sorted::by(path);
+            while let Some(row) = rows.next().await? {
+                kept.push(row)?;
+                count += 1;
+            }
+            let sorted = kept.rows();
+            match self.reverse {
+                true => sorted.rev().try_for_each(|row| printer.row(&row))?,
+                false => { sorted }.try_for_each(|row| printer.row(&row))?,
+            }
+        } else if self.reverse {
+            while let Some(row) = rows.next().await? {
+                printer.row(&row)?;
+                count += 1;
+            }
+        } else {
+            let mut kept = Reversed::new();
+            while let Some(row) = rows.next().await? {
+                kept.push(row)?;
+                count += 1;
+            }
+            for row in kept.rows() {
+                printer.row(&row?)?;
+            }
+        }
+        let ending = rows.ending().await?;
+        printer.end(&End {
+            more: ending.cursor.clone(),
+        })?;
+        Ok((count, ending))
+    }
+}
+
+/// What is to be known about an answer besides its rows.
+fn tell(what: &str, rows: u64, ending: &Ending) {
+    if rows == 0 {
+        eprintln!("no {what} found");
+    }
+    if let Some(cursor) = &ending.cursor {
+        let cursor = escape::controls(cursor);
+        eprintln!("{rows} shown, older ones follow: continue with --cursor {cursor}");
+    }
+    if let Some(Cost {
+        rows_read,
+        bytes_read,
+        cpu_ms,
+    }) = ending.cost
+    {
+        let cpu = cpu_ms.map(|cpu| format!(", {cpu} ms of CPU"));
+        let cpu = cpu.unwrap_or_default();
+        eprintln!("clickhouse read {rows_read} rows, {bytes_read} bytes{cpu}");
+    }
+}
