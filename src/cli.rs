@@ -21,7 +21,6 @@ mod service;
 mod sources;
 mod spool;
 mod sql;
-mod when;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -31,6 +30,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Flags, Given};
+use crate::query::{ParseError, when};
 use crate::telemetry;
 
 /// Exit code of a question without an answer.
@@ -159,6 +159,12 @@ impl Common {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
+
+impl From<ParseError> for Usage {
+    fn from(error: ParseError) -> Usage {
+        Usage(error.as_flags())
+    }
+}
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {

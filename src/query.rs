@@ -17,17 +17,20 @@ mod filter;
 mod model;
 mod page;
 mod params;
+mod parse_error;
 mod rows;
 mod sql;
 mod statement;
 mod view;
+pub mod when;
 
 use std::sync::Arc;
 
-pub use filter::{Labels, ParseError, Requirement, Workload};
+pub use filter::{Labels, Requirement, Workload};
 pub use model::{Container, Cost, Ending, Life, Pod, Session, Time};
 pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, instance_of, page};
 pub use params::Params;
+pub use parse_error::ParseError;
 pub use sql::Answer;
 
 use crate::clickhouse::Store;
@@ -139,9 +142,9 @@ impl std::str::FromStr for Cursor {
             })
         };
         parse().ok_or_else(|| {
-            ParseError(format!(
-                "cursor {text:?} is none: take it as a former answer printed it"
-            ))
+            let problem =
+                format!("invalid cursor {text:?}: use the one that the previous answer printed");
+            ParseError::value("cursor", problem)
         })
     }
 }

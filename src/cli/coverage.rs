@@ -70,8 +70,7 @@ impl Coverage {
             since: Some(&self.since),
             ..when::Args::default()
         };
-        let window = when::window(args, &jiff::tz::TimeZone::UTC, now)
-            .map_err(|error| Usage(error.to_string()))?;
+        let window = when::window(args, &jiff::tz::TimeZone::UTC, now).map_err(Usage::from)?;
         Ok(Params {
             cluster: self.cluster.clone(),
             from: window.since.map(|since| since.to_string()),

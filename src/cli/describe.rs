@@ -247,9 +247,7 @@ impl ScopeFlags {
             params.to = window.until.map(|to| to.to_string());
             params.limit = Some(crate::query::ROWS_MAX);
             params.order = Some(Order::Oldest);
-            params
-                .question(now)
-                .map_err(|error| Usage(error.to_string()))?;
+            params.question(now).map_err(Usage::from)?;
             let direct = self.common.clickhouse_url.is_some();
             let oracle = Oracle::find(&config, self.server.server(), direct).await?;
             let Some((page, subject, others)) = ask(&oracle, &params).await? else {

@@ -91,16 +91,17 @@ fn after_help() -> String {
 #[derive(Args)]
 #[command(next_help_heading = "Time")]
 pub(super) struct Time {
-    /// From so long ago until now: 90s, 15m, 2h, 1d
+    /// From so long ago until now: 90s, 15m, 2h, 1d12h, 1.5h
     #[arg(long, value_name = "DURATION")]
     since: Option<String>,
-    /// Beginning: RFC 3339, or a time of the zone like '2026-11-23 06:15' or 06:15
+    /// Beginning: RFC 3339, a time of the zone like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
+    /// 14:00', 'monday 06:15', now, or seconds or milliseconds since 1970
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// End, exclusive
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// What lived at this instant
+    /// What lived at this instant, which must not be in the future
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00
@@ -110,7 +111,7 @@ pub(super) struct Time {
 
 impl Time {
     pub fn zone(&self) -> Result<TimeZone, Usage> {
-        when::zone(&self.zone).map_err(|error| Usage(error.to_string()))
+        Ok(when::zone(&self.zone)?)
     }
 
     pub fn window(&self, zone: &TimeZone, now: Timestamp) -> Result<Window, Usage> {
@@ -120,7 +121,13 @@ impl Time {
             to: self.to.as_deref(),
             at: self.at.as_deref(),
         };
-        when::window(args, zone, now).map_err(|error| Usage(error.to_string()))
+        let window = when::window(args, zone, now)?;
+        if let (Some(to), Some(until)) = (&self.to, window.until)
+            && when::is_future(until, now)
+        {
+            eprintln!("--to {to:?} is in the future: the answer is as of now, {now:.0}");
+        }
+        Ok(window)
     }
 }
 
@@ -162,9 +169,7 @@ impl Get {
             let now = Timestamp::now();
             let zone = self.time.zone()?;
             let params = self.params(&zone, now)?;
-            let question = params
-                .question(now)
-                .map_err(|error| Usage(error.to_string()))?;
+            let question = params.question(now).map_err(Usage::from)?;
             self.check(&question)?;
             let direct = self.common.clickhouse_url.is_some();
             let oracle = Oracle::find(&config, self.server.server(), direct).await?;

@@ -138,13 +138,12 @@ impl ReplayCommand {
 }
 
 fn since(text: &str) -> anyhow::Result<SystemTime> {
-    let zone = when::zone("local").map_err(|error| Usage(error.to_string()))?;
+    let zone = when::zone("local").map_err(Usage::from)?;
     let args = when::Args {
         from: Some(text),
         ..when::Args::default()
     };
-    let window = when::window(args, &zone, Timestamp::now());
-    let window = window.map_err(|error| Usage(error.to_string()))?;
+    let window = when::window(args, &zone, Timestamp::now()).map_err(Usage::from)?;
     let seconds = window.since.map_or(0, |since| since.as_second().max(0));
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs()))
 }

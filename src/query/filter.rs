@@ -2,10 +2,7 @@
 
 use std::str::FromStr;
 
-/// A filter, cursor or time that could not be read: one line that names it and says what would do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ParseError(pub String);
+use super::ParseError;
 
 /// A workload: its kind and name. Kinds are kept as Kubernetes spells them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +35,8 @@ impl FromStr for Workload {
             .split_once('/')
             .filter(|(k, n)| !k.is_empty() && !n.is_empty())
         else {
-            return Err(ParseError(format!(
-                "workload {text:?} has no kind: write it as kind/name, for example deploy/web"
-            )));
+            let problem = format!("invalid workload {text:?}: use kind/name, like deploy/web");
+            return Err(ParseError::value("workload", problem));
         };
         let lower = kind.to_ascii_lowercase();
         let known = KINDS.iter().find(|(_, names)| names.contains(&&*lower));
@@ -77,10 +73,12 @@ impl FromStr for Labels {
                 continue;
             }
             requirements.push(requirement(part).ok_or_else(|| {
-                ParseError(format!(
-                    "label selector {part:?} is none: write key=value, key!=value, \
-                     'key in (a,b)', 'key notin (a,b)', key or '!key'"
-                ))
+                let instead =
+                    "key=value, key!=value, 'key in (a,b)', 'key notin (a,b)', key or '!key'";
+                ParseError::value(
+                    "labels",
+                    format!("invalid selector {part:?}: use {instead}"),
+                )
             })?);
         }
         Ok(Labels(requirements))
@@ -169,7 +167,7 @@ mod tests {
         check(
             "a like (b)",
             expect![[
-                r#"label selector "a like (b)" is none: write key=value, key!=value, 'key in (a,b)', 'key notin (a,b)', key or '!key'"#
+                r#"labels: invalid selector "a like (b)": use key=value, key!=value, 'key in (a,b)', 'key notin (a,b)', key or '!key'"#
             ]],
         );
     }

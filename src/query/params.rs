@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Order, ParseError, Question, Window};
+use super::{Cursor, Order, ParseError, Question, Window, when};
 
 /// The parameters of `GET /api/v1/containers`, `/api/v1/pods` and `/api/v1/sessions`. All may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -16,18 +16,21 @@ pub struct Params {
     pub cluster: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// How far back from now: `90s`, `15m`, `2h`, `1d`.
+    /// How far back from now: `90s`, `15m`, `2h`, `1d12h`, `1.5h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// RFC 3339, inclusive.
+    /// RFC 3339, or another time that [`when`] reads; inclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// RFC 3339, exclusive.
+    /// A time, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// RFC 3339: what lived at this instant.
+    /// A time: what lived at this instant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// The zone of times without one: `Europe/Berlin`, `+02:00`; UTC if it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Names of pods, or prefixes that end in `*`, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -75,9 +78,7 @@ impl Params {
     pub fn question(&self, now: Timestamp) -> Result<Question, ParseError> {
         self.check_empty()?;
         if self.limit == Some(0) {
-            return Err(ParseError(
-                "limit 0 asks for nothing: write 1 or more".into(),
-            ));
+            return Err(ParseError::value("limit", "invalid limit 0: use 1 or more"));
         }
         Ok(Question {
             clusters: list(self.cluster.as_deref()),
@@ -89,9 +90,13 @@ impl Params {
             workload: self.workload.as_deref().map(str::parse).transpose()?,
             node: self.node.clone(),
             image: self.image.clone(),
-            ip: parsed(self.ip.as_deref(), "ip", "an address like 10.0.3.17")?,
+            ip: parsed(
+                self.ip.as_deref(),
+                "ip",
+                ("IP address", "one like 10.0.3.17"),
+            )?,
             container_id: self.container_id.clone(),
-            uid: parsed(self.uid.as_deref(), "uid", "the UUID of a pod")?,
+            uid: parsed(self.uid.as_deref(), "uid", ("uid", "the UUID of a pod"))?,
             user: self.user.clone(),
             limit: self.limit,
             order: self.order.unwrap_or_default(),
@@ -122,47 +127,21 @@ impl Params {
             let Some(value) = value else { continue };
             let bare = value.split_once("://").map_or(&**value, |(_, id)| id);
             if bare.trim_matches([',', ' ']).is_empty() {
-                return Err(ParseError(format!(
-                    "{name} is empty: leave it out, or name one"
-                )));
+                return Err(ParseError::value(name, "must not be empty"));
             }
         }
         Ok(())
     }
 
     fn window(&self, now: Timestamp) -> Result<Window, ParseError> {
-        let Params {
-            since,
-            from,
-            to,
-            at,
-            ..
-        } = self;
-        if let Some(at) = at {
-            if since.is_some() || from.is_some() || to.is_some() {
-                return Err(ParseError(
-                    "at is one instant: leave out since, from and to".into(),
-                ));
-            }
-            return Ok(Window::at(instant("at", at)?));
-        }
-        if since.is_some() && from.is_some() {
-            return Err(ParseError(
-                "since and from both name the beginning: leave one out".into(),
-            ));
-        }
-        let since = match (since, from) {
-            (Some(since), _) => Some(before(now, since)?),
-            (None, Some(from)) => Some(instant("from", from)?),
-            (None, None) => None,
+        let args = when::Args {
+            since: self.since.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            at: self.at.as_deref(),
         };
-        let until = to.as_deref().map(|to| instant("to", to)).transpose()?;
-        if let (Some(since), Some(until)) = (since, until)
-            && since >= until
-        {
-            return Err(ParseError("from must be before to".into()));
-        }
-        Ok(Window { since, until })
+        let zone = when::zone(self.zone.as_deref().unwrap_or("UTC"))?;
+        when::window(args, &zone, now)
     }
 }
 
@@ -174,35 +153,16 @@ fn list(text: Option<&str>) -> Vec<String> {
         .collect()
 }
 
-fn parsed<T: FromStr>(text: Option<&str>, name: &str, form: &str) -> Result<Option<T>, ParseError> {
+fn parsed<T: FromStr>(
+    text: Option<&str>,
+    name: &'static str,
+    (what, form): (&str, &str),
+) -> Result<Option<T>, ParseError> {
     let read = |text: &str| {
-        text.parse()
-            .map_err(|_| ParseError(format!("{name} {text:?} is none: write {form}")))
+        let problem = || format!("invalid {what} {text:?}: use {form}");
+        text.parse().map_err(|_| ParseError::value(name, problem()))
     };
     text.map(read).transpose()
-}
-
-fn instant(name: &str, text: &str) -> Result<Timestamp, ParseError> {
-    text.parse().map_err(|_| {
-        ParseError(format!(
-            "{name} {text:?} is no time: write it like 2026-11-23T06:15:00Z"
-        ))
-    })
-}
-
-fn before(now: Timestamp, text: &str) -> Result<Timestamp, ParseError> {
-    let bad = || {
-        ParseError(format!(
-            "since {text:?} is no duration: write it like 90s, 15m, 2h or 1d"
-        ))
-    };
-    let span: Span = text.parse().map_err(|_| bad())?;
-    let days = SpanRelativeTo::days_are_24_hours();
-    let duration: SignedDuration = span.to_duration(days).map_err(|_| bad())?;
-    now.checked_sub(duration)
-        .ok()
-        .filter(|since| *since < now)
-        .ok_or_else(bad)
 }
 
 #[cfg(test)]
@@ -238,37 +198,49 @@ mod tests {
                 "Window { since: Some(2026-11-23T06:00:00Z), until: Some(2026-11-23T06:00:00.000001Z) }"
             ],
         );
+        check(
+            r#"{"from":"yesterday 14:00","to":"06:15","zone":"Europe/Berlin"}"#,
+            expect![
+                "Window { since: Some(2026-11-22T13:00:00Z), until: Some(2026-11-23T05:15:00Z) }"
+            ],
+        );
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         check(
             r#"{"since":"tuesday"}"#,
-            expect![[r#"since "tuesday" is no duration: write it like 90s, 15m, 2h or 1d"#]],
+            expect![[r#"since: invalid duration "tuesday": use 90s, 15m, 2h, 1d or 1d12h"#]],
         );
         check(
-            r#"{"from":"06:15"}"#,
-            expect![[r#"from "06:15" is no time: write it like 2026-11-23T06:15:00Z"#]],
+            r#"{"from":"noon"}"#,
+            expect![[
+                r#"from: invalid time "noon": use 2026-11-23T06:15:00Z, '2026-11-23 06:15', 06:15, 'yesterday 14:00', 'monday 06:15', now, or seconds since 1970"#
+            ]],
         );
         check(
             r#"{"at":"2026-11-23T06:00:00Z","since":"1h"}"#,
-            expect!["at is one instant: leave out since, from and to"],
+            expect!["at and since cannot be combined"],
         );
         check(
             r#"{"from":"2026-11-23T06:00:00Z","to":"2026-11-23T06:00:00Z"}"#,
-            expect!["from must be before to"],
+            expect![
+                "to: the end, 2026-11-23T06:00:00Z, is not after the beginning, 2026-11-23T06:00:00Z"
+            ],
         );
         check(
             r#"{"ip":"10.0.0"}"#,
-            expect![[r#"ip "10.0.0" is none: write an address like 10.0.3.17"#]],
+            expect![[r#"ip: invalid IP address "10.0.0": use one like 10.0.3.17"#]],
         );
         check(
             r#"{"uid":"abc"}"#,
-            expect![[r#"uid "abc" is none: write the UUID of a pod"#]],
+            expect![[r#"uid: invalid uid "abc": use the UUID of a pod"#]],
         );
         check(
             r#"{"cursor":"abc"}"#,
-            expect![[r#"cursor "abc" is none: take it as a former answer printed it"#]],
+            expect![[
+                r#"cursor: invalid cursor "abc": use the one that the previous answer printed"#
+            ]],
         );
     }
 }

@@ -73,21 +73,19 @@ fn times_and_filters() {
     check(
         &["get", "pods", "--since", "tuesday"],
         64,
-        expect![[
-            r#"bygone: --since "tuesday" is no duration: write 90s, 15m, 2h, 1d, 1w or 1h30m"#
-        ]],
+        expect![[r#"bygone: --since: invalid duration "tuesday": use 90s, 15m, 2h, 1d or 1d12h"#]],
     );
     check(
         &["get", "pods", "--from", "yesterdayish"],
         64,
         expect![[
-            r#"bygone: --from "yesterdayish" is no time: write 2026-11-23T06:15:00Z, "2026-11-23 06:15" or 06:15"#
+            r#"bygone: --from: invalid time "yesterdayish": use 2026-11-23T06:15:00Z, '2026-11-23 06:15', 06:15, 'yesterday 14:00', 'monday 06:15', now, or seconds since 1970"#
         ]],
     );
     check(
         &["get", "pods", "--at", "06:15", "--since", "2h"],
         64,
-        expect![[r#"bygone: --at and --since exclude each other: write one of them"#]],
+        expect![[r#"bygone: --at and --since cannot be combined"#]],
     );
     check(
         &["get", "pods", "--from", "2026-11-23", "--to", "2026-11-22"],
@@ -100,14 +98,14 @@ fn times_and_filters() {
         &["get", "pods", "--zone", "Europe/Atlantis"],
         64,
         expect![[
-            r#"bygone: --zone "Europe/Atlantis" is no time zone: write a name like Europe/Berlin, UTC, local, or an offset like +02:00"#
+            r#"bygone: --zone: invalid time zone "Europe/Atlantis": use a name like Europe/Berlin, UTC, local, or an offset like +02:00"#
         ]],
     );
     check(
         &["get", "pods", "-l", "a like b"],
         64,
         expect![[
-            r#"bygone: label selector "a like b" is none: write key=value, key!=value, 'key in (a,b)', 'key notin (a,b)', key or '!key'"#
+            r#"bygone: --selector: invalid selector "a like b": use key=value, key!=value, 'key in (a,b)', 'key notin (a,b)', key or '!key'"#
         ]],
     );
     check(
@@ -120,17 +118,19 @@ fn times_and_filters() {
     check(
         &["get", "pods", "--ip", "10.0"],
         64,
-        expect![[r#"bygone: ip "10.0" is none: write an address like 10.0.3.17"#]],
+        expect![[r#"bygone: --ip: invalid IP address "10.0": use one like 10.0.3.17"#]],
     );
     check(
         &["get", "pods", "--uid", "7"],
         64,
-        expect![[r#"bygone: uid "7" is none: write the UUID of a pod"#]],
+        expect![[r#"bygone: --uid: invalid uid "7": use the UUID of a pod"#]],
     );
     check(
         &["get", "pods", "--cursor", "7"],
         64,
-        expect![[r#"bygone: cursor "7" is none: take it as a former answer printed it"#]],
+        expect![[
+            r#"bygone: --cursor: invalid cursor "7": use the one that the previous answer printed"#
+        ]],
     );
 }
 

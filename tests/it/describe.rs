@@ -98,10 +98,10 @@ fn what_is_not_there_or_means_several() {
         pod flip -n rollout-3a6: Some(1) nothing found
         pod flip --at 2026-11-23T07:00:00Z: Some(1) nothing found
         pod lone: Some(64) bygone: "lone" is a pod in demo/evict-39e, demo/nsdelete-392: name one with --namespace, --cluster or --uid
-        pod flip --at noon: Some(64) bygone: --at "noon" is no time: write 2026-11-23T06:15:00Z, "2026-11-23 06:15" or 06:15
+        pod flip --at noon: Some(64) bygone: --at: invalid time "noon": use 2026-11-23T06:15:00Z, '2026-11-23 06:15', 06:15, 'yesterday 14:00', 'monday 06:15', now, or seconds since 1970
         pod shop/flip -n reuse-3aa: Some(64) bygone: "shop" and --namespace both name a namespace: leave one out
         pod fl*: Some(64) bygone: "fl*" names several pods: describe one, or list them with "bygone get pods"
-        pod --uid abc: Some(64) bygone: uid "abc" is none: write the UUID of a pod
+        pod --uid abc: Some(64) bygone: --uid: invalid uid "abc": use the UUID of a pod
         pod: Some(64) bygone: the following required arguments were not provided: <NAME>: see "bygone help"
         container no-such-container: Some(1) nothing found
         container lone/main: Some(64) bygone: "lone/main" means containers in demo/evict-39e, demo/nsdelete-392: name one with --namespace, --cluster or more of the ID
