@@ -10,6 +10,7 @@ mod dead_letters;
 mod demo;
 mod describe;
 mod engine;
+mod filters;
 mod get;
 mod output;
 mod process;

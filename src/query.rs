@@ -15,6 +15,7 @@ mod cost;
 pub mod coverage;
 mod filter;
 mod model;
+mod near;
 mod page;
 mod params;
 mod parse_error;
@@ -26,13 +27,14 @@ pub mod when;
 
 use std::sync::Arc;
 
-pub use filter::{Labels, Requirement, Workload};
+pub use filter::{Labels, LifeState, Numbers, Pattern, PodName, Requirement, Workload};
 pub use model::{Container, Cost, Ending, Life, Pod, Session, Time};
 pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, instance_of, page};
 pub use params::Params;
 pub use parse_error::ParseError;
 pub use sql::Answer;
 
+use crate::audit::words::EndedWhy;
 use crate::clickhouse::Store;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,8 +49,8 @@ pub struct Question {
     pub clusters: Vec<String>,
     pub namespaces: Vec<String>,
     pub time: Window,
-    /// The pod's name, or a prefix of it where it ends in `*`; any of them.
-    pub names: Vec<String>,
+    /// Any of them.
+    pub names: Vec<PodName>,
     pub labels: Labels,
     /// When the labels must have been those, if not in `time`.
     pub labels_in: Option<Window>,
@@ -63,6 +65,19 @@ pub struct Question {
     pub uid: Option<uuid::Uuid>,
     /// Of sessions: the account that asked, or that was impersonated.
     pub user: Option<String>,
+    /// Why a container ended (OOMKilled, Error, ...); of a pod, why it or one of its containers in that time did.
+    pub reasons: Vec<Pattern>,
+    /// Of containers; of pods, of one of their containers in that time.
+    pub exit_codes: Option<Numbers>,
+    pub why: Vec<EndedWhy>,
+    /// Who asked for the end, or for that of the node or the namespace; of `a as b`, the whole or either.
+    pub by: Vec<Pattern>,
+    /// Of pods the sum over their containers; of containers the number of the instance.
+    pub restarts: Option<Numbers>,
+    pub state: Option<LifeState>,
+    /// Who created the pod.
+    pub created_by: Vec<Pattern>,
+    pub service_accounts: Vec<Pattern>,
     /// At most [`ROWS_MAX`]; `None` is that.
     pub limit: Option<u64>,
     pub order: Order,
@@ -156,7 +171,7 @@ pub enum Error {
     Limit(u64),
     #[error("there is no field {0:?}")]
     Field(String),
-    #[error("{what} are not found by {filter}: leave it out")]
+    #[error("{what} cannot be filtered by {filter}")]
     Filter {
         what: &'static str,
         filter: &'static str,

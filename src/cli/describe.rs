@@ -206,7 +206,7 @@ impl Meant<'_> {
 
 /// A name of one pod and no more.
 fn exact(name: &str) -> Result<Option<String>, Usage> {
-    if name.contains(['*', ',']) {
+    if name.contains(['*', '?', ',']) {
         return Err(Usage(format!(
             "{name:?} names several pods: describe one, or list them with \"bygone get pods\""
         )));

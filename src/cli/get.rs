@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use self::shape::Shape;
 use super::ask::{Oracle, ServerFlags};
+use super::filters::Filters;
 use super::output::Look;
 use super::{Common, Usage, block_on, when};
 use crate::audit::words::EndedWhy;
@@ -32,7 +33,7 @@ enum What {
 pub struct Get {
     /// What to show
     what: What,
-    /// Names of pods; one that ends in * is a prefix
+    /// Names of pods, NAMESPACE/POD, or of containers NAMESPACE/POD/CONTAINER; * and ? are wildcards
     names: Vec<String>,
     /// Namespaces, separated by commas
     #[arg(short, long, value_name = "NAMES")]
@@ -46,7 +47,7 @@ pub struct Get {
     #[command(flatten)]
     time: Time,
     #[command(flatten)]
-    filter: Filter,
+    filters: Filters,
     #[command(flatten)]
     shape: Shape,
     #[command(flatten)]
@@ -65,6 +66,9 @@ Examples:
   bygone get pods -n shop --sort-by restarts -L app,tier
   bygone get pods -n shop -o custom-columns=POD:.pod,WHY:.ended_why,BY:.ended_by
   bygone get pods -n shop -o jsonpath='{.items[*].pod}'
+  bygone get containers --reason OOMKilled --since 1d
+  bygone get containers --state failed --exit-code '!=1' --from 23:00 --to 01:00
+  bygone get pods 'shop/cart-*' --by 'alice*' --why deleted,force-deleted
   bygone get sessions web-0 -n shop       who ran commands in it, debugged it, resized it
   bygone get sessions --user alice --since 1d -o wide
 
@@ -131,35 +135,6 @@ impl Time {
     }
 }
 
-#[derive(Args)]
-#[command(next_help_heading = "Filters")]
-struct Filter {
-    /// Label selector of the pod: a=b, a!=b, 'a in (b,c)', a, '!a', separated by commas
-    #[arg(short = 'l', long = "selector", value_name = "SELECTOR")]
-    labels: Option<String>,
-    /// Top owner, like deploy/web or CronJob/report
-    #[arg(long, value_name = "KIND/NAME")]
-    workload: Option<String>,
-    /// Node
-    #[arg(long, value_name = "NAME")]
-    node: Option<String>,
-    /// A part of the image's name or ID
-    #[arg(long, value_name = "TEXT")]
-    image: Option<String>,
-    /// An address that the pod had
-    #[arg(long, value_name = "ADDRESS")]
-    ip: Option<String>,
-    /// Container ID, or its beginning
-    #[arg(long, value_name = "PREFIX")]
-    container_id: Option<String>,
-    /// UID of the pod
-    #[arg(long, value_name = "UID")]
-    uid: Option<String>,
-    /// Of sessions: the account that asked, or that was impersonated
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-}
-
 impl Get {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let config = self
@@ -208,31 +183,13 @@ impl Get {
 
     fn params(&self, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
         let window = self.time.window(zone, now)?;
-        let Filter {
-            labels,
-            workload,
-            node,
-            image,
-            ip,
-            container_id,
-            uid,
-            user,
-        } = &self.filter;
         let mut params = Params {
             cluster: self.cluster.clone(),
             namespace: self.namespace.clone(),
             from: window.since.map(|from| from.to_string()),
             to: window.until.map(|to| to.to_string()),
             name: (!self.names.is_empty()).then(|| self.names.join(",")),
-            labels: labels.clone(),
-            workload: workload.clone(),
-            node: node.clone(),
-            image: image.clone(),
-            ip: ip.clone(),
-            container_id: container_id.clone(),
-            uid: uid.clone(),
-            user: user.clone(),
-            ..Params::default()
+            ..self.filters.params()
         };
         self.shape.ask(&mut params);
         Ok(params)

@@ -93,6 +93,10 @@ async fn ask_page(
 
 /// What this reader may not see is no part of the history for them, look-ups included.
 fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
+    // A namespace that a name has in front is asked for as well.
+    let named = question.names.iter();
+    let named: Vec<String> = named.filter_map(|name| name.namespace.clone()).collect();
+    reader.narrow(&question.clusters, &named)?;
     let scope = reader.narrow(&question.clusters, &question.namespaces)?;
     question.clusters = scope.clusters.unwrap_or_default();
     question.namespaces = scope.namespaces.unwrap_or_default();

@@ -1,11 +1,17 @@
 //! What a question asks for, as conditions and joins.
 
+mod described;
+mod endings;
+mod fits;
+
 use jiff::Timestamp;
 
 use super::model::{Container, Life, Pod};
 use super::statement::{Row, Statement, Value, bare_id, datetime64};
 use super::view::{self, By};
-use super::{Cursor, Order, Question, Requirement, Window};
+use super::{Cursor, Order, PodName, Question, Window};
+use described::{labels, workload};
+use fits::{fits, is_named};
 
 fn scope(question: &Question, sql: &mut Statement) {
     let lists = [
@@ -27,8 +33,10 @@ pub(super) fn conditions<L: Life>(question: &Question, by: By, sql: &mut Stateme
     if !by.has_time() {
         time(question, sql);
     }
-    names(question, sql);
-    workload(question, sql);
+    if !question.names.is_empty() {
+        let is_named = is_named(&question.names, L::Row::CONTAINER_NAME, sql);
+        sql.conditions.push(is_named);
+    }
     if let Some(user) = &question.user {
         // Whoever acted, and whoever they acted as.
         let is_it = "(asked_by = ? OR has(splitByString(' as ', coalesce(asked_by, '')), ?))";
@@ -63,129 +71,12 @@ fn instant(sql: &mut Statement, condition: &str, at: Timestamp) {
     );
 }
 
-fn names(question: &Question, sql: &mut Statement) {
-    let (prefixes, whole): (Vec<&String>, Vec<&String>) =
-        question.names.iter().partition(|name| name.ends_with('*'));
-    let whole: Vec<String> = whole.into_iter().cloned().collect();
-    let prefixes: Vec<String> = prefixes
-        .into_iter()
-        .map(|name| name.trim_end_matches('*').to_owned())
-        .collect();
-    if question.names.is_empty() {
-        return;
-    }
-    sql.and("(has(?, pod)", "Array(String)", Value::Texts(whole));
-    sql.and(
-        "arrayExists(prefix -> startsWith(pod, prefix), ?))",
-        "Array(String)",
-        Value::Texts(prefixes),
-    );
-    // The two belong together: either may hold.
-    let second = sql.conditions.pop().expect("two were pushed");
-    let first = sql.conditions.pop().expect("two were pushed");
-    sql.conditions.push(format!("{first} OR {second}"));
-}
-
-fn workload(question: &Question, sql: &mut Statement) {
-    let Some(workload) = &question.workload else {
-        return;
-    };
-    let kind = sql.value("String", Value::Text(workload.kind.clone()));
-    let name = sql.value("String", Value::Text(workload.name.clone()));
-    let span = Span::of(question, sql);
-    let (now, then) = (span.now(), span.then());
-    sql.conditions.push(format!(
-        "(workload_kind = {kind} AND workload = {name}{now} \
-         OR arrayExists((until, since, kind, name) -> kind = {kind} AND name = {name}{then}, \
-         former_until, {FORMER_SINCE}, former_workload_kind, former_workload))"
-    ));
-}
-
-/// Since when each of the former descriptions held.
-const FORMER_SINCE: &str =
-    "arrayPopBack(arrayPushFront(former_until, toDateTime64(began_at, 3, 'UTC')))";
-
-/// The time that is asked for, as conditions on when a pod had its labels and its workload: what it has now, or, in a
-/// lambda, what it had from `since` to `until`.
-#[derive(Default)]
-struct Span {
-    since: Option<String>,
-    until: Option<String>,
-}
-
-impl Span {
-    fn of(question: &Question, sql: &mut Statement) -> Span {
-        let time = question.labels_in.unwrap_or(question.time);
-        let mut instant = |at: Option<Timestamp>| {
-            let at = datetime64(at?);
-            Some(sql.value("DateTime64(6, 'UTC')", Value::Text(at)))
-        };
-        Span {
-            since: instant(time.since),
-            until: instant(time.until),
-        }
-    }
-
-    fn now(&self) -> String {
-        let until = self.until.as_ref();
-        let until =
-            until.map(|until| format!(" AND (empty(former_until) OR former_until[-1] < {until})"));
-        until.unwrap_or_default()
-    }
-
-    fn then(&self) -> String {
-        let since = self.since.iter().map(|at| format!(" AND until > {at}"));
-        let until = self.until.iter().map(|at| format!(" AND since < {at}"));
-        since.chain(until).collect()
-    }
-}
-
-/// What a pod's labels must be, all at once: now, or as they were.
-fn labels(question: &Question, sql: &mut Statement) {
-    if question.labels.0.is_empty() {
-        return;
-    }
-    let requirements = question.labels.0.iter().map(|it| requirement(it, sql));
-    let requirements: Vec<String> = requirements.collect();
-    let holds = requirements.join(" AND ");
-    let span = Span::of(question, sql);
-    let (now, then) = (span.now(), span.then());
-    sql.conditions.push(format!(
-        "({}{now} OR arrayExists((until, since, tags) -> {holds}{then}, \
-         former_until, {FORMER_SINCE}, former_labels))",
-        holds.replace("tags", "labels")
-    ));
-}
-
-/// A condition on `tags`.
-fn requirement(requirement: &Requirement, sql: &mut Statement) -> String {
-    let (key, values, wanted) = match requirement {
-        Requirement::In(key, values) => (key, Some(values), "1"),
-        Requirement::NotIn(key, values) => (key, Some(values), "0"),
-        Requirement::Exists(key) => (key, None, "1"),
-        Requirement::Absent(key) => (key, None, "0"),
-    };
-    // A pair of one key and any of the values; for mere presence the key is enough.
-    match values {
-        None => {
-            let key = sql.value("String", Value::Text(key.clone()));
-            format!("mapContains(tags, {key}) = {wanted}")
-        }
-        Some(values) => {
-            let pairs = values.iter().map(|value| format!("{key}={value}"));
-            let pairs = sql.value("Array(String)", Value::Texts(pairs.collect()));
-            format!(
-                "arrayExists((k, v) -> has({pairs}, concat(k, '=', v)), \
-                 mapKeys(tags), mapValues(tags)) = {wanted}"
-            )
-        }
-    }
-}
-
 /// Pods have the images and the IDs of their containers, whenever these ran: at the time that is asked
-/// for one may not have begun, or be over.
+/// for one may not have begun, or be over. What their containers ended with counts if it was in that time.
 fn of_pods(question: &Question, by: By, sql: &mut Statement) {
     labels(question, sql);
+    workload(question, true, sql);
+    endings::of_pods(question, sql);
     if question.image.is_some() {
         let with_image = Question {
             image: question.image.clone(),
@@ -205,21 +96,50 @@ fn of_pods(question: &Question, by: By, sql: &mut Statement) {
         };
         found_by::<Container>(&with_id, sql);
     }
+    let of_end = Question {
+        reasons: question.reasons.clone(),
+        exit_codes: question.exit_codes.clone(),
+        time: question.time,
+        ..in_scope(question)
+    };
+    if question.exit_codes.is_some() {
+        found_by::<Container>(&of_end, sql);
+    } else if !question.reasons.is_empty() {
+        // The reason may be the pod's own: Evicted, DeadlineExceeded.
+        let own = fits("coalesce(status_reason, '')", &question.reasons, sql);
+        let found = found::<Container>(&of_end, "LEFT ANY JOIN", sql);
+        sql.conditions.push(format!("({own} OR {found} = pod_uid)"));
+    }
 }
 
-/// Containers have an address as long as their pod has it, and the labels of their pod, which they are not stored
-/// with.
+/// Containers have an address as long as their pod has it, and what their pod was, which they are not stored with: its
+/// labels, its account, who created it, and the controller between it and its workload.
 fn of_containers(question: &Question, by: By, sql: &mut Statement) {
-    if !question.labels.0.is_empty() {
-        let with_labels = Question {
-            labels: question.labels.clone(),
+    endings::of_containers(question, sql);
+    let is_top = question.workload.as_ref().is_some_and(|it| it.is_top());
+    if is_top {
+        workload(question, false, sql);
+    }
+    let of_pod = Question {
+        labels: question.labels.clone(),
+        workload: question.workload.clone().filter(|_| !is_top),
+        created_by: question.created_by.clone(),
+        service_accounts: question.service_accounts.clone(),
+        ..in_scope(question)
+    };
+    if of_pod != in_scope(question) {
+        let with_more = Question {
             labels_in: Some(question.time),
-            names: question.names.clone(),
+            names: question
+                .names
+                .iter()
+                .map(PodName::without_container)
+                .collect(),
             uid: question.uid,
             time: around(question.time),
-            ..in_scope(question)
+            ..of_pod
         };
-        found_by::<Pod>(&with_labels, sql);
+        found_by::<Pod>(&with_more, sql);
     }
     if let Some(image) = &question.image {
         let part = "position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), ?) > 0";
@@ -257,9 +177,14 @@ fn in_scope(question: &Question) -> Question {
 }
 
 /// The row's pod is one that another question finds.
+fn found_by<L: Life>(question: &Question, sql: &mut Statement) {
+    found::<L>(question, "LEFT SEMI JOIN", sql);
+}
+
+/// Joins the pods that another question finds. Returns the column of their uids.
 ///
 /// A join: `IN (SELECT ..)` is handed to every shard, which can't ask that of all of them.
-fn found_by<L: Life>(question: &Question, sql: &mut Statement) {
+fn found<L: Life>(question: &Question, join: &str, sql: &mut Statement) -> String {
     let mut other = Statement {
         values: std::mem::take(&mut sql.values),
         spans_shards: sql.spans_shards,
@@ -270,10 +195,11 @@ fn found_by<L: Life>(question: &Question, sql: &mut Statement) {
     conditions::<L>(question, view.by, &mut other);
     let (name, filter) = (format!("f{}", sql.joins.len()), other.filter());
     sql.joins.push(format!(
-        " LEFT SEMI JOIN (SELECT pod_uid AS found FROM {from}{filter}) AS {name} \
+        " {join} (SELECT pod_uid AS found FROM {from}{filter}) AS {name} \
          ON pod_uid = {name}.found"
     ));
     sql.values = other.values;
+    format!("{name}.found")
 }
 
 /// What comes behind the cursor in the order of answers.

@@ -5,7 +5,12 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Order, ParseError, Question, Window, when};
+use super::filter::reasons_for_the_end;
+use super::statement::bare_id;
+use super::{Cursor, Numbers, Order, ParseError, Pattern, Question, Window, when};
+
+/// A container ID has at most so many, unless it is of another form.
+const ID_HEX_DIGITS: usize = 64;
 
 /// The parameters of `GET /api/v1/containers`, `/api/v1/pods` and `/api/v1/sessions`. All may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -31,13 +36,14 @@ pub struct Params {
     /// The zone of times without one: `Europe/Berlin`, `+02:00`; UTC if it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// Names of pods, or prefixes that end in `*`, separated by commas.
+    /// Names of pods, `POD`, `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`, separated by commas; `*` and `?` are wildcards
+    /// in the names of pods and containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A label selector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// `kind/name`.
+    /// `kind/name` of an owner, as kubectl takes it; `*` and `?` are wildcards in the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +60,30 @@ pub struct Params {
     /// Of sessions: the account that asked, or that was impersonated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Why a container ended, like `OOMKilled`, or a pod, like `Evicted`. Names with wildcards, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `137`, `137,143`, `!=0`, `>128`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<String>,
+    /// Values of `ended_why`, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Who asked for the end. Names with wildcards, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// `3`, `>3`: of a pod the sum over its containers, of a container the number of the instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<String>,
+    /// `running`, `ended`, `failed`, or of pods `pending`: the state now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Who created the pod. Names with wildcards, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// Of the pod. Names with wildcards, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// `newest` first, which is the default, or `oldest`: the limit keeps the first, and the cursor goes on from there.
@@ -84,7 +114,10 @@ impl Params {
             clusters: list(self.cluster.as_deref()),
             namespaces: list(self.namespace.as_deref()),
             time: self.window(now)?,
-            names: list(self.name.as_deref()),
+            names: list(self.name.as_deref())
+                .iter()
+                .map(|name| name.parse())
+                .collect::<Result<_, _>>()?,
             labels: self.labels.as_deref().unwrap_or_default().parse()?,
             labels_in: None,
             workload: self.workload.as_deref().map(str::parse).transpose()?,
@@ -95,9 +128,17 @@ impl Params {
                 "ip",
                 ("IP address", "one like 10.0.3.17"),
             )?,
-            container_id: self.container_id.clone(),
+            container_id: container_id(self.container_id.as_deref())?,
             uid: parsed(self.uid.as_deref(), "uid", ("uid", "the UUID of a pod"))?,
             user: self.user.clone(),
+            reasons: patterns(self.reason.as_deref()),
+            exit_codes: numbers("exit_code", self.exit_code.as_deref())?,
+            why: reasons_for_the_end(&list(self.why.as_deref()))?,
+            by: patterns(self.by.as_deref()),
+            restarts: numbers("restarts", self.restarts.as_deref())?,
+            state: self.state.as_deref().map(str::parse).transpose()?,
+            created_by: patterns(self.created_by.as_deref()),
+            service_accounts: patterns(self.service_account.as_deref()),
             limit: self.limit,
             order: self.order.unwrap_or_default(),
             cursor: self
@@ -121,6 +162,11 @@ impl Params {
             ("image", &self.image),
             ("container_id", &self.container_id),
             ("user", &self.user),
+            ("reason", &self.reason),
+            ("why", &self.why),
+            ("by", &self.by),
+            ("created_by", &self.created_by),
+            ("service_account", &self.service_account),
             ("fields", &self.fields),
         ];
         for (name, value) in given {
@@ -151,6 +197,30 @@ fn list(text: Option<&str>) -> Vec<String> {
         .filter(|part| !part.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+fn patterns(text: Option<&str>) -> Vec<Pattern> {
+    list(text).into_iter().map(Pattern::new).collect()
+}
+
+fn numbers(parameter: &'static str, text: Option<&str>) -> Result<Option<Numbers>, ParseError> {
+    text.map(|text| Numbers::parse(parameter, text)).transpose()
+}
+
+/// The beginning of a container ID. Runtimes make 64 hex digits; a few make others, of these characters.
+fn container_id(text: Option<&str>) -> Result<Option<String>, ParseError> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let bare = bare_id(text);
+    let is_hex = bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_of_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+:".contains(&byte);
+    if !bare.bytes().all(is_of_id) || is_hex && bare.len() > ID_HEX_DIGITS {
+        let problem =
+            format!("invalid container ID {text:?}: use its hex digits, or the first of them");
+        return Err(ParseError::value("container_id", problem));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 fn parsed<T: FromStr>(

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::model::{Container, Pod, Session, Time};
 use super::page::{AddressGap, Asked, Former, PodLife};
 use super::statement::Row;
-use super::{Cursor, Question};
+use super::{Cursor, LifeState, Question};
 
 /// Whole seconds: `DateTime`.
 fn seconds(seconds: Option<u32>) -> Option<Time> {
@@ -88,6 +88,12 @@ macro_rules! row {
     };
 }
 
+/// The first filter that is given.
+fn first(filters: &[(&'static str, bool)]) -> Option<&'static str> {
+    let given = filters.iter().find(|(_, is_given)| *is_given);
+    given.map(|(filter, _)| *filter)
+}
+
 row! {
     /// One row of the view `containers`.
     pub struct ContainerRow {
@@ -133,9 +139,15 @@ impl Row<Container> for ContainerRow {
     const ORDER: &'static str = "began_at, pod_uid, container, container_id";
     const ID: &'static str = "pod_uid";
     const CONTAINER: (&'static str, &'static str) = ("container", "coalesce(container_id, '')");
+    const CONTAINER_NAME: Option<&'static str> = Some("container");
 
     fn unfit(question: &Question) -> Option<&'static str> {
-        question.user.as_ref().map(|_| "user")
+        let is_pending = question.state == Some(LifeState::Pending);
+        let given = [
+            ("user", question.user.is_some()),
+            ("state pending", is_pending),
+        ];
+        first(&given)
     }
 
     fn cursor(&self) -> Cursor {
@@ -308,9 +320,15 @@ impl Row<Pod> for PodRow {
     const ORDER: &'static str = "began_at, pod_uid";
     const ID: &'static str = "pod_uid";
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
+    const CONTAINER_NAME: Option<&'static str> = None;
 
     fn unfit(question: &Question) -> Option<&'static str> {
-        question.user.as_ref().map(|_| "user")
+        let names_container = question.names.iter().any(|name| name.container.is_some());
+        let given = [
+            ("user", question.user.is_some()),
+            ("the name of a container", names_container),
+        ];
+        first(&given)
     }
 
     fn cursor(&self) -> Cursor {
@@ -357,6 +375,7 @@ impl Row<Session> for SessionRow {
     const ORDER: &'static str = "began_at, id";
     const ID: &'static str = "id";
     const CONTAINER: (&'static str, &'static str) = ("''", "''");
+    const CONTAINER_NAME: Option<&'static str> = Some("container");
 
     /// A request names a pod, and nothing else of it.
     fn unfit(question: &Question) -> Option<&'static str> {
@@ -368,11 +387,16 @@ impl Row<Session> for SessionRow {
             ("ip", question.ip.is_some()),
             ("container_id", question.container_id.is_some()),
             ("uid", question.uid.is_some()),
+            ("reason", !question.reasons.is_empty()),
+            ("exit_code", question.exit_codes.is_some()),
+            ("why", !question.why.is_empty()),
+            ("who asked for an end: use user", !question.by.is_empty()),
+            ("restarts", question.restarts.is_some()),
+            ("state", question.state.is_some()),
+            ("created_by", !question.created_by.is_empty()),
+            ("service_account", !question.service_accounts.is_empty()),
         ];
-        given
-            .iter()
-            .find(|(_, is_given)| *is_given)
-            .map(|(filter, _)| *filter)
+        first(&given)
     }
 
     fn cursor(&self) -> Cursor {

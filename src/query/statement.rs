@@ -31,6 +31,9 @@ pub trait Row<L>:
     /// The two last columns of that, and what stands in a cursor for them where there are none.
     const CONTAINER: (&'static str, &'static str);
 
+    /// The column with the name of a container, where these rows have one.
+    const CONTAINER_NAME: Option<&'static str>;
+
     /// A filter of the question that these rows have nothing for.
     fn unfit(question: &Question) -> Option<&'static str>;
     fn cursor(&self) -> Cursor;

@@ -88,10 +88,19 @@ fn times_and_filters() {
         expect![[r#"bygone: --at and --since cannot be combined"#]],
     );
     check(
-        &["get", "pods", "--from", "2026-11-23", "--to", "2026-11-22"],
+        &[
+            "get",
+            "pods",
+            "--zone",
+            "UTC",
+            "--from",
+            "2026-11-23",
+            "--to",
+            "2026-11-22",
+        ],
         64,
         expect![[
-            r#"bygone: --from "2026-11-23" is not before --to "2026-11-22": write a later --to"#
+            r#"bygone: --to: the end, 2026-11-22T00:00:00Z, is not after the beginning, 2026-11-23T00:00:00Z"#
         ]],
     );
     check(
@@ -111,9 +120,7 @@ fn times_and_filters() {
     check(
         &["get", "pods", "--workload", "web"],
         64,
-        expect![[
-            r#"bygone: workload "web" has no kind: write it as kind/name, for example deploy/web"#
-        ]],
+        expect![[r#"bygone: --workload: invalid workload "web": use kind/name, like deploy/web"#]],
     );
     check(
         &["get", "pods", "--ip", "10.0"],

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop with a bare unwrap")]
 
+/// Filters, names and workloads: what each finds, on the command line and by the API.
+mod asking;
 /// What the program does with wrong input: one line, and the exit code.
 mod bad_input;
 /// No secret of the recordings is in any byte that was written.

@@ -1,0 +1,52 @@
+//! Names of pods and containers.
+
+use std::str::FromStr;
+
+use super::Pattern;
+use crate::query::ParseError;
+
+/// `POD`, `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`; the last two names may have wildcards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodName {
+    pub namespace: Option<String>,
+    pub pod: Pattern,
+    pub container: Option<Pattern>,
+}
+
+impl PodName {
+    /// The same of its pod.
+    pub fn without_container(&self) -> PodName {
+        PodName {
+            container: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl FromStr for PodName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<PodName, ParseError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let (namespace, pod, container) = match *parts {
+            [pod] => (None, pod, None),
+            [namespace, pod] => (Some(namespace), pod, None),
+            [namespace, pod, container] => (Some(namespace), pod, Some(container)),
+            _ => return Err(invalid(text)),
+        };
+        let is_bad = |namespace: &str| namespace.contains(['*', '?']);
+        if parts.iter().any(|part| part.is_empty()) || namespace.is_some_and(is_bad) {
+            return Err(invalid(text));
+        }
+        Ok(PodName {
+            namespace: namespace.map(str::to_owned),
+            pod: Pattern::new(pod),
+            container: container.map(Pattern::new),
+        })
+    }
+}
+
+fn invalid(text: &str) -> ParseError {
+    let instead = "POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER, with * and ? in the last two";
+    ParseError::value("name", format!("invalid name {text:?}: use {instead}"))
+}

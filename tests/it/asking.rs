@@ -1,0 +1,440 @@
+//! What can be asked for on recording-a, and how: each filter against the rows that it must find, on the command line and
+//! by the API.
+
+use serde_json::{Value, json};
+
+use crate::get::RECORDED;
+use crate::support::{self, Bygone, stderr, stdout};
+
+fn rows(args: &[&str]) -> Vec<Value> {
+    RECORDED.rows(args)
+}
+
+fn text<'r>(row: &'r Value, field: &str) -> &'r str {
+    row[field].as_str().unwrap_or_default()
+}
+
+/// Status and body.
+fn api_get(path: &str) -> (u16, String) {
+    support::block_on(async {
+        let url = format!("{}{path}", RECORDED.api);
+        let response = support::client().get(url).send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let body = response.bytes().await.expect("a body");
+        (status, String::from_utf8(body.to_vec()).expect("text"))
+    })
+}
+
+/// The same question to the API: its rows.
+fn api_rows(what: &str, query: &[(&str, &str)]) -> Vec<Value> {
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(query)
+        .append_pair("limit", "1000000")
+        .finish();
+    let (status, text) = api_get(&format!("/api/v1/{what}?{query}"));
+    assert_eq!(status, 200, "{text}");
+    let answer: Value = serde_json::from_str(&text).expect("JSON");
+    answer["items"].as_array().expect("items").clone()
+}
+
+/// A filter finds what belongs, which is some and not all, on both surfaces.
+fn check(what: &str, parameter: &str, value: &str, belongs: impl Fn(&Value) -> bool) {
+    let all = rows(&[what]);
+    let expected: Vec<Value> = all.iter().filter(|row| belongs(row)).cloned().collect();
+    assert!(
+        !expected.is_empty() && expected.len() < all.len(),
+        "{what} {parameter} {value} proves nothing: {} of {}",
+        expected.len(),
+        all.len()
+    );
+    let flag = format!("--{}={value}", parameter.replace('_', "-"));
+    assert_eq!(rows(&[what, &flag]), expected, "{what} {flag}");
+    assert_eq!(
+        api_rows(what, &[(parameter, value)]),
+        expected,
+        "{what} {parameter}={value}"
+    );
+}
+
+#[test]
+fn how_containers_ended() {
+    let check = |parameter: &str, value: &str, belongs: &dyn Fn(&Value) -> bool| {
+        check("containers", parameter, value, belongs);
+    };
+    let code = |row: &Value| row["exit_code"].as_i64();
+    check("reason", "Completed", &|row| {
+        text(row, "reason") == "Completed"
+    });
+    check("reason", "OOM*,Err?r", &|row| {
+        ["OOMKilled", "Error"].contains(&text(row, "reason"))
+    });
+    check("exit_code", "137", &|row| code(row) == Some(137));
+    check("exit_code", "137,143", &|row| {
+        [Some(137), Some(143)].contains(&code(row))
+    });
+    check("exit_code", "!=0", &|row| {
+        code(row).is_some_and(|code| code != 0)
+    });
+    check("exit_code", ">=1,<137", &|row| {
+        code(row).is_some_and(|code| (1..137).contains(&code))
+    });
+    check("restarts", ">0", &|row| row["restart"].as_i64() > Some(0));
+    check("state", "ended", &|row| !row["ended_at"].is_null());
+    check("why", "exited", &|row| text(row, "ended_why") == "exited");
+    check("why", "asked,Namespace-Deleted", &|row| {
+        ["asked", "namespace deleted"].contains(&text(row, "ended_why"))
+    });
+    let failed = rows(&["containers", "--state", "failed"]);
+    assert!(!failed.is_empty());
+    for row in &failed {
+        let is_oom = text(row, "reason") == "OOMKilled";
+        assert!(
+            is_oom || code(row) != Some(0) && text(row, "ended_why") == "exited",
+            "{row}"
+        );
+    }
+    let exited_badly = |row: &&Value| text(row, "ended_why") == "exited" && code(row) > Some(0);
+    let all = rows(&["containers"]);
+    assert!(
+        all.iter()
+            .filter(exited_badly)
+            .all(|row| failed.contains(row))
+    );
+}
+
+/// Whether one of the accounts, or of the two of an impersonation, is this.
+fn is_by(row: &Value, fields: &[&str], account: &str) -> bool {
+    let accounts = fields.iter().map(|field| text(row, field));
+    accounts
+        .flat_map(|text| text.split(" as "))
+        .any(|it| it == account)
+}
+
+#[test]
+fn how_pods_ended_and_who_asked() {
+    let check = |parameter: &str, value: &str, belongs: &dyn Fn(&Value) -> bool| {
+        check("pods", parameter, value, belongs);
+    };
+    let asked = ["ended_by", "ended_cause", "delete_asked_by"];
+    let all = rows(&["pods"]);
+    let by = all.iter().map(|row| text(row, "ended_by"));
+    let by = by
+        .filter(|by| !by.is_empty() && !by.contains(" as "))
+        .max()
+        .expect("somebody");
+    check("by", by, &|row| is_by(row, &asked, by));
+    check("by", "system:serviceaccount:*", &|row| {
+        let accounts = asked
+            .iter()
+            .flat_map(|field| text(row, field).split(" as "));
+        accounts
+            .into_iter()
+            .any(|by| by.starts_with("system:serviceaccount:"))
+    });
+    let creator = text(&all[0], "created_by");
+    check("created_by", creator, &|row| {
+        is_by(row, &["created_by"], creator)
+    });
+    check("restarts", ">0", &|row| row["restarts"].as_u64() > Some(0));
+    for pod in rows(&["pods", "--state", "failed"]) {
+        assert_eq!(text(&pod, "phase"), "Failed", "{pod}");
+        assert_ne!(text(&pod, "ended_why"), "asked", "{pod}");
+    }
+    // What their containers ended with.
+    let of = |args: &[&str]| -> std::collections::BTreeSet<String> {
+        let containers = rows(&[&["containers"], args].concat());
+        containers
+            .iter()
+            .map(|row| text(row, "pod_uid").to_owned())
+            .collect()
+    };
+    let with_137 = of(&["--exit-code", "137"]);
+    check("exit_code", "137", &|row| {
+        with_137.contains(text(row, "pod_uid"))
+    });
+    let with_error = of(&["--reason", "Error"]);
+    check("reason", "Error", &|row| {
+        with_error.contains(text(row, "pod_uid"))
+    });
+    let both = of(&["--reason", "Error", "--exit-code", "1"]);
+    let found = rows(&["pods", "--reason", "Error", "--exit-code", "1"]);
+    assert!(!both.is_empty());
+    assert_eq!(found.len(), both.len());
+}
+
+/// Containers are found by what their pods are.
+#[test]
+fn containers_by_their_pods() {
+    let creator = rows(&["pods"])[0]["created_by"]
+        .as_str()
+        .expect("one")
+        .to_owned();
+    for flag in [
+        format!("--created-by={creator}"),
+        "--service-account=default".to_owned(),
+    ] {
+        let pods = rows(&["pods", &flag]);
+        let mut expected = rows(&["containers"]);
+        expected.retain(|row| pods.iter().any(|pod| pod["pod_uid"] == row["pod_uid"]));
+        assert!(!expected.is_empty(), "{flag}");
+        assert_eq!(rows(&["containers", &flag]), expected, "{flag}");
+    }
+}
+
+/// An event about a pod, as of now.
+fn event(verb: &str, user: &str, subresource: &str, pod: &Value) -> Value {
+    let now = format!("{:.6}", jiff::Timestamp::now());
+    let name = &pod["metadata"]["name"];
+    json!({
+        "level": "RequestResponse", "auditID": uuid::Uuid::new_v4(), "stage": "ResponseComplete", "verb": verb,
+        "requestURI": "/api/v1/namespaces/shop/pods", "user": {"username": user}, "sourceIPs": ["192.0.2.1"],
+        "objectRef": {"resource": "pods", "namespace": "shop", "name": name, "apiVersion": "v1", "subresource": subresource},
+        "responseStatus": {"metadata": {}, "code": 200}, "requestReceivedTimestamp": now, "stageTimestamp": now,
+        "responseObject": pod,
+    })
+}
+
+/// A pod in a phase, and the state of its only container.
+fn pod(name: &str, version: u32, phase: &str, state: &Value) -> Value {
+    let began = format!(
+        "{:.0}",
+        jiff::Timestamp::now() - jiff::SignedDuration::from_mins(1)
+    );
+    let statuses = match state {
+        Value::Null => json!([]),
+        state => {
+            json!([{"name": "main", "containerID": format!("containerd://{:064x}", name.len()), "image": "web:1",
+            "imageID": "", "restartCount": 0, "ready": false, "state": state}])
+        }
+    };
+    let number = name.len();
+    json!({
+        "kind": "Pod", "apiVersion": "v1",
+        "metadata": {"name": name, "namespace": "shop", "uid": format!("77777777-0000-4000-8000-{number:012}"),
+            "resourceVersion": version.to_string(), "creationTimestamp": began},
+        "spec": {"nodeName": "worker-1", "serviceAccountName": "shop", "containers": [{"name": "main"}]},
+        "status": {"phase": phase, "startTime": began, "containerStatuses": statuses},
+    })
+}
+
+/// The state is that of now. A pod that was stopped has not failed, whatever its process exited with.
+#[test]
+fn states() {
+    let (seconds_ago, now) = (
+        |seconds| {
+            format!(
+                "{:.0}",
+                jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds)
+            )
+        },
+        jiff::Timestamp::now(),
+    );
+    let ended = |code: u8| json!({"terminated": {"exitCode": code, "reason": "Error", "startedAt": seconds_ago(50), "finishedAt": seconds_ago(1)}});
+    let kubelet = "system:node:worker-1";
+    let running = json!({"running": {"startedAt": seconds_ago(50)}});
+    let mut stopped = pod("stopped", 2, "Running", &running);
+    stopped["metadata"]["deletionTimestamp"] =
+        json!(format!("{:.0}", now + jiff::SignedDuration::from_secs(30)));
+    stopped["metadata"]["deletionGracePeriodSeconds"] = json!(30);
+    let mut over = pod("stopped", 3, "Failed", &ended(143));
+    over["metadata"] = stopped["metadata"].clone();
+    over["metadata"]["resourceVersion"] = json!("3");
+    let events = [
+        event(
+            "create",
+            "alice",
+            "",
+            &pod("waits", 1, "Pending", &Value::Null),
+        ),
+        event(
+            "create",
+            "alice",
+            "",
+            &pod("runs", 1, "Pending", &Value::Null),
+        ),
+        event(
+            "patch",
+            kubelet,
+            "status",
+            &pod("runs", 2, "Running", &running),
+        ),
+        event(
+            "create",
+            "alice",
+            "",
+            &pod("breaks", 1, "Pending", &Value::Null),
+        ),
+        event(
+            "patch",
+            kubelet,
+            "status",
+            &pod("breaks", 2, "Failed", &ended(1)),
+        ),
+        event(
+            "create",
+            "alice",
+            "",
+            &pod("stopped", 1, "Pending", &Value::Null),
+        ),
+        event("delete", "alice as root", "", &stopped),
+        event("patch", kubelet, "status", &over),
+    ];
+    let bygone = Bygone::start();
+    bygone.post_all([events
+        .iter()
+        .map(Value::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")]);
+    let names = |args: &[&str]| {
+        let mut names: Vec<String> = bygone
+            .rows(args)
+            .iter()
+            .map(|row| text(row, "pod").to_owned())
+            .collect();
+        names.sort();
+        names.join(" ")
+    };
+    let mut lines = String::new();
+    for args in [
+        &["pods"] as &[&str],
+        &["pods", "--state", "pending"],
+        &["pods", "--state", "running"],
+        &["pods", "--state", "ended"],
+        &["pods", "--state", "failed"],
+        &["containers", "--state", "running"],
+        &["containers", "--state", "ended"],
+        &["containers", "--state", "failed"],
+        &["pods", "--service-account", "sh?p"],
+        &["containers", "--service-account", "other"],
+    ] {
+        lines += &format!("{}: {}\n", args.join(" "), names(args));
+    }
+    expect_test::expect![[r#""#]].assert_eq(&lines);
+}
+
+#[test]
+fn names_with_wildcards_and_namespaces() {
+    let all = rows(&["containers"]);
+    let check = |name: &str, belongs: &dyn Fn(&Value) -> bool| {
+        let expected: Vec<&Value> = all.iter().filter(|row| belongs(row)).collect();
+        assert!(
+            !expected.is_empty() && expected.len() < all.len(),
+            "{name} proves nothing"
+        );
+        assert_eq!(
+            rows(&["containers", name]).iter().collect::<Vec<_>>(),
+            expected,
+            "{name}"
+        );
+    };
+    check("*-0", &|row| text(row, "pod").ends_with("-0"));
+    check("w?b-*", &|row| text(row, "pod").starts_with("web-"));
+    let one = all
+        .iter()
+        .find(|row| text(row, "pod") == "web-0")
+        .expect("web-0");
+    let namespace = text(one, "namespace");
+    let is_it = |row: &Value| text(row, "namespace") == namespace;
+    check(&format!("{namespace}/web-0"), &|row| {
+        is_it(row) && text(row, "pod") == "web-0"
+    });
+    check(&format!("{namespace}/*"), &is_it);
+    // What -o name prints can be asked for again.
+    for what in ["pods", "containers"] {
+        let names = stdout(&RECORDED.get(&[what, "-n", namespace, "-o", "name"]));
+        let args: Vec<&str> = [what].into_iter().chain(names.lines()).collect();
+        assert_eq!(rows(&args), rows(&[what, "-n", namespace]));
+    }
+}
+
+#[test]
+fn workloads_in_every_spelling() {
+    let pods = rows(&["pods"]);
+    let of_deployment = |row: &&Value| text(row, "workload_kind") == "Deployment";
+    let workload = text(pods.iter().find(of_deployment).expect("one"), "workload");
+    let expected = rows(&["pods", "--workload", &format!("deploy/{workload}")]);
+    assert!(!expected.is_empty() && expected.len() < pods.len());
+    for kind in [
+        "deployment",
+        "deployments",
+        "Deployment",
+        "deployment.apps",
+        "deployments.v1.apps",
+    ] {
+        assert_eq!(
+            rows(&["pods", "--workload", &format!("{kind}/{workload}")]),
+            expected,
+            "{kind}"
+        );
+    }
+    // A ReplicaSet is named after its Deployment, and its pods after it.
+    let of_one = |row: &&Value| of_deployment(row) && text(row, "workload") == workload;
+    let pod = text(pods.iter().find(of_one).expect("one"), "pod");
+    let (replica_set, _) = pod.rsplit_once('-').expect("a suffix");
+    let expected: Vec<&Value> = pods
+        .iter()
+        .filter(|row| text(row, "pod").starts_with(&format!("{replica_set}-")))
+        .collect();
+    let found = rows(&["pods", "--workload", &format!("rs/{replica_set}")]);
+    assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+    let containers = rows(&["containers", "--workload", &format!("rs/{replica_set}")]);
+    assert!(!containers.is_empty());
+    assert!(
+        containers
+            .iter()
+            .all(|row| text(row, "pod").starts_with(replica_set))
+    );
+}
+
+#[test]
+fn what_cannot_be_asked() {
+    let mut lines = String::new();
+    for args in [
+        &["pods", "--workload", "deplyoment/web"] as &[&str],
+        &["pods", "--workload", "svc/web"],
+        &["pods", "--container-id", "web/0"],
+        &["pods", "--ip", "10.0.3.17/24"],
+        &["pods", "--uid", "7"],
+        &["pods", "a/b/c/d"],
+        &["pods", "shop/web-0/app"],
+        &["pods", "--why", "bored"],
+        &["pods", "--state", "dead"],
+        &["pods", "--exit-code", "high"],
+        &["pods", "--by", ""],
+        &["pods", "--user", "alice"],
+        &["containers", "--state", "pending"],
+        &["sessions", "--by", "alice"],
+        &["sessions", "--exit-code", "1"],
+    ] {
+        let output = RECORDED.get(args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        lines += &stderr(&output);
+    }
+    expect_test::expect![[r#"
+        bygone: --workload: unknown kind "deplyoment": did you mean deployment? write a custom kind as in its manifest (Rollout/web) or with its group (rollouts.argoproj.io/web)
+        bygone: --workload: "svc" is not a kind that owns pods: use one like deploy, sts, ds, job or rs
+        bygone: --container-id: invalid container ID "web/0": use its hex digits, or the first of them
+        bygone: --ip: invalid IP address "10.0.3.17/24": use one like 10.0.3.17
+        bygone: --uid: invalid uid "7": use the UUID of a pod
+        bygone: NAME: invalid name "a/b/c/d": use POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER, with * and ? in the last two
+        bygone: pods cannot be filtered by the name of a container
+        bygone: --why: unknown word "bored": use exited, done, asked, evicted, forced, scaled, job stopped, owner gone, namespace deleted, tainted, node pressure, preempted, node lost, replaced, unknown
+        bygone: --state: invalid state "dead": use running, ended, failed or pending
+        bygone: --exit-code: invalid number "high": use 137, 137,143, !=0 or '>3'
+        bygone: --by: must not be empty
+        bygone: pods cannot be filtered by user
+        bygone: containers cannot be filtered by state pending
+        bygone: sessions cannot be filtered by who asked for an end: use user
+        bygone: sessions cannot be filtered by exit_code
+    "#]].assert_eq(&lines);
+    for query in [
+        "workload=svc/web",
+        "container_id=web/0",
+        "exit_code=high",
+        "state=dead",
+        "user=x",
+    ] {
+        let (status, text) = api_get(&format!("/api/v1/pods?{query}"));
+        assert_eq!(status, 400, "{query}: {text}");
+    }
+}
