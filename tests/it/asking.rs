@@ -81,8 +81,8 @@ fn how_containers_ended() {
     check("restarts", ">0", &|row| row["restart"].as_i64() > Some(0));
     check("state", "ended", &|row| !row["ended_at"].is_null());
     check("why", "exited", &|row| text(row, "ended_why") == "exited");
-    check("why", "asked,Namespace-Deleted", &|row| {
-        ["asked", "namespace deleted"].contains(&text(row, "ended_why"))
+    check("why", "deleted,Namespace-Deleted", &|row| {
+        ["deleted", "namespace-deleted"].contains(&text(row, "ended_why"))
     });
     let failed = rows(&["containers", "--state", "failed"]);
     assert!(!failed.is_empty());
@@ -138,7 +138,7 @@ fn how_pods_ended_and_who_asked() {
     check("restarts", ">0", &|row| row["restarts"].as_u64() > Some(0));
     for pod in rows(&["pods", "--state", "failed"]) {
         assert_eq!(text(&pod, "phase"), "Failed", "{pod}");
-        assert_ne!(text(&pod, "ended_why"), "asked", "{pod}");
+        assert_ne!(text(&pod, "ended_why"), "deleted", "{pod}");
     }
     // What their containers ended with.
     let of = |args: &[&str]| -> std::collections::BTreeSet<String> {
