@@ -21,17 +21,22 @@ ALTER TABLE bygone.sessions MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.sessions_between MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.coverage MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 
--- 2. What a reader's questions may cost. readonly = 1: a reader can change no setting, and so none of these.
+-- 2. What a reader's questions may cost. Clients set settings of their own, so readonly is 2 and each limit has a constraint:
+-- it can be lowered and not raised. What a reader may do at all is decided by the grants below. (ClickHouse before August 2026
+-- lets a reader lift limits by SETTINGS name = DEFAULT; 26.3.23 and 26.5.8 have the fix, ClickHouse#115334. The quota holds
+-- everywhere.)
 CREATE SETTINGS PROFILE IF NOT EXISTS bygone_reader SETTINGS
-    readonly = 1,
-    max_execution_time = 60,
-    max_memory_usage = 2000000000,
-    max_rows_to_read = 500000000,
-    max_bytes_to_read = 100000000000,
-    max_result_rows = 1000000,
-    max_threads = 4,
-    max_concurrent_queries_for_user = 8,
-    priority = 10;
+    readonly = 2,
+    max_execution_time = 90 MIN 1 MAX 90,
+    max_memory_usage = 2000000000 MIN 1 MAX 2000000000,
+    max_rows_to_read = 500000000 MIN 1 MAX 500000000,
+    max_bytes_to_read = 100000000000 MIN 1 MAX 100000000000,
+    max_result_rows = 1000000 MIN 1 MAX 1000000,
+    max_threads = 4 MIN 1 MAX 4,
+    max_concurrent_queries_for_user = 8 MIN 1 MAX 8,
+    priority = 10 CONST,
+    max_untracked_memory = 4194304 CONST,
+    log_queries = true CONST;
 
 -- 3. Who reads. With a hash of zeros nobody can log in: ALTER USER analyst IDENTIFIED WITH sha256_password BY '...'.
 CREATE ROLE IF NOT EXISTS bygone_reader;

@@ -29,6 +29,9 @@ pub use cluster::Stores;
 /// than it may work on a question.
 const ANSWER_SECONDS_MAX: u64 = 65;
 
+/// How long ClickHouse may take to send the next part of an answer to somebody's own SQL.
+const TEXT_SECONDS_MAX: u64 = 95;
+
 /// How long an INSERT may take. One that was not answered by then may still happen.
 const INSERT_SECONDS_MAX: u64 = 60;
 
@@ -456,7 +459,8 @@ impl Text<'_> {
     ///
     /// As [`Error`] says.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        self.store.within_limit(self.cursor.next()).await
+        let next = self.cursor.next();
+        self.store.within(TEXT_SECONDS_MAX, next).await
     }
 }
 

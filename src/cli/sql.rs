@@ -202,9 +202,7 @@ fn show(place: &Place, dsn: Dsn, config: &Config) -> anyhow::Result<ExitCode> {
         }
     })?;
     if config.engine.port == 0 {
-        eprintln!(
-            "the port changes at each start; \"bygone serve --set engine.port=PORT\" keeps it"
-        );
+        eprintln!("the port changes when bygone starts again, unless engine.port is set");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,8 @@
 //!
 //! Its password is made once and kept in the engine's folder, so that dashboards go on working after
 //! a restart. Clients send account and password in any way that ClickHouse's HTTP interface has
-//! headers for; bygone's key is not needed. A request that names no account still gets 404.
+//! headers for; bygone's key is not needed. A request that names no account still gets 404, and so
+//! does one with a wrong password in `Authorization`.
 //!
 //! Clients set settings of their own (clickhouse-go a time limit, clickhouse-jdbc a format of times),
 //! so the account is `readonly = 2`: each limit has a constraint, and can be lowered and not raised.
@@ -13,6 +14,8 @@ use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::server_config::escape;
@@ -20,10 +23,6 @@ use super::{EngineError, folder, random_password};
 
 /// The account.
 pub const READER: &str = "bygone_reader";
-
-/// Beginning of `Authorization: Basic BASE64(bygone_reader:...)`: three bytes make four letters, and
-/// the last two bytes of the account and its colon leave two bits of a letter open.
-const BASIC: &str = "Basic Ynlnb25lX3JlYWRlcj[o-r].*";
 
 const PASSWORD_FILE: &str = "reader_password";
 
@@ -36,8 +35,10 @@ pub struct Readable {
     pub views: Vec<String>,
 }
 
-/// How long one query of the account may take, and how much memory it may allocate.
-pub const READER_SECONDS_MAX: u64 = 60;
+/// How long one query of the account may take.
+/// Grafana gives its questions 60 s, of which clickhouse-go makes a limit of 65 s.
+pub const READER_SECONDS_MAX: u64 = 90;
+/// How much memory it may allocate.
 pub const READER_MEMORY_BYTES_MAX: u64 = 2_000_000_000;
 
 /// Limits of one query: the setting, and the value that holds unless a client sets a lower one.
@@ -101,7 +102,8 @@ pub(super) struct Parts {
 }
 
 pub(super) fn render(readable: &Readable, folder: &Path) -> Result<Parts, EngineError> {
-    let password_sha256 = format!("{:x}", Sha256::digest(password(folder)?));
+    let password = password(folder)?;
+    let password_sha256 = format!("{:x}", Sha256::digest(&password));
     let database = escape(&readable.database);
     let grants = readable.views.iter().fold(String::new(), |mut text, view| {
         let view = escape(view);
@@ -114,12 +116,16 @@ pub(super) fn render(readable: &Readable, folder: &Path) -> Result<Parts, Engine
     let (values, constraints) = profile();
     let rule = |header: &str, value: &str| {
         format!(
-            "<headers><{header}><![CDATA[{value}]]></{header}></headers>\
+            "<headers><{header}>{value}</{header}></headers>\
              <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>"
         )
     };
     let by_header = rule("X-ClickHouse-User", READER);
-    let by_basic = rule("Authorization", &format!("regex:{BASIC}"));
+    // With the password: a parameter called user would beat the account, and `default` has none, so
+    // whoever gets as far as that must have known the reader's. (ClickHouse refuses a parameter
+    // beside the header above by itself.)
+    let basic = STANDARD.encode(format!("{READER}:{password}"));
+    let by_basic = rule("Authorization", &format!("Basic {basic}"));
     Ok(Parts {
         rules: format!(
             "    <rule_reader_header>{by_header}</rule_reader_header>
@@ -173,22 +179,4 @@ fn profile() -> (String, String) {
         _ = writeln!(constraints, "        <{name}><const/></{name}>");
     }
     (values, constraints)
-}
-
-#[cfg(test)]
-mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-
-    use super::*;
-
-    #[test]
-    fn the_rule_fits_every_password() {
-        let (begin, _) = BASIC.split_once("[o-r]").unwrap();
-        for password in ["", "a", "\u{7f}", "long and secret"] {
-            let header = format!("Basic {}", STANDARD.encode(format!("{READER}:{password}")));
-            let rest = header.strip_prefix(begin).unwrap();
-            assert!(rest.starts_with(['o', 'p', 'q', 'r']), "{header}");
-        }
-    }
 }

@@ -95,6 +95,8 @@ mod schema;
 mod sessions;
 /// Two engines as the shards of a cluster.
 mod shards;
+/// `bygone sql`, and the account for SQL of other programs, with the real ones.
+mod sql;
 mod support;
 /// The answers equal what a watch of the real API saw.
 mod truth;

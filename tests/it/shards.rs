@@ -44,6 +44,7 @@ impl Cluster {
                 data_dir,
                 program: Some(BYGONE.into()),
                 tcp_port: Some(ports[shard]),
+                readable: None,
             });
             block_on(engine).expect("the engine starts")
         });

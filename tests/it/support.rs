@@ -270,7 +270,8 @@ impl Bygone {
         )
     }
 
-    fn start_in(
+    /// Starts one in a folder that something has been put into.
+    pub fn start_in(
         folder: TempDir,
         database: String,
         environment: &[(&str, String)],

@@ -15,9 +15,9 @@ const FORM: &str = "%Y-%m-%d %H:%M:%S%.6f";
 type Rows = Vec<Vec<String>>;
 
 #[test]
-fn fourteen_questions_and_their_answers() {
+fn nineteen_questions_and_their_answers() {
     let questions = questions();
-    assert_eq!(questions.len(), 14);
+    assert_eq!(questions.len(), 19);
     let bygone = Bygone::start();
     let bodies = support::read(&support::recording_a(), "bodies.jsonl");
     bygone.post_all(bodies.lines().map(str::to_owned));
@@ -86,9 +86,14 @@ impl Truth {
             restarting,
             hours,
             most,
+            at_once,
+            used,
+            by_day,
+            reasons,
+            rollouts,
         ] = questions
         else {
-            panic!("fourteen questions");
+            panic!("nineteen questions");
         };
         let answer = |question: &str| ask(bygone, question);
         self.address(&answer(address));
@@ -105,6 +110,158 @@ impl Truth {
         self.restarting(&answer(restarting));
         self.hours(&answer(hours));
         self.most(&answer(most));
+        self.at_once(&answer(at_once));
+        self.used(&answer(used));
+        self.by_day(&answer(by_day));
+        self.reasons(&answer(reasons));
+        self.rollouts(&answer(rollouts));
+    }
+
+    /// The watch saw when each began, and of most when it ended.
+    fn at_once(&self, answer: &Rows) {
+        let first: Timestamp = "2026-11-23T06:15:10Z".parse().unwrap();
+        let instants = (0..8).map(|step| first + jiff::SignedDuration::from_secs(10 * step));
+        let told: BTreeMap<&str, usize> = answer
+            .iter()
+            .map(|row| (&*row[0], row[1].parse().unwrap()))
+            .collect();
+        assert!(told.len() > 4, "{told:?}");
+        for at in instants {
+            let begun = self
+                .instances
+                .iter()
+                .filter(|one| time(&one["started_at"]) <= at);
+            // Of some the watch saw no end.
+            let (known, unknown): (Vec<&Value>, Vec<&Value>) =
+                begun.partition(|one| one["finished_at"].is_string());
+            let running = known.iter().filter(|one| time(&one["finished_at"]) > at);
+            let least = running.count();
+            let told = told.get(&*as_told(at)).copied().unwrap_or(0);
+            assert!(
+                (least..=least + unknown.len()).contains(&told),
+                "{at}: {told}, {least}"
+            );
+        }
+    }
+
+    fn pod(&self, instance: &Value) -> &Value {
+        let mut pods = self.pods.iter();
+        pods.find(|pod| pod["uid"] == instance["pod_uid"]).unwrap()
+    }
+
+    /// The workload of the pod of an instance.
+    fn owner(&self, instance: &Value) -> String {
+        owner(self.pod(instance))
+    }
+
+    fn used(&self, answer: &Rows) {
+        let (since, until) = ("2026-11-23T06:15:00Z", "2026-11-23T06:19:00Z");
+        let [since, until]: [Timestamp; 2] = [since, until].map(|at| at.parse().unwrap());
+        let mut expected: BTreeMap<(&str, String), Option<f64>> = BTreeMap::new();
+        for one in &self.instances {
+            let key = (text(one, "namespace"), self.owner(one));
+            let hours = expected.entry(key).or_insert(Some(0.0));
+            // Of some the watch saw no end.
+            let end = one["finished_at"]
+                .is_string()
+                .then(|| time(&one["finished_at"]));
+            let took = end.map(|end| {
+                end.min(until)
+                    .duration_since(time(&one["started_at"]).max(since))
+            });
+            *hours = hours
+                .zip(took)
+                .map(|(hours, took)| hours + took.as_secs_f64() / 3_600.0);
+        }
+        assert_eq!(answer.len(), expected.len());
+        let mut compared = 0;
+        for row in answer {
+            let hours: f64 = row[2].parse().unwrap();
+            if let Some(expected) = expected[&(&*row[0], row[1].clone())] {
+                assert!((hours - expected).abs() <= 0.000_501, "{row:?} {expected}");
+                compared += 1;
+            }
+        }
+        assert!(compared > 20, "{compared}");
+    }
+
+    fn by_day(&self, answer: &Rows) {
+        let mut expected: BTreeMap<(&str, String, &str), u64> = BTreeMap::new();
+        for one in self.instances.iter().filter(|one| one["restart"] != 0) {
+            let key = (
+                text(one, "namespace"),
+                self.owner(one),
+                text(one, "container"),
+            );
+            *expected.entry(key).or_default() += 1;
+        }
+        let told = answer.iter().map(|row| {
+            assert_eq!(row[0], "2026-11-23");
+            (
+                (&*row[1], row[2].clone(), &*row[3]),
+                row[4].parse().unwrap(),
+            )
+        });
+        assert_eq!(told.collect::<BTreeMap<_, u64>>(), expected);
+    }
+
+    fn reasons(&self, answer: &Rows) {
+        let mut expected: BTreeMap<(&str, String), u64> = BTreeMap::new();
+        for one in self
+            .instances
+            .iter()
+            .filter(|one| one["finished_at"].is_string())
+        {
+            let key = (text(one, "reason"), one["exit_code"].to_string());
+            *expected.entry(key).or_default() += 1;
+        }
+        let told = answer
+            .iter()
+            .map(|row| ((&*row[0], row[1].clone()), row[2].parse().unwrap()));
+        assert_eq!(told.collect::<BTreeMap<_, u64>>(), expected);
+    }
+
+    fn rollouts(&self, answer: &Rows) {
+        type Key<'t> = (&'t str, String, &'t str);
+        let mut images: BTreeMap<Key, BTreeMap<&str, Timestamp>> = BTreeMap::new();
+        let of_workloads = self
+            .instances
+            .iter()
+            .filter(|one| !self.pod(one)["owners"][0].is_null());
+        for one in of_workloads.filter(|one| one["image"].as_str().is_some_and(|it| !it.is_empty()))
+        {
+            let key = (
+                text(one, "namespace"),
+                self.owner(one),
+                text(one, "container"),
+            );
+            let at = time(&one["started_at"]);
+            let first = images
+                .entry(key)
+                .or_default()
+                .entry(text(one, "image"))
+                .or_insert(at);
+            *first = at.min(*first);
+        }
+        let mut expected = BTreeSet::new();
+        for ((namespace, owner, container), images) in images {
+            let mut images: Vec<_> = images.into_iter().map(|(image, at)| (at, image)).collect();
+            images.sort_unstable();
+            for pair in images.windows(2) {
+                let [(_, before), (at, image)] = pair else {
+                    unreachable!()
+                };
+                let at = as_told(*at);
+                expected.insert(
+                    [namespace, &*owner, container, &*at, before, image].map(str::to_owned),
+                );
+            }
+        }
+        let told = answer
+            .iter()
+            .map(|row| <[String; 6]>::try_from(row.clone()).unwrap());
+        assert_eq!(told.collect::<BTreeSet<_>>(), expected);
+        assert!(!answer.is_empty());
     }
 
     fn kills(&self, answer: &Rows) {
