@@ -52,7 +52,9 @@ pub struct Config {
 /// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    #[error("authentication required: send a bearer token or a client certificate that is configured here")]
+    #[error(
+        "authentication required: send a bearer token or a client certificate that is configured here"
+    )]
     Unknown,
     #[error("these credentials do not allow that: ask for what they cover, or use others")]
     Forbidden,

@@ -38,6 +38,7 @@ use crate::audit::words::EndedWhy;
 use crate::clickhouse::Store;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The most rows of one answer.
 pub const ROWS_MAX: u64 = 1_000_000;
@@ -89,7 +90,7 @@ pub struct Question {
 }
 
 /// Which rows come first, and so are kept by a limit. A cursor goes on in the order that its question names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     #[default]

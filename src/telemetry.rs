@@ -1,6 +1,7 @@
 //! Logs and metrics: where they go and what they are called.
 //!
-//! A leaf. Names of metrics are `bygone_<room>_<thing>_<unit>[_total]`, here and nowhere else.
+//! A leaf. Names of metrics are `bygone_<room>_<thing>_<unit>[_total]`, here and nowhere else. Those of the process
+//! itself (`process_cpu_seconds_total`, `process_resident_memory_bytes`, ...) are named as Prometheus' clients do.
 //! Never a request's body, a secret, or anything a pod's author wrote.
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -78,6 +79,10 @@ pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
 pub const LISTENER_REFUSED: &str = "bygone_listener_refused_total";
 /// Questions by `what` and `outcome`.
 pub const API_QUESTIONS: &str = "bygone_api_questions_total";
+/// How long the API took to an answer's head, which waits for the first row, by `route` and `code`.
+pub const API_ANSWER_SECONDS: &str = "bygone_api_answer_seconds";
+/// 1, with `version` and `commit` of this build.
+pub const BUILD_INFO: &str = "bygone_build_info";
 
 /// How long a round of reconcile took.
 pub const RECONCILE_SECONDS: &str = "bygone_reconcile_seconds";
@@ -171,6 +176,11 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_histogram!(SINK_INSERT_SECONDS, "Seconds that an INSERT took");
     metrics::describe_counter!(LISTENER_REFUSED, "Connections and requests refused");
     metrics::describe_counter!(API_QUESTIONS, "Questions asked through the API");
+    metrics::describe_histogram!(
+        API_ANSWER_SECONDS,
+        "Seconds until the head of an answer of the API"
+    );
+    tell_build();
     metrics::describe_histogram!(RECONCILE_SECONDS, "Seconds that a round of reconcile took");
     metrics::describe_counter!(RECONCILE_FILED, "Rows of ended lives that were filed");
     metrics::describe_counter!(
@@ -186,6 +196,15 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!(SINK_NAMES_REFUSED, "Pods that could not be stored");
     describe_kafka();
     Ok(handle)
+}
+
+/// The commit of this build, where whoever built it said so.
+const COMMIT: Option<&str> = option_env!("BYGONE_COMMIT");
+
+fn tell_build() {
+    metrics::describe_gauge!(BUILD_INFO, "The build that runs");
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown"));
+    metrics::gauge!(BUILD_INFO, "version" => version, "commit" => commit).set(1.0);
 }
 
 fn describe_kafka() {

@@ -266,7 +266,7 @@ fn readiness(spool: &Spool) -> Result<(), String> {
 }
 
 /// How every source is.
-async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<serde_json::Value> {
+async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<http::Source> {
     let condition = match spool.stats().full {
         true => "the spool is full",
         false => "running",
@@ -275,9 +275,22 @@ async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<serde_json::Value
     if let Some(kafka) = kafka {
         statuses.extend(kafka.now().await);
     }
-    let json = statuses.into_iter().map(serde_json::to_value);
-    json.collect::<Result<_, _>>()
-        .expect("a status is plain data")
+    statuses.into_iter().map(of_api).collect()
+}
+
+/// The API's own type: `http` does not see the sources.
+fn of_api(status: Status) -> http::Source {
+    http::Source {
+        source: status.source,
+        place: status.place,
+        state: status.state,
+        position: status.position,
+        committed: status.committed,
+        end: status.end,
+        lag: status.lag,
+        oldest_seconds: status.oldest_seconds,
+        last_error: status.last_error,
+    }
 }
 
 /// Sets the gauges of the spool.
@@ -347,11 +360,14 @@ fn app(
 ) -> http::App {
     let (measured, measured_kafka) = (spool.clone(), kafka.clone());
     let full = spool.clone();
+    let process = metrics_process::Collector::default();
+    process.describe();
     http::App {
         store,
         questions: http::Questions::default(),
         metrics: Arc::new(move || {
             measure(&measured);
+            process.collect();
             if let Some(kafka) = &measured_kafka {
                 kafka.measure();
             }

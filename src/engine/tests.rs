@@ -289,6 +289,7 @@ fn config() {
         Config {
             library: Some("/x".into()),
             memory_bytes_max: 5,
+            port: 0,
             insecure: false,
         }
     );

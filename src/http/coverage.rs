@@ -1,7 +1,6 @@
-//! `GET /api/v1/coverage`: what came and what is missing, in the forms of an answer.
+//! `GET /api/v1/coverage`: what was ingested and what is missing.
 //!
-//! Of the parameters of an answer it takes `cluster`, `namespace`, `since`, `from` and `to`. A reader of
-//! some namespaces sees the lives of these; all else is told of their clusters as a whole.
+//! A reader of some namespaces sees the pods and containers of these; all else is of their clusters as a whole.
 
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
@@ -9,34 +8,66 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
+use super::App;
+use super::format::{Format, OF_DOCUMENTS};
+use super::openapi::{Problems, ShortListOf};
 use super::problem::Problem;
-use super::{App, api, sources};
+use super::writer::Writer;
 use crate::access::Reader;
 use crate::query::Params;
-use crate::query::coverage::{self, Scope};
+use crate::query::coverage::{self, Day, Scope};
 
-/// Tells it.
+/// Which days, of which clusters.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct Days {
+    /// Clusters, separated by commas.
+    cluster: Option<String>,
+    /// Namespaces, separated by commas.
+    namespace: Option<String>,
+    /// How far back from now: `90s`, `15m`, `2h`, `1d`. Without `from`.
+    since: Option<String>,
+    /// RFC 3339, inclusive.
+    from: Option<String>,
+    /// RFC 3339, exclusive.
+    to: Option<String>,
+}
+
+/// Ingest coverage
+///
+/// By cluster and day: the events that came, silences of API servers, dead letters, and the rules of an audit policy
+/// that fix the gaps. Without a time the last seven days.
+#[utoipa::path(
+    get,
+    path = "/api/v1/coverage",
+    tag = "ingest",
+    params(Days),
+    responses(ShortListOf<Day>, Problems)
+)]
 pub async fn show(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
     headers: HeaderMap,
-    params: Result<Query<Params>, QueryRejection>,
+    days: Result<Query<Days>, QueryRejection>,
 ) -> Response {
-    match days(&app, &reader, params).await {
-        Ok(days) => sources::list(&headers, &days),
-        Err(problem) => problem.into_response(),
-    }
+    let outcome = answer(&app, &reader, &headers, days).await;
+    outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn days(
+async fn answer(
     app: &App,
     reader: &Reader,
-    params: Result<Query<Params>, QueryRejection>,
-) -> Result<Vec<Value>, Problem> {
+    headers: &HeaderMap,
+    days: Result<Query<Days>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let format = Format::negotiate(headers, OF_DOCUMENTS)?;
+    let Query(days) = days?;
     let now = Timestamp::now();
-    let asked = api::asked(params, now)?;
+    let asked = Params::from(days).question(now)?;
     let may = reader.narrow(&asked.clusters, &asked.namespaces)?;
     let scope = Scope {
         clusters: may.clusters.unwrap_or_default(),
@@ -45,5 +76,19 @@ async fn days(
     };
     let _place = app.questions.place(reader).await?;
     let days = coverage::coverage(&app.store, &scope, now).await?;
-    Ok(days.iter().map(|day| json!(day)).collect())
+    let writer = Writer::new::<Day>(format, Vec::new());
+    Ok(format.response(writer.list(&days)))
+}
+
+impl From<Days> for Params {
+    fn from(days: Days) -> Params {
+        Params {
+            cluster: days.cluster,
+            namespace: days.namespace,
+            since: days.since,
+            from: days.from,
+            to: days.to,
+            ..Params::default()
+        }
+    }
 }

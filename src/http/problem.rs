@@ -8,6 +8,8 @@
 //! guards in `access`) is rewritten by [`rewrite`]. The text of `/readyz` is left alone: probes and people
 //! read it.
 
+mod kind;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::extract::rejection::QueryRejection;
@@ -20,6 +22,8 @@ use tracing::warn;
 use crate::access::Denied;
 use crate::query::{self, ParseError};
 
+pub use kind::Kind;
+
 /// The content type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -31,140 +35,6 @@ const TEXT_BYTES_MAX: usize = 4 << 10;
 
 /// Seconds after which a reader may try again where there was no room.
 const RETRY_SECONDS: &str = "10";
-
-/// A kind of problem. `ALL` has each of them, in the order of their status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    InvalidRequest,
-    Unauthorized,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    NotAcceptable,
-    Ambiguous,
-    UnsupportedMediaType,
-    Misdirected,
-    Internal,
-    StoreUnavailable,
-    TooManyQuestions,
-}
-
-impl Kind {
-    pub const ALL: [Kind; 12] = [
-        Kind::InvalidRequest,
-        Kind::Unauthorized,
-        Kind::Forbidden,
-        Kind::NotFound,
-        Kind::MethodNotAllowed,
-        Kind::NotAcceptable,
-        Kind::Ambiguous,
-        Kind::UnsupportedMediaType,
-        Kind::Misdirected,
-        Kind::Internal,
-        Kind::StoreUnavailable,
-        Kind::TooManyQuestions,
-    ];
-
-    /// Its name, status, title, and what to do about it.
-    const fn row(self) -> (&'static str, u16, &'static str, &'static str) {
-        match self {
-            Kind::InvalidRequest => (
-                "invalid-request",
-                400,
-                "Invalid request",
-                "Correct the parameter that the detail names.",
-            ),
-            Kind::Unauthorized => (
-                "unauthorized",
-                401,
-                "Authentication required",
-                "Send the header Authorization: Bearer TOKEN with a token that is configured under [[access.api]].",
-            ),
-            Kind::Forbidden => (
-                "forbidden",
-                403,
-                "Forbidden",
-                "Ask for clusters and namespaces that this token may read, or use another token.",
-            ),
-            Kind::NotFound => (
-                "not-found",
-                404,
-                "Not found",
-                "Check the path and the ID. What a token may not read is not found either.",
-            ),
-            Kind::MethodNotAllowed => (
-                "method-not-allowed",
-                405,
-                "Method not allowed",
-                "Use GET or HEAD: the API only reads.",
-            ),
-            Kind::NotAcceptable => (
-                "not-acceptable",
-                406,
-                "Not acceptable",
-                "Accept one of the media types that the detail names.",
-            ),
-            Kind::Ambiguous => (
-                "ambiguous",
-                409,
-                "Ambiguous ID",
-                "Give more digits of the container ID, or name the cluster.",
-            ),
-            Kind::UnsupportedMediaType => (
-                "unsupported-media-type",
-                415,
-                "Unsupported media type",
-                "Send no form: the API takes no bodies.",
-            ),
-            Kind::Misdirected => (
-                "misdirected",
-                421,
-                "Misdirected request",
-                "Without a login, call this server 127.0.0.1 or localhost.",
-            ),
-            Kind::Internal => (
-                "internal",
-                500,
-                "Internal error",
-                "Look at the log of bygone.",
-            ),
-            Kind::StoreUnavailable => (
-                "store-unavailable",
-                502,
-                "ClickHouse did not answer",
-                "Ask again later, or for less, and look at the log of bygone.",
-            ),
-            Kind::TooManyQuestions => (
-                "too-many-questions",
-                503,
-                "Too many questions at once",
-                "Ask again after the time that Retry-After names.",
-            ),
-        }
-    }
-
-    pub const fn name(self) -> &'static str {
-        self.row().0
-    }
-
-    pub const fn status(self) -> u16 {
-        self.row().1
-    }
-
-    pub const fn title(self) -> &'static str {
-        self.row().2
-    }
-
-    pub const fn remedy(self) -> &'static str {
-        self.row().3
-    }
-
-    /// `None` where no kind has this status.
-    fn of_status(status: StatusCode) -> Option<Kind> {
-        let mut kinds = Kind::ALL.into_iter();
-        kinds.find(|kind| kind.status() == status.as_u16())
-    }
-}
 
 /// An error of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -398,14 +268,5 @@ mod tests {
             no"#]],
         )
         .await;
-    }
-
-    /// The status is how the framework's errors find their kind.
-    #[test]
-    fn each_kind_has_a_status_of_its_own() {
-        for kind in Kind::ALL {
-            let status = StatusCode::from_u16(kind.status()).expect("a status");
-            assert_eq!(Kind::of_status(status), Some(kind));
-        }
     }
 }

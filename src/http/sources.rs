@@ -1,40 +1,62 @@
-//! `GET /api/v1/sources`: how each source is, in the forms of an answer.
+//! `GET /api/v1/sources`: the state of each source.
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::App;
+use super::format::{Format, OF_ROWS};
+use super::openapi::{ListOf, Problems};
 use super::problem::Problem;
-use super::{App, NDJSON};
+use super::writer::Writer;
 use crate::access::{Denied, Reader};
 
-/// Tells it, to who may ask about everything: sources belong to all clusters.
+/// A source of audit events, or a part of one. Absent is `null`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Source {
+    /// `webhook` or `kafka`.
+    pub source: String,
+    /// Which part of it: a topic and a partition.
+    pub place: Option<String>,
+    pub state: String,
+    /// The first record that ClickHouse has not confirmed.
+    pub position: Option<i64>,
+    /// Where another member would go on, as the broker has acknowledged it.
+    pub committed: Option<i64>,
+    /// Behind the last record that there is.
+    pub end: Option<i64>,
+    /// From `position` to `end`.
+    pub lag: Option<i64>,
+    /// Age of the oldest record that ClickHouse has not confirmed, in seconds.
+    pub oldest_seconds: Option<f64>,
+    /// What went wrong last, and when.
+    pub last_error: Option<String>,
+}
+
+/// Sources
+///
+/// How the webhook and each Kafka partition is. For tokens that may ask about everything: sources belong to all clusters.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sources",
+    tag = "ingest",
+    responses(ListOf<Source>, Problems)
+)]
 pub async fn show(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
     headers: HeaderMap,
 ) -> Response {
-    match reader.sees_everything() {
-        true => list(&headers, &(app.sources)().await),
-        false => Problem::from(Denied::Forbidden).into_response(),
+    let format = match Format::negotiate(&headers, OF_ROWS) {
+        Ok(format) => format,
+        Err(problem) => return problem.into_response(),
+    };
+    if !reader.sees_everything() {
+        return Problem::from(Denied::Forbidden).into_response();
     }
-}
-
-/// A short list in the forms of an answer.
-pub(super) fn list(headers: &HeaderMap, items: &[Value]) -> Response {
-    let accept = headers.get(header::ACCEPT);
-    let lines = accept.is_some_and(|accept| accept.to_str().is_ok_and(|it| it.contains(NDJSON)));
-    if !lines {
-        let body = json!({ "items": items, "more": false, "cursor": null });
-        return axum::Json(body).into_response();
-    }
-    let end = json!({ "end": { "more": false, "cursor": null } });
-    let text: String = items
-        .iter()
-        .chain([&end])
-        .map(|line| format!("{line}\n"))
-        .collect();
-    ([(header::CONTENT_TYPE, NDJSON)], text).into_response()
+    let sources = (app.sources)().await;
+    format.response(Writer::new::<Source>(format, Vec::new()).list(&sources))
 }

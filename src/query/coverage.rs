@@ -18,6 +18,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Error, Window};
 use crate::clickhouse::Store;
@@ -44,11 +45,12 @@ pub struct Scope {
 }
 
 /// A day of a cluster.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Day {
     pub cluster: String,
     /// Of UTC.
+    #[schema(value_type = String, format = Date)]
     pub day: Date,
     pub events: Vec<Events>,
     /// Those that told of themselves.
@@ -63,7 +65,7 @@ pub struct Day {
 }
 
 /// Events that have what they are about, level and stage in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Events {
     /// `pods` (writes to pods), `heartbeat` (of an API server) or `other`.
     pub about: String,
@@ -75,7 +77,7 @@ pub struct Events {
 }
 
 /// Lives, and how many of them have an unknown part.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lives {
     pub lives: u64,
     pub with_unknown: u64,

@@ -5,6 +5,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{rows, statement};
 
@@ -17,7 +20,7 @@ pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
 }
 
 /// How an answer ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Ending {
     /// Whether the limit cut the answer.
@@ -30,17 +33,17 @@ pub struct Ending {
 }
 
 /// What an answer cost ClickHouse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cost {
     pub rows_read: u64,
     pub bytes_read: u64,
-    /// CPU time, in milliseconds. `None` where our account may not read the query log, or the tables are
+    /// CPU time, in milliseconds. `null` where our account may not read the query log, or the tables are
     /// spread over several servers, each of which knows its own.
     pub cpu_ms: Option<u64>,
 }
 
 /// One container instance; a restart is another one. Absent is `null`. A field that was not asked for is left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Container {
     pub cluster: String,
@@ -53,7 +56,7 @@ pub struct Container {
     pub container: String,
     /// `app`, `init`, `sidecar` or `ephemeral`.
     pub kind: String,
-    /// Without `runtime://`; `None` where its kubelet told none.
+    /// Without `runtime://`; `null` where its kubelet reported none.
     pub container_id: Option<String>,
     pub runtime: Option<String>,
     /// As the node resolved it.
@@ -64,7 +67,7 @@ pub struct Container {
     pub pod_ips: Vec<String>,
     pub restart: u32,
     pub started_at: Option<Time>,
-    /// Without `end_seen` the removal of its pod. `None` lives.
+    /// Without `end_seen` the removal of its pod. `null` while it runs.
     pub ended_at: Option<Time>,
     pub end_seen: bool,
     pub exit_code: Option<i32>,
@@ -84,7 +87,7 @@ impl Life for Container {
 }
 
 /// One pod, from creation to removal of its uid. Absent is `null`. A field that was not asked for is left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pod {
     pub cluster: String,
@@ -105,9 +108,9 @@ pub struct Pod {
     pub started_at: Option<Time>,
     pub delete_asked_at: Option<Time>,
     pub delete_asked_by: Option<String>,
-    /// `None` lives.
+    /// `null` while it exists.
     pub removed_at: Option<Time>,
-    /// When it was over at the latest: its removal, or what proves it where nobody saw that. `None` lives.
+    /// When it was over at the latest: its removal, or what proves it where nobody saw that. `null` while it exists.
     pub over_at: Option<Time>,
     /// What proves it: one of the words in `schema/README.md`.
     pub gone_proof: Option<String>,
@@ -131,7 +134,7 @@ impl Life for Pod {
 
 /// One request to a pod that is there: a session in a container, an added ephemeral container, a resize. Absent is
 /// `null`. A field that was not asked for is left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Session {
     pub cluster: String,
@@ -143,7 +146,7 @@ pub struct Session {
     /// The one that the request names; those that it added, separated by commas.
     pub container: Option<String>,
     pub began_at: Option<Time>,
-    /// `None` while it is open, and where no event reported its end.
+    /// `null` while it is open, and where no event reported its end.
     pub over_at: Option<Time>,
     /// The account; `a as b` where a impersonated b.
     pub asked_by: Option<String>,
@@ -193,6 +196,21 @@ impl Serialize for Time {
         serializer.collect_str(self)
     }
 }
+
+impl PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        let date_time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(date_time))
+            .description(Some(
+                "RFC 3339 in UTC: whole seconds from Kubernetes objects, milliseconds from audit events.",
+            ));
+        schema.into()
+    }
+}
+
+impl ToSchema for Time {}
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {

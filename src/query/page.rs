@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::model::{Container, Pod, Session, Time};
 use super::rows::PageRow;
@@ -23,7 +24,7 @@ use sessions::Sessions;
 pub const INSTANCES_MAX: usize = 500;
 
 /// One page about one pod. Absent is `null`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
     pub pod: Pod,
@@ -48,7 +49,7 @@ pub struct Page {
 }
 
 /// Whether the pod exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     Lives,
@@ -61,17 +62,17 @@ pub enum State {
 }
 
 /// An address, and while it was the pod's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     pub ip: String,
     pub from: Time,
-    /// When the pod was done or gone; `None` while it is neither.
+    /// When the pod was done or gone; `null` while it is neither.
     pub to: Option<Time>,
 }
 
 /// A container that waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Waiting {
     pub container: String,
@@ -79,12 +80,12 @@ pub struct Waiting {
 }
 
 /// One step of a life.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     pub at: Time,
     pub what: What,
-    /// Of which container instance; `None`: of the pod.
+    /// Of which container instance; `null`: of the pod.
     pub instance: Option<Instance>,
     /// The account; `a as b` where a impersonated b.
     pub by: Option<String>,
@@ -100,7 +101,7 @@ pub struct Step {
 }
 
 /// What can happen. Of one instant, they come in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
     Created,
@@ -130,7 +131,7 @@ pub enum What {
 }
 
 /// A container instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     pub container: String,
@@ -139,12 +140,12 @@ pub struct Instance {
 }
 
 /// Something that is not known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gap {
     /// As in `unknown` of pods and containers.
     pub what: String,
-    /// Of which container instance; `None`: of the pod.
+    /// Of which container instance; `null`: of the pod.
     pub instance: Option<Instance>,
     pub means: String,
     /// What would tell it.

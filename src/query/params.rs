@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use super::filter::reasons_for_the_end;
 use super::statement::bare_id;
@@ -13,12 +14,14 @@ use super::{Cursor, Numbers, Order, ParseError, Pattern, Question, Window, when}
 const ID_HEX_DIGITS: usize = 64;
 
 /// The parameters of `GET /api/v1/containers`, `/api/v1/pods` and `/api/v1/sessions`. All may be left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub struct Params {
-    /// Names, separated by commas, here and below.
+    /// Clusters, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// Namespaces, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// How far back from now: `90s`, `15m`, `2h`, `1d12h`, `1.5h`.
@@ -40,21 +43,25 @@ pub struct Params {
     /// in the names of pods and containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// A label selector.
+    /// A label selector, as `kubectl -l` takes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
     /// `kind/name` of an owner, as kubectl takes it; `*` and `?` are wildcards in the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
+    /// The node that the pods ran on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// A part of the image's name or ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// An address that the pods had in that time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
     /// The beginning of a container ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_id: Option<String>,
+    /// The UID of a pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
     /// Of sessions: the account that asked, or that was impersonated.
@@ -84,17 +91,19 @@ pub struct Params {
     /// Of the pod. Names with wildcards, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account: Option<String>,
+    /// The most rows. Without it 1000, of CSV a million.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// `newest` first, which is the default, or `oldest`: the limit keeps the first, and the cursor goes on from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
+    /// Where to go on: `cursor` of the previous answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Names of the fields that are wanted, separated by commas; the others are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<String>,
-    /// Whether the end of the answer tells what it cost.
+    /// Whether the end of the answer says what it cost ClickHouse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
 }

@@ -125,7 +125,7 @@ fn cluster(question: &Question) -> Parameter {
 
 fn window(question: &Question) -> [Parameter; 2] {
     let time = &question.time;
-    let instant = |name, at| (name, "DateTime64(6, 'UTC')", datetime64(at));
+    let instant = |name, at| (name, "String", datetime64(at));
     [
         instant("since", time.since.unwrap_or(jiff::Timestamp::UNIX_EPOCH)),
         instant("until", time.until.unwrap_or(jiff::Timestamp::MAX)),

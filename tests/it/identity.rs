@@ -174,10 +174,7 @@ fn who_may_send_and_who_may_ask() {
     );
     let (code, out, err) = house.get(Some("shop"), &["-n", "bank"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
-    assert!(
-        err.contains("these credentials do not allow that"),
-        "{err}"
-    );
+    assert!(err.contains("these credentials do not allow that"), "{err}");
     let (code, out, err) = house.get(None, &[]);
     assert_eq!((code, &*out), (2, ""), "{err}");
     assert!(err.contains("--token-file"), "{err}");
@@ -212,10 +209,7 @@ fn pages_are_narrowed(house: &House) {
     let uid = page["pod"]["pod_uid"].as_str().expect("a uid");
     let (code, out, err) = describe("shop", &["bank/prod"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
-    assert!(
-        err.contains("these credentials do not allow that"),
-        "{err}"
-    );
+    assert!(err.contains("these credentials do not allow that"), "{err}");
     let (code, out, _) = describe("shop", &["prod"]);
     assert_eq!(code, 0);
     assert!(out.contains("Namespace:       shop"), "{out}");
@@ -229,6 +223,11 @@ fn pages_are_narrowed(house: &House) {
     assert_eq!(status("shop"), 404);
     assert_eq!(status("all"), 200);
     assert_eq!(status("nobody"), 401);
+    let url = format!("{}/api/v1/pods", house.bygone.api);
+    let refused = block_on(house.client(None).get(url).send()).expect("an answer");
+    let header = |name: &str| refused.headers().get(name).expect("a header");
+    assert_eq!(header("content-type"), "application/problem+json");
+    assert_eq!(header("www-authenticate"), "Bearer");
     // What an answer cost, and how sources are, would tell of what this reader may not see.
     for path in ["pods?explain=true", "containers?explain=true", "sources"] {
         let status = |token: &str| {
@@ -307,7 +306,7 @@ fn a_uid_in_two_clusters() {
     let url = format!("{}/api/v1/pods/{uid}", bygone.api);
     let both = block_on(crate::support::client().get(&url).send());
     let mut both = both.expect("an answer");
-    assert_eq!(both.status(), 400);
+    assert_eq!(both.status(), 409);
     let text = block_on(both.chunk()).expect("text").unwrap_or_default();
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(text.contains("demo, other"), "{text}");

@@ -87,6 +87,8 @@ mod reader;
 mod reconcile;
 /// What was stored is sent again, all at once.
 mod replay;
+/// The REST surface: problems, forms, encodings, single documents, its description, its metrics.
+mod rest;
 /// Imports between the rooms are those of `ARCHITECTURE.md`.
 mod rooms;
 /// Migrations, and databases of other versions.

@@ -1,11 +1,12 @@
 //! What would mend a day's gaps: lines of the audit policy.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Day;
 
 /// What is missing, and what would mend it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Advice {
     pub why: String,
     /// Where the lines belong.

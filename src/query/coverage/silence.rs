@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::sql::Hour;
 
@@ -25,13 +26,15 @@ const RENEWAL_SECONDS: i64 = 11;
 const DAY_SECONDS: i64 = 24 * 3600;
 
 /// Within one day of UTC: a longer silence is one on each of its days.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Silence {
     pub api_server: String,
     /// The last renewal before it, or the beginning of the day.
+    #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
     /// The next renewal, or the end of the day. Where none came: the last one of the others; of a cluster none of which was
     /// heard since, none.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub to: Option<Timestamp>,
     /// Whether another API server of the cluster was heard in it, on any of its days. If not, all of them were down, or what
     /// they sent did not arrive.

@@ -1,0 +1,274 @@
+//! `GET /api/v1/openapi.json`: the description of the API (OpenAPI 3.1), made from the handlers and their types.
+//!
+//! A route is registered together with its description, so neither is without the other. What types can't say
+//! (patterns, ranges, which filters find what) is in [`super::parameters`]. `docs/openapi.json` is a copy; a test
+//! compares it.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::{Response, ResponseBuilder, ResponsesBuilder};
+use utoipa::openapi::schema::{
+    ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Schema};
+use utoipa::{IntoResponses, Modify, OpenApi, PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::format::{Format, OF_DOCUMENTS, OF_ROWS};
+use super::problem::{Kind, PROBLEM_JSON, Problem};
+use super::sources::Source;
+use super::{App, coverage, docs, one, parameters, problem, rows, sources};
+use crate::query::coverage::Day;
+use crate::query::{Container, Cost, Ending, Page, Pod, Session, Time};
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// What is not said beside a handler.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "bygone",
+        description = "The history of Kubernetes pods and containers that no longer exist. Everything is read by GET. \
+            Times are RFC 3339 in UTC; absent is null."
+    ),
+    tags(
+        (name = "history", description = "Pods, containers and requests to them"),
+        (name = "ingest", description = "What is ingested, and what is missing")
+    ),
+    components(schemas(Container, Cost, Day, Ending, Page, Pod, Problem, Session, Source, Time)),
+    security(("token" = [])),
+    modifiers(&Token)
+)]
+struct Description;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.description = Some(
+            "A token of [[access.api]] in the configuration. Where none is configured, on loopback, no token is needed."
+                .to_owned(),
+        );
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes of questions, with their description.
+pub fn routes() -> OpenApiRouter<App> {
+    let mut routes = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(rows::containers))
+        .routes(routes!(one::container))
+        .routes(routes!(rows::pods))
+        .routes(routes!(one::pod))
+        .routes(routes!(rows::sessions))
+        .routes(routes!(coverage::show))
+        .routes(routes!(sources::show));
+    parameters::describe(routes.get_openapi_mut());
+    routes
+}
+
+fn text(document: &utoipa::openapi::OpenApi) -> String {
+    let text = document.to_pretty_json();
+    text.expect("a description is plain data") + "\n"
+}
+
+/// The routes of the description itself.
+pub fn pages(document: utoipa::openapi::OpenApi) -> Router {
+    let page: &'static str = docs::page(&document).leak();
+    let text: &'static str = text(&document).leak();
+    let json = [(header::CONTENT_TYPE, Format::Json.name())];
+    Router::new()
+        .route("/api/v1/openapi.json", get(async move || (json, text)))
+        .route(problem::PAGE, get(async move || docs::response(page)))
+}
+
+/// What an operation takes and answers, of a path.
+pub fn operations(
+    document: &utoipa::openapi::OpenApi,
+) -> impl Iterator<Item = (&String, &Operation)> {
+    let paths = document.paths.paths.iter();
+    paths.filter_map(|(path, item)| Some((path, item.get.as_ref()?)))
+}
+
+/// Rows, in every form of rows.
+pub struct ListOf<T>(PhantomData<T>);
+
+/// Rows that fit no table.
+pub struct ShortListOf<T>(PhantomData<T>);
+
+/// One row.
+pub struct RowOf<T>(PhantomData<T>);
+
+/// One document that fits no table.
+pub struct DocumentOf<T>(PhantomData<T>);
+
+impl<T: ToSchema> IntoResponses for ListOf<T> {
+    fn responses() -> Responses {
+        answered("Rows", OF_ROWS, &list::<T>())
+    }
+}
+
+impl<T: ToSchema> IntoResponses for ShortListOf<T> {
+    fn responses() -> Responses {
+        answered("Rows", OF_DOCUMENTS, &list::<T>())
+    }
+}
+
+impl<T: ToSchema> IntoResponses for RowOf<T> {
+    fn responses() -> Responses {
+        answered("The row", OF_ROWS, &reference::<T>())
+    }
+}
+
+impl<T: ToSchema> IntoResponses for DocumentOf<T> {
+    fn responses() -> Responses {
+        answered("The document", OF_DOCUMENTS, &reference::<T>())
+    }
+}
+
+fn reference<T: ToSchema>() -> RefOr<Schema> {
+    Ref::from_schema_name(T::name()).into()
+}
+
+fn list<T: ToSchema>() -> RefOr<Schema> {
+    let cost = OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .item(reference::<Cost>());
+    let text_or_null = SchemaType::from_iter([Type::String, Type::Null]);
+    let list = ObjectBuilder::new()
+        .property("items", ArrayBuilder::new().items(reference::<T>()))
+        .property("more", ObjectBuilder::new().schema_type(Type::Boolean))
+        .property("cursor", ObjectBuilder::new().schema_type(text_or_null))
+        .property("cost", cost)
+        .required("items")
+        .required("more")
+        .required("cursor");
+    list.into()
+}
+
+fn answered(what: &str, formats: &[Format], schema: &RefOr<Schema>) -> Responses {
+    let mut response = ResponseBuilder::new().description(what);
+    for format in formats {
+        let content = match format {
+            Format::Json | Format::Yaml => ContentBuilder::new().schema(Some(schema.clone())),
+            Format::Ndjson => lines(
+                "One JSON object a line; of a list the last line is {\"end\": {\"more\", \"cursor\"}}",
+            ),
+            Format::Csv => lines(
+                "RFC 4180 with a header line; more and cursor follow as trailers, bygone-more and bygone-cursor",
+            ),
+        };
+        response = response.content(format.name(), content.build());
+    }
+    Responses::from([("200".to_owned(), response.build().into())])
+}
+
+fn lines(what: &str) -> ContentBuilder {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(what));
+    ContentBuilder::new().schema(Some(text))
+}
+
+/// What every question may be answered instead.
+pub struct Problems;
+
+/// Where there may be no such thing.
+pub struct NotFound;
+
+/// Where an ID may be that of several things.
+pub struct Ambiguous;
+
+impl IntoResponses for Problems {
+    fn responses() -> Responses {
+        refused(&[
+            Kind::InvalidRequest,
+            Kind::Unauthorized,
+            Kind::Forbidden,
+            Kind::MethodNotAllowed,
+            Kind::NotAcceptable,
+            Kind::UnsupportedMediaType,
+            Kind::Misdirected,
+            Kind::StoreUnavailable,
+            Kind::TooManyQuestions,
+        ])
+    }
+}
+
+impl IntoResponses for NotFound {
+    fn responses() -> Responses {
+        refused(&[Kind::NotFound])
+    }
+}
+
+impl IntoResponses for Ambiguous {
+    fn responses() -> Responses {
+        refused(&[Kind::Ambiguous])
+    }
+}
+
+fn refused(kinds: &[Kind]) -> Responses {
+    let responses = ResponsesBuilder::new();
+    let responses = kinds.iter().fold(responses, |responses, kind| {
+        let content = ContentBuilder::new().schema(Some(reference::<Problem>()));
+        let response = ResponseBuilder::new()
+            .description(format!("{}. {}", kind.title(), kind.remedy()))
+            .content(PROBLEM_JSON, content.build());
+        responses.response(kind.status().to_string(), response)
+    });
+    responses.build().responses
+}
+
+/// As it is sent; see [`problem`].
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        let text = |what: &str| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some(what))
+        };
+        let reference = SchemaFormat::Custom("uri-reference".to_owned());
+        let status = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)));
+        let schema = ObjectBuilder::new()
+            .description(Some("Problem details (RFC 9457)"))
+            .property(
+                "type",
+                text("The kind, as the place where it is explained").format(Some(reference)),
+            )
+            .property("title", text("The kind in words"))
+            .property("status", status)
+            .property("detail", text("What went wrong here, and what to do"))
+            .required("type")
+            .required("title")
+            .required("status")
+            .required("detail");
+        schema.into()
+    }
+}
+
+impl ToSchema for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+
+    /// `UPDATE_EXPECT=1 cargo test --lib openapi` rewrites the copy.
+    #[test]
+    fn the_copy_is_what_is_served() {
+        let copy = expect_file!["../../docs/openapi.json"];
+        copy.assert_eq(&text(&routes().into_openapi()));
+    }
+}

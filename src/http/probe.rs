@@ -1,0 +1,108 @@
+//! `/livez`, `/readyz`, `/metrics`: how this process is.
+//!
+//! Metrics, and why it is not ready, name clusters and addresses: on this machine everybody may read them, beyond it whoever
+//! may ask about everything.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::Mutex;
+
+use super::App;
+use super::problem::Problem;
+use crate::access::{Api, Denied, Peer};
+use crate::schema;
+
+/// Whoever probes may do so as often as he likes, and ClickHouse is asked so often at most.
+const STORE_HOLDS: Duration = Duration::from_secs(1);
+
+/// How this process is.
+#[derive(Clone)]
+struct Probe {
+    app: App,
+    access: Arc<Api>,
+    store: Arc<Mutex<Option<Heard>>>,
+}
+
+/// What ClickHouse said last, and when.
+struct Heard {
+    at: Instant,
+    trouble: Option<String>,
+}
+
+/// The routes.
+pub fn routes(app: App, access: Arc<Api>) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(Probe {
+            app,
+            access,
+            store: Arc::default(),
+        })
+}
+
+async fn metrics(State(probe): State<Probe>, request: Request) -> Response {
+    match probe.may_hear(&request) {
+        Ok(true) => (probe.app.metrics)().into_response(),
+        Ok(false) => Problem::from(Denied::Forbidden).into_response(),
+        Err(denied) => Problem::from(denied).into_response(),
+    }
+}
+
+impl Probe {
+    /// Whether who asks may hear of every cluster.
+    fn may_hear(&self, request: &Request) -> Result<bool, Denied> {
+        let peer = request.extensions().get::<Peer>();
+        if peer.is_some_and(Peer::is_local) {
+            return Ok(true);
+        }
+        let who = self
+            .access
+            .who(request.headers().get(header::AUTHORIZATION))?;
+        Ok(who.sees_everything())
+    }
+
+    /// Why no questions are answered.
+    async fn trouble(&self) -> Option<String> {
+        let mut last = self.store.lock().await;
+        if let Some(heard) = &*last
+            && heard.at.elapsed() < STORE_HOLDS
+        {
+            return heard.trouble.clone();
+        }
+        let checked = schema::check(&self.app.store).await;
+        let trouble = checked.err().map(|error| error.to_string());
+        *last = Some(Heard {
+            at: Instant::now(),
+            trouble: trouble.clone(),
+        });
+        trouble
+    }
+}
+
+async fn ready(State(probe): State<Probe>, request: Request) -> Response {
+    let may_hear = probe.may_hear(&request) == Ok(true);
+    if let Err(why) = (probe.app.ready)() {
+        let why = if may_hear { &*why } else { "not ready" };
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    }
+    // Events are taken as long as the spool has room: a ClickHouse that is away is told, but does
+    // not make a load balancer send them elsewhere.
+    let trouble = match may_hear {
+        true => probe.trouble().await,
+        false => None,
+    };
+    match trouble {
+        None => "ok\n".into_response(),
+        Some(error) => {
+            format!("events are taken; no questions are answered: {error}\n").into_response()
+        }
+    }
+}
