@@ -1,7 +1,7 @@
 //! HTTP: the API's listener and its routes.
 //!
 //! In: questions as URLs. Out: answers as JSON, NDJSON, YAML or CSV, and how this process is. Every error is a
-//! problem ([`problem`], RFC 9457).
+//! problem (RFC 9457).
 //!
 //! | route | answer |
 //! |---|---|

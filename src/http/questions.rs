@@ -45,7 +45,7 @@ impl Questions {
     ///
     /// # Errors
     ///
-    /// [`Kind::TooManyQuestions`] where there is none for too long.
+    /// `Kind::TooManyQuestions` where there is none for too long.
     pub async fn place(&self, reader: &Reader) -> Result<Place, Problem> {
         let own = {
             let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);

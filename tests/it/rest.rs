@@ -241,6 +241,47 @@ fn a_container_is_found_by_its_id() {
     assert_problem(&elsewhere, 404, "not-found");
 }
 
+const TWO_READERS: &str = r#"
+[[access.api]]
+token_file = "{dir}/all.token"
+clusters = ["*"]
+namespaces = ["*"]
+[[access.api]]
+token_file = "{dir}/default.token"
+clusters = ["*"]
+namespaces = ["default"]
+"#;
+
+/// An ID opens nothing that its reader may not see, and does not say that there is something.
+#[test]
+fn an_id_is_narrowed_as_rows_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["all", "default"] {
+        let file = folder.path().join(format!("{name}.token"));
+        std::fs::write(file, format!("{name}-secret-0123456789\n")).expect("written");
+    }
+    let bygone = Bygone::start_beside(RECORDED.database.clone(), TWO_READERS, folder, &[]);
+    let ask = |path: &str, name: &str| {
+        let token = format!("Bearer {name}-secret-0123456789");
+        send(Method::GET, &bygone.api, path, &[("authorization", &token)])
+    };
+    let list = ask("/api/v1/containers?namespace=crash-3a2&limit=1", "all");
+    let list = list.json();
+    let id = list["items"][0]["container_id"].as_str().expect("an ID");
+    for path in [id, &id[..8]] {
+        let path = format!("/api/v1/containers/{path}");
+        assert_eq!(ask(&path, "all").status, 200);
+        let other = ask(&path, "default");
+        assert_problem(&other, 404, "not-found");
+        assert!(!other.text().contains("crash"), "{}", other.text());
+        let named = ask(&format!("{path}?namespace=crash-3a2"), "default");
+        assert_problem(&named, 403, "forbidden");
+        assert_problem(&ask(&path, "nobody"), 401, "unauthorized");
+    }
+    // The description says nothing of the data.
+    assert_eq!(ask("/api/v1/openapi.json", "nobody").status, 200);
+}
+
 /// A cluster that was restored from another one's backup has the same IDs.
 #[test]
 fn an_id_of_several_is_ambiguous() {
