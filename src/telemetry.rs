@@ -203,7 +203,11 @@ const COMMIT: Option<&str> = option_env!("BYGONE_COMMIT");
 
 fn tell_build() {
     metrics::describe_gauge!(BUILD_INFO, "The build that runs");
-    let (version, commit) = (env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown"));
+    // A build argument that nobody set comes as an empty one.
+    let commit = COMMIT
+        .filter(|commit| !commit.is_empty())
+        .unwrap_or("unknown");
+    let version = env!("CARGO_PKG_VERSION");
     metrics::gauge!(BUILD_INFO, "version" => version, "commit" => commit).set(1.0);
 }
 

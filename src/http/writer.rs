@@ -225,7 +225,8 @@ mod tests {
         });
         let rows: Vec<Row> = rows.collect();
         let text = Writer::new::<Row>(format, fields).list(&rows);
-        expected.assert_eq(&String::from_utf8(text).expect("UTF-8"));
+        let text = String::from_utf8(text).expect("UTF-8");
+        expected.assert_eq(&text.replace('\r', "<CR>"));
     }
 
     #[test]
@@ -277,9 +278,9 @@ mod tests {
             &[],
             &rows,
             expect![[r#"
-                name,count,tags
-                x,1,a;b
-                1,-2,a;b
+                name,count,tags<CR>
+                x,1,a;b<CR>
+                1,-2,a;b<CR>
             "#]],
         );
     }
@@ -318,7 +319,7 @@ mod tests {
             &[],
             &[],
             expect![[r#"
-                name,count,tags
+                name,count,tags<CR>
             "#]],
         );
     }
@@ -355,8 +356,8 @@ mod tests {
             &fields,
             &[("x", 1)],
             expect![[r#"
-                tags,name
-                a;b,x
+                tags,name<CR>
+                a;b,x<CR>
             "#]],
         );
     }
@@ -370,11 +371,11 @@ mod tests {
             &["name", "count"],
             &rows,
             expect![[r#"
-                name,count
-                "'=HYPERLINK(""x"")",-1
-                '@a,1
-                '	b,1
-                "a,b",1
+                name,count<CR>
+                "'=HYPERLINK(""x"")",-1<CR>
+                '@a,1<CR>
+                '	b,1<CR>
+                "a,b",1<CR>
             "#]],
         );
     }
