@@ -15,7 +15,8 @@
 //! engine holds, a server that does not answer within [`START_WAIT`]. Each is an
 //! [`EngineError`] with one line for a person.
 //!
-//! What must never happen: a listener on anything but 127.0.0.1, an answer to anybody who has not the key (`KEY_HEADER`),
+//! What must never happen: a listener on anything but 127.0.0.1, an answer to anybody who has not the key (`KEY_HEADER`)
+//! and does not name the account of `reader`,
 //! the password in an argument, an environment, a log or a `Debug`, two servers on one data folder, a server that
 //! reads other files than its own (`confine`).
 //!

@@ -4,6 +4,7 @@
 //! <data-dir>/clickhouse/        0700
 //!     lock                      held with flock(2) by the child for its whole life
 //!     config.xml                0600, written by the child at every start
+//!     reader_password           0600, of the account for people's own SQL
 //!     engine.log                0600, the child's standard output and error
 //!     data/ metadata/ store/    ClickHouse's own
 //! ```
