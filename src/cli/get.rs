@@ -2,6 +2,8 @@
 
 mod kept;
 mod shape;
+mod terminal;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -75,6 +75,11 @@ impl Format {
         }
     }
 
+    /// Whether it is one line a row, so that rows may come at any time.
+    pub fn is_lines(self) -> bool {
+        !matches!(self, Format::Json | Format::Yaml)
+    }
+
     /// Whether it has columns that are chosen for a person.
     pub fn is_table(self) -> bool {
         matches!(self, Format::Table | Format::Wide)
@@ -116,6 +121,8 @@ pub struct Look {
     /// Whether all labels stand in a column.
     pub labels_column: bool,
     pub headers: bool,
+    /// Whether tables paint what ended badly.
+    pub colours: bool,
     /// What is done to texts in csv.
     pub csv: Texts,
 }
@@ -131,6 +138,7 @@ impl Look {
             label_columns: Vec::new(),
             labels_column: false,
             headers: true,
+            colours: false,
             csv: Texts::Safe,
         }
     }
@@ -194,6 +202,20 @@ impl<'a, R: Row + 'a> Printer<'a, R> {
         self.0.row(row)
     }
 
+    /// Ages in later rows are counted to this instant.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.0.set_now(now);
+    }
+
+    /// Writes what is kept back so far.
+    ///
+    /// # Errors
+    ///
+    /// When `out` fails.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
     /// Writes what is kept back, closes the document and flushes `out`.
     ///
     /// # Errors
@@ -207,6 +229,12 @@ impl<'a, R: Row + 'a> Printer<'a, R> {
 /// One format on its way to one place.
 trait Form<R> {
     fn row(&mut self, row: &R) -> io::Result<()>;
+
+    /// Of the forms that show ages.
+    fn set_now(&mut self, _now: Timestamp) {}
+
+    /// Writes what is kept back, and flushes the place.
+    fn flush(&mut self) -> io::Result<()>;
 
     /// Flushes the place, too.
     fn end(&mut self, end: &End) -> io::Result<()>;

@@ -1,9 +1,13 @@
 //! `bygone get` on recording-a: filters, times, limits, formats, exit codes.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::sync::LazyLock;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use expect_test::expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{self, BYGONE, Bygone, on_shared, plain, run, stderr, stdout};
 
@@ -461,6 +465,87 @@ fn shapes() {
             statefulset-38e/web-0	system:serviceaccount:kube-system:generic-garbage-collector
         "#]],
     );
+}
+
+#[test]
+fn colours_where_they_are_asked_for() {
+    let colours = |when: &str| {
+        let args = ["containers", "oom", "-n", "crash-3a2", "--color", when];
+        let shown = said(&args).1;
+        shown.matches("\u{1b}[31mOOMKilled\u{1b}[0m").count()
+    };
+    assert_eq!(colours("always"), 4);
+    assert_eq!(colours("never"), 0);
+    assert_eq!(colours("auto"), 0, "this is no terminal");
+}
+
+/// An event of this moment about a pod.
+fn event(verb: &str, name: &str) -> String {
+    let now = jiff::Timestamp::now();
+    let mut metadata = json!({
+        "name": name, "namespace": "shop", "creationTimestamp": format!("{now:.0}"),
+        "resourceVersion": "101",
+        "uid": format!("00000000-0000-4000-8000-00000000000{}", &name[name.len() - 1..]),
+    });
+    if verb == "delete" {
+        let deadline = now + jiff::SignedDuration::from_secs(30);
+        metadata["deletionTimestamp"] = format!("{deadline:.0}").into();
+        metadata["deletionGracePeriodSeconds"] = 30.into();
+    }
+    let event = json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse",
+        "auditID": format!("{verb}-{name}"), "stage": "ResponseComplete", "verb": verb,
+        "requestURI": format!("/api/v1/namespaces/shop/pods/{name}"), "user": {"username": "alice"},
+        "objectRef": {"resource": "pods", "namespace": "shop", "name": name, "apiVersion": "v1"},
+        "responseStatus": {"code": 200}, "requestReceivedTimestamp": format!("{now:.6}"),
+        "stageTimestamp": format!("{now:.6}"),
+        "responseObject": {"kind": "Pod", "apiVersion": "v1", "metadata": metadata,
+            "spec": {"nodeName": "n1", "containers": [{"name": "main"}]}, "status": {"phase": "Pending"}},
+    });
+    event.to_string()
+}
+
+#[test]
+fn watch_shows_what_is_new_and_what_changes() {
+    let bygone = Bygone::start();
+    bygone.post_all([event("create", "web-0")]);
+    let columns = "custom-columns=POD:.pod,ASKED:.delete_asked_by";
+    let args = [
+        "get",
+        "pods",
+        "-w",
+        "--no-headers",
+        "-o",
+        columns,
+        "--server",
+    ];
+    let mut watch = plain(BYGONE)
+        .args(args)
+        .arg(&bygone.api)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let out = BufReader::new(watch.stdout.take().expect("a pipe"));
+    let (line, lines) = sync_channel(10);
+    std::thread::spawn(move || {
+        for text in out.lines().map_while(Result::ok) {
+            if line.send(text).is_err() {
+                break;
+            }
+        }
+    });
+    let next = || lines.recv_timeout(Duration::from_secs(60)).expect("a line");
+    assert_eq!(next(), "web-0   <none>");
+    bygone.post_all([event("create", "web-1")]);
+    assert_eq!(next(), "web-1   <none>");
+    bygone.post_all([event("delete", "web-0")]);
+    assert_eq!(next(), "web-0   alice");
+    watch.kill().expect("it runs");
+    watch.wait().expect("it ends");
+    let refused = bygone.get(&["pods", "-w", "--at", "2026-11-23T06:15:00Z"]);
+    assert_eq!(refused.status.code(), Some(64), "{}", stderr(&refused));
+    let refused = bygone.get(&["pods", "-w", "-o", "json"]);
+    assert_eq!(refused.status.code(), Some(64), "{}", stderr(&refused));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Rows that can't be printed as they come: the newest come first and are printed last, or they are to be sorted.
+//! Rows that wait for the last one: the newest come first and are printed last, or they are to be sorted.
 
 use std::cmp::Ordering;
 
@@ -14,41 +14,80 @@ const CHUNK_ROWS: usize = 1_000;
 /// The most rows that are sorted. They lie unpacked in memory, about 2 KiB each.
 pub const SORT_ROWS_MAX: usize = 100_000;
 
-/// Rows that are given back the other way round. Packed, a million of them take about 100 MB.
-pub struct Reversed<L> {
+/// How rows are given back.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// As they came.
+    AsCame,
+    LastFirst,
+    /// By a field of a row, or `labels.KEY`; whether the greatest comes first.
+    Sorted(String, bool),
+}
+
+/// Rows, as they come.
+pub struct Kept<L> {
+    order: Order,
+    count: usize,
+    /// Packed, a million rows take about 100 MB.
     chunks: Vec<Vec<u8>>,
-    /// The rows of the last chunk, as long as it is not full.
+    /// The rows of the last chunk, as long as it is not full; all of those that are to be sorted.
     open: Vec<L>,
 }
 
-impl<L: Life> Reversed<L> {
-    pub fn new() -> Reversed<L> {
-        Reversed {
+impl<L: Life> Kept<L> {
+    pub fn new(order: Order) -> Kept<L> {
+        Kept {
+            order,
+            count: 0,
             chunks: Vec::new(),
             open: Vec::new(),
         }
     }
 
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     pub fn push(&mut self, row: L) -> anyhow::Result<()> {
         self.open.push(row);
-        if self.open.len() == CHUNK_ROWS {
+        self.count += 1;
+        let is_sorted = matches!(self.order, Order::Sorted(..));
+        if is_sorted && self.open.len() > SORT_ROWS_MAX {
+            bail!("more than {SORT_ROWS_MAX} rows to sort: ask for less, or set a lower --limit");
+        }
+        if !is_sorted && self.open.len() == CHUNK_ROWS {
             self.chunks.push(pack(&self.open)?);
             self.open.clear();
         }
         Ok(())
     }
 
-    /// The last row first.
-    pub fn rows(mut self) -> impl Iterator<Item = anyhow::Result<L>> {
-        let open = std::mem::take(&mut self.open).into_iter().rev().map(Ok);
-        let packed = self.chunks.into_iter().rev();
-        open.chain(packed.flat_map(|chunk| {
-            let (rows, error) = match unpack::<L>(&chunk) {
-                Ok(rows) => (rows, None),
-                Err(error) => (Vec::new(), Some(Err(error))),
-            };
-            rows.into_iter().rev().map(Ok).chain(error)
-        }))
+    /// All of them, in their order.
+    ///
+    /// # Errors
+    ///
+    /// When a row can't be written as JSON.
+    pub fn rows(self) -> anyhow::Result<Box<dyn Iterator<Item = anyhow::Result<L>>>> {
+        let Kept {
+            order,
+            chunks,
+            open,
+            ..
+        } = self;
+        Ok(match order {
+            Order::Sorted(path, reverse) => {
+                Box::new(sorted(open, &path, reverse)?.into_iter().map(Ok))
+            }
+            Order::AsCame => {
+                let packed = chunks.into_iter().flat_map(|chunk| unpack(&chunk, |_| ()));
+                Box::new(packed.chain(open.into_iter().map(Ok)))
+            }
+            Order::LastFirst => {
+                let packed = chunks.into_iter().rev();
+                let packed = packed.flat_map(|chunk| unpack(&chunk, <[L]>::reverse));
+                Box::new(open.into_iter().rev().map(Ok).chain(packed))
+            }
+        })
     }
 }
 
@@ -60,52 +99,42 @@ fn pack<L: Life>(rows: &[L]) -> anyhow::Result<Vec<u8>> {
     Ok(zstd::encode_all(&*plain, 1)?)
 }
 
-fn unpack<L: Life>(chunk: &[u8]) -> anyhow::Result<Vec<L>> {
-    let plain = zstd::decode_all(chunk)?;
-    let (mut rest, mut rows) = (&*plain, Vec::with_capacity(CHUNK_ROWS));
-    while !rest.is_empty() {
-        let (row, behind) = postcard::take_from_bytes(rest)?;
-        rows.push(row);
-        rest = behind;
+/// The rows of a chunk, after `arrange`; or why there are none.
+fn unpack<L: Life>(chunk: &[u8], arrange: fn(&mut [L])) -> Vec<anyhow::Result<L>> {
+    let read = || -> anyhow::Result<Vec<L>> {
+        let plain = zstd::decode_all(chunk)?;
+        let (mut rest, mut rows) = (&*plain, Vec::with_capacity(CHUNK_ROWS));
+        while !rest.is_empty() {
+            let (row, behind) = postcard::take_from_bytes(rest)?;
+            rows.push(row);
+            rest = behind;
+        }
+        arrange(&mut rows);
+        Ok(rows)
+    };
+    match read() {
+        Ok(rows) => rows.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
     }
-    Ok(rows)
 }
 
-/// Rows in the order of a field.
-pub struct Sorted<L> {
-    field: String,
-    rows: Vec<(Key, L)>,
-}
-
-impl<L: Life> Sorted<L> {
-    /// `field` is that of a row, or `labels.KEY`.
-    pub fn by(field: &str) -> Sorted<L> {
-        Sorted {
-            field: field.to_owned(),
-            rows: Vec::new(),
-        }
-    }
-
-    pub fn push(&mut self, row: L) -> anyhow::Result<()> {
-        if self.rows.len() == SORT_ROWS_MAX {
-            bail!("more than {SORT_ROWS_MAX} rows to sort: ask for less, or set a lower --limit");
-        }
+/// What is absent comes last: a life without an end ends after all others. Rows that are equal stay in the order of their
+/// starts, the newest last; they came the other way round.
+fn sorted<L: Life>(rows: Vec<L>, path: &str, reverse: bool) -> anyhow::Result<Vec<L>> {
+    let mut keyed = Vec::with_capacity(rows.len());
+    for row in rows.into_iter().rev() {
         let all = serde_json::to_value(&row)?;
-        let value = match self.field.split_once('.') {
+        let value = match path.split_once('.') {
             Some((map, key)) => &all[map][key],
-            None => &all[&self.field],
+            None => &all[path],
         };
-        self.rows.push((Key::of(value), row));
-        Ok(())
+        keyed.push((Key::of(value), row));
     }
-
-    /// What is absent comes last: a life without an end ends after all others. Rows that are equal stay in the order of
-    /// their starts, the newest last; they came the other way round.
-    pub fn rows(mut self) -> impl DoubleEndedIterator<Item = L> {
-        self.rows.reverse();
-        self.rows.sort_by(|(one, _), (other, _)| one.order(other));
-        self.rows.into_iter().map(|(_, row)| row)
+    keyed.sort_by(|(one, _), (other, _)| one.order(other));
+    if reverse {
+        keyed.reverse();
     }
+    Ok(keyed.into_iter().map(|(_, row)| row).collect())
 }
 
 /// A value that can be compared.
@@ -166,36 +195,48 @@ mod tests {
         }
     }
 
+    fn back(kept: Kept<Pod>) -> Vec<Pod> {
+        kept.rows().unwrap().map(Result::unwrap).collect()
+    }
+
     /// None, less than a chunk, a chunk, and more than two.
     #[test]
-    fn reversed() {
+    fn as_they_came_and_reversed() {
         for count in [0, 3, CHUNK_ROWS, 2 * CHUNK_ROWS + 7] {
-            let mut kept = Reversed::new();
-            for number in 0..count {
-                kept.push(pod(number)).unwrap();
-            }
-            let back: Vec<Pod> = kept.rows().map(Result::unwrap).collect();
-            let expected: Vec<Pod> = (0..count).rev().map(pod).collect();
-            assert_eq!(back, expected);
+            let kept = |order| {
+                let mut kept = Kept::new(order);
+                for number in 0..count {
+                    kept.push(pod(number)).unwrap();
+                }
+                assert_eq!(kept.count(), count);
+                back(kept)
+            };
+            let mut expected: Vec<Pod> = (0..count).map(pod).collect();
+            assert_eq!(kept(Order::AsCame), expected);
+            expected.reverse();
+            assert_eq!(kept(Order::LastFirst), expected);
         }
     }
 
     #[test]
     fn sorted() {
-        let order = |field: &str| {
-            let mut kept = Sorted::by(field);
+        let order = |field: &str, reverse| {
+            let mut kept = Kept::new(Order::Sorted(field.to_owned(), reverse));
             for number in [12, 3, 2, 1, 0] {
                 let mut pod = pod(number);
                 pod.removed_at = pod.created_at.filter(|_| number != 2);
                 kept.push(pod).unwrap();
             }
-            let names = kept.rows().map(|pod| pod.pod["web-".len()..].to_owned());
+            let names = back(kept)
+                .into_iter()
+                .map(|pod| pod.pod["web-".len()..].to_owned());
             names.collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(order("restarts"), "0 1 2 12 3");
-        assert_eq!(order("pod"), "0 1 12 2 3");
-        assert_eq!(order("labels.app"), "0 1 2 3 12");
-        assert_eq!(order("removed_at"), "0 1 3 12 2");
+        assert_eq!(order("restarts", false), "0 1 2 12 3");
+        assert_eq!(order("restarts", true), "3 12 2 1 0");
+        assert_eq!(order("pod", false), "0 1 12 2 3");
+        assert_eq!(order("labels.app", false), "0 1 2 3 12");
+        assert_eq!(order("removed_at", false), "0 1 3 12 2");
     }
 
     #[test]
@@ -207,7 +248,7 @@ mod tests {
 
     #[test]
     fn too_many_to_sort() {
-        let mut kept = Sorted::by("pod");
+        let mut kept = Kept::new(Order::Sorted("pod".to_owned(), false));
         for _ in 0..SORT_ROWS_MAX {
             kept.push(Pod::default()).unwrap();
         }

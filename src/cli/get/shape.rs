@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::kept::{Reversed, Sorted};
+use super::kept::{Kept, Order};
+use super::terminal::TerminalFlags;
+use super::watch;
 use crate::cli::ask::{Oracle, Rows};
 use crate::cli::output::{End, Look, Output, OutputParser, Printer, Row};
 use crate::cli::{NOTHING, Usage};
@@ -32,6 +34,9 @@ pub struct Shape {
     /// The newest first, or with --sort-by the greatest
     #[arg(long)]
     reverse: bool,
+    /// Go on with what is new or changes, until interrupted
+    #[arg(short, long, conflicts_with_all = ["sort_by", "reverse", "cursor", "explain"])]
+    watch: bool,
     /// Leave the headers of tables and csv out
     #[arg(long)]
     no_headers: bool,
@@ -47,6 +52,8 @@ pub struct Shape {
     /// Print what the answer cost ClickHouse: rows, bytes and CPU time; rows are printed at the end
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    terminal: TerminalFlags,
 }
 
 impl Shape {
@@ -61,15 +68,24 @@ impl Shape {
     pub fn check<L: Life + Row>(&self) -> Result<(), Usage> {
         let fields = csv::fields::<L>();
         let wants_labels = self.show_labels || !self.label_columns.is_empty();
-        let is_table = matches!(&self.output, Output::Form(format) if format.is_table());
         if wants_labels && !fields.contains(&"labels") {
             return Err(Usage(format!(
                 "--show-labels and -L show labels of pods, and {} have none: use \"bygone get pods\"",
                 L::PLURAL
             )));
         }
-        if wants_labels && !is_table {
+        if wants_labels && !matches!(&self.output, Output::Form(format) if format.is_table()) {
             let text = "--show-labels and -L are columns of tables: use -o table or -o wide";
+            return Err(Usage(text.to_owned()));
+        }
+        let is_lines = match &self.output {
+            Output::Form(format) => format.is_lines(),
+            Output::Columns(_) => true,
+            Output::Template(_) => false,
+        };
+        if self.watch && !is_lines {
+            let text =
+                "--watch prints line by line: use table, wide, csv, ndjson, name or custom-columns";
             return Err(Usage(text.to_owned()));
         }
         let named = self.output.named().into_iter();
@@ -81,6 +97,14 @@ impl Shape {
                 fields.join(", ")
             ))),
             None => Ok(()),
+        }
+    }
+
+    fn is_table(&self) -> bool {
+        match &self.output {
+            Output::Form(format) => format.is_table(),
+            Output::Columns(_) => true,
+            Output::Template(_) => false,
         }
     }
 
@@ -100,6 +124,7 @@ impl Shape {
     pub fn look(&self, look: Look) -> Look {
         Look {
             headers: !self.no_headers,
+            colours: self.terminal.colours(),
             label_columns: self.label_columns.clone(),
             labels_column: self.show_labels,
             csv: match self.csv_raw {
@@ -127,53 +152,55 @@ impl Shape {
             fields: (!fields.is_empty()).then(|| fields.join(",")),
             ..params.clone()
         };
+        if self.watch {
+            watch::check(&params)?;
+            let mut out = BufWriter::new(io::stdout().lock());
+            let printer = Printer::new(self.output.clone(), look, &mut out);
+            match watch::run::<L>(oracle, &params, printer).await? {}
+        }
         let mut rows = oracle.ask::<L>(&params).await?;
-        let mut out = BufWriter::new(io::stdout().lock());
-        let printer = Printer::new(self.output.clone(), look, &mut out);
-        let (count, ending) = self.print_all(&mut rows, printer).await?;
-        tell(L::PLURAL, count, &ending);
+        let kept = self.keep(&mut rows).await?;
+        let count = kept.count();
+        let ending = rows.ending().await?;
+        let end = End {
+            more: ending.cursor.clone(),
+        };
+        let mut out = self.terminal.out(if self.is_table() { count } else { 0 });
+        print(
+            kept,
+            Printer::new(self.output.clone(), look, &mut out),
+            &end,
+        )?;
+        // A pager is waited for, so that what is said besides stands behind the answer.
+        drop(out);
+        tell(L::PLURAL, count as u64, &ending);
         Ok(ExitCode::from(if count == 0 { NOTHING } else { 0 }))
     }
 
     /// The newest come first: so they are kept by the limit. They are printed last, where a terminal ends.
-    async fn print_all<L: Life + Row>(
-        &self,
-        rows: &mut Rows<L>,
-        mut printer: Printer<'_, L>,
-    ) -> anyhow::Result<(u64, Ending)> {
-        let mut count = 0;
-        if let Some(path) = self.sort_path() {
-            let mut kept = Sorted::by(path);
-            while let Some(row) = rows.next().await? {
-                kept.push(row)?;
-                count += 1;
-            }
-            let sorted = kept.rows();
-            match self.reverse {
-                true => sorted.rev().try_for_each(|row| printer.row(&row))?,
-                false => { sorted }.try_for_each(|row| printer.row(&row))?,
-            }
-        } else if self.reverse {
-            while let Some(row) = rows.next().await? {
-                printer.row(&row)?;
-                count += 1;
-            }
-        } else {
-            let mut kept = Reversed::new();
-            while let Some(row) = rows.next().await? {
-                kept.push(row)?;
-                count += 1;
-            }
-            for row in kept.rows() {
-                printer.row(&row?)?;
-            }
+    async fn keep<L: Life>(&self, rows: &mut Rows<L>) -> anyhow::Result<Kept<L>> {
+        let order = match (self.sort_path(), self.reverse) {
+            (None, false) => Order::LastFirst,
+            (None, true) => Order::AsCame,
+            (Some(path), reverse) => Order::Sorted(path.to_owned(), reverse),
+        };
+        let mut kept = Kept::new(order);
+        while let Some(row) = rows.next().await? {
+            kept.push(row)?;
         }
-        let ending = rows.ending().await?;
-        printer.end(&End {
-            more: ending.cursor.clone(),
-        })?;
-        Ok((count, ending))
+        Ok(kept)
     }
+}
+
+fn print<L: Life + Row>(
+    kept: Kept<L>,
+    mut printer: Printer<'_, L>,
+    end: &End,
+) -> anyhow::Result<()> {
+    for row in kept.rows()? {
+        printer.row(&row?)?;
+    }
+    Ok(printer.end(end)?)
 }
 
 /// What is to be known about an answer besides its rows.

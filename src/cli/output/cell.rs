@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use super::table::Tone;
 use super::{Look, span};
+use crate::audit::words::EndedWhy;
 use crate::cli::when;
 use crate::escape;
 use crate::query::Time;
@@ -75,5 +77,19 @@ pub fn visible(text: String) -> String {
         Cow::Borrowed("") => NONE.to_owned(),
         Cow::Borrowed(_) => text,
         Cow::Owned(shown) => shown,
+    }
+}
+
+/// Whether its end was not its own, and nobody's plain wish either.
+pub fn why_tone(why: Option<&str>) -> Option<Tone> {
+    match EndedWhy::of_word(why?)? {
+        EndedWhy::Evicted
+        | EndedWhy::ForceDeleted
+        | EndedWhy::NodeLost
+        | EndedWhy::NodePressure
+        | EndedWhy::Preempted
+        | EndedWhy::TaintEvicted
+        | EndedWhy::Unknown => Some(Tone::Odd),
+        _ => None,
     }
 }

@@ -1,9 +1,9 @@
 //! The columns of container instances.
 
 use super::cell::{self, NONE, UNKNOWN};
-use super::table::Column;
+use super::table::{Column, Tone};
 use super::{Look, Row};
-use crate::audit::words::Unknown;
+use crate::audit::words::{EndedWhy, Unknown};
 use crate::query::Container;
 
 /// As many characters of a container's ID as `docker ps` shows.
@@ -46,7 +46,7 @@ impl Row for Container {
             Column::new("POD", |c, _| c.pod.clone()),
             Column::new("CONTAINER", |c, _| c.container.clone()),
             Column::new("RESTART", |c, _| c.restart.to_string()),
-            Column::new("STATE", |c, _| state(c)),
+            Column::new("STATE", |c, _| state(c)).toned(tone),
             Column::new("EXIT", |c, _| {
                 c.exit_code.map_or(NONE.to_owned(), |code| code.to_string())
             }),
@@ -59,7 +59,10 @@ impl Row for Container {
             })
             .only_if(wide),
             Column::new("NODE", |c, _| cell::text(c.node.as_deref(), NONE)),
-            Column::new("WHY", |c, _| cell::text(c.ended_why.as_deref(), NONE)),
+            Column::new("WHY", |c: &Container, _| {
+                cell::text(c.ended_why.as_deref(), NONE)
+            })
+            .toned(|c| cell::why_tone(c.ended_why.as_deref())),
             Column::new("BY", |c, _| cell::text(c.ended_by.as_deref(), NONE)),
             Column::new("KIND", |c: &Container, _| c.kind.clone()).only_if(wide),
             Column::new("WORKLOAD", |c: &Container, _| {
@@ -104,6 +107,19 @@ fn state(container: &Container) -> String {
             (None, _, Some(code)) => format!("ExitCode:{code}"),
             (None, _, None) => "Terminated".to_owned(),
         },
+    }
+}
+
+/// What was told to stop may end with any code.
+fn tone(container: &Container) -> Option<Tone> {
+    let why = container.ended_why.as_deref().and_then(EndedWhy::of_word);
+    let by_itself = matches!(why, None | Some(EndedWhy::Exited | EndedWhy::Unknown));
+    let failed = container.exit_code.is_some_and(|code| code != 0);
+    match &*state(container) {
+        "OOMKilled" => Some(Tone::Bad),
+        "Unknown" => Some(Tone::Odd),
+        _ if by_itself && failed => Some(Tone::Bad),
+        _ => None,
     }
 }
 

@@ -34,6 +34,10 @@ impl<R: Row> Form<R> for Csv<'_> {
         self.out.write_all(&self.csv.row(row)?)
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// The header is also in an empty answer, so that every answer is a table with these fields.
     fn end(&mut self, _end: &End) -> io::Result<()> {
         self.header()?;

@@ -91,7 +91,11 @@ impl<R: Row> Form<R> for Custom<'_> {
         self.0.row(&serde_json::to_value(row)?)
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
     fn end(&mut self, _end: &End) -> io::Result<()> {
-        self.0.end()
+        self.0.flush()
     }
 }

@@ -30,6 +30,10 @@ impl<R: Row> Form<R> for Json<'_> {
         write!(self.out, "{before}    {row}")
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn end(&mut self, end: &End) -> io::Result<()> {
         let before = if self.empty {
             "{\n  \"items\": []"

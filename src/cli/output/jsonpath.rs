@@ -278,6 +278,10 @@ impl<R: Row> Form<R> for Filled<'_> {
         Ok(())
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// As in kubectl nothing follows what the template says, not even the end of a line.
     fn end(&mut self, end: &End) -> io::Result<()> {
         let document = json!({

@@ -19,6 +19,10 @@ impl<R: Row> Form<R> for Name<'_> {
         writeln!(self.out, "{}", cell::visible(row.name()))
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn end(&mut self, _end: &End) -> io::Result<()> {
         self.out.flush()
     }

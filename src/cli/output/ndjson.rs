@@ -20,6 +20,10 @@ impl<R: Row> Form<R> for Ndjson<'_> {
         self.out.write_all(b"\n")
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn end(&mut self, _end: &End) -> io::Result<()> {
         self.out.flush()
     }

@@ -1,7 +1,7 @@
 //! The columns of pods.
 
 use super::cell::{self, NONE, UNKNOWN};
-use super::table::Column;
+use super::table::{Column, Tone};
 use super::{Look, Row};
 use crate::audit::words::{EndedWhy, NOT_STARTED, Unknown};
 use crate::query::{Pod, Time};
@@ -42,7 +42,7 @@ impl Row for Pod {
             Column::new("NAMESPACE", |p: &Pod, _| p.namespace.clone())
                 .only_if(look.namespace_column),
             Column::new("POD", |p, _| p.pod.clone()),
-            Column::new("STATE", |p, _| state(p)),
+            Column::new("STATE", |p, _| state(p)).toned(tone),
             Column::new("RESTARTS", |p, _| p.restarts.to_string()),
             Column::new(cell::zoned("CREATED", look), |p, look| {
                 cell::time(p.created_at, UNKNOWN, look)
@@ -58,7 +58,8 @@ impl Row for Pod {
             Column::new("LIFETIME", lifetime),
             Column::new("AGE", |p: &Pod, look| cell::span(p.created_at, look.now)).only_if(wide),
             Column::new("NODE", |p, _| cell::text(p.node.as_deref(), NONE)),
-            Column::new("WHY", |p, _| cell::text(p.ended_why.as_deref(), NONE)),
+            Column::new("WHY", |p: &Pod, _| cell::text(p.ended_why.as_deref(), NONE))
+                .toned(|p| cell::why_tone(p.ended_why.as_deref())),
             Column::new("BY", |p, _| cell::text(p.ended_by.as_deref(), NONE)),
             Column::new("POD-IP", |p: &Pod, _| cell::list(&p.pod_ips)).only_if(wide),
             Column::new("WORKLOAD", |p: &Pod, _| {
@@ -112,6 +113,16 @@ fn state(pod: &Pod) -> String {
         (None, phase) => phase.unwrap_or(UNKNOWN),
     };
     state.to_owned()
+}
+
+/// Whatever is no ordinary state is a reason to look.
+fn tone(pod: &Pod) -> Option<Tone> {
+    match &*state(pod) {
+        "Running" | "Pending" | "Completed" | "Deleted" | "Terminating" => None,
+        "ContainerCreating" | "PodInitializing" => None,
+        "Unknown" | UNKNOWN => Some(Tone::Odd),
+        _ => Some(Tone::Bad),
+    }
 }
 
 /// Until it was removed, or gone at the latest.

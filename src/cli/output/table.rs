@@ -6,6 +6,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+
 use super::{End, Form, Look, Row, cell};
 
 /// As many rows as are kept to choose the widths.
@@ -13,10 +16,30 @@ pub const CHUNK_ROWS: usize = 1_000;
 
 const GAP: &str = "   ";
 
+/// What a cell tells by its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// It failed: red.
+    Bad,
+    /// Something came between, or is not known: yellow.
+    Odd,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let colour = match self {
+            Tone::Bad => AnsiColor::Red,
+            Tone::Odd => AnsiColor::Yellow,
+        };
+        colour.on_default()
+    }
+}
+
 /// A column of a table.
 pub struct Column<R> {
     head: String,
     cell: Box<dyn Fn(&R, &Look) -> String>,
+    tone: fn(&R) -> Option<Tone>,
     shown: bool,
 }
 
@@ -33,13 +56,23 @@ impl<R: 'static> Column<R> {
         Column {
             head: head.into(),
             cell: Box::new(cell),
+            tone: |_| None,
             shown: true,
         }
+    }
+
+    pub fn toned(self, tone: fn(&R) -> Option<Tone>) -> Column<R> {
+        Column { tone, ..self }
     }
 
     pub fn only_if(self, shown: bool) -> Column<R> {
         Column { shown, ..self }
     }
+}
+
+struct Cell {
+    text: String,
+    tone: Option<Tone>,
 }
 
 pub struct Table<'a, R> {
@@ -49,7 +82,7 @@ pub struct Table<'a, R> {
     /// In characters.
     widths: Vec<usize>,
     /// The chunk; its first line may be the heads.
-    lines: Vec<Vec<String>>,
+    lines: Vec<Vec<Cell>>,
     heads_due: bool,
 }
 
@@ -79,15 +112,17 @@ impl<'a, R> Table<'a, R> {
 impl<R> Table<'_, R> {
     pub fn row(&mut self, row: &R) -> io::Result<()> {
         if std::mem::take(&mut self.heads_due) {
-            let heads = self
-                .columns
-                .iter()
-                .map(|column| cell::visible(column.head.clone()));
+            let heads = self.columns.iter().map(|column| Cell {
+                text: cell::visible(column.head.clone()),
+                tone: None,
+            });
             self.push(heads.collect());
         }
-        let columns = self.columns.iter();
-        let cells = columns.map(|column| (column.cell)(row, &self.look));
-        self.push(cells.map(cell::visible).collect());
+        let cells = self.columns.iter().map(|column| Cell {
+            text: cell::visible((column.cell)(row, &self.look)),
+            tone: (column.tone)(row).filter(|_| self.look.colours),
+        });
+        self.push(cells.collect());
         if self.lines.len() < CHUNK_ROWS {
             Ok(())
         } else {
@@ -95,14 +130,15 @@ impl<R> Table<'_, R> {
         }
     }
 
-    pub fn end(&mut self) -> io::Result<()> {
+    /// Later rows may have other widths.
+    pub fn flush(&mut self) -> io::Result<()> {
         self.write_chunk()?;
         self.out.flush()
     }
 
-    fn push(&mut self, line: Vec<String>) {
+    fn push(&mut self, line: Vec<Cell>) {
         for (width, cell) in self.widths.iter_mut().zip(&line) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(cell.text.chars().count());
         }
         self.lines.push(line);
     }
@@ -112,7 +148,10 @@ impl<R> Table<'_, R> {
         for line in self.lines.drain(..) {
             text.clear();
             for (cell, width) in line.iter().zip(&self.widths) {
-                write!(text, "{cell:width$}{GAP}").expect("a string takes any text");
+                let style = cell.tone.map(Tone::style).unwrap_or_default();
+                let padding = width - cell.text.chars().count();
+                write!(text, "{style}{}{style:#}{:padding$}{GAP}", cell.text, "")
+                    .expect("a string takes any text");
             }
             writeln!(self.out, "{}", text.trim_end())?;
         }
@@ -125,7 +164,15 @@ impl<R: Row> Form<R> for Table<'_, R> {
         Table::row(self, row)
     }
 
+    fn set_now(&mut self, now: Timestamp) {
+        self.look.now = now;
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Table::flush(self)
+    }
+
     fn end(&mut self, _end: &End) -> io::Result<()> {
-        Table::end(self)
+        Table::flush(self)
     }
 }

@@ -292,6 +292,15 @@ fn table_with_other_columns_in_another_zone() {
     "#]].assert_eq(&print(Format::Table, look, &[killed()], &End::default()));
 }
 
+/// The database of zones has several names for it.
+#[test]
+fn utc_is_called_so() {
+    for zone in ["UTC", "Etc/UTC", "Zulu"] {
+        let table = print(Format::Table, look(zone), &[bare()], &End::default());
+        assert!(table.contains("   STARTED (UTC)   "), "{zone}: {table}");
+    }
+}
+
 #[test]
 fn without_headers() {
     let look = Look {
@@ -427,6 +436,36 @@ fn states_of_pods() {
         Deleted <unknown> 133m replaced
     "#]]
     .assert_eq(&columns.collect::<String>());
+}
+
+/// With colours the columns stand where they stood.
+#[test]
+fn colours() {
+    let look = Look {
+        colours: true,
+        ..look("UTC")
+    };
+    let failed = Container {
+        ended_why: some("exited"),
+        ..killed()
+    };
+    let rows = [killed(), failed, bare()];
+    let coloured = print(Format::Table, look, &rows, &End::default());
+    let shown = coloured.replace("\u{1b}[", "<");
+    expect![[r#"
+        NAMESPACE   POD                   CONTAINER   RESTART   STATE     EXIT     STARTED (UTC)         LIFETIME    NODE     WHY             BY
+        shop        web-5d9c7b8f4-x2x7p   web         2         Error     137      2026-11-23 06:15:05   3m20s       node-a   <33mforce-deleted<0m   user "alice", the second
+        shop        web-5d9c7b8f4-x2x7p   web         2         <31mError<0m     137      2026-11-23 06:15:05   3m20s       node-a   exited          user "alice", the second
+        shop        api-0                 web         0         Running   <none>   <unknown>             <unknown>   <none>   <none>          <none>
+    "#]].assert_eq(&shown);
+    let mut plain = coloured;
+    for code in ["0", "31", "33"] {
+        plain = plain.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(
+        plain,
+        print(Format::Table, self::look("UTC"), &rows, &End::default())
+    );
 }
 
 #[test]

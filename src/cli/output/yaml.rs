@@ -30,6 +30,10 @@ impl<R: Row> Form<R> for Yaml<'_> {
         self.out.write_all(text(&[row])?.as_bytes())
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn end(&mut self, end: &End) -> io::Result<()> {
         #[derive(Serialize)]
         struct Tail<'a> {
