@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 use crate::support::{self, BYGONE, Bygone, on_shared, plain, run, stderr, stdout};
@@ -383,16 +383,18 @@ fn said(args: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), stdout(&output), stderr(&output))
 }
 
+/// What a question that is right prints.
+fn shown(args: &[&str], expected: &Expect) {
+    let (code, out, err) = said(args);
+    assert_eq!((code, &*err), (Some(0), ""), "{args:?}");
+    expected.assert_eq(&out);
+}
+
 #[test]
-fn shapes() {
-    let check = |args: &[&str], expected: expect_test::Expect| {
-        let (code, out, err) = said(args);
-        assert_eq!((code, &*err), (Some(0), ""), "{args:?}");
-        expected.assert_eq(&out);
-    };
-    check(
+fn states() {
+    shown(
         &["pods", "-n", "crash-3a2", "--zone", "UTC"],
-        expect![[r#"
+        &expect![[r#"
             CLUSTER   POD          STATE     RESTARTS   CREATED (UTC)         REMOVED (UTC)         LIFETIME   NODE       WHY             BY
             demo      heals        Deleted   2          2026-11-23 06:15:40   2026-11-23 06:16:14   34s        worker-6   deleted         kubernetes-admin
             demo      crash        Deleted   4          2026-11-23 06:15:40   2026-11-23 06:16:14   34s        worker-4   deleted         kubernetes-admin
@@ -403,9 +405,9 @@ fn shapes() {
             demo      init-crash   Deleted   4          2026-11-23 06:15:40   2026-11-23 06:16:13   33s        worker-0   deleted         kubernetes-admin
         "#]],
     );
-    check(
+    shown(
         &["containers", "oom", "-n", "crash-3a2", "--zone", "UTC"],
-        expect![[r#"
+        &expect![[r#"
             CLUSTER   POD   CONTAINER   RESTART   STATE       EXIT   STARTED (UTC)         LIFETIME   NODE       WHY      BY
             demo      oom   main        0         OOMKilled   137    2026-11-23 06:15:41   1s         worker-1   exited   <none>
             demo      oom   main        1         OOMKilled   137    2026-11-23 06:15:43   1s         worker-1   exited   <none>
@@ -413,7 +415,11 @@ fn shapes() {
             demo      oom   main        3         OOMKilled   137    2026-11-23 06:15:51   1s         worker-1   exited   <none>
         "#]],
     );
-    check(
+}
+
+#[test]
+fn columns_and_templates() {
+    shown(
         &[
             "pods",
             "-n",
@@ -424,7 +430,7 @@ fn shapes() {
             "--zone",
             "UTC",
         ],
-        expect![[r#"
+        &expect![[r#"
             demo   web-544d5696fd-ns2rp   Deleted   0   2026-11-23 06:15:48   2026-11-23 06:15:56   8s    worker-6   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
             demo   web-544d5696fd-wh7w4   Deleted   0   2026-11-23 06:15:48   2026-11-23 06:15:57   9s    worker-2   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
             demo   web-544d5696fd-xl4l8   Deleted   0   2026-11-23 06:15:48   2026-11-23 06:15:52   4s    worker-4   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
@@ -436,14 +442,14 @@ fn shapes() {
             demo   web-79c7f8477f-n8wdm   Deleted   0   2026-11-23 06:15:57   2026-11-23 06:16:05   8s    worker-3   scaled-or-rolled-out   system:serviceaccount:kube-system:replicaset-controller       web   <none>
         "#]],
     );
-    check(
+    shown(
         &[
             "pods",
             "web-0",
             "-o",
             "custom-columns=POD:.pod,APP:.labels.app,WHY:.ended_why",
         ],
-        expect![[r#"
+        &expect![[r#"
             POD     APP   WHY
             web-0   web   deleted
             web-0   web   scaled-or-rolled-out
@@ -451,14 +457,14 @@ fn shapes() {
             web-0   web   garbage-collected
         "#]],
     );
-    check(
+    shown(
         &[
             "pods",
             "web-0",
             "-o",
             r#"jsonpath={range .items[*]}{.namespace}/{.pod}{"\t"}{.ended_by}{"\n"}{end}"#,
         ],
-        expect![[r#"
+        &expect![[r#"
             statefulset-38e/web-0	kubernetes-admin
             statefulset-38e/web-0	system:serviceaccount:kube-system:statefulset-controller
             statefulset-38e/web-0	kubernetes-admin

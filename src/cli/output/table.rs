@@ -35,10 +35,12 @@ impl Tone {
     }
 }
 
+type CellOf<R> = dyn Fn(&R, &Look) -> String;
+
 /// A column of a table.
 pub struct Column<R> {
     head: String,
-    cell: Box<dyn Fn(&R, &Look) -> String>,
+    cell: Box<CellOf<R>>,
     tone: fn(&R) -> Option<Tone>,
     shown: bool,
 }
