@@ -122,7 +122,8 @@ impl Service {
         api_door.check(readers.has_identity(), config.access.insecure)?;
         source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
-        let (stores, questions, engine) = open_stores(config).await?;
+        let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
+        let (stores, questions, engine) = open_stores(config, &stop).await?;
         let (spool, reader) = Spool::open(
             &config.data_dir.join("spool"),
             config.spool.clone(),
@@ -130,10 +131,6 @@ impl Service {
                 metrics::histogram!(telemetry::SPOOL_SYNC_SECONDS).record(took);
             },
         )?;
-        let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
-        if engine.is_some() {
-            tokio::spawn(limit_readers(questions.clone(), stop.clone()));
-        }
         let sink = sink::start(
             (spool.clone(), reader),
             stores.clone(),
@@ -156,10 +153,8 @@ impl Service {
         let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = app(questions, spool.clone(), statuses, metrics);
         let (ingest, api) = (ingest_door.url(), api_door.url());
-        let running = Running {
-            sql: engine.as_ref().map(|engine| engine.url().to_owned()),
-            ..running(&ingest_door, &api_door, &token)?
-        };
+        let sql = engine.as_ref().map(Engine::url);
+        let running = running(&ingest_door, &api_door, &token, sql)?;
         let threads = Threads::start()?;
         let listeners = vec![
             ingest_door.serve(writers.guard(webhook), stop.clone()),
@@ -241,7 +236,12 @@ fn own_token() -> SecretString {
 }
 
 /// What others on this machine need to find this process.
-fn running(ingest: &Door, api: &Door, token: &SecretString) -> std::io::Result<Running> {
+fn running(
+    ingest: &Door,
+    api: &Door,
+    token: &SecretString,
+    sql: Option<&str>,
+) -> std::io::Result<Running> {
     Ok(Running {
         pid: std::process::id(),
         api: api.url_from_here(),
@@ -249,7 +249,7 @@ fn running(ingest: &Door, api: &Door, token: &SecretString) -> std::io::Result<R
         api_certificate_file: api.certificate_file()?,
         ingest_certificate_file: ingest.certificate_file()?,
         token: Some(token.expose_secret().to_owned()),
-        sql: None,
+        sql: sql.map(str::to_owned),
     })
 }
 
@@ -463,7 +463,10 @@ impl Door {
 
 /// The configured ClickHouse, which must have our schema, or the embedded one, which gets it. With connections of their
 /// own for questions: a connection is served by the threads that opened it.
-async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Arc<Store>, Option<Engine>)> {
+async fn open_stores(
+    config: &Config,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Stores, Arc<Store>, Option<Engine>)> {
     if config.clickhouse.url.is_some() {
         let stores = Stores::open(&config.clickhouse)?;
         check(&stores.whole).await?;
@@ -503,7 +506,9 @@ async fn open_stores(config: &Config) -> anyhow::Result<(Stores, Arc<Store>, Opt
     }
     info!("embedded clickhouse runs in {}", config.data_dir.display());
     let stores = Stores::single(Arc::new(store));
-    Ok((stores, Arc::new(questions), Some(engine)))
+    let questions = Arc::new(questions);
+    tokio::spawn(limit_readers(questions.clone(), stop.clone()));
+    Ok((stores, questions, Some(engine)))
 }
 
 /// That a configured ClickHouse has our schema, unless it is away.

@@ -71,8 +71,7 @@ impl Read<'_> {
                  sumMap(CAST((arrayMap(word -> if(endsWith(word, ' instances unseen'), \
                  'instances unseen', word), l.unknown), arrayResize([toUInt64(1)], length(l.unknown), toUInt64(1))), \
                  'Map(String, UInt64)')) AS unknown \
-                 FROM {name}_between(since = {{since:DateTime64(6, 'UTC')}}, \
-                 until = {{until:DateTime64(6, 'UTC')}}) AS l \
+                 FROM {name}_between(since = {{since:String}}, until = {{until:String}}) AS l \
                  WHERE began_at >= {{since:DateTime64(6, 'UTC')}} AND {OF_CLUSTERS} \
                  AND (empty({{namespaces:Array(String)}}) \
                  OR namespace IN {{namespaces:Array(String)}}) \
