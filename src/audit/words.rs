@@ -53,6 +53,8 @@ words! {
         TaintEvicted = "taint-evicted",
         /// The kubelet reclaimed resources: a node-pressure eviction.
         NodePressure = "node-pressure",
+        /// Its own `activeDeadlineSeconds` had passed.
+        DeadlineExceeded = "deadline-exceeded",
         /// For a pod of higher priority.
         Preempted = "preempted",
         NodeLost = "node-lost",

@@ -41,7 +41,8 @@ const BY_KUBELET: &str = "TerminationByKubelet";
 /// second. Milliseconds.
 const SECONDS_APART: i64 = 2_000;
 
-/// The grace that a pod has if nobody says another one. Milliseconds.
+/// The grace that a pod has if nobody says another one: so long before the last of it was seen its containers may have been
+/// told to end. Milliseconds.
 const GRACE: i64 = 30_000;
 
 /// All requests for its end, and whether the first is known by its deadline, or its kubelet's deletion, alone.
@@ -108,6 +109,7 @@ pub(super) fn of_pod<'a>(
     let asked_or_done = least([asked_at, life.terminal_at()]);
     if let Some((since, reason)) = life.disrupted
         && let Some(why) = of_disruption(reason, life.status_reason)
+        && (reason == BY_KUBELET || !is_of_another(why, requests))
         && asked_or_done.is_none_or(|first| second(since) <= first)
         && (reason == BY_KUBELET
             || least([asked_or_done.map(|at| at * 1_000), end])
@@ -131,17 +133,31 @@ pub(super) fn of_pod<'a>(
         (Some(asked), None) if asked.user.is_empty() => Some(asked.at - GRACE),
         _ => asked_at,
     };
-    let since = least([asked_since, life.terminal_at().map(second)]).map(|at| at * 1_000);
+    let of_itself = of_reason(life.status_reason);
+    let finished_since = life.terminal_at().map(|done| match of_itself {
+        // Its kubelet stops the containers first, and reports the phase when they have ended.
+        EndedWhy::DeadlineExceeded => second(done) - GRACE,
+        _ => second(done),
+    });
+    let since = least([asked_since, finished_since]).map(|at| at * 1_000);
     let finished_first = life
         .terminal_at()
         .is_some_and(|done| asked_at.is_none_or(|asked| done < asked));
     let (why, by) = match &requests.any {
         // Whoever deletes it later cleans up.
-        _ if finished_first => (Some(of_reason(life.status_reason)), None),
+        _ if finished_first => (Some(of_itself), None),
         None => (end.and_then(|_| of_proof(proof)), None),
         Some(asked) => of_request(life, requests, asked, has_node),
     };
     Why { why, by, since }
+}
+
+/// Whether another controller asked for the end first. Who disrupts a pod deletes it at once; but the condition knows the
+/// second alone, and in that second others ask as well.
+fn is_of_another(why: EndedWhy, requests: &Requests) -> bool {
+    let asked = requests.any.as_ref();
+    let of_account = asked.and_then(|asked| of_account(asked.user));
+    of_account.is_some_and(|other| other != why)
 }
 
 fn of_request<'a>(
@@ -224,6 +240,7 @@ fn of_disruption(reason: &str, status: &str) -> Option<EndedWhy> {
 fn of_reason(reason: &str) -> EndedWhy {
     match reason {
         "Evicted" => EndedWhy::NodePressure,
+        "DeadlineExceeded" => EndedWhy::DeadlineExceeded,
         "Preempting" => EndedWhy::Preempted,
         "NodeLost" | "Terminated" | "NodeShutdown" | "Shutdown" => EndedWhy::NodeLost,
         _ => EndedWhy::Finished,
@@ -235,8 +252,11 @@ fn of_proof(proof: Option<Proof>) -> Option<EndedWhy> {
     Some(match proof {
         Some(Proof::Replaced) => EndedWhy::Replaced,
         Some(Proof::NodeDeleted) => EndedWhy::NodeLost,
-        Some(Proof::NamespaceEmpty) => EndedWhy::NamespaceDeleted,
-        Some(Proof::NameRemoved | Proof::NotFound | Proof::GraceOver) | None => EndedWhy::Unknown,
+        // Where the namespace's deletion took it, the namespace controller asked for that: this request would be known.
+        Some(
+            Proof::NamespaceEmpty | Proof::NameRemoved | Proof::NotFound | Proof::GraceOver,
+        )
+        | None => EndedWhy::Unknown,
     })
 }
 

@@ -291,7 +291,7 @@ class Pods:
         elif first.by == "system:kube-scheduler":
             words = {"preempted"}
         if done is not None and done < first.at + NEAR:
-            words |= {"finished", "node-pressure"}
+            words |= {"finished", "node-pressure", "deadline-exceeded"}
         self.say("pod: ended_why by who asked", told in words, told, {"by": first.by, "words": sorted(words)})
 
 

@@ -280,7 +280,7 @@ class Workload:
     def late_deadline(self, who, rng):
         pod = self.pod(who, rng, word="deadline", activeDeadlineSeconds=4)
         self.finished(pod)
-        self.note(pod, ["finished"])
+        self.note(pod, ["deadline-exceeded"])
         self.linger(rng)
         self.delete(who, pod)
         self.gone(pod)

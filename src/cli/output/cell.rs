@@ -83,7 +83,8 @@ pub fn visible(text: String) -> String {
 /// Whether its end was not its own, and nobody's plain wish either.
 pub fn why_tone(why: Option<&str>) -> Option<Tone> {
     match EndedWhy::of_word(why?)? {
-        EndedWhy::Evicted
+        EndedWhy::DeadlineExceeded
+        | EndedWhy::Evicted
         | EndedWhy::ForceDeleted
         | EndedWhy::NodeLost
         | EndedWhy::NodePressure

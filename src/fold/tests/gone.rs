@@ -72,7 +72,7 @@ fn an_emptied_namespace_had_no_pods() {
         6:00 pod b created=6:00
         ",
         expect![[r#"
-            a 0:00..5:00 gone 5:00 proof: namespace empty why: namespace-deleted [created unseen, removal unseen]
+            a 0:00..5:00 gone 5:00 proof: namespace empty why: unknown [created unseen, removal unseen]
             b 6:00..now [created unseen]
         "#]],
     );

@@ -326,8 +326,8 @@ fn a_kubelet_ends_pods_itself() {
         (
             "DeadlineExceeded",
             expect![[r#"
-            a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: finished [created unseen]
-        "#]],
+                a 0:00..9:00 on n1 Failed asked 9:00 by alice removed 9:00 why: deadline-exceeded [created unseen]
+            "#]],
         ),
     ] {
         let story = format!(

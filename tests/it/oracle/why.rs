@@ -131,8 +131,15 @@ impl Why {
             }
             _ => asked_at,
         };
-        let first = earlier(asked_since, finished_at.map(|at| at - at.rem_euclid(1_000)));
+        let stopped_before = match of_reason(&pod.reason) {
+            "deadline-exceeded" => GRACE_MILLIS,
+            _ => 0,
+        };
+        let finished_since = finished_at.map(|at| at - at.rem_euclid(1_000) - stopped_before);
+        let first = earlier(asked_since, finished_since);
+        let by_controller = asked.as_ref().and_then(|(_, user, _)| of_account(user));
         if let Some((since, word)) = disruption
+            && (by_kubelet || by_controller.is_none_or(|controller| controller == word))
             && before(since, asked_at)
             && before(since, finished_at)
             && (by_kubelet
@@ -231,6 +238,7 @@ fn of_disruption(reason: &Text, status: &Text) -> Option<&'static str> {
 fn of_reason(reason: &Text) -> &'static str {
     match &**reason {
         "Evicted" => "node-pressure",
+        "DeadlineExceeded" => "deadline-exceeded",
         "Preempting" => "preempted",
         "NodeLost" | "Terminated" | "NodeShutdown" | "Shutdown" => "node-lost",
         _ => "finished",
@@ -240,7 +248,6 @@ fn of_reason(reason: &Text) -> &'static str {
 fn of_proof(proof: Option<Proof>) -> &'static str {
     match proof {
         Some(Proof::Replaced) => "replaced",
-        Some(Proof::NamespaceGone) => "namespace-deleted",
         Some(Proof::NodeGone) => "node-lost",
         _ => "unknown",
     }

@@ -23,7 +23,8 @@ fn meaning(why: EndedWhy) -> &'static str {
         EndedWhy::JobStopped => {
             "the controller of its Job deleted it: suspended, past its deadline, or failed too often"
         }
-        EndedWhy::Finished => "it had finished, or its deadline had passed, before anybody asked",
+        EndedWhy::DeadlineExceeded => "its own deadline (activeDeadlineSeconds) had passed",
+        EndedWhy::Finished => "it had finished before anybody asked",
         EndedWhy::Replaced => "all that is known is that another pod of its name was created",
         EndedWhy::Exited => "its process ended before its pod was to end",
         EndedWhy::Unknown => "nothing says why",
