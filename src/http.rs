@@ -13,6 +13,7 @@
 //! | `GET /api/v1/containers`, `/pods`, `/sessions` | rows; parameters: [`crate::query::Params`] |
 //! | `GET /api/v1/containers/{id}` | one container instance |
 //! | `GET /api/v1/pods/{uid}` | one page about a pod: [`crate::query::Page`] |
+//! | `GET /api/v1/clusters`, `/namespaces`, `/workloads`, `/nodes`, `/images` | a summary of each: [`crate::query::Summary`] |
 //! | `GET /api/v1/coverage` | ingest coverage, by cluster and day |
 //! | `GET /api/v1/sources` | the state of each source |
 //!
@@ -34,6 +35,7 @@ mod problem;
 mod questions;
 mod rows;
 mod sources;
+mod summaries;
 mod writer;
 
 use std::net::SocketAddr;

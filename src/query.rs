@@ -14,6 +14,7 @@ mod conditions;
 mod cost;
 pub mod coverage;
 mod filter;
+mod hints;
 mod model;
 mod near;
 mod page;
@@ -22,17 +23,20 @@ mod parse_error;
 mod rows;
 mod sql;
 mod statement;
+mod summary;
 mod view;
 pub mod when;
 
 use std::sync::Arc;
 
 pub use filter::{Labels, LifeState, Numbers, Pattern, PodName, Requirement, Workload};
+pub use hints::Visible;
 pub use model::{Container, Cost, Ending, Life, Pod, Session, Time};
 pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, instance_of, page};
 pub use params::Params;
 pub use parse_error::ParseError;
 pub use sql::Answer;
+pub use summary::{Group, SUMMARIES_MAX, Summary, check_summary, summaries};
 
 use crate::audit::words::EndedWhy;
 use crate::clickhouse::Store;
@@ -85,6 +89,8 @@ pub struct Question {
     pub cursor: Option<Cursor>,
     /// The fields that are wanted, the others come as if they were absent; none: all of them.
     pub fields: Vec<String>,
+    /// What the hints of an empty answer may name; nothing gives no hints.
+    pub visible: Option<Visible>,
     /// Whether the answer's end says what it cost ClickHouse. Then no row comes before the last one was found.
     pub explain: bool,
 }
@@ -177,6 +183,8 @@ pub enum Error {
         what: &'static str,
         filter: &'static str,
     },
+    #[error("a summary of {0} takes no {1}")]
+    Summary(&'static str, &'static str),
     #[error(
         "that is too long a time to tell the coverage of: ask for a shorter one, or for one cluster"
     )]

@@ -20,7 +20,7 @@ use crate::access::is_loopback;
 use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::http::NDJSON;
-use crate::query::{self, Ending, Life, Page, Params, Question};
+use crate::query::{self, Ending, Group, Life, Page, Params, Question, Summary, Visible};
 use crate::schema;
 use crate::tls::{self, ClientFiles};
 
@@ -167,7 +167,11 @@ impl Oracle {
     pub async fn ask<L: Life>(&self, params: &Params) -> anyhow::Result<Rows<L>> {
         match self {
             Oracle::Store(store) => {
-                let question = params.question(Timestamp::now())?;
+                let question = Question {
+                    // Who has an account of ClickHouse sees all of it.
+                    visible: Some(Visible::default()),
+                    ..params.question(Timestamp::now())?
+                };
                 Ok(Rows::Store(query::answer(store, &question)?))
             }
             Oracle::Server(server) => {
@@ -178,6 +182,28 @@ impl Oracle {
 }
 
 impl Oracle {
+    /// Asks for summaries, and whether there are more.
+    pub async fn summaries(
+        &self,
+        group: Group,
+        params: &Params,
+    ) -> anyhow::Result<(Vec<Summary>, bool)> {
+        match self {
+            Oracle::Store(store) => {
+                let question = params.question(Timestamp::now())?;
+                Ok(query::summaries(store, group, &question).await?)
+            }
+            Oracle::Server(server) => {
+                let mut lines = Lines::open(server, group.plural(), params).await?;
+                let mut rows = Vec::new();
+                while let Some(row) = lines.next().await? {
+                    rows.push(row);
+                }
+                Ok((rows, lines.ending.unwrap_or_default().more))
+            }
+        }
+    }
+
     /// Asks for the page about a pod.
     pub async fn page(&self, cluster: &str, uid: uuid::Uuid) -> anyhow::Result<Option<Page>> {
         match self {

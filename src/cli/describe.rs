@@ -14,6 +14,7 @@ use super::ask::{Oracle, ServerFlags};
 use super::get::Time;
 use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
 use super::{Common, NOTHING, Usage, block_on};
+use crate::escape;
 use crate::query::{Container, Life, Order, Page, Params, Pod, instance_of};
 
 /// As many other lives are named, the newest.
@@ -302,6 +303,9 @@ impl<L: Life> Lives<L> {
             if lives.others.len() > OTHERS_MAX {
                 lives.others.pop_front();
             }
+        }
+        for hint in rows.ending().await?.hints {
+            eprintln!("{}", escape::controls(&hint));
         }
         Ok(lives)
     }

@@ -1,6 +1,7 @@
 //! `bygone get`.
 
 mod kept;
+mod nothing;
 mod shape;
 mod terminal;
 mod watch;
@@ -17,7 +18,7 @@ use super::filters::Filters;
 use super::output::Look;
 use super::{Common, Usage, block_on, when};
 use crate::audit::words::EndedWhy;
-use crate::query::{self, Container, Params, Pod, Question, Session, Window};
+use crate::query::{self, Container, Group, Params, Pod, Question, Session, Window};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
@@ -27,6 +28,30 @@ enum What {
     Pods,
     #[value(alias = "session")]
     Sessions,
+    #[value(alias = "cluster")]
+    Clusters,
+    #[value(aliases = ["namespace", "ns"])]
+    Namespaces,
+    #[value(alias = "workload")]
+    Workloads,
+    #[value(aliases = ["node", "no"])]
+    Nodes,
+    #[value(alias = "image")]
+    Images,
+}
+
+impl What {
+    /// Where it is a summary: of what.
+    fn group(self) -> Option<Group> {
+        match self {
+            What::Containers | What::Pods | What::Sessions => None,
+            What::Clusters => Some(Group::Clusters),
+            What::Namespaces => Some(Group::Namespaces),
+            What::Workloads => Some(Group::Workloads),
+            What::Nodes => Some(Group::Nodes),
+            What::Images => Some(Group::Images),
+        }
+    }
 }
 
 /// Without a time all of the history is asked, without -n all namespaces.
@@ -35,7 +60,8 @@ enum What {
 pub struct Get {
     /// What to show
     what: What,
-    /// Names of pods, NAMESPACE/POD, or of containers NAMESPACE/POD/CONTAINER; * and ? are wildcards
+    /// Names of pods, NAMESPACE/POD, or of containers NAMESPACE/POD/CONTAINER; of summaries, names of what is summed
+    /// up; * and ? are wildcards
     names: Vec<String>,
     /// Namespaces, separated by commas
     #[arg(short, long, value_name = "NAMES")]
@@ -73,6 +99,8 @@ Examples:
   bygone get pods 'shop/cart-*' --by 'alice*' --why deleted,force-deleted
   bygone get sessions web-0 -n shop       who ran commands in it, debugged it, resized it
   bygone get sessions --user alice --since 1d -o wide
+  bygone get workloads -n shop --since 1d  pods, instances, restarts and the worst end of each
+  bygone get nodes 'worker-*' --state failed
 
 Sessions are requests for exec, attach and port-forward, added ephemeral containers
 (kubectl debug) and resizes, also those that were refused. They are found by cluster,
@@ -160,10 +188,11 @@ impl Get {
                 ..Look::plain()
             });
             let shape = &self.shape;
-            match self.what {
-                What::Containers => shape.print::<Container>(&oracle, &params, look).await,
-                What::Pods => shape.print::<Pod>(&oracle, &params, look).await,
-                What::Sessions => shape.print::<Session>(&oracle, &params, look).await,
+            match (self.what, self.what.group()) {
+                (_, Some(group)) => shape.print_summaries(&oracle, &params, (group, look)).await,
+                (What::Pods, _) => shape.print::<Pod>(&oracle, &params, look).await,
+                (What::Sessions, _) => shape.print::<Session>(&oracle, &params, look).await,
+                _ => shape.print::<Container>(&oracle, &params, look).await,
             }
         })
     }
@@ -171,13 +200,17 @@ impl Get {
     /// Not all that can be shown is found by all filters, and has all fields.
     fn check(&self, question: &Question) -> Result<(), Usage> {
         let shape = &self.shape;
-        let (found, shown) = match self.what {
-            What::Containers => (
+        let (found, shown) = match (self.what, self.what.group()) {
+            (_, Some(group)) => (
+                query::check_summary(group, question),
+                shape.check_summaries(group),
+            ),
+            (What::Pods, _) => (query::check::<Pod>(question), shape.check::<Pod>()),
+            (What::Sessions, _) => (query::check::<Session>(question), shape.check::<Session>()),
+            _ => (
                 query::check::<Container>(question),
                 shape.check::<Container>(),
             ),
-            What::Pods => (query::check::<Pod>(question), shape.check::<Pod>()),
-            What::Sessions => (query::check::<Session>(question), shape.check::<Session>()),
         };
         found.map_err(|error| Usage(error.to_string()))?;
         shown

@@ -27,6 +27,7 @@ mod sessions;
 mod sources;
 mod span;
 mod spec;
+mod summaries;
 mod table;
 mod yaml;
 

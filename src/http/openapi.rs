@@ -24,9 +24,9 @@ use utoipa_axum::routes;
 use super::format::{Format, OF_DOCUMENTS, OF_ROWS};
 use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::sources::Source;
-use super::{App, coverage, docs, one, parameters, problem, rows, sources};
+use super::{App, coverage, docs, one, parameters, problem, rows, sources, summaries};
 use crate::query::coverage::Day;
-use crate::query::{Container, Cost, Ending, Page, Pod, Session, Time};
+use crate::query::{Container, Cost, Ending, Page, Pod, Session, Summary, Time};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -42,7 +42,7 @@ type Responses = BTreeMap<String, RefOr<Response>>;
         (name = "history", description = "Pods, containers and requests to them"),
         (name = "ingest", description = "What is ingested, and what is missing")
     ),
-    components(schemas(Container, Cost, Day, Ending, Page, Pod, Problem, Session, Source, Time)),
+    components(schemas(Container, Cost, Day, Ending, Page, Pod, Problem, Session, Source, Summary, Time)),
     security(("token" = [])),
     modifiers(&Token)
 )]
@@ -70,6 +70,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(rows::pods))
         .routes(routes!(one::pod))
         .routes(routes!(rows::sessions))
+        .routes(routes!(summaries::clusters))
+        .routes(routes!(summaries::namespaces))
+        .routes(routes!(summaries::workloads))
+        .routes(routes!(summaries::nodes))
+        .routes(routes!(summaries::images))
         .routes(routes!(coverage::show))
         .routes(routes!(sources::show));
     parameters::describe(routes.get_openapi_mut());
@@ -144,11 +149,17 @@ fn list<T: ToSchema>() -> RefOr<Schema> {
         .item(ObjectBuilder::new().schema_type(Type::Null))
         .item(reference::<Cost>());
     let text_or_null = SchemaType::from_iter([Type::String, Type::Null]);
+    let hints = ArrayBuilder::new()
+        .items(ObjectBuilder::new().schema_type(Type::String))
+        .description(Some(
+            "Of an empty answer: names of the question that are not known",
+        ));
     let list = ObjectBuilder::new()
         .property("items", ArrayBuilder::new().items(reference::<T>()))
         .property("more", ObjectBuilder::new().schema_type(Type::Boolean))
         .property("cursor", ObjectBuilder::new().schema_type(text_or_null))
         .property("cost", cost)
+        .property("hints", hints)
         .required("items")
         .required("more")
         .required("cursor");

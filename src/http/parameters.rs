@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use super::writer::names_of;
-use crate::query::{Container, Life, Pod, ROWS_MAX, Session};
+use crate::query::{Container, Group, Life, Pod, ROWS_MAX, Session};
 
 /// The form of a value.
 enum Form {
@@ -121,9 +121,19 @@ fn unfit(path: &str) -> &'static [&'static str] {
             "created_by",
             "service_account",
         ],
+        _ if group(path).is_some() => NOT_OF_SUMMARIES,
         _ => &[],
     }
 }
+
+/// Where a path is of summaries: of what.
+fn group(path: &str) -> Option<Group> {
+    let name = path.trim_start_matches("/api/v1/");
+    Group::ALL.into_iter().find(|group| group.plural() == name)
+}
+
+/// What summaries take no part in: they have no rows that go on, and all of their fields.
+const NOT_OF_SUMMARIES: &[&str] = &["user", "order", "cursor", "fields", "explain"];
 
 /// The names of the fields of a path's rows.
 fn fields(path: &str) -> Vec<String> {
@@ -256,7 +266,10 @@ mod tests {
                     Container::PLURAL => query::check::<Container>(&asked),
                     Pod::PLURAL => query::check::<Pod>(&asked),
                     Session::PLURAL => query::check::<Session>(&asked),
-                    _ => Ok(()),
+                    _ => match group(path) {
+                        Some(group) => query::check_summary(group, &asked),
+                        None => Ok(()),
+                    },
                 };
                 assert!(taken.is_ok(), "{path}?{name}: {taken:?}");
             }
@@ -272,6 +285,7 @@ mod tests {
             (
                 query::check::<Pod>(&asked).is_err(),
                 query::check::<Session>(&asked).is_err(),
+                query::check_summary(Group::Nodes, &asked).is_err(),
             )
         };
         for name in unfit("/api/v1/pods") {
@@ -279,6 +293,10 @@ mod tests {
         }
         for name in unfit("/api/v1/sessions") {
             assert!(refused(name).1, "{name}");
+        }
+        // The order that they are not in can't be told from none where it is the default.
+        for name in unfit("/api/v1/nodes") {
+            assert!(refused(name).2 || *name == "order", "{name}");
         }
     }
 }

@@ -26,7 +26,7 @@ use super::questions::Place;
 use super::writer::Writer;
 use crate::access::{Denied, Reader};
 use crate::query::{
-    self, Answer, Container, Ending, Life, Params, Pod, Question, ROWS_MAX, Session,
+    self, Answer, Container, Ending, Life, Params, Pod, Question, ROWS_MAX, Session, Visible,
 };
 use crate::telemetry;
 
@@ -40,7 +40,7 @@ const CHUNK_BYTES: usize = 32 << 10;
 const MORE: HeaderName = HeaderName::from_static("bygone-more");
 const CURSOR: HeaderName = HeaderName::from_static("bygone-cursor");
 
-type Asked = Result<Query<Params>, QueryRejection>;
+pub type Asked = Result<Query<Params>, QueryRejection>;
 
 /// Container instances
 ///
@@ -164,6 +164,11 @@ pub fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
     let named = question.names.iter();
     let named: Vec<String> = named.filter_map(|name| name.namespace.clone()).collect();
     reader.narrow(&question.clusters, &named)?;
+    let all = reader.narrow(&[], &[])?;
+    question.visible = Some(Visible {
+        clusters: all.clusters.unwrap_or_default(),
+        namespaces: all.namespaces.unwrap_or_default(),
+    });
     let scope = reader.narrow(&question.clusters, &question.namespaces)?;
     question.clusters = scope.clusters.unwrap_or_default();
     question.namespaces = scope.namespaces.unwrap_or_default();

@@ -125,12 +125,21 @@ impl Writer {
     }
 
     /// A whole list.
-    pub fn list<R: Serialize>(mut self, rows: &[R]) -> Vec<u8> {
+    pub fn list<R: Serialize>(self, rows: &[R]) -> Vec<u8> {
+        self.part(rows, false)
+    }
+
+    /// A list, of which there may be more.
+    pub fn part<R: Serialize>(mut self, rows: &[R], more: bool) -> Vec<u8> {
         let mut out = Vec::new();
         for row in rows {
             self.row(row, &mut out);
         }
-        self.end(&Ending::default(), &mut out);
+        let ending = Ending {
+            more,
+            ..Ending::default()
+        };
+        self.end(&ending, &mut out);
         out
     }
 

@@ -10,10 +10,13 @@ use super::model::{Container, Life, Pod};
 use super::statement::{Row, Statement, Value, bare_id, datetime64};
 use super::view::{self, By};
 use super::{Cursor, Order, PodName, Question, Window};
+pub(super) use described::is_owned;
 use described::{labels, workload};
-use fits::{fits, is_named};
+pub(super) use endings::failed;
+pub(super) use fits::{fits, is_named};
 
-fn scope(question: &Question, sql: &mut Statement) {
+/// In the clusters and the namespaces that are asked for.
+pub(super) fn scope(question: &Question, sql: &mut Statement) {
     let lists = [
         ("cluster", &question.clusters),
         ("namespace", &question.namespaces),
@@ -142,8 +145,8 @@ fn of_containers(question: &Question, by: By, sql: &mut Statement) {
         found_by::<Pod>(&with_more, sql);
     }
     if let Some(image) = &question.image {
-        let part = "position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), ?) > 0";
-        sql.text(part, image);
+        let has_image = has_image(image, sql);
+        sql.conditions.push(has_image);
     }
     if question.ip.is_some() {
         let with_ip = Question {
@@ -156,6 +159,12 @@ fn of_containers(question: &Question, by: By, sql: &mut Statement) {
     if let (Some(id), true) = (&question.container_id, by != By::Id) {
         sql.text("startsWith(lower(container_id), ?)", &bare_id(id));
     }
+}
+
+/// By a part of its name or its ID.
+pub(super) fn has_image(image: &str, sql: &mut Statement) -> String {
+    let image = sql.value("String", Value::Text(image.to_owned()));
+    format!("position(concat(coalesce(image, ''), ' ', coalesce(image_id, '')), {image}) > 0")
 }
 
 /// When the pods lived whose containers ran then. The containers' times are of their nodes' clocks, which may be off.

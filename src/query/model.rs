@@ -30,6 +30,9 @@ pub struct Ending {
     /// Where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// Of an empty answer: which names of the question are not known, and what is near them. For people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 /// What an answer cost ClickHouse.

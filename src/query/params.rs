@@ -13,7 +13,7 @@ use super::{Cursor, Numbers, Order, ParseError, Pattern, Question, Window, when}
 /// A container ID has at most so many, unless it is of another form.
 const ID_HEX_DIGITS: usize = 64;
 
-/// The parameters of `GET /api/v1/containers`, `/api/v1/pods` and `/api/v1/sessions`. All may be left out.
+/// The parameters of `GET /api/v1/containers`, `/api/v1/pods`, `/api/v1/sessions` and of summaries. All may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -156,6 +156,7 @@ impl Params {
                 .map(str::parse::<Cursor>)
                 .transpose()?,
             fields: list(self.fields.as_deref()),
+            visible: None,
             explain: self.explain.unwrap_or(false),
         })
     }

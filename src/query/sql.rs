@@ -8,7 +8,7 @@ use super::conditions::conditions;
 use super::model::{Ending, Life, Pod};
 use super::rows::PageRow;
 use super::statement::{Row, Statement};
-use super::{Cursor, Error, Order, Question, ROWS_MAX, cost, view};
+use super::{Cursor, Error, Order, Question, ROWS_MAX, cost, hints, view};
 use crate::clickhouse::Store;
 
 /// Rows that come in as they are read.
@@ -21,6 +21,8 @@ pub struct Answer<L: Life> {
     given: u64,
     last: Option<Cursor>,
     more: bool,
+    /// What was asked, for the hints of an empty answer; nothing where it goes on behind another one.
+    question: Option<Box<Question>>,
 }
 
 impl<L: Life> Answer<L> {
@@ -54,10 +56,15 @@ impl<L: Life> Answer<L> {
             Some(query_id) => Some(cost::of(&self.store, query_id, self.rows.summary()).await?),
             None => None,
         };
+        let hints = match &self.question {
+            Some(question) if self.given == 0 => hints::of(&self.store, question).await,
+            _ => Vec::new(),
+        };
         Ok(Ending {
             more: self.more,
             cursor: cursor.map(ToString::to_string),
             cost,
+            hints,
         })
     }
 }
@@ -83,6 +90,10 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
         given: 0,
         last: None,
         more: false,
+        question: question
+            .cursor
+            .is_none()
+            .then(|| Box::new(question.clone())),
     })
 }
 

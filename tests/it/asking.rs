@@ -7,7 +7,13 @@ use crate::get::RECORDED;
 use crate::support::{self, Bygone, stderr, stdout};
 
 fn rows(args: &[&str]) -> Vec<Value> {
-    RECORDED.rows(args)
+    sorted(RECORDED.rows(args))
+}
+
+/// In an order that is none of an answer's: here only what is found counts.
+fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
+    rows.sort_by_cached_key(Value::to_string);
+    rows
 }
 
 fn text<'r>(row: &'r Value, field: &str) -> &'r str {
@@ -18,10 +24,15 @@ fn text<'r>(row: &'r Value, field: &str) -> &'r str {
 fn api_get(path: &str) -> (u16, String) {
     support::block_on(async {
         let url = format!("{}{path}", RECORDED.api);
-        let response = support::client().get(url).send().await.expect("an answer");
-        let status = response.status().as_u16();
-        let body = response.bytes().await.expect("a body");
-        (status, String::from_utf8(body.to_vec()).expect("text"))
+        let mut response = support::client().get(url).send().await.expect("an answer");
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.expect("a body") {
+            body.extend_from_slice(&chunk);
+        }
+        (
+            response.status().as_u16(),
+            String::from_utf8(body).expect("text"),
+        )
     })
 }
 
@@ -34,7 +45,7 @@ fn api_rows(what: &str, query: &[(&str, &str)]) -> Vec<Value> {
     let (status, text) = api_get(&format!("/api/v1/{what}?{query}"));
     assert_eq!(status, 200, "{text}");
     let answer: Value = serde_json::from_str(&text).expect("JSON");
-    answer["items"].as_array().expect("items").clone()
+    sorted(answer["items"].as_array().expect("items").clone())
 }
 
 /// A filter finds what belongs, which is some and not all, on both surfaces.
@@ -81,6 +92,7 @@ fn how_containers_ended() {
     check("restarts", ">0", &|row| row["restart"].as_i64() > Some(0));
     check("state", "ended", &|row| !row["ended_at"].is_null());
     check("why", "exited", &|row| text(row, "ended_why") == "exited");
+    let all = rows(&["containers"]);
     check("why", "deleted,Namespace-Deleted", &|row| {
         ["deleted", "namespace-deleted"].contains(&text(row, "ended_why"))
     });
@@ -88,13 +100,10 @@ fn how_containers_ended() {
     assert!(!failed.is_empty());
     for row in &failed {
         let is_oom = text(row, "reason") == "OOMKilled";
-        assert!(
-            is_oom || code(row) != Some(0) && text(row, "ended_why") == "exited",
-            "{row}"
-        );
+        let nobody_asked = ["exited", "node-pressure"].contains(&text(row, "ended_why"));
+        assert!(is_oom || code(row) > Some(0) && nobody_asked, "{row}");
     }
     let exited_badly = |row: &&Value| text(row, "ended_why") == "exited" && code(row) > Some(0);
-    let all = rows(&["containers"]);
     assert!(
         all.iter()
             .filter(exited_badly)
@@ -181,9 +190,15 @@ fn containers_by_their_pods() {
     }
 }
 
-/// An event about a pod, as of now.
-fn event(verb: &str, user: &str, subresource: &str, pod: &Value) -> Value {
-    let now = format!("{:.6}", jiff::Timestamp::now());
+/// So many seconds ago.
+fn ago(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds)
+}
+
+/// A request about a pod, so many seconds ago.
+fn event(seconds: i64, (verb, user): (&str, &str), pod: &Value) -> Value {
+    let now = format!("{:.6}", ago(seconds));
+    let subresource = if verb == "patch" { "status" } else { "" };
     let name = &pod["metadata"]["name"];
     json!({
         "level": "RequestResponse", "auditID": uuid::Uuid::new_v4(), "stage": "ResponseComplete", "verb": verb,
@@ -196,10 +211,7 @@ fn event(verb: &str, user: &str, subresource: &str, pod: &Value) -> Value {
 
 /// A pod in a phase, and the state of its only container.
 fn pod(name: &str, version: u32, phase: &str, state: &Value) -> Value {
-    let began = format!(
-        "{:.0}",
-        jiff::Timestamp::now() - jiff::SignedDuration::from_mins(1)
-    );
+    let began = format!("{:.0}", ago(60));
     let statuses = match state {
         Value::Null => json!([]),
         state => {
@@ -220,64 +232,26 @@ fn pod(name: &str, version: u32, phase: &str, state: &Value) -> Value {
 /// The state is that of now. A pod that was stopped has not failed, whatever its process exited with.
 #[test]
 fn states() {
-    let (seconds_ago, now) = (
-        |seconds| {
-            format!(
-                "{:.0}",
-                jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds)
-            )
-        },
-        jiff::Timestamp::now(),
-    );
-    let ended = |code: u8| json!({"terminated": {"exitCode": code, "reason": "Error", "startedAt": seconds_ago(50), "finishedAt": seconds_ago(1)}});
-    let kubelet = "system:node:worker-1";
-    let running = json!({"running": {"startedAt": seconds_ago(50)}});
+    let at = |seconds| format!("{:.0}", ago(seconds));
+    let ended = |code: u8| json!({"terminated": {"exitCode": code, "reason": "Error", "startedAt": at(50), "finishedAt": at(1)}});
+    let running = json!({"running": {"startedAt": at(50)}});
     let mut stopped = pod("stopped", 2, "Running", &running);
-    stopped["metadata"]["deletionTimestamp"] =
-        json!(format!("{:.0}", now + jiff::SignedDuration::from_secs(30)));
+    stopped["metadata"]["deletionTimestamp"] = json!(at(-10));
     stopped["metadata"]["deletionGracePeriodSeconds"] = json!(30);
     let mut over = pod("stopped", 3, "Failed", &ended(143));
     over["metadata"] = stopped["metadata"].clone();
     over["metadata"]["resourceVersion"] = json!("3");
+    let (alice, kubelet) = (("create", "alice"), ("patch", "system:node:worker-1"));
+    let new = |name: &str| event(55, alice, &pod(name, 1, "Pending", &Value::Null));
     let events = [
-        event(
-            "create",
-            "alice",
-            "",
-            &pod("waits", 1, "Pending", &Value::Null),
-        ),
-        event(
-            "create",
-            "alice",
-            "",
-            &pod("runs", 1, "Pending", &Value::Null),
-        ),
-        event(
-            "patch",
-            kubelet,
-            "status",
-            &pod("runs", 2, "Running", &running),
-        ),
-        event(
-            "create",
-            "alice",
-            "",
-            &pod("breaks", 1, "Pending", &Value::Null),
-        ),
-        event(
-            "patch",
-            kubelet,
-            "status",
-            &pod("breaks", 2, "Failed", &ended(1)),
-        ),
-        event(
-            "create",
-            "alice",
-            "",
-            &pod("stopped", 1, "Pending", &Value::Null),
-        ),
-        event("delete", "alice as root", "", &stopped),
-        event("patch", kubelet, "status", &over),
+        new("waits"),
+        new("runs"),
+        new("breaks"),
+        new("stopped"),
+        event(45, kubelet, &pod("runs", 2, "Running", &running)),
+        event(20, ("delete", "alice"), &stopped),
+        event(0, kubelet, &pod("breaks", 2, "Failed", &ended(1))),
+        event(0, kubelet, &over),
     ];
     let bygone = Bygone::start();
     bygone.post_all([events
@@ -309,7 +283,19 @@ fn states() {
     ] {
         lines += &format!("{}: {}\n", args.join(" "), names(args));
     }
-    expect_test::expect![[r#""#]].assert_eq(&lines);
+    expect_test::expect![[r#"
+        pods: breaks runs stopped waits
+        pods --state pending: waits
+        pods --state running: runs
+        pods --state ended: breaks stopped
+        pods --state failed: breaks
+        containers --state running: runs
+        containers --state ended: breaks stopped
+        containers --state failed: breaks
+        pods --service-account sh?p: breaks runs stopped waits
+        containers --service-account other: 
+    "#]]
+    .assert_eq(&lines);
 }
 
 #[test]
@@ -397,7 +383,6 @@ fn what_cannot_be_asked() {
         &["pods", "--uid", "7"],
         &["pods", "a/b/c/d"],
         &["pods", "shop/web-0/app"],
-        &["pods", "--why", "bored"],
         &["pods", "--state", "dead"],
         &["pods", "--exit-code", "high"],
         &["pods", "--by", ""],
@@ -418,7 +403,6 @@ fn what_cannot_be_asked() {
         bygone: --uid: invalid uid "7": use the UUID of a pod
         bygone: NAME: invalid name "a/b/c/d": use POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER, with * and ? in the last two
         bygone: pods cannot be filtered by the name of a container
-        bygone: --why: unknown word "bored": use exited, done, asked, evicted, forced, scaled, job stopped, owner gone, namespace deleted, tainted, node pressure, preempted, node lost, replaced, unknown
         bygone: --state: invalid state "dead": use running, ended, failed or pending
         bygone: --exit-code: invalid number "high": use 137, 137,143, !=0 or '>3'
         bygone: --by: must not be empty
@@ -427,6 +411,11 @@ fn what_cannot_be_asked() {
         bygone: sessions cannot be filtered by who asked for an end: use user
         bygone: sessions cannot be filtered by exit_code
     "#]].assert_eq(&lines);
+    let said = stderr(&RECORDED.get(&["pods", "--why", "bored"]));
+    assert!(
+        said.starts_with("bygone: --why: unknown word \"bored\": use exited, "),
+        "{said}"
+    );
     for query in [
         "workload=svc/web",
         "container_id=web/0",
@@ -437,4 +426,194 @@ fn what_cannot_be_asked() {
         let (status, text) = api_get(&format!("/api/v1/pods?{query}"));
         assert_eq!(status, 400, "{query}: {text}");
     }
+}
+
+/// Each question, and what is on stderr, where nothing is found.
+fn nothing_found(questions: &[&str]) -> String {
+    let mut lines = String::new();
+    for question in questions {
+        let output = RECORDED.get(&question.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(1), "{question}");
+        lines += &format!("{question}\n");
+        for line in stderr(&output).lines() {
+            lines += &format!("    {line}\n");
+        }
+    }
+    lines
+}
+
+/// An empty answer says what was searched, and which names are not known there.
+#[test]
+fn names_that_are_not_known() {
+    let said = nothing_found(&[
+        "pods --cluster dmeo",
+        "pods --cluster prod",
+        "pods -n kube-sytem",
+        "pods -n demo,kube-sytem --at 2026-11-23T06:15:30Z --zone UTC",
+        "containers --node worker-33",
+        "pods web0",
+        "pods wbe-* -n statefulset-38e",
+        "pods nowhere/web-0",
+        "pods --workload deploy/wbe -n statefulset-38e",
+        "pods --image ngnix",
+    ]);
+    expect_test::expect![[r#"
+        pods --cluster dmeo
+            no pods found: searched cluster dmeo, all namespaces, any time
+            no cluster "dmeo"; near: demo
+        pods --cluster prod
+            no pods found: searched cluster prod, all namespaces, any time
+            no cluster "prod"; known: demo
+        pods -n kube-sytem
+            no pods found: searched all clusters, namespace kube-sytem, any time
+            no namespace "kube-sytem" in this scope; near: kube-system
+        pods -n demo,kube-sytem --at 2026-11-23T06:15:30Z --zone UTC
+            no pods found: searched all clusters, namespaces demo, kube-sytem, at 2026-11-23 06:15:30 (UTC)
+            no namespace "demo" in this scope
+            no namespace "kube-sytem" in this scope; near: kube-system
+        containers --node worker-33
+            no containers found: searched all clusters, all namespaces, any time
+            no node "worker-33" in this scope; near: worker-3, worker-0, worker-1, worker-2, worker-4
+        pods web0
+            no pods found: searched all clusters, all namespaces, any time
+            no pod "web0" in this scope; near: web-0, web-1, web-2
+        pods wbe-* -n statefulset-38e
+            no pods found: searched all clusters, namespace statefulset-38e, any time
+            no pod "wbe-*" in this scope; near: web-0, web-1, web-2
+        pods nowhere/web-0
+            no pods found: searched all clusters, all namespaces, any time
+            no namespace "nowhere" in this scope
+        pods --workload deploy/wbe -n statefulset-38e
+            no pods found: searched all clusters, namespace statefulset-38e, any time
+            no workload "deployment/wbe" in this scope; near: StatefulSet/web
+        pods --image ngnix
+            no pods found: searched all clusters, all namespaces, any time
+            no image "ngnix" in this scope; near: docker.io/library/nginx:1.27.3, docker.io/library/nginx:1.27.4
+    "#]]
+    .assert_eq(&said);
+    let hints = |query: &str| {
+        let (_, answer) = api_get(&format!("/api/v1/pods?{query}"));
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        answer["hints"].clone()
+    };
+    assert_eq!(
+        hints("cluster=dmeo"),
+        json!(["no cluster \"dmeo\"; near: demo"])
+    );
+    assert_eq!(hints("cluster=demo&limit=1&fields=pod"), Value::Null);
+}
+
+/// What is known, and was not there then, or does not fit the rest of the question.
+#[test]
+fn names_that_are_known() {
+    let said = nothing_found(&[
+        "pods web-0 --to 2026-11-23T06:00:00Z --zone Europe/Berlin",
+        "pods web-0 --from 2026-11-24T06:00:00Z --to 2026-11-24T07:00:00Z --zone UTC",
+        "sessions web0",
+        "pods web-0 --ip 192.0.2.77",
+    ]);
+    expect_test::expect![[r#"        pods web-0 --to 2026-11-23T06:00:00Z --zone Europe/Berlin
+            no pods found: searched all clusters, all namespaces, before 2026-11-23 07:00:00 (Europe/Berlin)
+            pod "web-0" is known from 2026-11-23T06:15:08Z to 2026-11-23T06:15:38Z, outside the time that was asked for
+        pods web-0 --from 2026-11-24T06:00:00Z --to 2026-11-24T07:00:00Z --zone UTC
+            no pods found: searched all clusters, all namespaces, from 2026-11-24 06:00:00 to 2026-11-24 07:00:00 (UTC)
+            pod "web-0" is known from 2026-11-23T06:15:08Z to 2026-11-23T06:15:38Z, outside the time that was asked for
+        sessions web0
+            no sessions found: searched all clusters, all namespaces, any time
+            no pod "web0" in this scope; near: web-0, web-1, web-2
+        pods web-0 --ip 192.0.2.77
+            no pods found: searched all clusters, all namespaces, any time
+    "#]]
+    .assert_eq(&said);
+}
+
+/// Summaries count what the lists show.
+#[test]
+fn summaries() {
+    let containers = rows(&["containers"]);
+    let pods = rows(&["pods"]);
+    for (what, field) in [
+        ("clusters", "cluster"),
+        ("namespaces", "namespace"),
+        ("workloads", "workload"),
+        ("nodes", "node"),
+        ("images", "image"),
+    ] {
+        let sums = rows(&[what]);
+        assert_eq!(sums, api_rows(what, &[]), "{what}");
+        assert!(!sums.is_empty());
+        for sum in &sums {
+            let is_it = |row: &&Value| {
+                let place = [("namespace", "namespace"), ("kind", "workload_kind")];
+                let is_there = place
+                    .iter()
+                    .all(|(of, field)| sum[of].is_null() || sum[of] == row[field]);
+                is_there && row[field] == sum["name"]
+            };
+            let instances: Vec<&Value> = containers.iter().filter(is_it).collect();
+            let restarts = instances
+                .iter()
+                .filter(|row| row["restart"].as_i64() > Some(0))
+                .count();
+            let uids: std::collections::BTreeSet<&str> =
+                instances.iter().map(|row| text(row, "pod_uid")).collect();
+            let pods = match what {
+                "images" => uids.len(),
+                _ => pods.iter().filter(is_it).count(),
+            };
+            let counted = [&sum["pods"], &sum["instances"], &sum["restarts"]];
+            let counted = counted.map(|count| usize::try_from(count.as_u64().unwrap()).unwrap());
+            assert_eq!(counted, [pods, instances.len(), restarts], "{sum}");
+        }
+    }
+}
+
+#[test]
+fn summaries_as_people_see_them() {
+    let shown = |question: &str| {
+        let output = RECORDED.get(&question.split(' ').collect::<Vec<_>>());
+        format!("{question}\n{}{}", stdout(&output), stderr(&output))
+    };
+    expect_test::expect![[r#"
+        clusters --zone UTC
+        NAME   PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        demo   157    232         38         2026-11-23 06:15:04   2026-11-23 06:18:23   OOMKilled(137)
+        nodes worker-* --zone UTC
+        CLUSTER   NAME       PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        demo      worker-0   18     32          10         2026-11-23 06:15:04   2026-11-23 06:16:13   Error(127)
+        demo      worker-1   36     52          7          2026-11-23 06:15:07   2026-11-23 06:18:23   OOMKilled(137)
+        demo      worker-2   31     43          2          2026-11-23 06:15:08   2026-11-23 06:17:03   Error(255)
+        demo      worker-3   22     31          3          2026-11-23 06:15:08   2026-11-23 06:16:14   Error(1)
+        demo      worker-4   24     42          8          2026-11-23 06:15:08   2026-11-23 06:16:14   Unknown(255)
+        demo      worker-5   5      4           0          2026-11-23 06:15:07   2026-11-23 06:16:17   <none>
+        demo      worker-6   17     28          8          2026-11-23 06:15:07   2026-11-23 06:16:17   Error(137)
+        workloads --exit-code 137 --zone UTC
+        CLUSTER   NAMESPACE      NAME                PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        demo      pressure-3a5   Deployment/filler   1      1           0          2026-11-23 06:15:54   2026-11-23 06:15:58   ContainerStatusUnknown(137)
+        images *nginx* --state failed --zone UTC
+        CLUSTER   NAME                             PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        demo      docker.io/library/nginx:1.27.3   7      9           3          2026-11-23 06:15:13   2026-11-23 06:15:52   Unknown(255)
+        namespaces kube-system -o ndjson
+        {"cluster":"demo","namespace":null,"kind":null,"name":"kube-system","pods":2,"instances":2,"restarts":0,"first":"2026-11-23T06:15:04.000Z","last":"2026-11-23T06:15:22.328Z","worst_end":null}
+        workloads web -o name
+        Deployment/web
+        StatefulSet/web
+        nodes worker-77
+        no nodes found: searched all clusters, all namespaces, any time
+        nodes a/b
+        bygone: nodes cannot be filtered by NAMESPACE/NAME
+    "#]].assert_eq(
+        &[
+            "clusters --zone UTC",
+            "nodes worker-* --zone UTC",
+            "workloads --exit-code 137 --zone UTC",
+            "images *nginx* --state failed --zone UTC",
+            "namespaces kube-system -o ndjson",
+            "workloads web -o name",
+            "nodes worker-77",
+            "nodes a/b",
+        ]
+        .map(shown)
+        .concat(),
+    );
 }

@@ -588,7 +588,7 @@ fn exit_codes() {
     assert_eq!(code(&["pods", "no-such-pod"]), Some(1));
     assert_eq!(
         stderr(&RECORDED.get(&["pods", "no-such-pod"])),
-        "no pods found\n"
+        "no pods found: searched all clusters, all namespaces, any time\nno pod \"no-such-pod\" in this scope\n"
     );
     assert_eq!(code(&["pods", "--at", "noon"]), Some(64));
 }
@@ -714,7 +714,7 @@ fn the_api_answers_json() {
         assert_eq!(status, 400, "{path}: {text}");
         assert!(text.contains(word), "{path}: {text}");
     }
-    assert_eq!(api("/api/v1/nodes").0, 404);
+    assert_eq!(api("/api/v1/services").0, 404);
     assert_eq!(api("/livez"), (200, "ok\n".to_owned()));
     assert_eq!(api("/readyz"), (200, "ok\n".to_owned()));
     assert!(api("/metrics").1.contains("bygone_api_questions_total"));

@@ -180,6 +180,7 @@ fn who_may_send_and_who_may_ask() {
     assert!(err.contains("--token-file"), "{err}");
     pages_are_narrowed(&house);
     sessions_are_narrowed(&house);
+    hints_are_narrowed(&house);
     // Probes need no token.
     let livez = format!("{}/livez", house.bygone.api);
     assert_eq!(
@@ -257,6 +258,47 @@ fn sessions_are_narrowed(house: &House) {
     }
     let (_, page, err) = house.run(Some("shop"), &["describe", "pod", "shop/prod"]);
     assert!(page.contains("exec by alice"), "{page}{err}");
+}
+
+/// What is near a wrong name is named to those alone who may ask about it.
+fn hints_are_narrowed(house: &House) {
+    let hints = |token: &str, args: &[&str]| {
+        let (code, out, err) = house.get(Some(token), args);
+        assert_eq!((code, &*out), (1, ""), "{args:?}: {err}");
+        let (_, hints) = err.split_once('\n').expect("what was searched");
+        hints.to_owned()
+    };
+    assert_eq!(
+        hints("everything", &["--cluster", "porduction"]),
+        "no cluster \"porduction\"; known: mtls, prod\n"
+    );
+    assert_eq!(
+        hints("everything", &["-n", "bakn"]),
+        "no namespace \"bakn\" in this scope; near: bank\n"
+    );
+    assert_eq!(
+        hints("everything", &["mtl"]),
+        "no pod \"mtl\" in this scope; near: mtls\n"
+    );
+    // Neither the other cluster, nor the other namespace.
+    assert_eq!(
+        hints("shop", &["mtls"]),
+        "no pod \"mtls\" in this scope; known: prod\n"
+    );
+    assert_eq!(
+        hints(
+            "shop",
+            &["-n", "shop", "--cluster", "prod", "--node", "worker-1"]
+        ),
+        "no node \"worker-1\" in this scope; no others are known\n"
+    );
+    // A namespace in front of a name is asked for as any other.
+    let (code, out, err) = house.get(Some("shop"), &["bank/prod"]);
+    assert_eq!((code, &*out), (2, ""), "{err}");
+    assert!(
+        err.contains("does not let this token ask about that"),
+        "{err}"
+    );
 }
 
 /// Who may send for one cluster may invent a pod of a uid that another cluster has.

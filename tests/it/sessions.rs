@@ -205,14 +205,20 @@ fn times_and_accounts(bygone: &Bygone) {
     for (args, filter) in [
         (
             &["sessions", "-l", "a=b"][..],
-            "sessions are not found by labels",
+            "sessions cannot be filtered by labels",
         ),
-        (&["sessions", "--uid", UID], "sessions are not found by uid"),
+        (
+            &["sessions", "--uid", UID],
+            "sessions cannot be filtered by uid",
+        ),
         (
             &["sessions", "--node", "worker-1"],
-            "sessions are not found by node",
+            "sessions cannot be filtered by node",
         ),
-        (&["pods", "--user", "alice"], "pods are not found by user"),
+        (
+            &["pods", "--user", "alice"],
+            "pods cannot be filtered by user",
+        ),
     ] {
         let output = bygone.get(args);
         assert_eq!(output.status.code(), Some(64), "{args:?}");

@@ -4,15 +4,20 @@ use std::cmp::Ordering;
 
 use anyhow::bail;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use crate::query::Life;
 
 /// So many rows are packed together.
 const CHUNK_ROWS: usize = 1_000;
 
 /// The most rows that are sorted. They lie unpacked in memory, about 2 KiB each.
 pub const SORT_ROWS_MAX: usize = 100_000;
+
+/// Rows that can be packed.
+pub trait Kind: Serialize + DeserializeOwned + 'static {}
+
+impl<R: Serialize + DeserializeOwned + 'static> Kind for R {}
 
 /// How rows are given back.
 #[derive(Clone, Debug)]
@@ -34,7 +39,7 @@ pub struct Kept<L> {
     open: Vec<L>,
 }
 
-impl<L: Life> Kept<L> {
+impl<L: Kind> Kept<L> {
     pub fn new(order: Order) -> Kept<L> {
         Kept {
             order,
@@ -91,7 +96,7 @@ impl<L: Life> Kept<L> {
     }
 }
 
-fn pack<L: Life>(rows: &[L]) -> anyhow::Result<Vec<u8>> {
+fn pack<L: Kind>(rows: &[L]) -> anyhow::Result<Vec<u8>> {
     let mut plain = Vec::new();
     for row in rows {
         plain = postcard::to_extend(row, plain)?;
@@ -100,7 +105,7 @@ fn pack<L: Life>(rows: &[L]) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The rows of a chunk, after `arrange`; or why there are none.
-fn unpack<L: Life>(chunk: &[u8], arrange: fn(&mut [L])) -> Vec<anyhow::Result<L>> {
+fn unpack<L: Kind>(chunk: &[u8], arrange: fn(&mut [L])) -> Vec<anyhow::Result<L>> {
     let read = || -> anyhow::Result<Vec<L>> {
         let plain = zstd::decode_all(chunk)?;
         let (mut rest, mut rows) = (&*plain, Vec::with_capacity(CHUNK_ROWS));
@@ -120,7 +125,7 @@ fn unpack<L: Life>(chunk: &[u8], arrange: fn(&mut [L])) -> Vec<anyhow::Result<L>
 
 /// What is absent comes last: a life without an end ends after all others. Rows that are equal stay in the order of their
 /// starts, the newest last; they came the other way round.
-fn sorted<L: Life>(rows: Vec<L>, path: &str, reverse: bool) -> anyhow::Result<Vec<L>> {
+fn sorted<L: Kind>(rows: Vec<L>, path: &str, reverse: bool) -> anyhow::Result<Vec<L>> {
     let mut keyed = Vec::with_capacity(rows.len());
     for row in rows.into_iter().rev() {
         let all = serde_json::to_value(&row)?;

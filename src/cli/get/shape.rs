@@ -7,13 +7,13 @@ use clap::Args;
 
 use super::kept::{Kept, Order};
 use super::terminal::TerminalFlags;
-use super::watch;
+use super::{nothing, watch};
 use crate::cli::ask::{Oracle, Rows};
 use crate::cli::output::{End, Look, Output, OutputParser, Printer, Row};
 use crate::cli::{NOTHING, Usage};
 use crate::csv::{self, Texts};
 use crate::escape;
-use crate::query::{Cost, Ending, Life, Params, ROWS_MAX};
+use crate::query::{Cost, Ending, Group, Life, Params, ROWS_MAX, SUMMARIES_MAX, Summary};
 
 #[derive(Args)]
 #[command(next_help_heading = "Output")]
@@ -66,12 +66,24 @@ impl Shape {
 
     /// Whether rows of this kind can be shown like that.
     pub fn check<L: Life + Row>(&self) -> Result<(), Usage> {
-        let fields = csv::fields::<L>();
+        self.check_rows::<L>(L::PLURAL)
+    }
+
+    /// Whether summaries can be shown like that.
+    pub fn check_summaries(&self, group: Group) -> Result<(), Usage> {
+        if self.watch {
+            let text = "--watch shows pods, containers and sessions: leave it out";
+            return Err(Usage(text.to_owned()));
+        }
+        self.check_rows::<Summary>(group.plural())
+    }
+
+    fn check_rows<R: Row>(&self, what: &str) -> Result<(), Usage> {
+        let fields = csv::fields::<R>();
         let wants_labels = self.show_labels || !self.label_columns.is_empty();
         if wants_labels && !fields.contains(&"labels") {
             return Err(Usage(format!(
-                "--show-labels and -L show labels of pods, and {} have none: use \"bygone get pods\"",
-                L::PLURAL
+                "--show-labels and -L show labels of pods, and {what} have none: use \"bygone get pods\""
             )));
         }
         if wants_labels && !matches!(&self.output, Output::Form(format) if format.is_table()) {
@@ -92,8 +104,7 @@ impl Shape {
         let is_unknown = |field: &&str| !fields.contains(field);
         match named.chain(self.sort_field()).find(is_unknown) {
             Some(field) => Err(Usage(format!(
-                "{} have no field {field:?}: use one of {}",
-                L::PLURAL,
+                "{what} have no field {field:?}: use one of {}",
                 fields.join(", ")
             ))),
             None => Ok(()),
@@ -165,49 +176,85 @@ impl Shape {
         let end = End {
             more: ending.cursor.clone(),
         };
-        let mut out = self.terminal.out(if self.is_table() { count } else { 0 });
-        print(
-            kept,
-            Printer::new(self.output.clone(), look, &mut out),
-            &end,
-        )?;
-        // A pager is waited for, so that what is said besides stands behind the answer.
-        drop(out);
-        tell(L::PLURAL, count as u64, &ending);
+        let zone = look.zone.clone();
+        self.print_rows(kept, look, &end)?;
+        if count == 0 && params.cursor.is_none() {
+            nothing::say(L::PLURAL, &params, &zone, &ending.hints);
+        }
+        tell(count as u64, &ending);
+        Ok(ExitCode::from(if count == 0 { NOTHING } else { 0 }))
+    }
+
+    /// Asks for summaries, and prints them.
+    pub async fn print_summaries(
+        &self,
+        oracle: &Oracle,
+        params: &Params,
+        (group, look): (Group, Look),
+    ) -> anyhow::Result<ExitCode> {
+        let params = Params {
+            limit: Some(self.limit.min(SUMMARIES_MAX)),
+            ..params.clone()
+        };
+        let (rows, more) = oracle.summaries(group, &params).await?;
+        let count = rows.len();
+        let zone = look.zone.clone();
+        let look = Look {
+            cluster_column: look.cluster_column && group != Group::Clusters,
+            namespace_column: look.namespace_column && group == Group::Workloads,
+            ..look
+        };
+        let mut kept = Kept::new(self.order());
+        // They come by their names, and what is kept is printed the other way round.
+        for row in rows.into_iter().rev() {
+            kept.push(row)?;
+        }
+        self.print_rows(kept, look, &End::default())?;
+        if more {
+            eprintln!("{count} shown, there are more: narrow the question");
+        }
+        if count == 0 {
+            nothing::say(group.plural(), &params, &zone, &[]);
+        }
         Ok(ExitCode::from(if count == 0 { NOTHING } else { 0 }))
     }
 
     /// The newest come first: so they are kept by the limit. They are printed last, where a terminal ends.
-    async fn keep<L: Life>(&self, rows: &mut Rows<L>) -> anyhow::Result<Kept<L>> {
-        let order = match (self.sort_path(), self.reverse) {
+    fn order(&self) -> Order {
+        match (self.sort_path(), self.reverse) {
             (None, false) => Order::LastFirst,
             (None, true) => Order::AsCame,
             (Some(path), reverse) => Order::Sorted(path.to_owned(), reverse),
-        };
-        let mut kept = Kept::new(order);
+        }
+    }
+
+    async fn keep<L: Life>(&self, rows: &mut Rows<L>) -> anyhow::Result<Kept<L>> {
+        let mut kept = Kept::new(self.order());
         while let Some(row) = rows.next().await? {
             kept.push(row)?;
         }
         Ok(kept)
     }
-}
 
-fn print<L: Life + Row>(
-    kept: Kept<L>,
-    mut printer: Printer<'_, L>,
-    end: &End,
-) -> anyhow::Result<()> {
-    for row in kept.rows()? {
-        printer.row(&row?)?;
+    /// A pager is waited for, so that what is said besides stands behind the answer.
+    fn print_rows<R: Row + 'static>(
+        &self,
+        kept: Kept<R>,
+        look: Look,
+        end: &End,
+    ) -> anyhow::Result<()> {
+        let lines = if self.is_table() { kept.count() } else { 0 };
+        let mut out = self.terminal.out(lines);
+        let mut printer = Printer::new(self.output.clone(), look, &mut out);
+        for row in kept.rows()? {
+            printer.row(&row?)?;
+        }
+        Ok(printer.end(end)?)
     }
-    Ok(printer.end(end)?)
 }
 
 /// What is to be known about an answer besides its rows.
-fn tell(what: &str, rows: u64, ending: &Ending) {
-    if rows == 0 {
-        eprintln!("no {what} found");
-    }
+fn tell(rows: u64, ending: &Ending) {
     if let Some(cursor) = &ending.cursor {
         let cursor = escape::controls(cursor);
         eprintln!("{rows} shown, older ones follow: continue with --cursor {cursor}");

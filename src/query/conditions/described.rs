@@ -4,21 +4,16 @@ use jiff::Timestamp;
 
 use super::fits::fits;
 use crate::query::statement::{Statement, Value, datetime64};
-use crate::query::{Question, Requirement};
+use crate::query::{Question, Requirement, Workload};
 
 /// What owned a pod, at the time that is asked for; `owner` where the controller that owns it now counts, too.
 pub(super) fn workload(question: &Question, owner: bool, sql: &mut Statement) {
     let Some(workload) = &question.workload else {
         return;
     };
-    let kinds = sql.value("Array(String)", Value::Texts(workload.kinds.clone()));
     let span = Span::of(question, sql);
     let (until_now, then) = (span.now(), span.then());
-    let mut is_it = |kind: &str, name: &str| {
-        let name = format!("coalesce({name}, '')");
-        let fits = fits(&name, std::slice::from_ref(&workload.name), sql);
-        format!("has({kinds}, lower(coalesce({kind}, ''))) AND {fits}")
-    };
+    let mut is_it = |kind: &str, name: &str| is_of(workload, (kind, name), sql);
     let now = is_it("workload_kind", "workload");
     let former = is_it("kind", "name");
     let owned = match owner {
@@ -30,6 +25,21 @@ pub(super) fn workload(question: &Question, owner: bool, sql: &mut Statement) {
          OR arrayExists((until, since, kind, name) -> {former}{then}, \
          former_until, {FORMER_SINCE}, former_workload_kind, former_workload))"
     ));
+}
+
+/// What owns a pod now, or the controller between them.
+pub(in crate::query) fn is_owned(workload: &Workload, sql: &mut Statement) -> String {
+    let top = is_of(workload, ("workload_kind", "workload"), sql);
+    let owner = is_of(workload, ("owner_kind", "owner"), sql);
+    format!("({top} OR {owner})")
+}
+
+/// Whether a kind and a name are of the workload.
+fn is_of(workload: &Workload, (kind, name): (&str, &str), sql: &mut Statement) -> String {
+    let kinds = sql.value("Array(String)", Value::Texts(workload.kinds.clone()));
+    let name = format!("coalesce({name}, '')");
+    let fits = fits(&name, std::slice::from_ref(&workload.name), sql);
+    format!("has({kinds}, lower(coalesce({kind}, ''))) AND {fits}")
 }
 
 /// Since when each of the former descriptions held.

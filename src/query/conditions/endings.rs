@@ -5,17 +5,15 @@ use crate::audit::words::EndedWhy;
 use crate::query::statement::{Statement, Value};
 use crate::query::{LifeState, Question};
 
-/// Why a pod or a container ended that somebody, or something, asked to. What its processes exited with then is no failure.
-const ASKED_FOR: [EndedWhy; 9] = [
-    EndedWhy::Deleted,
-    EndedWhy::Evicted,
-    EndedWhy::ForceDeleted,
-    EndedWhy::ScaledOrRolledOut,
-    EndedWhy::JobStopped,
-    EndedWhy::GarbageCollected,
-    EndedWhy::NamespaceDeleted,
-    EndedWhy::TaintEvicted,
-    EndedWhy::Preempted,
+/// Why a pod or a container ended that nobody, and nothing, had asked to. What processes exit with that were asked to end is
+/// no failure.
+const BY_ITSELF: [EndedWhy; 6] = [
+    EndedWhy::Exited,
+    EndedWhy::Finished,
+    EndedWhy::NodePressure,
+    EndedWhy::NodeLost,
+    EndedWhy::Replaced,
+    EndedWhy::Unknown,
 ];
 
 /// Of pods, by their own columns.
@@ -30,8 +28,8 @@ pub(super) fn of_pods(question: &Question, sql: &mut Statement) {
         )),
         Some(LifeState::Ended) => Some(format!("(over_at IS NOT NULL OR {is_finished})")),
         Some(LifeState::Failed) => {
-            let asked_for = asked_for(sql);
-            Some(format!("phase = 'Failed' AND NOT {asked_for}"))
+            let by_itself = by_itself(sql);
+            Some(format!("phase = 'Failed' AND {by_itself}"))
         }
     };
     sql.conditions.extend(state);
@@ -58,12 +56,7 @@ pub(super) fn of_containers(question: &Question, sql: &mut Statement) {
         None | Some(LifeState::Pending) => None,
         Some(LifeState::Running) => Some("over_at IS NULL".to_owned()),
         Some(LifeState::Ended) => Some("ended_at IS NOT NULL".to_owned()),
-        Some(LifeState::Failed) => {
-            let asked_for = asked_for(sql);
-            Some(format!(
-                "ended_at IS NOT NULL AND (reason = 'OOMKilled' OR exit_code != 0 AND NOT {asked_for})"
-            ))
-        }
+        Some(LifeState::Failed) => Some(failed(sql)),
     };
     sql.conditions.extend(state);
     by(question, &["ended_by", "ended_cause"], sql);
@@ -75,6 +68,12 @@ pub(super) fn of_containers(question: &Question, sql: &mut Statement) {
         let is_it = is_number("exit_code", exit_codes, sql);
         sql.conditions.push(is_it);
     }
+}
+
+/// Whether a container instance ended with a failure.
+pub(in crate::query) fn failed(sql: &mut Statement) -> String {
+    let by_itself = by_itself(sql);
+    format!("ended_at IS NOT NULL AND (reason = 'OOMKilled' OR exit_code != 0 AND {by_itself})")
 }
 
 fn common(question: &Question, restarts: &str, sql: &mut Statement) {
@@ -95,9 +94,9 @@ fn by(question: &Question, accounts: &[&str], sql: &mut Statement) {
     }
 }
 
-fn asked_for(sql: &mut Statement) -> String {
-    let words = sql.value("Array(String)", words(&ASKED_FOR));
-    format!("has({words}, coalesce(ended_why, ''))")
+fn by_itself(sql: &mut Statement) -> String {
+    let words = sql.value("Array(String)", words(&BY_ITSELF));
+    format!("(ended_why IS NULL OR has({words}, coalesce(ended_why, '')))")
 }
 
 fn words(all: &[EndedWhy]) -> Value {

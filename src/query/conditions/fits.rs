@@ -4,7 +4,7 @@ use crate::query::statement::{Statement, Value};
 use crate::query::{Numbers, Pattern, PodName};
 
 /// Whether a text is one that the patterns allow.
-pub(super) fn fits(text: &str, patterns: &[Pattern], sql: &mut Statement) -> String {
+pub(in crate::query) fn fits(text: &str, patterns: &[Pattern], sql: &mut Statement) -> String {
     let (exact, others): (Vec<&Pattern>, Vec<&Pattern>) =
         patterns.iter().partition(|pattern| pattern.is_exact());
     let mut any = Vec::new();
@@ -55,7 +55,11 @@ pub(super) fn is_number(number: &str, wanted: &Numbers, sql: &mut Statement) -> 
 
 /// Whether a row is of a pod, or is a container, of one of these names. `container` is the column of its name, where the
 /// rows have one.
-pub(super) fn is_named(names: &[PodName], container: Option<&str>, sql: &mut Statement) -> String {
+pub(in crate::query) fn is_named(
+    names: &[PodName],
+    container: Option<&str>,
+    sql: &mut Statement,
+) -> String {
     let (plain, others): (Vec<&PodName>, Vec<&PodName>) = names
         .iter()
         .partition(|name| name.namespace.is_none() && name.container.is_none());

@@ -34,15 +34,16 @@ impl FromStr for LifeState {
     }
 }
 
-/// Reads a list of values of `ended_why`; a hyphen may stand for a space.
+/// Reads a list of values of `ended_why`; hyphens and spaces are the same here.
 ///
 /// # Errors
 ///
 /// When one is no such word.
 pub fn reasons_for_the_end(words: &[String]) -> Result<Vec<EndedWhy>, ParseError> {
     let read = |word: &String| {
-        let plain = word.to_ascii_lowercase().replace(['-', '_'], " ");
-        EndedWhy::of_word(&plain).ok_or_else(|| {
+        let plain = |word: &str| word.to_ascii_lowercase().replace('-', " ");
+        let is_it = |why: &&EndedWhy| plain(why.word()) == plain(word);
+        EndedWhy::ALL.iter().find(is_it).copied().ok_or_else(|| {
             let known: Vec<&str> = EndedWhy::ALL.iter().map(|why| why.word()).collect();
             let problem = format!("unknown word {word:?}: use {}", known.join(", "));
             ParseError::value("why", problem)

@@ -126,7 +126,7 @@ fn kinds(text: &str) -> Result<Vec<String>, ParseError> {
         return Ok(vec![lower]);
     } else {
         let known = KINDS.iter().flat_map(|kind| kind.names).copied();
-        let near = near::of(name, known)
+        let near = near::of(name, known, |known| known)
             .first()
             .map(|near| format!("did you mean {near}? "));
         format!(

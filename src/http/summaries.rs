@@ -1,0 +1,91 @@
+//! `GET /api/v1/clusters`, `/namespaces`, `/workloads`, `/nodes`, `/images`: a summary of each.
+//!
+//! The parameters are those of rows, without what is about single rows; `name` is that of what is summed up.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use super::App;
+use super::format::{Format, OF_ROWS};
+use super::openapi::{ListOf, Problems};
+use super::problem::Problem;
+use super::rows::{Asked, count, narrow};
+use super::writer::Writer;
+use crate::access::Reader;
+use crate::query::{self, Group, Params, Summary};
+
+/// A handler and its description, by its group.
+macro_rules! summaries {
+    ($($(#[$doc:meta])* $name:ident = $group:ident at $path:literal;)*) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            get,
+            path = $path,
+            tag = "history",
+            params(Params),
+            responses(ListOf<Summary>, Problems)
+        )]
+        pub async fn $name(
+            state: State<App>,
+            reader: Extension<Reader>,
+            headers: HeaderMap,
+            params: Asked,
+        ) -> Response {
+            answer(Group::$group, (&state, &reader), &headers, params).await
+        }
+    )*};
+}
+
+summaries! {
+    /// Clusters
+    ///
+    /// Pods, container instances, restarts, the first and the last time and the worst end of each, by its name. At most
+    /// 10000, which is the default.
+    clusters = Clusters at "/api/v1/clusters";
+    /// Namespaces
+    ///
+    /// As of clusters, by cluster and name.
+    namespaces = Namespaces at "/api/v1/namespaces";
+    /// Workloads
+    ///
+    /// As of clusters, by cluster, namespace, kind and name.
+    workloads = Workloads at "/api/v1/workloads";
+    /// Nodes
+    ///
+    /// As of clusters, by cluster and name.
+    nodes = Nodes at "/api/v1/nodes";
+    /// Images
+    ///
+    /// As of clusters, by cluster and name. Pods are those that had a container of the image.
+    images = Images at "/api/v1/images";
+}
+
+async fn answer(
+    group: Group,
+    (app, reader): (&App, &Reader),
+    headers: &HeaderMap,
+    params: Asked,
+) -> Response {
+    let outcome = ask(group, (app, reader), headers, params).await;
+    count(group.plural(), outcome.is_ok());
+    outcome.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn ask(
+    group: Group,
+    (app, reader): (&App, &Reader),
+    headers: &HeaderMap,
+    params: Asked,
+) -> Result<Response, Problem> {
+    let format = Format::negotiate(headers, OF_ROWS)?;
+    let Query(params) = params?;
+    let mut question = params.question(Timestamp::now())?;
+    narrow(reader, &mut question)?;
+    let _place = app.questions.place(reader).await?;
+    let (rows, more) = query::summaries(&app.store, group, &question).await?;
+    let writer = Writer::new::<Summary>(format, Vec::new());
+    Ok(format.response(writer.part(&rows, more)))
+}

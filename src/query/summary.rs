@@ -1,0 +1,251 @@
+//! Summaries: pods and container instances by cluster, namespace, workload, node or image.
+//!
+//! They count what the lists of pods and containers would show for the same question: within its time and its filters.
+
+use std::collections::BTreeMap;
+
+use ::clickhouse as driver;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::conditions::{conditions, failed, fits};
+use super::model::{Container, Life, Pod, Time};
+use super::statement::Statement;
+use super::{Error, Order, Pattern, PodName, Question, check, view};
+use crate::clickhouse::Store;
+
+/// The most summaries of one answer.
+pub const SUMMARIES_MAX: u64 = 10_000;
+
+/// As many different ends of one group are compared.
+const ENDS_MAX: usize = 100;
+
+/// 2200-01-01, for what lives.
+const NEVER: &str = "toDateTime64('2200-01-01 00:00:00', 6, 'UTC')";
+const NEVER_MICROS: i64 = 7_258_118_400_000_000;
+
+/// What is summed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Clusters,
+    Namespaces,
+    Workloads,
+    Nodes,
+    Images,
+}
+
+impl Group {
+    pub const ALL: [Group; 5] = [
+        Group::Clusters,
+        Group::Namespaces,
+        Group::Workloads,
+        Group::Nodes,
+        Group::Images,
+    ];
+
+    /// The name in commands and in paths of the API.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Group::Clusters => "clusters",
+            Group::Namespaces => "namespaces",
+            Group::Workloads => "workloads",
+            Group::Nodes => "nodes",
+            Group::Images => "images",
+        }
+    }
+
+    /// Namespace, kind and name of what a row belongs to, as SQL.
+    fn keys(self) -> [&'static str; 3] {
+        match self {
+            Group::Clusters => ["''", "''", "cluster"],
+            Group::Namespaces => ["''", "''", "namespace"],
+            Group::Workloads => [
+                "namespace",
+                "coalesce(workload_kind, '')",
+                "coalesce(workload, '')",
+            ],
+            Group::Nodes => ["''", "''", "coalesce(node, '')"],
+            Group::Images => ["''", "''", "coalesce(image, '')"],
+        }
+    }
+}
+
+/// What became of all pods of one name. Absent is `null`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Summary {
+    pub cluster: String,
+    /// Of a workload.
+    pub namespace: Option<String>,
+    /// Of a workload.
+    pub kind: Option<String>,
+    pub name: String,
+    pub pods: u64,
+    /// Container instances; a restart is another one.
+    pub instances: u64,
+    /// How many of these are restarts.
+    pub restarts: u64,
+    /// When the first of them began.
+    pub first: Option<Time>,
+    /// When the last of them was over; `null` while one lives.
+    pub last: Option<Time>,
+    /// The worst failure of an instance: `OOMKilled(137)`, then the highest exit code; `null` where none failed.
+    pub worst_end: Option<String>,
+}
+
+#[derive(Deserialize, driver::Row)]
+struct Sums {
+    of_cluster: String,
+    of_namespace: String,
+    of_kind: String,
+    of_name: String,
+    pods: u64,
+    instances: u64,
+    restarts: u64,
+    first: i64,
+    last: i64,
+    ends: Vec<(String, i32)>,
+}
+
+/// Whether a question can be asked of summaries.
+///
+/// # Errors
+///
+/// [`Error::Filter`] or [`Error::Summary`] where it can't.
+pub fn check_summary(group: Group, question: &Question) -> Result<(), Error> {
+    let is_part = |name: &PodName| name.namespace.is_some() || name.container.is_some();
+    if question.names.iter().any(is_part) {
+        let (what, filter) = (group.plural(), "NAMESPACE/NAME");
+        return Err(Error::Filter { what, filter });
+    }
+    let refused = [
+        (question.cursor.is_some(), "cursor"),
+        (!question.fields.is_empty(), "fields"),
+        (question.explain, "explain"),
+        (question.order != Order::default(), "order"),
+    ];
+    if let Some((_, parameter)) = refused.into_iter().find(|(is_given, _)| *is_given) {
+        return Err(Error::Summary(group.plural(), parameter));
+    }
+    check::<Pod>(question)?;
+    check::<Container>(question)
+}
+
+/// The summaries, by cluster and name, and whether there are more than the limit.
+///
+/// # Errors
+///
+/// When a filter does not fit pods or containers, or ClickHouse can't be reached or refuses.
+pub async fn summaries(
+    store: &Store,
+    group: Group,
+    question: &Question,
+) -> Result<(Vec<Summary>, bool), Error> {
+    check_summary(group, question)?;
+    let limit = question.limit.unwrap_or(SUMMARIES_MAX).min(SUMMARIES_MAX);
+    let mut all = BTreeMap::new();
+    if group != Group::Images {
+        let pods = "count() AS pods, toUInt64(0) AS instances, toUInt64(0) AS restarts";
+        let ends = |_: &mut Statement| "CAST([], 'Array(Tuple(String, Int32))')".to_owned();
+        for sums in sums::<Pod>(store, group, question, (pods, ends), limit).await? {
+            add(&mut all, sums);
+        }
+    }
+    let containers =
+        "uniqExact(pod_uid) AS pods, count() AS instances, countIf(restart > 0) AS restarts";
+    let ends = |sql: &mut Statement| {
+        let failed = failed(sql);
+        format!(
+            "groupUniqArrayIf({ENDS_MAX})((toString(coalesce(reason, '')), coalesce(exit_code, toInt32(0))), {failed})"
+        )
+    };
+    for sums in sums::<Container>(store, group, question, (containers, ends), limit).await? {
+        add(&mut all, sums);
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = all.len() > limit;
+    Ok((all.into_values().take(limit).collect(), more))
+}
+
+async fn sums<L: Life>(
+    store: &Store,
+    group: Group,
+    question: &Question,
+    (counts, ends): (&str, impl Fn(&mut Statement) -> String),
+    limit: u64,
+) -> Result<Vec<Sums>, Error> {
+    let mut sql = Statement {
+        spans_shards: store.cluster().is_some(),
+        ..Statement::default()
+    };
+    // The names are those of what is summed up.
+    let of_all = Question {
+        names: Vec::new(),
+        ..question.clone()
+    };
+    let view = view::of::<L>(&of_all);
+    let from = view.from(&mut sql);
+    conditions::<L>(&of_all, view.by, &mut sql);
+    let [namespace, kind, name] = group.keys();
+    sql.conditions.push(format!("{name} != ''"));
+    if !question.names.is_empty() {
+        let names: Vec<Pattern> = question.names.iter().map(|it| it.pod.clone()).collect();
+        let fits = fits(name, &names, &mut sql);
+        sql.conditions.push(fits);
+    }
+    let ends = ends(&mut sql);
+    sql.sql = format!(
+        "SELECT toString(cluster) AS of_cluster, toString({namespace}) AS of_namespace, toString({kind}) AS of_kind, \
+         toString({name}) AS of_name, {counts}, min(began_at) AS first, max(coalesce(over_at, {NEVER})) AS last, \
+         {ends} AS ends FROM {from} AS l{}{} \
+         GROUP BY of_cluster, of_namespace, of_kind, of_name \
+         ORDER BY of_cluster, of_namespace, of_kind, of_name LIMIT {}",
+        sql.joins.concat(),
+        sql.filter(),
+        limit + 1,
+    );
+    Ok(store.within_limit(sql.bind(store).fetch_all()).await?)
+}
+
+type Key = (String, String, String, String);
+
+/// Pods come first: their counts and times hold, and the containers add what they know.
+fn add(all: &mut BTreeMap<Key, Summary>, sums: Sums) {
+    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let new = Summary {
+        cluster: sums.of_cluster.clone(),
+        namespace: given(&sums.of_namespace),
+        kind: given(&sums.of_kind),
+        name: sums.of_name.clone(),
+        pods: sums.pods,
+        first: time(sums.first),
+        last: time(sums.last).filter(|_| sums.last < NEVER_MICROS),
+        ..Summary::default()
+    };
+    let key = (
+        sums.of_cluster,
+        sums.of_namespace,
+        sums.of_kind,
+        sums.of_name,
+    );
+    let summary = all.entry(key).or_insert(new);
+    summary.instances += sums.instances;
+    summary.restarts += sums.restarts;
+    summary.worst_end = worst(&sums.ends);
+}
+
+fn time(micros: i64) -> Option<Time> {
+    let instant = Timestamp::from_microsecond(micros).ok()?;
+    Some(Time {
+        instant,
+        whole_seconds: false,
+    })
+}
+
+fn worst(ends: &[(String, i32)]) -> Option<String> {
+    let (reason, code) = ends
+        .iter()
+        .max_by_key(|(reason, code)| (reason == "OOMKilled", code, reason))?;
+    Some(format!("{reason}({code})"))
+}
