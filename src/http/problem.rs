@@ -230,7 +230,7 @@ mod tests {
             {"type":"/api/v1/docs#invalid-request","title":"Invalid request","status":400,"detail":"Failed to deserialize query string: limit: invalid digit found in string"}"#]]).await;
         check(get_of("/one?nonsense=x"), expect![[r#"
             content-type: application/problem+json
-            {"type":"/api/v1/docs#invalid-request","title":"Invalid request","status":400,"detail":"Failed to deserialize query string: nonsense: unknown field `nonsense`, expected one of `cluster`, `namespace`, `since`, `from`, `to`, `at`, `name`, `labels`, `workload`, `node`, `image`, `ip`, `container_id`, `uid`, `user`, `limit`, `cursor`, `fields`, `explain`"}"#]]).await;
+            {"type":"/api/v1/docs#invalid-request","title":"Invalid request","status":400,"detail":"Failed to deserialize query string: nonsense: unknown field `nonsense`, expected one of `cluster`, `namespace`, `since`, `from`, `to`, `at`, `zone`, `name`, `labels`, `workload`, `node`, `image`, `ip`, `container_id`, `uid`, `user`, `reason`, `exit_code`, `why`, `by`, `restarts`, `state`, `created_by`, `service_account`, `limit`, `order`, `cursor`, `fields`, `explain`"}"#]]).await;
         let post = Request::post("/one").body(Body::empty());
         check(post.expect("a request"), expect![[r#"
             content-type: application/problem+json
