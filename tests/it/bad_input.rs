@@ -27,10 +27,10 @@ fn flags() {
         ]],
     );
     check(
-        &["get", "nodes"],
+        &["get", "services"],
         64,
         expect![[
-            r#"bygone: invalid value 'nodes' for '<WHAT>' [possible values: containers, pods, sessions] tip: a similar value exists: 'pods': see "bygone help""#
+            r#"bygone: invalid value 'services' for '<WHAT>' [possible values: containers, pods, sessions, clusters, namespaces, workloads, nodes, images] see "bygone help""#
         ]],
     );
     check(
