@@ -99,6 +99,8 @@ mod sessions;
 mod shards;
 /// `bygone sql`, and the account for SQL of other programs, with the real ones.
 mod sql;
+/// Summaries of clusters, namespaces, workloads, nodes and images.
+mod summaries;
 mod support;
 /// The answers equal what a watch of the real API saw.
 mod truth;
