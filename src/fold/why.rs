@@ -253,9 +253,7 @@ fn of_proof(proof: Option<Proof>) -> Option<EndedWhy> {
         Some(Proof::Replaced) => EndedWhy::Replaced,
         Some(Proof::NodeDeleted) => EndedWhy::NodeLost,
         // Where the namespace's deletion took it, the namespace controller asked for that: this request would be known.
-        Some(
-            Proof::NamespaceEmpty | Proof::NameRemoved | Proof::NotFound | Proof::GraceOver,
-        )
+        Some(Proof::NamespaceEmpty | Proof::NameRemoved | Proof::NotFound | Proof::GraceOver)
         | None => EndedWhy::Unknown,
     })
 }
