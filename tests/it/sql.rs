@@ -3,7 +3,6 @@
 
 use std::io::Write;
 use std::process::{Output, Stdio};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -178,6 +177,10 @@ fn formats(world: &World) {
     "#]],
     );
     check("Values", expect!["('jobs-3a7',14),('daemonset-399',12)"]);
+    formats_of_values(world);
+}
+
+fn formats_of_values(world: &World) {
     let json = world.said(&["SELECT 1 AS one", "-o", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["data"][0]["one"], 1);
@@ -431,14 +434,10 @@ fn lifted_limits_end_the_query(world: &World) {
         seconds_max: 2,
         memory_bytes_max: u64::MAX,
     };
-    for _ in 0..300 {
+    support::wait_for("the end of the query", || {
         block_on(stop_excess(&store, READER, limits)).unwrap();
-        if query.is_finished() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    assert!(query.is_finished(), "it goes on");
+        query.is_finished().then_some(())
+    });
     assert_eq!(block_on(query).unwrap(), 500);
 }
 

@@ -131,12 +131,7 @@ impl Why {
             }
             _ => asked_at,
         };
-        let stopped_before = match of_reason(&pod.reason) {
-            "deadline-exceeded" => GRACE_MILLIS,
-            _ => 0,
-        };
-        let finished_since = finished_at.map(|at| at - at.rem_euclid(1_000) - stopped_before);
-        let first = earlier(asked_since, finished_since);
+        let first = earlier(asked_since, finished_at.map(|at| stopped_at(pod, at)));
         let by_controller = asked.as_ref().and_then(|(_, user, _)| of_account(user));
         if let Some((since, word)) = disruption
             && (by_kubelet || by_controller.is_none_or(|controller| controller == word))
@@ -212,6 +207,12 @@ fn forces(pod: &Pod, (at, user, _): &(i64, Text, Text), asked_at: i64) -> bool {
         user.starts_with(CONTROLLERS) || &**user == "system:kube-controller-manager";
     let is_first = pod.terminal_at().is_none_or(|finished| *at <= finished);
     !had_ended && !is_controller && is_first
+}
+
+/// Since when the containers may have been stopped of a pod whose end is reported at this time.
+fn stopped_at(pod: &Pod, reported: i64) -> i64 {
+    let stops_them = of_reason(&pod.reason) == "deadline-exceeded";
+    reported - reported.rem_euclid(1_000) - if stops_them { GRACE_MILLIS } else { 0 }
 }
 
 fn is_by_kubelet(pod: &Pod) -> bool {
