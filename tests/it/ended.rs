@@ -20,7 +20,7 @@ crash | | 6 | deleted | kubernetes-admin | kubectl delete pods --all
 cronjob | minutely- | 3 | finished | | create cronjob minutely
 daemonset | agent- | 6 | scaled-or-rolled-out | ~daemon-set-controller | kubectl set image daemonset/agent
 daemonset | agent- | 6 | garbage-collected | ~generic-garbage-collector | kubectl delete daemonset/agent
-deadline | limited | 1 | finished | | create pod limited
+deadline | limited | 1 | deadline-exceeded | | create pod limited
 drain | stay- | 2 | evicted | kubernetes-admin | kubectl drain worker-2
 drain | mover- | 3 | garbage-collected | ~generic-garbage-collector | kubectl delete deployment/mover
 dryrun | real | 1 | deleted | kubernetes-admin | kubectl delete pod real

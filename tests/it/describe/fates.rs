@@ -399,7 +399,7 @@ fn done() {
         Cluster:         demo
         UID:             aacbcdce-b2c2-48ca-bdb0-c2768b423b31
         State:           removed; last phase Succeeded
-        Ended:           finished: it had finished, or its deadline had passed, before anybody asked
+        Ended:           finished: it had finished before anybody asked
         Lifetime:        63s
         Owner:           Job/minutely-29923577 of CronJob/minutely
         Node:            worker-1
