@@ -14,6 +14,7 @@
 //! | `GET /api/v1/containers/{id}` | one container instance |
 //! | `GET /api/v1/pods/{uid}` | one page about a pod: [`crate::query::Page`] |
 //! | `GET /api/v1/clusters`, `/namespaces`, `/workloads`, `/nodes`, `/images` | a summary of each: [`crate::query::Summary`] |
+//! | `GET /api/v1/clusters`, `/namespaces`, `/workloads`, `/nodes`, `/images` | a summary of each: [`crate::query::Summary`] |
 //! | `GET /api/v1/coverage` | ingest coverage, by cluster and day |
 //! | `GET /api/v1/sources` | the state of each source |
 //!

@@ -107,19 +107,28 @@ impl Drop for Threads {
     }
 }
 
+async fn open_ingest(config: &Config, token: &SecretString) -> anyhow::Result<(Door, Arc<Ingest>)> {
+    let door = Door::open(Role::Ingest, &config.ingest).await?;
+    let writers = Ingest::load(&config.access.ingest, door.asks_for_certificates())?;
+    let writers = writers.with_own_token(token);
+    door.check(writers.has_identity(), config.access.insecure)?;
+    Ok((door, Arc::new(writers)))
+}
+
+async fn open_api(config: &Config, token: &SecretString) -> anyhow::Result<(Door, Arc<Api>)> {
+    let door = Door::open(Role::Api, &config.api).await?;
+    let readers = Api::load(&config.access.api)?.with_own_token(token);
+    door.check(readers.has_identity(), config.access.insecure)?;
+    Ok((door, Arc::new(readers)))
+}
+
 impl Service {
     pub async fn start(config: &Config) -> anyhow::Result<Service> {
         running::create_data_dir(&config.data_dir)?;
         // Ports and credentials first: what is wrong is told before an engine is started for nothing.
-        let ingest_door = Door::open(Role::Ingest, &config.ingest).await?;
-        let api_door = Door::open(Role::Api, &config.api).await?;
         let token = own_token();
-        let asks = ingest_door.asks_for_certificates();
-        let writers = Ingest::load(&config.access.ingest, asks)?;
-        let writers = Arc::new(writers.with_own_token(&token));
-        let readers = Arc::new(Api::load(&config.access.api)?.with_own_token(&token));
-        ingest_door.check(writers.has_identity(), config.access.insecure)?;
-        api_door.check(readers.has_identity(), config.access.insecure)?;
+        let (ingest_door, writers) = open_ingest(config, &token).await?;
+        let (api_door, readers) = open_api(config, &token).await?;
         source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());

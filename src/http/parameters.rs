@@ -39,6 +39,9 @@ const LABELS: &str = concat!(
 /// `POD` or `NAMESPACE/POD`; of containers also `NAMESPACE/POD/CONTAINER`.
 const POD: &str = "^([^,/ ]+|[^,/*? ]+/[^,/ ]+)$";
 
+/// Of what is summed up.
+const OF_SUMMARIES: Form = Pattern("^[^,/ ]+$");
+
 /// The kinds that Kubernetes has, by their names and short names.
 const WORKLOAD: &str = concat!(
     "^(deployment|deploy|statefulset|sts|daemonset|ds|replicaset|rs|job|cronjob|cj)",
@@ -174,6 +177,12 @@ fn complete(parameter: &mut Parameter, path: &str) {
     let Some((_, form, example)) = known.find(|(name, ..)| *name == parameter.name) else {
         return;
     };
+    let is_of_summaries = group(path).is_some() && parameter.name == "name";
+    let form = if is_of_summaries { &OF_SUMMARIES } else { form };
+    if is_of_summaries {
+        let text = "Names of what is summed up, separated by commas; `*` and `?` are wildcards.";
+        parameter.description = Some(text.to_owned());
+    }
     if matches!(form, Fields) {
         parameter.style = Some(ParameterStyle::Form);
         parameter.explode = Some(false);

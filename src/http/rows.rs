@@ -5,6 +5,8 @@
 //! the trailers `bygone-more` and `bygone-cursor`, for clients that send `TE: trailers`, and over HTTP/2; and
 //! since CSV is read as a whole, its limit is the highest one where the question names none.
 
+use std::convert::Infallible;
+
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -150,12 +152,24 @@ async fn ask<L: Life + ToSchema>(
         Box::new(sending),
         first,
     ))));
+    Ok(respond(format, body))
+}
+
+/// An answer that is written already.
+pub fn whole(format: Format, text: Vec<u8>, ending: &Ending) -> Response {
+    let text = Some(Frame::data(text.into()));
+    let trailers = (format == Format::Csv).then(|| Frame::trailers(trailers(ending)));
+    let frames = text.into_iter().chain(trailers).map(Ok::<_, Infallible>);
+    respond(format, Body::new(StreamBody::new(stream::iter(frames))))
+}
+
+fn respond(format: Format, body: Body) -> Response {
     let mut response = format.response(body);
     if format == Format::Csv {
         let names = HeaderValue::from_static("bygone-more, bygone-cursor");
         response.headers_mut().insert(header::TRAILER, names);
     }
-    Ok(response)
+    response
 }
 
 /// What this reader may not see is no part of the history for them, look-ups included.

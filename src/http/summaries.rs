@@ -12,10 +12,10 @@ use super::App;
 use super::format::{Format, OF_ROWS};
 use super::openapi::{ListOf, Problems};
 use super::problem::Problem;
-use super::rows::{Asked, count, narrow};
+use super::rows::{Asked, count, narrow, whole};
 use super::writer::Writer;
 use crate::access::Reader;
-use crate::query::{self, Group, Params, Summary};
+use crate::query::{self, Ending, Group, Params, Summary};
 
 /// A handler and its description, by its group.
 macro_rules! summaries {
@@ -87,5 +87,9 @@ async fn ask(
     let _place = app.questions.place(reader).await?;
     let (rows, more) = query::summaries(&app.store, group, &question).await?;
     let writer = Writer::new::<Summary>(format, Vec::new());
-    Ok(format.response(writer.part(&rows, more)))
+    let ending = Ending {
+        more,
+        ..Ending::default()
+    };
+    Ok(whole(format, writer.part(&rows, &ending), &ending))
 }

@@ -126,20 +126,16 @@ impl Writer {
 
     /// A whole list.
     pub fn list<R: Serialize>(self, rows: &[R]) -> Vec<u8> {
-        self.part(rows, false)
+        self.part(rows, &Ending::default())
     }
 
-    /// A list, of which there may be more.
-    pub fn part<R: Serialize>(mut self, rows: &[R], more: bool) -> Vec<u8> {
+    /// A list that ends like that.
+    pub fn part<R: Serialize>(mut self, rows: &[R], ending: &Ending) -> Vec<u8> {
         let mut out = Vec::new();
         for row in rows {
             self.row(row, &mut out);
         }
-        let ending = Ending {
-            more,
-            ..Ending::default()
-        };
-        self.end(&ending, &mut out);
+        self.end(ending, &mut out);
         out
     }
 

@@ -181,6 +181,7 @@ fn who_may_send_and_who_may_ask() {
     pages_are_narrowed(&house);
     sessions_are_narrowed(&house);
     hints_are_narrowed(&house);
+    summaries_are_narrowed(&house);
     // Probes need no token.
     let livez = format!("{}/livez", house.bygone.api);
     assert_eq!(
@@ -295,10 +296,21 @@ fn hints_are_narrowed(house: &House) {
     // A namespace in front of a name is asked for as any other.
     let (code, out, err) = house.get(Some("shop"), &["bank/prod"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
-    assert!(
-        err.contains("does not let this token ask about that"),
-        "{err}"
-    );
+    assert!(err.contains("these credentials do not allow that"), "{err}");
+}
+
+/// Summaries count what the lists show to this reader.
+fn summaries_are_narrowed(house: &House) {
+    let names = |token: &str, what: &str| {
+        let (code, out, err) = house.run(Some(token), &["get", what, "-o", "name"]);
+        assert_eq!(code, 0, "{what}: {err}");
+        out.lines().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names("everything", "clusters"), "mtls prod");
+    assert_eq!(names("shop", "clusters"), "prod");
+    assert_eq!(names("shop", "namespaces"), "shop");
+    let (code, out, err) = house.run(Some("shop"), &["get", "nodes", "-n", "bank"]);
+    assert_eq!((code, &*out), (2, ""), "{err}");
 }
 
 /// Who may send for one cluster may invent a pod of a uid that another cluster has.

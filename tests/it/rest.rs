@@ -80,6 +80,9 @@ fn every_error_is_a_problem() {
         ("/api/v1/pods?limit=0", 400, "invalid-request"),
         ("/api/v1/pods?nonsense=1", 400, "invalid-request"),
         ("/api/v1/pods?user=alice", 400, "invalid-request"),
+        ("/api/v1/nodes?user=alice", 400, "invalid-request"),
+        ("/api/v1/nodes?fields=name", 400, "invalid-request"),
+        ("/api/v1/images?state=pending", 400, "invalid-request"),
         ("/api/v1/pods/abc", 400, "invalid-request"),
         ("/api/v1/pods/%FF", 400, "invalid-request"),
         ("/api/v1/containers/4f2d", 400, "invalid-request"),
@@ -182,7 +185,7 @@ fn the_end_of_csv_is_in_its_trailers() {
         let limit = Some(Duration::from_secs(60));
         stream.set_read_timeout(limit).expect("a limit");
         let request = format!(
-            "GET /api/v1/pods?{query} HTTP/1.1\r\nHost: {address}\r\nAccept: text/csv\r\n\
+            "GET /api/v1/{query} HTTP/1.1\r\nHost: {address}\r\nAccept: text/csv\r\n\
              TE: trailers\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).expect("it is sent");
@@ -190,12 +193,38 @@ fn the_end_of_csv_is_in_its_trailers() {
         stream.read_to_string(&mut answer).expect("an answer");
         answer
     };
-    let cut = said("limit=2&fields=pod");
+    let cut = said("pods?limit=2&fields=pod");
     assert!(cut.contains("\r\nbygone-more: true\r\n"), "{cut}");
     assert!(cut.contains("\r\nbygone-cursor: "), "{cut}");
-    let whole = said("fields=pod");
+    let whole = said("pods?fields=pod");
     assert!(whole.contains("\r\nbygone-more: false\r\n"), "{whole}");
     assert!(!whole.contains("\r\nbygone-cursor: "), "{whole}");
+    let cut = said("nodes?limit=2");
+    assert!(cut.contains("\r\nbygone-more: true\r\n"), "{cut}");
+    let whole = said("nodes");
+    assert!(whole.contains("\r\nbygone-more: false\r\n"), "{whole}");
+}
+
+/// Summaries are rows in every form.
+#[test]
+fn summaries_in_every_form() {
+    let answer = get("/api/v1/nodes?limit=2", &[]).json();
+    let rows = answer["items"].as_array().expect("a list");
+    assert_eq!((rows.len(), &answer["more"]), (2, &Value::Bool(true)));
+    let yaml = accepting("/api/v1/nodes?limit=2", "application/yaml").text();
+    let yaml: Value = serde_saphyr::from_str(&yaml).expect("YAML");
+    assert_eq!(yaml, answer);
+    let lines = accepting("/api/v1/nodes?limit=2", "application/x-ndjson").text();
+    let last = lines.lines().last().expect("an end");
+    assert_eq!(last, r#"{"end":{"more":true,"cursor":null}}"#);
+    let csv = accepting("/api/v1/nodes?limit=2", "text/csv").text();
+    assert!(csv.starts_with("cluster,namespace,kind,name,pods,instances,restarts,first,last,"));
+    assert_eq!(csv.lines().count(), 3);
+    assert_problem(
+        &accepting("/api/v1/nodes", "image/png"),
+        406,
+        "not-acceptable",
+    );
 }
 
 #[test]

@@ -56,10 +56,10 @@ fn summaries_as_people_see_them() {
     };
     expect_test::expect![[r#"
         clusters --zone UTC
-        NAME   PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        NAME   PODS   INSTANCES   RESTARTS   FIRST (UTC)           LAST (UTC)            WORST-END
         demo   157    232         38         2026-11-23 06:15:04   2026-11-23 06:18:23   OOMKilled(137)
         nodes worker-* --zone UTC
-        CLUSTER   NAME       PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        CLUSTER   NAME       PODS   INSTANCES   RESTARTS   FIRST (UTC)           LAST (UTC)            WORST-END
         demo      worker-0   18     32          10         2026-11-23 06:15:04   2026-11-23 06:16:13   Error(127)
         demo      worker-1   36     52          7          2026-11-23 06:15:07   2026-11-23 06:18:23   OOMKilled(137)
         demo      worker-2   31     43          2          2026-11-23 06:15:08   2026-11-23 06:17:03   Error(255)
@@ -68,10 +68,10 @@ fn summaries_as_people_see_them() {
         demo      worker-5   5      4           0          2026-11-23 06:15:07   2026-11-23 06:16:17   <none>
         demo      worker-6   17     28          8          2026-11-23 06:15:07   2026-11-23 06:16:17   Error(137)
         workloads --exit-code 137 --zone UTC
-        CLUSTER   NAMESPACE      NAME                PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        CLUSTER   NAMESPACE      NAME                PODS   INSTANCES   RESTARTS   FIRST (UTC)           LAST (UTC)            WORST-END
         demo      pressure-3a5   Deployment/filler   1      1           0          2026-11-23 06:15:54   2026-11-23 06:15:58   ContainerStatusUnknown(137)
         images *nginx* --state failed --zone UTC
-        CLUSTER   NAME                             PODS   INSTANCES   RESTARTS   FIRST(UTC)            LAST(UTC)             WORST-END
+        CLUSTER   NAME                             PODS   INSTANCES   RESTARTS   FIRST (UTC)           LAST (UTC)            WORST-END
         demo      docker.io/library/nginx:1.27.3   7      9           3          2026-11-23 06:15:13   2026-11-23 06:15:52   Unknown(255)
         namespaces kube-system -o ndjson
         {"cluster":"demo","namespace":null,"kind":null,"name":"kube-system","pods":2,"instances":2,"restarts":0,"first":"2026-11-23T06:15:04.000Z","last":"2026-11-23T06:15:22.328Z","worst_end":null}
