@@ -100,7 +100,8 @@ fn how_containers_ended() {
     assert!(!failed.is_empty());
     for row in &failed {
         let is_oom = text(row, "reason") == "OOMKilled";
-        let nobody_asked = ["exited", "node-pressure", "deadline-exceeded"].contains(&text(row, "ended_why"));
+        let nobody_asked =
+            ["exited", "node-pressure", "deadline-exceeded"].contains(&text(row, "ended_why"));
         assert!(is_oom || code(row) > Some(0) && nobody_asked, "{row}");
     }
     let exited_badly = |row: &&Value| text(row, "ended_why") == "exited" && code(row) > Some(0);
