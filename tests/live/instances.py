@@ -97,12 +97,21 @@ class Containers:
             self.say("container: reason", row["reason"] in true, pod, row, it)
         self.time("container: started_at", pod, row, it, epoch(row["started_at"]), it["start"])
         if row["end_seen"]:
-            self.time("container: ended_at", pod, row, it, epoch(row["ended_at"]), it["end"])
+            told = epoch(row["ended_at"])
+            self.time("container: ended_at", pod, row, it, told, self.end(pod, row, it, told))
         elif row["ended_at"] is not None:
             self.end_unseen(pod, row, it)
         elif it["end"] is not None or (pod.until is not None and not runs_on(row)):
             self.running(pod, row, it)
         self.why(pod, row, it)
+
+    @staticmethod
+    def end(pod, row, it, told):
+        """When it ended. A row of one that was started again covers all runs under its ID: the nearest of their ends."""
+        if "started again" not in row["unknown"]:
+            return it["end"]
+        runs = [run["end"] for run in pod.instances if (run["container"], run["id"]) == (it["container"], it["id"])]
+        return min(filter(None, runs), key=lambda end: abs(end - told), default=None)
 
     def time(self, kind, pod, row, it, told, true):
         if told is None:
