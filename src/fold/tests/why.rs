@@ -353,6 +353,39 @@ fn a_kubelet_ends_pods_itself() {
 }
 
 #[test]
+fn who_asks_first_decides_in_one_second() {
+    check(
+        "
+        0:00 pod a created=0:00 node=n1
+        4:00 pod a created=0:00 deleted=system:serviceaccount:kube-system:daemon-set-controller
+        4:00 pod a created=0:00 disrupted=DeletionByTaintManager
+        4:02 pod a removed
+        ",
+        expect![[r#"
+            a 0:00..4:02 on n1 asked 4:00 by system:serviceaccount:kube-system:daemon-set-controller removed 4:02 why: scaled-or-rolled-out by system:serviceaccount:kube-system:daemon-set-controller [created unseen]
+        "#]],
+    );
+}
+
+#[test]
+fn a_kubelet_stops_containers_at_the_deadline_of_their_pod() {
+    check(
+        "
+        0:00 pod a created=0:00 node=n1
+        1:00 run a main/aa n=0 start=0:01 end=0:59 exit=0
+        1:00 run a log/bb n=0 start=0:01
+        9:00 run a log/bb n=0 start=0:01 end=8:58 exit=143
+        9:00 pod a created=0:00 phase=Failed reason=DeadlineExceeded
+        ",
+        expect![[r#"
+            a 0:00..now on n1 Failed why: deadline-exceeded [created unseen]
+              a log/bb #0 0:01..8:59 ended 8:58 seen exit 143 why: deadline-exceeded
+              a main/aa #0 0:01..1:00 ended 0:59 seen exit 0 why: exited
+        "#]],
+    );
+}
+
+#[test]
 fn a_taint_of_a_node_that_is_lost() {
     let story = deleted(
         "system:serviceaccount:kube-system:node-controller",
