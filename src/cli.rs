@@ -13,6 +13,7 @@ mod engine;
 mod filters;
 mod get;
 mod output;
+mod packaged;
 mod process;
 mod reconcile;
 mod running;
@@ -93,6 +94,12 @@ enum Command {
     /// Install the embedded ClickHouse
     #[command(subcommand)]
     Engine(engine::EngineCommand),
+    /// Print what makes a shell complete bygone's commands
+    Completion(packaged::Completion),
+    /// Write the man pages
+    Man(packaged::Man),
+    /// Print the version, as --version does
+    Version,
 }
 
 /// Flags of every command that needs the configuration.
@@ -189,6 +196,11 @@ pub fn main() -> ExitCode {
         Command::Sources(sources) => sources.run(),
         Command::Config(config) => config.run(),
         Command::Engine(engine) => engine.run(),
+        Command::Completion(completion) => completion.run(),
+        Command::Man(man) => man.run(),
+        Command::Version => {
+            say(concat!("bygone ", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS)
+        }
     };
     outcome.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {

@@ -79,6 +79,8 @@ mod options;
 mod oracle;
 /// ClickHouse away, cut off, refusing: nothing acknowledged is lost.
 mod outage;
+/// Completion for shells, man pages, the version.
+mod packaged;
 /// A proxy before ClickHouse that cuts connections.
 mod proxy;
 /// The accounts of `deploy/clickhouse-reader.xml`, with what they see and what they can't.
