@@ -29,7 +29,11 @@ fn end(config: &str) -> String {
         "--api-listen",
         "127.0.0.1:0",
     ];
-    let output = run(&mut on_shared(&new_database(), &[&args[..], &any].concat()));
+    // Else that there are no tables may be said first.
+    let database = new_database();
+    let applied = run(&mut on_shared(&database, &["schema", "apply"]));
+    assert!(applied.status.success(), "{}", stderr(&applied));
+    let output = run(&mut on_shared(&database, &[&args[..], &any].concat()));
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     let said = stderr(&output);
     assert!(
