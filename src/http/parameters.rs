@@ -58,7 +58,7 @@ const CURSOR: &str = "^[0-9]{1,16}\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\
 const PARAMETERS: [(&str, Form, &str); 29] = [
     ("cluster", NAMES, "demo"),
     ("namespace", NAMES, "shop,bank"),
-    ("since", Pattern("^[1-9][0-9]{0,3}[smhd]$"), "2h"),
+    ("since", Pattern("^[1-9][0-9]{0,2}[smhd]$"), "2h"),
     (
         "zone",
         Pattern("^(UTC|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"),
@@ -73,7 +73,11 @@ const PARAMETERS: [(&str, Form, &str); 29] = [
     ("node", NAMES, "node-1"),
     ("image", NAMES, "nginx"),
     ("ip", Address, "10.0.3.17"),
-    ("container_id", Pattern("^[0-9a-f]{1,64}$"), "4f2d8a91c0de"),
+    (
+        "container_id",
+        Pattern("^[A-Za-z0-9_.+:-]{1,64}$"),
+        "4f2d8a91c0de",
+    ),
     (
         "uid",
         Format("uuid"),

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::conditions::{conditions, failed, fits};
 use super::model::{Container, Life, Pod, Time};
 use super::statement::Statement;
-use super::{Error, Order, Pattern, PodName, Question, check, view};
+use super::{Error, Order, Pattern, PodName, Question, ROWS_MAX, check, view};
 use crate::clickhouse::Store;
 
 /// The most summaries of one answer.
@@ -136,14 +136,18 @@ pub fn check_summary(group: Group, question: &Question) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// When a filter does not fit pods or containers, or ClickHouse can't be reached or refuses.
+/// When the limit is too high, a filter does not fit pods or containers, or ClickHouse can't be reached or refuses.
 pub async fn summaries(
     store: &Store,
     group: Group,
     question: &Question,
 ) -> Result<(Vec<Summary>, bool), Error> {
     check_summary(group, question)?;
-    let limit = question.limit.unwrap_or(SUMMARIES_MAX).min(SUMMARIES_MAX);
+    let limit = question.limit.unwrap_or(SUMMARIES_MAX);
+    if limit > ROWS_MAX {
+        return Err(Error::Limit(limit));
+    }
+    let limit = limit.min(SUMMARIES_MAX);
     let mut all = BTreeMap::new();
     if group != Group::Images {
         let pods = "count() AS pods, toUInt64(0) AS instances, toUInt64(0) AS restarts";
