@@ -5,7 +5,7 @@
 //!
 //! Who may create pods chooses what stands in the cells, and spreadsheets run what begins like a formula. So by default a
 //! text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return gets a `'` before it, as OWASP advises against CSV
-//! injection, and control characters are escapes (`escape`). Numbers, times and truth values are never changed.
+//! injection, and control characters are escapes (`escape`); the API leaves these as they are. Numbers, times and truth values are never changed.
 
 use ::csv::{Terminator, WriterBuilder};
 use serde::de::value::Error as NoValue;
@@ -21,29 +21,34 @@ pub enum Texts {
     /// They can't be formulas, nor command a terminal.
     #[default]
     Safe,
+    /// They can't be formulas; control characters stay: what asks the API is a program.
+    NoFormulas,
     /// As they are: for programs that read nothing into them.
     Raw,
 }
 
 /// How the rows of one answer are written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Csv {
-    fields: &'static [&'static str],
+    fields: Vec<String>,
     texts: Texts,
 }
 
 impl Csv {
     /// With all fields of `R`, in their order.
     pub fn of<R: DeserializeOwned>(texts: Texts) -> Csv {
-        Csv {
-            fields: fields::<R>(),
-            texts,
-        }
+        let fields = fields::<R>().iter();
+        Csv::new(fields.map(|field| (*field).to_owned()).collect(), texts)
+    }
+
+    /// With these fields of a row.
+    pub fn new(fields: Vec<String>, texts: Texts) -> Csv {
+        Csv { fields, texts }
     }
 
     /// The header line.
     pub fn header(&self) -> Vec<u8> {
-        line(self.fields)
+        line(&self.fields)
     }
 
     /// The line of a row.
@@ -53,7 +58,7 @@ impl Csv {
     /// When the row is nothing that JSON can hold.
     pub fn row(&self, row: &impl Serialize) -> serde_json::Result<Vec<u8>> {
         let row = serde_json::to_value(row)?;
-        let cells = self.fields.iter().map(|field| self.cell(&row[*field]));
+        let cells = self.fields.iter().map(|field| self.cell(&row[field]));
         Ok(line(&cells.collect::<Vec<_>>()))
     }
 
@@ -61,7 +66,11 @@ impl Csv {
         let text = cell(value);
         let is_text = matches!(value, Value::String(_) | Value::Array(_) | Value::Object(_));
         match self.texts {
-            Texts::Safe if is_text => safe(&text),
+            Texts::Safe if is_text => {
+                let before = if is_formula(&text) { "'" } else { "" };
+                format!("{before}{}", escape::controls(&text))
+            }
+            Texts::NoFormulas if is_text && is_formula(&text) => format!("'{text}"),
             _ => text,
         }
     }
@@ -77,12 +86,9 @@ fn line(cells: &[impl AsRef<[u8]>]) -> Vec<u8> {
     writer.into_inner().expect("a Vec takes all")
 }
 
-fn safe(text: &str) -> String {
-    let before = match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => "'",
-        false => "",
-    };
-    format!("{before}{}", escape::controls(text))
+/// Whether a spreadsheet would run it.
+fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 fn cell(value: &Value) -> String {

@@ -10,17 +10,16 @@
 //! | YAML | an element of `items` | `more`, `cursor` beside `items` |
 //! | CSV | a record under a header line | nothing: see [`super::rows`] |
 //!
-//! CSV is for spreadsheets: text that one would run as a formula gets a leading `'` (OWASP, "CSV injection"). Absent is
-//! empty, lists are joined by `;`, labels are `key=value`.
+//! CSV is that of [`crate::csv`]: no text in it is a formula.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 use serde_saphyr::ser_options;
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::format::Format;
+use crate::csv::{Csv, Texts};
 use crate::query::Ending;
 
 /// Writes one answer.
@@ -28,8 +27,7 @@ pub struct Writer {
     format: Format,
     /// Empty: all of them.
     fields: Vec<String>,
-    /// The names of all fields, for the header of CSV.
-    columns: Vec<String>,
+    csv: Csv,
     is_first: bool,
 }
 
@@ -63,10 +61,14 @@ impl Writer {
         // A name that is given twice would be a key twice.
         let mut seen = std::collections::HashSet::new();
         fields.retain(|field| seen.insert(field.clone()));
+        let columns = match fields.is_empty() {
+            true => names_of::<R>(),
+            false => fields.clone(),
+        };
         Writer {
             format,
             fields,
-            columns: names_of::<R>(),
+            csv: Csv::new(columns, Texts::NoFormulas),
             is_first: true,
         }
     }
@@ -80,7 +82,7 @@ impl Writer {
         };
         out.extend_from_slice(before);
         if self.is_first && self.format == Format::Csv {
-            record(self.names(), out);
+            out.extend_from_slice(&self.csv.header());
         }
         self.is_first = false;
         let fields = &self.fields;
@@ -92,10 +94,7 @@ impl Writer {
                 out.push(b'\n');
             }
             Format::Yaml => out.extend_from_slice(yaml(&[projected]).as_bytes()),
-            Format::Csv => {
-                let row = serde_json::to_value(row).expect(PLAIN_DATA);
-                record(self.names().iter().map(|name| cell(&row[name])), out);
-            }
+            Format::Csv => out.extend_from_slice(&self.csv.row(row).expect(PLAIN_DATA)),
         }
     }
 
@@ -119,7 +118,7 @@ impl Writer {
                 out.extend_from_slice(yaml(ending).as_bytes());
             }
             // The header is also in an empty answer, so that every answer is a table with these columns.
-            Format::Csv if self.is_first => record(self.names(), out),
+            Format::Csv if self.is_first => out.extend_from_slice(&self.csv.header()),
             Format::Csv => {}
         }
     }
@@ -137,13 +136,6 @@ impl Writer {
         }
         self.end(ending, &mut out);
         out
-    }
-
-    fn names(&self) -> &[String] {
-        match self.fields.is_empty() {
-            true => &self.columns,
-            false => &self.fields,
-        }
     }
 }
 
@@ -173,38 +165,6 @@ fn yaml(value: &impl Serialize) -> String {
     // Without block scalars a value stays on the line of its key, where `grep` finds it.
     let options = ser_options! { prefer_block_scalars: false };
     serde_saphyr::to_string_with_options(value, options).expect(PLAIN_DATA)
-}
-
-fn record<T: AsRef<[u8]>>(cells: impl IntoIterator<Item = T>, out: &mut Vec<u8>) {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(out);
-    writer.write_record(cells).expect(PLAIN_DATA);
-    writer.flush().expect(PLAIN_DATA);
-}
-
-fn cell(value: &Value) -> String {
-    let text = plain(value);
-    let is_formula = value.is_string() || value.is_array() || value.is_object();
-    match is_formula && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}"),
-        false => text,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(";"),
-        Value::Object(map) => {
-            let pairs = map
-                .iter()
-                .map(|(key, value)| format!("{key}={}", plain(value)));
-            pairs.collect::<Vec<_>>().join(";")
-        }
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-    }
 }
 
 #[cfg(test)]
