@@ -88,6 +88,12 @@ fn split(text: &str) -> Vec<String> {
     statements.map(str::to_owned).collect()
 }
 
+/// The name of the view that a statement makes, and what stands behind the name.
+fn view_name(sql: &str) -> Option<(&str, &str)> {
+    let (_, view) = sql.split_once(CREATE_VIEW)?;
+    Some(view.split_at(view.find([' ', '\n', '('])?))
+}
+
 /// The version that this build reads and writes.
 pub const VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 

@@ -7,9 +7,7 @@
 
 use serde::Deserialize;
 
-use super::{
-    CREATE_VIEW, Error, MIGRATIONS_TABLE, VERSION, applied_now, driver, found, views_hash,
-};
+use super::{Error, MIGRATIONS_TABLE, VERSION, applied_now, driver, found, views_hash};
 use crate::clickhouse::{Scope, Store};
 use crate::rows::{DEAD_LETTERS, FACTS, RECEIVED, SESSION_EVENTS, Table};
 
@@ -127,9 +125,7 @@ fn distributed(table: &Table, columns: &[Column], shard: &Store, cluster: &str) 
 /// Every view over all shards.
 fn views(shard_database: &str, cluster: &str) -> Vec<String> {
     let views = super::views().into_iter().filter_map(|sql| {
-        let begin = sql.find(CREATE_VIEW)? + CREATE_VIEW.len();
-        let sql = &sql[begin..];
-        let name = sql.split([' ', '\n', '(']).next()?;
+        let (name, sql) = super::view_name(&sql)?;
         let from = match &*parameters(sql) {
             [] => format!("{shard_database}.{name}"),
             parameters => {
@@ -142,7 +138,7 @@ fn views(shard_database: &str, cluster: &str) -> Vec<String> {
             }
         };
         // Its columns, with their comments.
-        let columns = sql[name.len()..].split_once("\n)\n");
+        let columns = sql.split_once("\n)\n");
         let columns = columns.map(|(columns, _)| format!("{}\n)", columns.trim_end()));
         let view = format!(
             "CREATE OR REPLACE VIEW {name}{} AS\n\

@@ -1,16 +1,13 @@
 //! Accounts that have rights on the views and on nothing else.
 
-use super::{CREATE_VIEW, Error, views};
+use super::{Error, view_name, views};
 use crate::clickhouse::{Scope, Store};
 
 /// The names of all views.
 pub fn view_names() -> Vec<String> {
     let statements = views();
-    let names = statements.iter().filter_map(|sql| {
-        let (_, rest) = sql.split_once(CREATE_VIEW)?;
-        Some(rest.split_whitespace().next()?.to_owned())
-    });
-    names.collect()
+    let names = statements.iter().filter_map(|sql| view_name(sql));
+    names.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Lets such accounts read the views: these then read the tables with the rights of the account

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::views;
+use super::{view_name, views};
 
 static SELECTS: LazyLock<BTreeMap<String, String>> =
     LazyLock::new(|| views().iter().filter_map(|sql| parse(sql)).collect());
@@ -18,8 +18,7 @@ pub fn select(view: &str) -> Option<&'static str> {
 
 /// Of `CREATE OR REPLACE VIEW name (columns) AS select`, the name and the select.
 fn parse(sql: &str) -> Option<(String, String)> {
-    let (_, view) = sql.split_once("VIEW ")?;
-    let name = view.split('\n').next()?;
+    let (name, view) = view_name(sql)?;
     let (_, select) = view.split_once("\n)\nAS\n")?;
     Some((name.to_owned(), select.to_owned()))
 }
