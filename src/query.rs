@@ -44,6 +44,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Container IDs are looked up by so many of their hex digits. A whole one has the most.
+pub const CONTAINER_ID_DIGITS: std::ops::RangeInclusive<usize> = 8..=64;
+
 /// The most rows of one answer.
 pub const ROWS_MAX: u64 = 1_000_000;
 

@@ -15,11 +15,7 @@ use super::problem::{Kind, Problem};
 use super::rows::{count, narrow};
 use super::writer;
 use crate::access::Reader;
-use crate::query::{self, Container, Page, Question};
-
-/// A shorter beginning of a container ID would have to be searched for.
-const DIGITS_MIN: usize = 8;
-const DIGITS_MAX: usize = 64;
+use crate::query::{self, CONTAINER_ID_DIGITS, Container, Page, Question};
 
 /// Rows that are read to say which containers an ID may be of.
 const CANDIDATES_MAX: u64 = 4;
@@ -118,9 +114,11 @@ async fn instance(
     scope: Asked,
 ) -> Result<Container, Problem> {
     let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hex || !(DIGITS_MIN..=DIGITS_MAX).contains(&id.len()) {
+    // A shorter beginning of one would have to be searched for.
+    if !is_hex || !CONTAINER_ID_DIGITS.contains(&id.len()) {
+        let (least, most) = (CONTAINER_ID_DIGITS.start(), CONTAINER_ID_DIGITS.end());
         let detail = format!(
-            "invalid container ID {id:?}: give {DIGITS_MIN} to {DIGITS_MAX} hex digits, without runtime://"
+            "invalid container ID {id:?}: give {least} to {most} hex digits, without runtime://"
         );
         return Err(Problem::new(Kind::InvalidRequest, detail));
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use ::clickhouse as driver;
 
 use super::conditions::{has_image, is_named, is_owned, scope};
-use super::statement::{Statement, Value};
+use super::statement::{NEVER, NEVER_MICROS, Statement, Value};
 use super::{Error, Question, near};
 use crate::clickhouse::Store;
 
@@ -25,9 +25,6 @@ const ALL_SHOWN_MAX: usize = 8;
 
 /// As many names of one filter are looked up.
 const WANTED_MAX: usize = 3;
-
-/// 2200-01-01 in microseconds, for what lives.
-const NEVER: i64 = 7_258_118_400_000_000;
 
 /// What a reader may see. None named: all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -198,11 +195,8 @@ async fn known(store: &Store, check: &Check, one: &Question) -> Result<Vec<Known
     let is_it = is_it(one, &mut sql);
     // Of clusters and namespaces there may be many rows, and only their names are looked at.
     let times = match is_it.is_empty() {
-        true => "toDateTime64(0, 6, 'UTC') AS first, first AS last",
-        false => {
-            "min(began_at) AS first, \
-             max(coalesce(over_at, toDateTime64('2200-01-01 00:00:00', 6, 'UTC'))) AS last"
-        }
+        true => "toDateTime64(0, 6, 'UTC') AS first, first AS last".to_owned(),
+        false => format!("min(began_at) AS first, max(coalesce(over_at, {NEVER})) AS last"),
     };
     let hit = if is_it.is_empty() { "1" } else { &is_it };
     sql.sql = format!(
@@ -262,7 +256,7 @@ fn hint(check: &Check, known: &[Known], question: &Question) -> Option<String> {
     (too_late || too_early).then(|| {
         let (what, wanted, first) = (check.what, &check.wanted, shown(first));
         let until = match last {
-            NEVER.. => String::new(),
+            NEVER_MICROS.. => String::new(),
             last => format!(" to {}", shown(last)),
         };
         let from = if until.is_empty() { "since" } else { "from" };

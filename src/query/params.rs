@@ -8,10 +8,9 @@ use utoipa::IntoParams;
 
 use super::filter::reasons_for_the_end;
 use super::statement::bare_id;
-use super::{Cursor, Numbers, Order, ParseError, Pattern, Question, Window, when};
-
-/// A container ID has at most so many, unless it is of another form.
-const ID_HEX_DIGITS: usize = 64;
+use super::{
+    CONTAINER_ID_DIGITS, Cursor, Numbers, Order, ParseError, Pattern, Question, Window, when,
+};
 
 /// The parameters of `GET /api/v1/containers`, `/api/v1/pods`, `/api/v1/sessions` and of summaries. All may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, IntoParams)]
@@ -225,7 +224,7 @@ fn container_id(text: Option<&str>) -> Result<Option<String>, ParseError> {
     let bare = bare_id(text);
     let is_hex = bare.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_of_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+:".contains(&byte);
-    if !bare.bytes().all(is_of_id) || is_hex && bare.len() > ID_HEX_DIGITS {
+    if !bare.bytes().all(is_of_id) || is_hex && bare.len() > *CONTAINER_ID_DIGITS.end() {
         let problem =
             format!("invalid container ID {text:?}: use its hex digits, or the first of them");
         return Err(ParseError::value("container_id", problem));

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::model::{Container, Pod, Session, Time};
 use super::page::{AddressGap, Asked, Former, PodLife};
-use super::statement::Row;
+use super::statement::{NEVER_MICROS, Row};
 use super::{Cursor, LifeState, Question};
 
 /// Whole seconds: `DateTime`.
@@ -28,16 +28,13 @@ fn millis(millis: Option<i64>) -> Option<Time> {
 }
 
 /// `DateTime64(6)`.
-fn micros(micros: Option<i64>) -> Option<Time> {
+pub(super) fn micros(micros: Option<i64>) -> Option<Time> {
     let instant = Timestamp::from_microsecond(micros?).ok()?;
     Some(Time {
         instant,
         whole_seconds: false,
     })
 }
-
-/// 2200-01-01, for what never ends.
-const NEVER_MILLIS: i64 = 7_258_118_400_000;
 
 /// What a column holds in place of what was not asked for.
 trait Absent {
@@ -431,7 +428,7 @@ impl PageRow {
     fn gaps(&mut self) -> Vec<AddressGap> {
         let gaps = std::mem::take(&mut self.ip_gaps).into_iter();
         let gaps = gaps.filter_map(|(ip, (from, until))| {
-            let until = Some(until).filter(|until| *until < NEVER_MILLIS);
+            let until = Some(until).filter(|until| *until < NEVER_MICROS / 1_000);
             Some(AddressGap {
                 ip,
                 from: millis(Some(from))?,

@@ -112,6 +112,10 @@ pub(super) fn bounded(query: Query) -> Query {
         .with_setting("prefer_column_name_to_alias", "1")
 }
 
+/// 2200-01-01, the end of what lives: as SQL, and in microseconds.
+pub(super) const NEVER: &str = "toDateTime64('2200-01-01 00:00:00', 6, 'UTC')";
+pub(super) const NEVER_MICROS: i64 = 7_258_118_400_000_000;
+
 /// The last second of ClickHouse's calendar, of the year 2299.
 const LAST: i64 = 10_413_791_999;
 

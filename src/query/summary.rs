@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use ::clickhouse as driver;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::conditions::{conditions, failed, fits};
 use super::model::{Container, Life, Pod, Time};
-use super::statement::Statement;
+use super::rows::micros;
+use super::statement::{NEVER, NEVER_MICROS, Statement};
 use super::{Error, Order, Pattern, PodName, Question, ROWS_MAX, check, view};
 use crate::clickhouse::Store;
 
@@ -20,10 +20,6 @@ pub const SUMMARIES_MAX: u64 = 10_000;
 
 /// As many different ends of one group are compared.
 const ENDS_MAX: usize = 100;
-
-/// 2200-01-01, for what lives.
-const NEVER: &str = "toDateTime64('2200-01-01 00:00:00', 6, 'UTC')";
-const NEVER_MICROS: i64 = 7_258_118_400_000_000;
 
 /// What is summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,8 +219,8 @@ fn add(all: &mut BTreeMap<Key, Summary>, sums: Sums) {
         kind: given(&sums.of_kind),
         name: sums.of_name.clone(),
         pods: sums.pods,
-        first: time(sums.first),
-        last: time(sums.last).filter(|_| sums.last < NEVER_MICROS),
+        first: micros(Some(sums.first)),
+        last: micros(Some(sums.last).filter(|last| *last < NEVER_MICROS)),
         ..Summary::default()
     };
     let key = (
@@ -237,14 +233,6 @@ fn add(all: &mut BTreeMap<Key, Summary>, sums: Sums) {
     summary.instances += sums.instances;
     summary.restarts += sums.restarts;
     summary.worst_end = worst(&sums.ends);
-}
-
-fn time(micros: i64) -> Option<Time> {
-    let instant = Timestamp::from_microsecond(micros).ok()?;
-    Some(Time {
-        instant,
-        whole_seconds: false,
-    })
 }
 
 fn worst(ends: &[(String, i32)]) -> Option<String> {

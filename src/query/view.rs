@@ -1,15 +1,9 @@
 //! Which view answers a question with the least reading.
 
-use super::Question;
 use super::model::Life;
 use super::statement::{Row, Statement, Value, bare_id, datetime64};
+use super::{CONTAINER_ID_DIGITS, Question};
 use crate::schema;
-
-/// Container IDs are looked up by so many hex digits.
-const ID_HEAD: usize = 8;
-
-/// A whole one has so many.
-const ID_WHOLE: usize = 64;
 
 /// What a view takes as its parameters, and so need not be a condition as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +106,7 @@ pub(super) fn of<L: Life>(question: &Question) -> View {
 fn id_head(question: &Question) -> Option<String> {
     let id = bare_id(question.container_id.as_deref()?);
     let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_hex && (ID_HEAD..=ID_WHOLE).contains(&id.len())).then_some(id)
+    (is_hex && CONTAINER_ID_DIGITS.contains(&id.len())).then_some(id)
 }
 
 fn cluster(question: &Question) -> Parameter {
