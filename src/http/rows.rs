@@ -46,7 +46,7 @@ pub type Asked = Result<Query<Params>, QueryRejection>;
 
 /// Container instances
 ///
-/// A restart is another instance. They come in the order of their start.
+/// A restart is another instance. The last to start come first, unless `order` is `oldest`.
 #[utoipa::path(
     get,
     path = "/api/v1/containers",
@@ -65,7 +65,7 @@ pub async fn containers(
 
 /// Pods
 ///
-/// From creation to removal of a UID. They come in the order of their creation.
+/// From creation to removal of a UID. The last to be created come first, unless `order` is `oldest`.
 #[utoipa::path(
     get,
     path = "/api/v1/pods",
@@ -84,7 +84,7 @@ pub async fn pods(
 
 /// Requests to running pods
 ///
-/// exec, attach, port-forward, ephemeral containers, resizes. They come in the order of their beginning.
+/// exec, attach, port-forward, ephemeral containers, resizes. The last to begin come first, unless `order` is `oldest`.
 #[utoipa::path(
     get,
     path = "/api/v1/sessions",
