@@ -12,6 +12,7 @@ mod describe;
 mod engine;
 mod filters;
 mod get;
+mod logs;
 mod output;
 mod packaged;
 mod process;
@@ -68,6 +69,8 @@ enum Command {
     /// Show one page about a pod or a container: its life, step by step
     #[command(subcommand)]
     Describe(Box<describe::Describe>),
+    /// Show the lines of containers, also of those that no longer exist
+    Logs(Box<logs::Logs>),
     /// Ask in SQL: the views of pods and containers, and nothing is written
     Sql(sql::Sql),
     /// Show what came and what is missing, and which lines of an audit policy would mend it
@@ -186,6 +189,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
         Command::Describe(describe) => describe.run(),
+        Command::Logs(logs) => logs.run(),
         Command::Sql(sql) => sql.run(),
         Command::Coverage(coverage) => coverage.run(),
         Command::Demo(demo) => demo.run(),

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{access, clickhouse, dead_letters, engine, http, reconcile, sink, source, spool};
+use crate::{access, clickhouse, dead_letters, engine, http, logs, reconcile, sink, source, spool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -43,6 +43,8 @@ pub struct Config {
     pub sink: sink::Config,
     pub reconcile: reconcile::Config,
     pub dead_letters: dead_letters::Config,
+    /// Stores of log lines.
+    pub logs: Vec<logs::Config>,
 }
 
 impl Default for Config {
@@ -61,6 +63,7 @@ impl Default for Config {
             sink: Default::default(),
             reconcile: Default::default(),
             dead_letters: Default::default(),
+            logs: Default::default(),
         }
     }
 }

@@ -14,7 +14,7 @@
 //! | `GET /api/v1/containers/{id}` | one container instance |
 //! | `GET /api/v1/pods/{uid}` | one page about a pod: [`crate::query::Page`] |
 //! | `GET /api/v1/clusters`, `/namespaces`, `/workloads`, `/nodes`, `/images` | a summary of each: [`crate::query::Summary`] |
-//! | `GET /api/v1/clusters`, `/namespaces`, `/workloads`, `/nodes`, `/images` | a summary of each: [`crate::query::Summary`] |
+//! | `GET /api/v1/logs` | lines of container instances, as NDJSON; parameters: [`crate::logs::Params`] |
 //! | `GET /api/v1/coverage` | ingest coverage, by cluster and day |
 //! | `GET /api/v1/sources` | the state of each source |
 //!
@@ -28,6 +28,7 @@ mod docs;
 mod format;
 mod latency;
 pub mod listener;
+mod logs;
 mod one;
 mod openapi;
 mod parameters;
@@ -50,6 +51,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::access::Api;
 use crate::clickhouse::Store;
+use crate::logs::Logs;
 use problem::{Kind, Problem};
 
 pub use format::NDJSON;
@@ -60,6 +62,8 @@ pub use sources::Source;
 #[derive(Clone)]
 pub struct App {
     pub store: Arc<Store>,
+    /// The stores of log lines.
+    pub logs: Arc<Logs>,
     /// The metrics of this moment, in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// How each source is.

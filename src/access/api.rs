@@ -28,6 +28,9 @@ pub struct ApiCredential {
     pub clusters: Vec<String>,
     /// Namespaces in these clusters; `["*"]` for all.
     pub namespaces: Vec<String>,
+    /// Whether the lines of their containers may be read as well.
+    #[serde(default)]
+    pub logs: bool,
 }
 
 /// Who may ask.
@@ -45,6 +48,7 @@ pub struct Reader {
     credential: Option<usize>,
     clusters: Names,
     namespaces: Names,
+    reads_logs: bool,
 }
 
 /// What a question must be restricted to. `None`: nothing; otherwise to these names and no others.
@@ -61,6 +65,7 @@ impl Reader {
             credential: None,
             clusters: Names::All,
             namespaces: Names::All,
+            reads_logs: true,
         }
     }
 
@@ -71,12 +76,18 @@ impl Reader {
             credential: Some(0),
             clusters: Names::Only(Default::default()),
             namespaces: Names::Only(Default::default()),
+            reads_logs: false,
         }
     }
 
     /// The place of the credential in the configuration; none where nobody has to say who they are.
     pub fn credential(&self) -> Option<usize> {
         self.credential
+    }
+
+    /// Whether this reader may see what containers wrote, within the same scope.
+    pub fn reads_logs(&self) -> bool {
+        self.reads_logs
     }
 
     /// Whether nothing is kept from this reader.
@@ -128,6 +139,7 @@ impl Api {
                 credential: Some(index),
                 clusters,
                 namespaces,
+                reads_logs: credential.logs,
             });
         }
         let tokens = match files.is_empty() {

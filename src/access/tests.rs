@@ -172,6 +172,7 @@ fn a_reader_sees_clusters_and_namespaces_of_the_token() {
             token_file,
             clusters: strings(clusters),
             namespaces: strings(namespaces),
+            logs: false,
         }
     };
     let api = Api::load(&[
@@ -214,6 +215,7 @@ fn the_token_of_this_process_may_do_everything() {
         token_file: prod,
         clusters: strings(&["prod"]),
         namespaces: strings(&["shop"]),
+        logs: false,
     };
     let api = Api::load(&[credential]).unwrap();
     let (own, other) = ("own-token-of-one-process", "own-token-of-another");

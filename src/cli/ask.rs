@@ -12,8 +12,9 @@ use clap::Args;
 use jiff::Timestamp;
 use reqwest::header::ACCEPT;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::running::{self, Running};
 use crate::access::is_loopback;
@@ -27,8 +28,8 @@ use crate::tls::{self, ClientFiles};
 /// How long a running bygone may take to send the next part of an answer.
 const SILENCE_SECONDS_MAX: u64 = 120;
 
-/// The longest row of an answer.
-const ROW_BYTES_MAX: usize = 4 << 20;
+/// The longest row of an answer: a line of 4 MiB of a log, each byte of which is an escape.
+const ROW_BYTES_MAX: usize = 32 << 20;
 
 /// Who is asked.
 pub enum Oracle {
@@ -199,7 +200,7 @@ impl Oracle {
                 while let Some(row) = lines.next().await? {
                     rows.push(row);
                 }
-                Ok((rows, lines.ending.unwrap_or_default().more))
+                Ok((rows, lines.ending::<Ending>()?.more))
             }
         }
     }
@@ -245,7 +246,7 @@ impl<L: Life> Rows<L> {
     pub async fn ending(&mut self) -> anyhow::Result<Ending> {
         match self {
             Rows::Store(answer) => Ok(answer.ending().await?),
-            Rows::Server(lines) => Ok(lines.ending.clone().unwrap_or_default()),
+            Rows::Server(lines) => lines.ending(),
         }
     }
 }
@@ -297,18 +298,23 @@ pub struct Lines {
     base: String,
     response: reqwest::Response,
     buffer: BytesMut,
-    ending: Option<Ending>,
+    /// What its last line says.
+    end: Option<Value>,
 }
 
 /// The last line of an answer.
 #[derive(Deserialize)]
 struct Last {
-    end: Ending,
+    end: Value,
 }
 
 impl Lines {
     /// Asks for `what` of `/api/v1`.
-    pub async fn open(server: &Server, what: &str, params: &Params) -> anyhow::Result<Lines> {
+    pub async fn open(
+        server: &Server,
+        what: &str,
+        params: &impl Serialize,
+    ) -> anyhow::Result<Lines> {
         let base = &server.base;
         let client = server
             .client()?
@@ -337,7 +343,7 @@ impl Lines {
             base: base.to_owned(),
             response,
             buffer: BytesMut::new(),
-            ending: None,
+            end: None,
         };
         if lines.response.status().is_success() {
             Ok(lines)
@@ -364,19 +370,28 @@ impl Lines {
     }
 
     pub async fn next<R: DeserializeOwned>(&mut self) -> anyhow::Result<Option<R>> {
-        if self.ending.is_some() {
+        if self.end.is_some() {
             return Ok(None);
         }
         let Some(line) = self.line().await? else {
             bail!("the answer of {} was cut off: ask again", self.base);
         };
         if let Ok(Last { end }) = serde_json::from_slice(&line) {
-            self.ending = Some(end);
+            self.end = Some(end);
             return Ok(None);
         }
         let row = serde_json::from_slice(&line);
         row.map(Some)
             .with_context(|| format!("{} sent a row that this build can't read", self.base))
+    }
+
+    /// What the last line says, once it came.
+    pub fn ending<E: DeserializeOwned + Default>(&self) -> anyhow::Result<E> {
+        let Some(end) = &self.end else {
+            return Ok(E::default());
+        };
+        let ending = serde_json::from_value(end.clone());
+        ending.with_context(|| format!("{} sent an end that this build can't read", self.base))
     }
 
     /// The next line, or the rest of the body.

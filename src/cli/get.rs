@@ -144,6 +144,11 @@ pub(super) struct Time {
 }
 
 impl Time {
+    /// Whether an instant is asked for, and no range.
+    pub fn is_at(&self) -> bool {
+        self.at.is_some()
+    }
+
     pub fn zone(&self) -> Result<TimeZone, Usage> {
         Ok(when::zone(&self.zone)?)
     }

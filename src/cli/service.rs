@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::dead_letters::{self, DeadLetters};
 use crate::engine::{Engine, KEY_HEADER, Options, Readable};
 use crate::http::listener::{self, Role};
+use crate::logs::Logs;
 use crate::pipeline::Pipeline;
 use crate::schema::Engines;
 use crate::source::kafka::{Kafka, Statuses};
@@ -160,7 +161,10 @@ impl Service {
         let kafka = Kafka::start(&config.kafka, pipeline)?;
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
         let statuses = kafka.as_ref().map(Kafka::statuses);
-        let app = app(questions, spool.clone(), statuses, metrics);
+        let app = http::App {
+            logs: Arc::new(Logs::open(&config.logs, Some(&questions))?),
+            ..app(questions, spool.clone(), statuses, metrics)
+        };
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let sql = engine.as_ref().map(Engine::url);
         let running = running(&ingest_door, &api_door, &token, sql)?;
@@ -373,6 +377,7 @@ fn app(
     process.describe();
     http::App {
         store,
+        logs: Arc::default(),
         questions: http::Questions::default(),
         metrics: Arc::new(move || {
             measure(&measured);

@@ -24,6 +24,9 @@ pub enum Format {
 /// What lists of rows are offered in.
 pub const OF_ROWS: &[Format] = &[Format::Json, Format::Ndjson, Format::Yaml, Format::Csv];
 
+/// What lines of logs are offered in: they stream, and one of them may be no line.
+pub const OF_LOGS: &[Format] = &[Format::Ndjson];
+
 /// What nested documents are offered in: they fit no table.
 pub const OF_DOCUMENTS: &[Format] = &[Format::Json, Format::Ndjson, Format::Yaml];
 

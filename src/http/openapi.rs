@@ -21,10 +21,11 @@ use utoipa::{IntoResponses, Modify, OpenApi, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::format::{Format, OF_DOCUMENTS, OF_ROWS};
+use super::format::{Format, OF_DOCUMENTS, OF_LOGS, OF_ROWS};
 use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::sources::Source;
-use super::{App, coverage, docs, one, parameters, problem, rows, sources, summaries};
+use super::{App, coverage, docs, logs, one, parameters, problem, rows, sources, summaries};
+use crate::logs::{LogsEnding, Record};
 use crate::query::coverage::Day;
 use crate::query::{Container, Cost, Ending, Page, Pod, Session, Summary, Time};
 
@@ -42,7 +43,7 @@ type Responses = BTreeMap<String, RefOr<Response>>;
         (name = "history", description = "Pods, containers and requests to them"),
         (name = "ingest", description = "What is ingested, and what is missing")
     ),
-    components(schemas(Container, Cost, Day, Ending, Page, Pod, Problem, Session, Source, Summary, Time)),
+    components(schemas(Container, Cost, Day, Ending, LogsEnding, Page, Pod, Problem, Record, Session, Source, Summary, Time)),
     security(("token" = [])),
     modifiers(&Token)
 )]
@@ -75,6 +76,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(summaries::workloads))
         .routes(routes!(summaries::nodes))
         .routes(routes!(summaries::images))
+        .routes(routes!(logs::lines))
         .routes(routes!(coverage::show))
         .routes(routes!(sources::show));
     parameters::describe(routes.get_openapi_mut());
@@ -119,6 +121,15 @@ pub struct DocumentOf<T>(PhantomData<T>);
 impl<T: ToSchema> IntoResponses for ListOf<T> {
     fn responses() -> Responses {
         answered("Rows", OF_ROWS, &list::<T>())
+    }
+}
+
+/// Lines of logs.
+pub struct LogLines;
+
+impl IntoResponses for LogLines {
+    fn responses() -> Responses {
+        answered("Lines, and at last an end", OF_LOGS, &reference::<Record>())
     }
 }
 

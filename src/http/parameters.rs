@@ -18,12 +18,17 @@ enum Form {
     Format(&'static str),
     Address,
     Limit,
+    /// A whole number; what is far more than anybody needs is refused.
+    Number,
     /// Names of the row's fields, separated by commas.
     Fields,
     Flag,
 }
 
-use Form::{Address, Fields, Flag, Format, Limit, Pattern};
+use Form::{Address, Fields, Flag, Format, Limit, Number, Pattern};
+
+/// The tail that is held at a time.
+const NUMBER_MAX: isize = 100_000;
 
 /// Something is named.
 const NAMES: Form = Pattern("[^, ]");
@@ -55,7 +60,7 @@ const NUMBERS: &str = "^(!=|>=|<=|>|<)?[0-9]{1,6}$";
 const CURSOR: &str = "^[0-9]{1,16}\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.[^.]*\\..*$";
 
 /// Name, form, example.
-const PARAMETERS: [(&str, Form, &str); 29] = [
+const PARAMETERS: [(&str, Form, &str); 36] = [
     ("cluster", NAMES, "demo"),
     ("namespace", NAMES, "shop,bank"),
     ("since", Pattern("^[1-9][0-9]{0,2}[smhd]$"), "2h"),
@@ -105,6 +110,13 @@ const PARAMETERS: [(&str, Form, &str); 29] = [
     ),
     ("fields", Fields, "namespace,pod"),
     ("explain", Flag, "true"),
+    ("container", NAMES, "app"),
+    ("all_containers", Flag, "true"),
+    ("previous", Flag, "true"),
+    ("instance", Number, "0"),
+    ("tail", Number, "100"),
+    ("head", Number, "100"),
+    ("grep", Pattern("^[a-z ]+$"), "timeout"),
 ];
 
 /// Filters that don't find such rows: the question is refused (`query::check`).
@@ -222,6 +234,13 @@ fn schema(form: &Form, example: Value, path: &str) -> RefOr<Schema> {
             .maximum(Some(isize::try_from(ROWS_MAX).unwrap_or(isize::MAX)))
             .examples(examples)
             .into(),
+        Number => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(known(KnownFormat::Int32))
+            .minimum(Some(0))
+            .maximum(Some(NUMBER_MAX))
+            .examples(examples)
+            .into(),
         Fields => {
             let names = ObjectBuilder::new().schema_type(Type::String);
             let names = names.enum_values(Some(fields(path)));
@@ -240,9 +259,11 @@ mod tests {
     use axum::extract::Query;
     use axum::http::Uri;
     use jiff::Timestamp;
+    use serde::de::DeserializeOwned;
 
     use super::*;
     use crate::http::openapi;
+    use crate::logs;
     use crate::query::{self, Params};
 
     fn escaped(example: &str) -> String {
@@ -254,9 +275,14 @@ mod tests {
             })
     }
 
-    fn question(query: &str) -> query::Question {
+    fn params<P: DeserializeOwned>(query: &str) -> P {
         let uri: Uri = format!("/?{query}").parse().expect("a URI");
-        let Query(params) = Query::<Params>::try_from_uri(&uri).expect("parameters");
+        let Query(params) = Query::try_from_uri(&uri).expect("parameters");
+        params
+    }
+
+    fn question(query: &str) -> query::Question {
+        let params: Params = params(query);
         params.question(Timestamp::now()).expect("a question")
     }
 
@@ -274,7 +300,13 @@ mod tests {
                 assert!(it.description.is_some(), "{path} {name}: describe it");
                 let known = PARAMETERS.iter().find(|(known, ..)| known == name);
                 let (.., example) = known.unwrap_or_else(|| panic!("{path} {name}: add its form"));
-                let asked = question(&format!("{name}={}", escaped(example)));
+                let text = format!("{name}={}", escaped(example));
+                if path == "/api/v1/logs" {
+                    let params: logs::Params = params(&text);
+                    params.read(Timestamp::now()).expect("a question");
+                    continue;
+                }
+                let asked = question(&text);
                 let taken = match path.trim_start_matches("/api/v1/") {
                     Container::PLURAL => query::check::<Container>(&asked),
                     Pod::PLURAL => query::check::<Pod>(&asked),

@@ -14,6 +14,15 @@ pub struct PodName {
 }
 
 impl PodName {
+    /// One pod of this name, at any time.
+    pub fn exact(namespace: &str, pod: &str) -> PodName {
+        PodName {
+            namespace: Some(namespace.to_owned()),
+            pod: Pattern::new(pod),
+            container: None,
+        }
+    }
+
     /// The same of its pod.
     pub fn without_container(&self) -> PodName {
         PodName {

@@ -1,0 +1,222 @@
+//! `bygone logs`: the lines of containers, also of those that no longer exist.
+
+mod answer;
+mod summary;
+mod write;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use self::answer::Answer;
+use self::write::{Form, Writer};
+use super::ask::{Oracle, ServerFlags};
+use super::get::Time;
+use super::{Common, NOTHING, Usage, block_on, say};
+use crate::logs::{Params, Preset};
+use crate::query::Workload;
+
+const EXAMPLES: &str = "\
+Examples:
+  bygone logs cart-6d4cf56db6-x2x9k -n shop              the last instance of each of its containers
+  bygone logs cart-6d4cf56db6-x2x9k -n shop -p           the instance before the last restart
+  bygone logs deploy/cart -n shop --at '2026-11-24 14:05'  everything of the instances that ran then
+  bygone logs deploy/cart -n shop --from 14:00 --to 14:10 --prefix --timestamps
+  bygone logs web-0 -n shop --instance 3 --tail 50       the last 50 lines before its third restart's end
+  bygone logs -l app=cart --since 2h --grep 'timeout|refused'
+  bygone logs --container-id 38cb0c636df0 -o ndjson
+
+The lines are read from the stores under [[logs]] in the configuration of bygone, where log agents
+have put them. What was found by which identity, and what that leaves uncertain, is told on stderr.
+
+Exit codes: 0 lines found, 1 none, 2 trouble, 64 wrong usage.";
+
+/// Without a time a pod's name means the last instance of each container of its last pod, as for kubectl; with
+/// --at everything of the instances that ran then; with a range what was written in it.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct Logs {
+    #[command(subcommand)]
+    other: Option<Other>,
+    /// POD, NAMESPACE/POD, or KIND/NAME of an owner, like deploy/cart; * and ? are wildcards
+    target: Option<String>,
+    /// Namespaces, separated by commas
+    #[arg(short, long, value_name = "NAMES")]
+    namespace: Option<String>,
+    /// Kubernetes clusters, separated by commas
+    #[arg(long, value_name = "NAMES")]
+    cluster: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    time: Time,
+    #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Subcommand)]
+enum Other {
+    /// List the presets: what agents write, and into which kind of store
+    Presets,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Containers")]
+struct Which {
+    /// Containers, separated by commas [default: all but init, sidecar and ephemeral ones]
+    #[arg(short, long, value_name = "NAMES")]
+    container: Option<String>,
+    /// All containers of the pods
+    #[arg(long, conflicts_with = "container")]
+    all_containers: bool,
+    /// The instance before the last one, of each container
+    #[arg(short, long)]
+    previous: bool,
+    /// The instance after so many restarts: 0 is the first
+    #[arg(long, value_name = "NUMBER")]
+    instance: Option<u32>,
+    /// Label selector of the pod
+    #[arg(short = 'l', long = "selector", value_name = "SELECTOR")]
+    labels: Option<String>,
+    /// Node
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    /// Container ID, or its beginning
+    #[arg(long, value_name = "PREFIX")]
+    container_id: Option<String>,
+    /// UID of the pod
+    #[arg(long, value_name = "UID")]
+    uid: Option<String>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+struct Shape {
+    /// Only the last lines of what is asked for; -1: all
+    #[arg(long, value_name = "LINES", allow_hyphen_values = true)]
+    tail: Option<i64>,
+    /// Only the first lines of it
+    #[arg(long, value_name = "LINES")]
+    head: Option<u64>,
+    /// Only lines that match a regular expression
+    #[arg(long, value_name = "REGEX")]
+    grep: Option<String>,
+    /// Put its time before each line
+    #[arg(long)]
+    timestamps: bool,
+    /// Put [pod/NAME/CONTAINER] before each line
+    #[arg(long)]
+    prefix: bool,
+    /// Stop after so many bytes
+    #[arg(long, value_name = "BYTES")]
+    limit_bytes: Option<u64>,
+    /// Form of the lines
+    #[arg(short, long, value_enum, default_value_t = Form::Text)]
+    output: Form,
+    /// Do not show control characters as escapes on a terminal
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Logs {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        if let Some(Other::Presets) = self.other {
+            return presets();
+        }
+        let config = self
+            .common
+            .load(vec![("log", self.common.log_or("warn"))])?;
+        block_on(&config, async {
+            let now = Timestamp::now();
+            let zone = self.time.zone()?;
+            let params = self.params(now)?;
+            // What is wrong with it is told before anybody is asked.
+            params.read(now).map_err(Usage::from)?;
+            let direct = self.common.clickhouse_url.is_some();
+            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
+            let mut answer = Answer::open(&oracle, &config, &params).await?;
+            let mut writer = Writer::new(&self.shape, zone);
+            while !writer.is_full()
+                && let Some(record) = answer.next().await?
+            {
+                writer.write(&record)?;
+            }
+            let (lines, is_full) = writer.end()?;
+            let ending = answer.ending()?;
+            summary::print(&ending, is_full);
+            match (&ending.error, lines) {
+                (Some(error), _) => Err(anyhow::anyhow!("{error}")),
+                (None, 0) => Ok(NOTHING.into()),
+                (None, _) => Ok(ExitCode::SUCCESS),
+            }
+        })
+    }
+
+    fn params(&self, now: Timestamp) -> Result<Params, Usage> {
+        let Logs { which, shape, .. } = self;
+        let zone = self.time.zone()?;
+        let window = self.time.window(&zone, now)?;
+        let tail = match shape.tail {
+            None | Some(-1) => None,
+            Some(lines) => Some(u64::try_from(lines).map_err(|_| {
+                Usage(format!(
+                    "invalid --tail {lines}: use a number of lines, or -1 for all"
+                ))
+            })?),
+        };
+        let (name, workload) = match self.target.as_deref() {
+            None => (None, None),
+            Some(target) => target_of(target)?,
+        };
+        let is_at = self.time.is_at();
+        let text = |instant: Option<Timestamp>| instant.map(|instant| instant.to_string());
+        Ok(Params {
+            cluster: self.cluster.clone(),
+            namespace: self.namespace.clone(),
+            at: text(window.since).filter(|_| is_at),
+            from: text(window.since).filter(|_| !is_at),
+            to: text(window.until).filter(|_| !is_at),
+            name,
+            labels: which.labels.clone(),
+            workload,
+            node: which.node.clone(),
+            container_id: which.container_id.clone(),
+            uid: which.uid.clone(),
+            container: which.container.clone(),
+            all_containers: which.all_containers.then_some(true),
+            previous: which.previous.then_some(true),
+            instance: which.instance,
+            tail,
+            head: shape.head,
+            grep: shape.grep.clone(),
+            ..Params::default()
+        })
+    }
+}
+
+type Target = (Option<String>, Option<String>);
+
+/// A pod, or an owner.
+fn target_of(target: &str) -> Result<Target, Usage> {
+    let Some((before, name)) = target.split_once('/') else {
+        return Ok((Some(target.to_owned()), None));
+    };
+    match before {
+        "pod" | "pods" | "po" => Ok((Some(name.to_owned()), None)),
+        _ if target.parse::<Workload>().is_ok() => Ok((None, Some(target.to_owned()))),
+        _ => Ok((Some(target.to_owned()), None)),
+    }
+}
+
+fn presets() -> anyhow::Result<ExitCode> {
+    let width = Preset::all().keys().map(String::len).max().unwrap_or(0);
+    for (name, preset) in Preset::all() {
+        say(&format!("{name:width$}   {}", preset.about))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

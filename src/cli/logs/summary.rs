@@ -1,0 +1,78 @@
+//! What is told on stderr when the lines are out: how they were found, and what is not certain.
+
+use crate::logs::{LogsEnding, Part};
+
+/// As many parts are told one by one.
+const PARTS_MAX: usize = 12;
+
+pub fn print(ending: &LogsEnding, is_full: bool) {
+    for line in lines(ending, is_full) {
+        eprintln!("{line}");
+    }
+}
+
+fn lines(ending: &LogsEnding, is_full: bool) -> Vec<String> {
+    let summary = &ending.summary;
+    let mut out: Vec<String> = ending.hints.clone();
+    if summary.parts.is_empty() {
+        out.push("no container instance was found".to_owned());
+        return out;
+    }
+    let told = summary.parts.iter().filter(|part| part.lines > 0);
+    out.extend(told.clone().take(PARTS_MAX).map(of_part));
+    let more = told.count().saturating_sub(PARTS_MAX);
+    if more > 0 {
+        out.push(format!("and of {more} more instances"));
+    }
+    let without: Vec<&Part> = summary
+        .parts
+        .iter()
+        .filter(|part| part.lines == 0)
+        .collect();
+    if summary.lines == 0 {
+        out.extend(
+            without
+                .iter()
+                .take(PARTS_MAX)
+                .map(|part| format!("no lines of {} in {}", name(part), part.store)),
+        );
+    } else if !without.is_empty() {
+        out.push(format!("{} other instances have no lines", without.len()));
+    }
+    if ending.more_instances {
+        out.push("more than 1000 instances were meant: the older ones were left out".to_owned());
+    }
+    if is_full {
+        out.push("stopped at --limit-bytes".to_owned());
+    } else if summary.more {
+        out.push("there are more lines".to_owned());
+    }
+    out
+}
+
+fn name(part: &Part) -> String {
+    let Part {
+        namespace,
+        pod,
+        container,
+        restart,
+        ..
+    } = part;
+    format!("{namespace}/{pod}/{container} (instance {restart})")
+}
+
+fn of_part(part: &Part) -> String {
+    let lines = if part.lines == 1 { "line" } else { "lines" };
+    let identity = part.identity.map_or("", |identity| identity.words());
+    let mut text = format!(
+        "{} {lines} of {} in {}, by {identity}",
+        part.lines,
+        name(part),
+        part.store
+    );
+    for uncertain in &part.uncertain {
+        text.push_str("; ");
+        text.push_str(uncertain);
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! Logs: the lines of container instances, out of the stores that log agents write to.
+//!
+//! In: the stores that are configured ([`Config`]), and container instances as `query` knows them. Out: their lines in
+//! the order of time, and a [`Summary`] that says how each instance was identified and what that leaves uncertain.
+//!
+//! An instance is found by the strongest identity that its row and the store both have ([`Identity`]): its container
+//! ID, else pod UID, container and restart number, else pod UID and container, else names. Always within its own life
+//! and a slack; the weaker identities end at the borders to the instances before and after it.
+//!
+//! Limits: a page of a store is [`PAGE_LINES`] lines, one page is held for each instance and store that is read at a
+//! time, and at most [`OPEN_MAX`] of them are. No answer is cut without a word.
+//!
+//! Never here: a query that holds what a caller wrote, but for the regular expression of `grep`, which is quoted for
+//! each store's language; a credential in an error; anything that writes.
+
+mod clickhouse;
+mod config;
+mod grep;
+mod identity;
+mod instance;
+mod line;
+mod lines;
+mod params;
+mod preset;
+mod record;
+mod resume;
+mod select;
+mod span;
+mod store;
+
+use std::sync::Arc;
+
+pub use config::{Config, Fields};
+pub use grep::Grep;
+pub use identity::Identity;
+pub use instance::Instance;
+pub use line::Line;
+pub use lines::{Ask, Given, Lines, Part, Summary};
+pub use params::{Asked, Params};
+pub use preset::{Kind, Preset};
+pub use record::{LogsEnding, Record};
+pub use select::{Choice, Selected, select};
+pub use span::Span;
+
+use crate::clickhouse::Store as OwnStore;
+
+/// Lines of one page of a store.
+pub const PAGE_LINES: usize = 1_000;
+
+/// Instances and stores that are read at a time.
+pub const OPEN_MAX: usize = 128;
+
+/// The stores.
+#[derive(Default)]
+pub struct Logs {
+    stores: Vec<Arc<store::Store>>,
+}
+
+impl Logs {
+    /// Opens the stores. Nothing is asked yet. `own` is the ClickHouse of the history, for stores without an address.
+    ///
+    /// # Errors
+    ///
+    /// When a store's configuration names no preset and no fields, or a file that can't be read.
+    pub fn open(configs: &[Config], own: Option<&Arc<OwnStore>>) -> Result<Logs, Error> {
+        let stores = configs.iter().map(|config| {
+            let store = store::Store::open(config, own)?;
+            Ok(Arc::new(store))
+        });
+        Ok(Logs {
+            stores: stores.collect::<Result<_, Error>>()?,
+        })
+    }
+
+    /// Whether there is any store.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stores.is_empty()
+    }
+
+    /// The lines of these instances. Each is read from every store that holds its cluster.
+    #[must_use]
+    pub fn lines(&self, instances: Vec<Instance>, ask: Ask) -> Lines {
+        Lines::new(&self.stores, instances, ask)
+    }
+}
+
+/// Why there are no lines, or no more.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("logs store {store}: {cause}")]
+    Config { store: String, cause: String },
+    #[error("logs store {store} cannot be reached: {cause}: check its address, and that it runs")]
+    Unreachable { store: String, cause: String },
+    #[error("logs store {store} refused our credentials ({status}): check its user and files")]
+    Credentials { store: String, status: String },
+    #[error("logs store {store} has no {what}: check what [[logs]] names")]
+    Missing { store: String, what: String },
+    #[error("logs store {store} did not answer within {seconds_max} s: ask for a shorter time")]
+    Silent { store: String, seconds_max: u64 },
+    #[error("logs store {store}: {cause}")]
+    Answer { store: String, cause: String },
+    #[error(
+        "{count} instances have lines at the same time, at most {OPEN_MAX} can be read: name fewer"
+    )]
+    TooMany { count: usize },
+    #[error(transparent)]
+    Question(#[from] crate::query::Error),
+}

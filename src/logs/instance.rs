@@ -1,0 +1,227 @@
+//! A container instance, and who stands before and after it.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::identity::Identity;
+use super::span::{Span, earlier, later};
+use crate::query::Container;
+
+/// A container instance whose lines are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instance {
+    pub cluster: String,
+    pub namespace: String,
+    pub pod: String,
+    pub uid: Uuid,
+    pub container: String,
+    pub restart: u32,
+    /// Without `runtime://`.
+    pub container_id: Option<String>,
+    pub runtime: Option<String>,
+    pub node: Option<String>,
+    /// The start of the container, else of the pod. Whole seconds.
+    pub began: Option<Timestamp>,
+    /// `None` while it runs.
+    pub ended: Option<Timestamp>,
+    /// Whether its end was reported; else `ended` is when it was over at the latest.
+    pub end_seen: bool,
+    /// In its pod: when the instances of this container before and after it ended and began.
+    pub in_pod: Borders,
+    /// The same among all pods of this name.
+    pub in_name: Borders,
+}
+
+/// Where others begin and end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Borders {
+    /// When the one before had ended, or began where its end is not known.
+    pub before: Option<Timestamp>,
+    /// When the next one began.
+    pub after: Option<Timestamp>,
+}
+
+impl Instance {
+    pub fn of(row: Container) -> Instance {
+        let began = row.started_at.or(row.pod_created_at);
+        let ended = row.ended_at.or(row.pod_removed_at);
+        Instance {
+            cluster: row.cluster,
+            namespace: row.namespace,
+            pod: row.pod,
+            uid: row.pod_uid,
+            container: row.container,
+            restart: row.restart,
+            container_id: row.container_id,
+            runtime: row.runtime,
+            node: row.node,
+            began: began.map(|time| time.instant),
+            ended: ended.map(|time| time.instant),
+            end_seen: row.end_seen,
+            in_pod: Borders::default(),
+            in_name: Borders::default(),
+        }
+    }
+
+    /// Where the lines of this instance may lie, found by this identity. `now` bounds what still runs.
+    pub fn span(&self, identity: Identity, slack: SignedDuration, now: Timestamp) -> Span {
+        // A second that Kubernetes writes stands for all of it.
+        let second = SignedDuration::from_secs(1);
+        let ended = self.ended.map_or(now, |ended| later(ended, second));
+        let span = Span {
+            from: self
+                .began
+                .map_or(Timestamp::MIN, |began| earlier(began, slack)),
+            until: later(ended, slack),
+        };
+        let Some(borders) = self.borders(identity) else {
+            return span;
+        };
+        // Its own first second is its own, whatever the one before says of its end.
+        let before = match (borders.before, self.began) {
+            (Some(before), Some(began)) => Some(before.min(began)),
+            (before, _) => before,
+        };
+        span.within(before, borders.after)
+    }
+
+    /// What an identity can't tell apart.
+    fn borders(&self, identity: Identity) -> Option<Borders> {
+        match identity {
+            Identity::ContainerId | Identity::Restart => None,
+            Identity::Uid => Some(self.in_pod),
+            Identity::Names => Some(self.in_name),
+        }
+    }
+
+    /// Whether lines at its borders may belong to another instance, found by this identity: both stand in one second,
+    /// or one of the times is not known.
+    pub fn has_blurred_border(&self, identity: Identity) -> bool {
+        let Some(Borders { before, after }) = self.borders(identity) else {
+            return false;
+        };
+        let blurred = |one: Option<Timestamp>, other: Option<Timestamp>| match (one, other) {
+            (None, _) => false,
+            (Some(one), Some(other)) => one.as_second() == other.as_second(),
+            (Some(_), None) => true,
+        };
+        blurred(before, self.began) || blurred(after, self.ended)
+    }
+}
+
+/// Gives each instance its borders, from all instances of its pod's name.
+pub fn set_borders(instances: &mut [Instance], all: &[Instance]) {
+    for instance in instances {
+        let same_name = all.iter().filter(|other| {
+            other.cluster == instance.cluster
+                && other.namespace == instance.namespace
+                && other.pod == instance.pod
+                && other.container == instance.container
+                && !is_same(other, instance)
+        });
+        let others: Vec<&Instance> = same_name.collect();
+        let in_pod: Vec<&Instance> = others
+            .iter()
+            .copied()
+            .filter(|other| other.uid == instance.uid)
+            .collect();
+        instance.in_name = borders(instance, &others);
+        instance.in_pod = borders(instance, &in_pod);
+    }
+}
+
+fn is_same(one: &Instance, other: &Instance) -> bool {
+    one.uid == other.uid && one.restart == other.restart && one.container_id == other.container_id
+}
+
+/// Those next to it in time; of one second, by the number of the restart.
+fn borders(of: &Instance, others: &[&Instance]) -> Borders {
+    let key = |instance: &Instance| (instance.began, instance.restart);
+    let before = others.iter().filter(|other| key(other) < key(of));
+    let after = others.iter().filter(|other| key(other) > key(of));
+    Borders {
+        before: before.max_by_key(|other| key(other)).and_then(|other| {
+            let ended = other.ended.filter(|_| other.end_seen);
+            ended.or(of.began)
+        }),
+        after: after
+            .min_by_key(|other| key(other))
+            .and_then(|other| other.began),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// `uid restart began ended`, ended `-` while it runs.
+    fn instance(text: &str) -> Instance {
+        let parts: Vec<&str> = text.split(' ').collect();
+        Instance {
+            pod: "web-0".to_owned(),
+            uid: Uuid::from_u128(parts[0].parse().unwrap()),
+            restart: parts[1].parse().unwrap(),
+            began: parts[2].parse().ok().map(at),
+            ended: parts[3].parse().ok().map(at),
+            end_seen: parts[3] != "-",
+            ..Instance::default()
+        }
+    }
+
+    fn check(which: usize, all: &[&str], expected: Expect) {
+        let all: Vec<Instance> = all.iter().map(|text| instance(text)).collect();
+        let mut of = vec![all[which].clone()];
+        set_borders(&mut of, &all);
+        let spans = [Identity::ContainerId, Identity::Uid, Identity::Names].map(|identity| {
+            let span = of[0].span(identity, SignedDuration::from_secs(30), at(1000));
+            let blurred = of[0].has_blurred_border(identity);
+            let mark = if blurred { " blurred" } else { "" };
+            format!(
+                "{} to {}{mark}",
+                span.from.as_second(),
+                span.until.as_second()
+            )
+        });
+        expected.assert_eq(&spans.join(", "));
+    }
+
+    #[test]
+    fn weaker_identities_end_at_borders() {
+        // One alone: the slack on both sides.
+        check(
+            0,
+            &["1 0 100 200"],
+            expect!["70 to 231, 70 to 231, 70 to 231"],
+        );
+        check(
+            0,
+            &["1 0 100 -"],
+            expect!["70 to 1030, 70 to 1030, 70 to 1030"],
+        );
+        // The next instance of the pod begins ten seconds later.
+        let restarted = ["1 0 100 200", "1 1 210 300"];
+        check(0, &restarted, expect!["70 to 231, 70 to 210, 70 to 210"]);
+        check(1, &restarted, expect!["180 to 331, 200 to 331, 200 to 331"]);
+        // Another pod of this name, which UIDs tell apart.
+        let reused = ["1 0 100 200", "2 0 205 300"];
+        check(0, &reused, expect!["70 to 231, 70 to 231, 70 to 205"]);
+        check(1, &reused, expect!["175 to 331, 175 to 331, 200 to 331"]);
+        // One ends and the next begins within a second.
+        let at_once = ["1 0 100 200", "1 1 200 300"];
+        check(
+            0,
+            &at_once,
+            expect!["70 to 231, 70 to 200 blurred, 70 to 200 blurred"],
+        );
+        check(
+            1,
+            &at_once,
+            expect!["170 to 331, 200 to 331 blurred, 200 to 331 blurred"],
+        );
+    }
+}

@@ -1,0 +1,347 @@
+//! The lines of several instances out of several stores, merged by time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::grep::Grep;
+use super::identity::{Identity, conditions};
+use super::instance::Instance;
+use super::line::Line;
+use super::preset::TimeIs;
+use super::span::Span;
+use super::store::{Pages, Query, Store};
+use super::{Error, OPEN_MAX};
+
+/// How the lines are wanted.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Only lines from here, and before there.
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// The newest first: then the first lines of the answer are the last ones of the lives.
+    pub newest_first: bool,
+    pub grep: Option<Grep>,
+    /// At most so many lines in all.
+    pub lines_max: Option<u64>,
+    /// What runs ends here.
+    pub now: Timestamp,
+}
+
+/// A line, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub line: Line,
+    pub instance: Arc<Instance>,
+}
+
+/// How an answer came about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    pub lines: u64,
+    /// Whether a limit cut it: there are more.
+    pub more: bool,
+    pub parts: Vec<Part>,
+}
+
+/// What one store had of one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub store: String,
+    pub cluster: String,
+    pub namespace: String,
+    pub pod: String,
+    pub pod_uid: uuid::Uuid,
+    pub container: String,
+    pub restart: u32,
+    pub lines: u64,
+    /// By what its lines were found; without lines the last that was tried.
+    pub identity: Option<Identity>,
+    /// What is not certain.
+    pub uncertain: Vec<String>,
+}
+
+/// An answer on its way.
+pub struct Lines {
+    ask: Ask,
+    /// In the order in which their time comes, the next one last.
+    waiting: Vec<Reader>,
+    open: Vec<Reader>,
+    done: Vec<Reader>,
+    given: u64,
+    more: bool,
+}
+
+impl Lines {
+    pub(super) fn new(stores: &[Arc<Store>], instances: Vec<Instance>, ask: Ask) -> Lines {
+        let instances = instances.into_iter().map(Arc::new);
+        let mut waiting: Vec<Reader> = instances
+            .flat_map(|instance| {
+                let holders = stores.iter().filter(|store| store.holds(&instance.cluster));
+                let readers = holders.map(|store| Reader::new(store, &instance, &ask));
+                readers.collect::<Vec<_>>()
+            })
+            .collect();
+        match ask.newest_first {
+            false => waiting.sort_by_key(|reader| std::cmp::Reverse(reader.reach.from)),
+            true => waiting.sort_by_key(|reader| reader.reach.until),
+        }
+        Lines {
+            ask,
+            waiting,
+            open: Vec::new(),
+            done: Vec::new(),
+            given: 0,
+            more: false,
+        }
+    }
+
+    /// The next line, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says. The lines before stay true, but are not all.
+    pub async fn next(&mut self) -> Result<Option<Given>, Error> {
+        loop {
+            let first = self.first();
+            // Who may have lines before that is opened before it is given.
+            let is_due = |reader: &Reader| match first {
+                None => true,
+                Some((_, at)) if self.ask.newest_first => reader.reach.until > at,
+                Some((_, at)) => reader.reach.from <= at,
+            };
+            if self.waiting.last().is_some_and(is_due) {
+                let reader = self.waiting.pop().expect("there is a last one");
+                self.read(reader).await?;
+                continue;
+            }
+            let Some((index, _)) = first else {
+                return Ok(None);
+            };
+            if self.ask.lines_max == Some(self.given) {
+                self.more = true;
+                return Ok(None);
+            }
+            self.given += 1;
+            let mut reader = self.open.swap_remove(index);
+            let line = reader.page.pop_front().expect("an open reader has a line");
+            reader.lines += 1;
+            let instance = reader.instance.clone();
+            self.read(reader).await?;
+            return Ok(Some(Given { line, instance }));
+        }
+    }
+
+    /// The open reader whose line comes next, and that line's time.
+    fn first(&self) -> Option<(usize, Timestamp)> {
+        let times = self.open.iter().enumerate();
+        let times = times.filter_map(|(index, reader)| Some((index, reader.page.front()?.at)));
+        match self.ask.newest_first {
+            false => times.min_by_key(|(index, at)| (*at, self.open[*index].number)),
+            true => times.max_by_key(|(index, at)| (*at, self.open[*index].number)),
+        }
+    }
+
+    /// Sees to it that a reader has its next line, or is done.
+    async fn read(&mut self, mut reader: Reader) -> Result<(), Error> {
+        if reader.page.is_empty() {
+            reader.fill(&self.ask).await?;
+        }
+        if reader.page.is_empty() {
+            self.done.push(reader);
+            return Ok(());
+        }
+        if self.open.len() == OPEN_MAX {
+            return Err(Error::TooMany {
+                count: OPEN_MAX + 1,
+            });
+        }
+        self.open.push(reader);
+        Ok(())
+    }
+
+    /// After the last line: how the answer came about.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let readers = self.done.iter().chain(&self.open);
+        let mut parts: Vec<Part> = readers.map(Reader::part).collect();
+        parts.sort_by(|one, other| key(one).cmp(&key(other)));
+        Summary {
+            lines: self.given,
+            more: self.more,
+            parts,
+        }
+    }
+}
+
+fn key(part: &Part) -> (&str, &str, &str, uuid::Uuid, &str, u32, &str) {
+    let Part {
+        cluster,
+        namespace,
+        pod,
+        container,
+        store,
+        ..
+    } = part;
+    (
+        cluster,
+        namespace,
+        pod,
+        part.pod_uid,
+        container,
+        part.restart,
+        store,
+    )
+}
+
+/// One instance in one store.
+struct Reader {
+    instance: Arc<Instance>,
+    store: Arc<Store>,
+    /// Orders readers whose lines have one time.
+    number: u32,
+    /// Where its lines may lie, by any identity.
+    reach: Span,
+    /// What was not tried yet, the strongest last.
+    identities: Vec<Identity>,
+    identity: Option<Identity>,
+    pages: Option<Pages>,
+    page: VecDeque<Line>,
+    lines: u64,
+    /// Whether any line came, also one that `grep` left out.
+    is_found: bool,
+    has_cut_lines: bool,
+}
+
+impl Reader {
+    fn new(store: &Arc<Store>, instance: &Arc<Instance>, ask: &Ask) -> Reader {
+        let reach = instance
+            .span(Identity::ContainerId, store.slack, ask.now)
+            .within(ask.from, ask.until);
+        let mut identities: Vec<Identity> = Identity::ALL
+            .into_iter()
+            .filter(|identity| conditions(*identity, &store.fields, instance).is_some())
+            .collect();
+        if store.container_id_is_uncertain {
+            // Behind the restart number, which is better where it is there.
+            identities.sort_by_key(|identity| (*identity == Identity::ContainerId, *identity));
+        }
+        identities.reverse();
+        Reader {
+            instance: instance.clone(),
+            store: store.clone(),
+            number: instance.restart,
+            reach,
+            identities,
+            identity: None,
+            pages: None,
+            page: VecDeque::new(),
+            lines: 0,
+            is_found: false,
+            has_cut_lines: false,
+        }
+    }
+
+    /// The next page, by the first identity that finds a line.
+    async fn fill(&mut self, ask: &Ask) -> Result<(), Error> {
+        loop {
+            let pages = match &mut self.pages {
+                Some(pages) => pages,
+                None => match self.open(ask) {
+                    Some(pages) => self.pages.insert(pages),
+                    None => return Ok(()),
+                },
+            };
+            let lines = pages.next().await?;
+            if lines.is_empty() {
+                if self.is_found {
+                    return Ok(());
+                }
+                self.pages = None;
+                continue;
+            }
+            self.is_found = true;
+            self.has_cut_lines |= lines.iter().any(|line| line.is_cut);
+            let grep = ask.grep.as_ref();
+            let is_wanted = |line: &Line| grep.is_none_or(|grep| grep.is_match(&line.text));
+            self.page.extend(lines.into_iter().filter(is_wanted));
+            if !self.page.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn open(&mut self, ask: &Ask) -> Option<Pages> {
+        while let Some(identity) = self.identities.pop() {
+            self.identity = Some(identity);
+            let span = self.instance.span(identity, self.store.slack, ask.now);
+            let span = span.within(ask.from, ask.until);
+            let conditions = conditions(identity, &self.store.fields, &self.instance);
+            let Some(conditions) = conditions.filter(|_| !span.is_empty()) else {
+                continue;
+            };
+            return Some(self.store.pages(Query {
+                conditions,
+                span,
+                newest_first: ask.newest_first,
+                grep: ask.grep.clone(),
+                // One more tells whether more follow.
+                lines_max: ask.lines_max.map(|lines| lines.saturating_add(1)),
+            }));
+        }
+        None
+    }
+
+    fn part(&self) -> Part {
+        let Instance {
+            cluster,
+            namespace,
+            pod,
+            uid,
+            container,
+            restart,
+            ..
+        } = &*self.instance;
+        Part {
+            store: self.store.name.clone(),
+            cluster: cluster.clone(),
+            namespace: namespace.clone(),
+            pod: pod.clone(),
+            pod_uid: *uid,
+            container: container.clone(),
+            restart: *restart,
+            lines: self.lines,
+            identity: self.identity,
+            uncertain: self.uncertain(),
+        }
+    }
+
+    fn uncertain(&self) -> Vec<String> {
+        let mut uncertain = Vec::new();
+        let Some(identity) = self.identity.filter(|_| self.is_found) else {
+            return uncertain;
+        };
+        if self.instance.has_blurred_border(identity) {
+            uncertain
+                .push("lines at its border may be of the instance before or after it".to_owned());
+        }
+        if identity == Identity::ContainerId && self.store.container_id_is_uncertain {
+            uncertain.push("this agent may write the container ID of another instance".to_owned());
+        }
+        if self.instance.ended.is_some() && !self.instance.end_seen {
+            uncertain.push("its end was not reported: later lines may be missing".to_owned());
+        }
+        if self.store.time_is == TimeIs::Application {
+            uncertain.push("times are the application's own, where its lines have one".to_owned());
+        }
+        if self.has_cut_lines {
+            uncertain.push("lines over 4 MiB are cut".to_owned());
+        }
+        uncertain
+    }
+}

@@ -1,0 +1,118 @@
+//! A store that is open: what it holds, and how it is asked.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::clickhouse;
+use super::config::{Config, Fields};
+use super::grep::Grep;
+use super::identity::Condition;
+use super::line::Line;
+use super::preset::{Kind, Preset, TimeIs};
+use super::span::Span;
+use super::{Error, OwnStore};
+
+/// A store.
+pub struct Store {
+    pub name: String,
+    clusters: Vec<String>,
+    pub fields: Fields,
+    pub time_is: TimeIs,
+    pub container_id_is_uncertain: bool,
+    pub slack: SignedDuration,
+    backend: Backend,
+}
+
+enum Backend {
+    ClickHouse(clickhouse::Table),
+}
+
+/// Which lines are wanted, in the words of every kind.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub conditions: Vec<Condition>,
+    pub span: Span,
+    pub newest_first: bool,
+    /// Where the store can filter by it, it may: what comes is filtered once more.
+    pub grep: Option<Grep>,
+    /// So many lines are enough.
+    pub lines_max: Option<u64>,
+}
+
+impl Store {
+    pub fn open(config: &Config, own: Option<&Arc<OwnStore>>) -> Result<Store, Error> {
+        let wrong = |cause: String| Error::Config {
+            store: config.name.clone(),
+            cause,
+        };
+        if config.name.is_empty() {
+            return Err(wrong("a [[logs]] block needs a name".to_owned()));
+        }
+        let preset = match &config.preset {
+            Some(name) => Some(Preset::all().get(name).ok_or_else(|| {
+                let known: Vec<&str> = Preset::all().keys().map(String::as_str).collect();
+                wrong(format!(
+                    "no preset {name:?}; there are {}",
+                    known.join(", ")
+                ))
+            })?),
+            None => None,
+        };
+        let kind = config.kind.or(preset.map(|preset| preset.kind));
+        let kind = kind.ok_or_else(|| wrong("name a preset, or a kind and fields".to_owned()))?;
+        let fields = match preset {
+            Some(preset) => config.fields.clone().or(&preset.fields),
+            None => config.fields.clone(),
+        };
+        let from = config.from.clone();
+        let from = from
+            .or_else(|| Some(preset?.from.clone()))
+            .unwrap_or_default();
+        let backend = match kind {
+            Kind::ClickHouse => {
+                Backend::ClickHouse(clickhouse::Table::open(config, &from, &fields, own)?)
+            }
+            other => return Err(wrong(format!("kind {other:?} is not supported yet"))),
+        };
+        Ok(Store {
+            name: config.name.clone(),
+            clusters: config.clusters.clone(),
+            fields,
+            time_is: config
+                .time_is
+                .or(preset.map(|preset| preset.time_is))
+                .unwrap_or_default(),
+            container_id_is_uncertain: preset
+                .is_some_and(|preset| preset.container_id_is_uncertain),
+            slack: SignedDuration::from_secs(config.slack_seconds.into()),
+            backend,
+        })
+    }
+
+    /// Whether it has lines of this cluster.
+    pub fn holds(&self, cluster: &str) -> bool {
+        self.clusters.is_empty() || self.clusters.iter().any(|name| name == cluster)
+    }
+
+    /// The lines that a query finds, page by page.
+    pub fn pages(&self, query: Query) -> Pages {
+        match &self.backend {
+            Backend::ClickHouse(table) => Pages::ClickHouse(Box::new(table.pages(query))),
+        }
+    }
+}
+
+/// An answer on its way. A page has at most [`super::PAGE_LINES`] lines, in the order of the query.
+pub enum Pages {
+    ClickHouse(Box<clickhouse::Pages>),
+}
+
+impl Pages {
+    /// The next page; an empty one is the end.
+    pub async fn next(&mut self) -> Result<Vec<Line>, Error> {
+        match self {
+            Pages::ClickHouse(pages) => pages.next().await,
+        }
+    }
+}
