@@ -59,6 +59,11 @@ pub struct Filters {
 }
 
 impl Filters {
+    /// Whether they look up one life, which they name by what is never used again.
+    pub fn are_of_one_life(&self) -> bool {
+        self.uid.is_some() || self.container_id.is_some()
+    }
+
     /// The parameters that they are; all others are left out.
     pub fn params(&self) -> Params {
         Params {

@@ -9,8 +9,8 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use self::shape::Shape;
 use super::ask::{Oracle, ServerFlags};
@@ -54,7 +54,12 @@ impl What {
     }
 }
 
-/// Without a time all of the history is asked, without -n all namespaces.
+/// How far back a question without a time goes: what is asked about has mostly just happened, and all of the history is
+/// too much for a terminal.
+const RECENT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Without a time, the last 24 hours are searched (with --uid or --container-id all of the history); without -n, all
+/// namespaces.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub struct Get {
@@ -74,6 +79,9 @@ pub struct Get {
     cluster: Option<String>,
     #[command(flatten)]
     time: Time,
+    /// All of the history
+    #[arg(long, help_heading = "Time", conflicts_with_all = ["since", "from", "to", "at"])]
+    all: bool,
     #[command(flatten)]
     filters: Filters,
     #[command(flatten)]
@@ -88,6 +96,7 @@ const EXAMPLES: &str = "\
 Examples:
   bygone get containers -n shop --since 2h
   bygone get containers -n shop --from '2026-11-23 06:00' --to '2026-11-23 07:00' --zone UTC
+  bygone get pods -n shop --all           all of the history, not the last 24 hours alone
   bygone get pods --ip 10.0.3.17 --at 2026-11-23T06:15:00Z
   bygone get containers --container-id 38cb0c636df0 -o wide
   bygone get containers -l app=cart --workload deploy/cart -o ndjson
@@ -149,6 +158,11 @@ impl Time {
         self.at.is_some()
     }
 
+    fn is_given(&self) -> bool {
+        let given = [&self.since, &self.from, &self.to, &self.at];
+        given.into_iter().any(Option::is_some)
+    }
+
     pub fn zone(&self) -> Result<TimeZone, Usage> {
         Ok(when::zone(&self.zone)?)
     }
@@ -168,6 +182,11 @@ impl Time {
         }
         Ok(window)
     }
+}
+
+fn say_recent() {
+    let hours = RECENT.as_hours();
+    eprintln!("only the last {hours} hours were searched: use --all for all of the history");
 }
 
 impl Get {
@@ -193,13 +212,27 @@ impl Get {
                 ..Look::plain()
             });
             let shape = &self.shape;
-            match (self.what, self.what.group()) {
+            if self.is_without_time() && shape.is_endless() {
+                say_recent();
+            }
+            let code = match (self.what, self.what.group()) {
                 (_, Some(group)) => shape.print_summaries(&oracle, &params, (group, look)).await,
                 (What::Pods, _) => shape.print::<Pod>(&oracle, &params, look).await,
                 (What::Sessions, _) => shape.print::<Session>(&oracle, &params, look).await,
                 _ => shape.print::<Container>(&oracle, &params, look).await,
+            }?;
+            // Behind the answer, where a pager leaves it to be seen.
+            if self.is_without_time() {
+                say_recent();
             }
+            Ok(code)
         })
+    }
+
+    /// Whether nothing says when. Who has a UID or a container ID has it from a log or an alert, maybe an old one, and
+    /// asks about that one life, whenever it was. Names are used again, so they alone are no look-up.
+    fn is_without_time(&self) -> bool {
+        !self.all && !self.time.is_given() && !self.filters.are_of_one_life()
     }
 
     /// Not all that can be shown is found by all filters, and has all fields.
@@ -222,7 +255,10 @@ impl Get {
     }
 
     fn params(&self, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
-        let window = self.time.window(zone, now)?;
+        let mut window = self.time.window(zone, now)?;
+        if self.is_without_time() {
+            window.since = Some(now.checked_sub(RECENT)?);
+        }
         let mut params = Params {
             cluster: self.cluster.clone(),
             namespace: self.namespace.clone(),

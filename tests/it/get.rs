@@ -646,13 +646,58 @@ fn directly_or_through_the_server() {
     let direct = |what| {
         run(&mut on_shared(
             &RECORDED.database,
-            &["get", what, "-o", "ndjson"],
+            &["get", what, "--all", "-o", "ndjson"],
         ))
     };
     for what in ["containers", "pods", "sessions"] {
         let through = RECORDED.get(&[what, "-o", "ndjson"]);
         assert_eq!(stdout(&direct(what)), stdout(&through));
     }
+}
+
+/// A question without a time is about the last day, and says so; who names one life finds it whenever it was.
+#[test]
+fn without_a_time_the_last_day_is_searched() {
+    let bare = |args: &[&str]| {
+        let output = run(plain(BYGONE)
+            .arg("get")
+            .args(args)
+            .args(["--server", &RECORDED.api]));
+        let code = output.status.code().expect("a code");
+        (code, stdout(&output).lines().count(), stderr(&output))
+    };
+    const SAID: &str = "only the last 24 hours were searched: use --all for all of the history\n";
+    for what in ["pods", "containers", "sessions", "nodes", "namespaces"] {
+        let (code, _, said) = bare(&[what]);
+        assert_eq!(code, 1, "{what}: {said}");
+        assert!(said.starts_with(&format!("no {what} found: ")), "{said}");
+        assert!(said.contains(", since ") && said.ends_with(SAID), "{said}");
+    }
+    let (_, _, said) = bare(&["pods", "web-0"]);
+    assert!(
+        said.contains("outside the time that was asked for"),
+        "{said}"
+    );
+    assert!(said.ends_with(SAID), "{said}");
+
+    assert_eq!(
+        bare(&["pods", "--all", "-o", "name"]),
+        (0, 157, String::new())
+    );
+    let row = &RECORDED.rows(&["containers", "--limit", "1"])[0];
+    let uid = row["pod_uid"].as_str().expect("a uid");
+    let (code, _, said) = bare(&["pods", "--uid", uid]);
+    assert_eq!((code, &*said), (0, ""));
+    let id = row["container_id"].as_str().expect("an ID");
+    let (code, _, said) = bare(&["containers", "--container-id", &id[..12]]);
+    assert_eq!((code, &*said), (0, ""));
+
+    let (code, _, said) = bare(&["pods", "--all", "--since", "1h"]);
+    assert_eq!(code, 64, "{said}");
+    assert!(
+        said.contains("'--all' cannot be used with '--since"),
+        "{said}"
+    );
 }
 
 /// Without any address, the bygone that the data folder names is asked.
@@ -662,6 +707,7 @@ fn the_running_one_is_found() {
     let args = [
         "get",
         "pods",
+        "--all",
         "-o",
         "name",
         "--data-dir",

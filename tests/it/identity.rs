@@ -91,7 +91,10 @@ impl House {
     }
 
     fn get(&self, token: Option<&str>, args: &[&str]) -> (i32, String, String) {
-        self.run(token, &[&["get", "pods", "-o", "name"], args].concat())
+        self.run(
+            token,
+            &[&["get", "pods", "--all", "-o", "name"], args].concat(),
+        )
     }
 
     fn run(&self, token: Option<&str>, args: &[&str]) -> (i32, String, String) {
@@ -246,7 +249,7 @@ fn pages_are_narrowed(house: &House) {
 /// Who was in a pod is for those alone who may ask about the pod.
 fn sessions_are_narrowed(house: &House) {
     let get = |token: &str, args: &[&str]| {
-        let all = ["get", "sessions", "-o", "name"];
+        let all = ["get", "sessions", "--all", "-o", "name"];
         house.run(Some(token), &[&all, args].concat())
     };
     let (code, out, err) = get("everything", &[]);
@@ -302,14 +305,14 @@ fn hints_are_narrowed(house: &House) {
 /// Summaries count what the lists show to this reader.
 fn summaries_are_narrowed(house: &House) {
     let names = |token: &str, what: &str| {
-        let (code, out, err) = house.run(Some(token), &["get", what, "-o", "name"]);
+        let (code, out, err) = house.run(Some(token), &["get", what, "--all", "-o", "name"]);
         assert_eq!(code, 0, "{what}: {err}");
         out.lines().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(names("everything", "clusters"), "mtls prod");
     assert_eq!(names("shop", "clusters"), "prod");
     assert_eq!(names("shop", "namespaces"), "shop");
-    let (code, out, err) = house.run(Some("shop"), &["get", "nodes", "-n", "bank"]);
+    let (code, out, err) = house.run(Some("shop"), &["get", "nodes", "--all", "-n", "bank"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
 }
 

@@ -387,11 +387,17 @@ impl Bygone {
         })
     }
 
-    /// `bygone get`, asking this one.
+    /// `bygone get`, asking this one: about all of the history where the arguments name no time.
     pub fn get(&self, args: &[&str]) -> Output {
+        let is_time = |arg: &&&str| ["--at", "--since", "--from", "--to"].contains(arg);
+        let all = match args.iter().any(|arg| is_time(&arg)) {
+            true => None,
+            false => Some("--all"),
+        };
         run(plain(BYGONE)
             .arg("get")
             .args(args)
+            .args(all)
             .args(["--server", &self.api]))
     }
 
@@ -631,6 +637,8 @@ pub fn plain(program: &str) -> Command {
     }
     command
         .env("XDG_DATA_HOME", "/nonexistent")
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env("KUBECONFIG", "/nonexistent")
         .stdin(Stdio::null());
     command
 }

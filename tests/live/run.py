@@ -159,7 +159,7 @@ class Run:
             while time.time() < end:
                 time.sleep(QUESTION_SECONDS)
                 at = time.time()
-                pods, containers = self.bygone.ask("pods"), self.bygone.ask("containers")
+                pods, containers = self.bygone.ask("pods", "--all"), self.bygone.ask("containers", "--all")
                 if pods is not None and containers is not None:
                     f.write(json.dumps({"at": at, "pods": pods, "containers": containers}) + "\n")
 
@@ -215,7 +215,7 @@ class Run:
     def ask(self):
         self.say("asking")
         rng = random.Random(f"{self.seed}/questions")
-        pods, containers = self.rows("pods"), self.rows("containers")
+        pods, containers = self.rows("pods", "--all"), self.rows("containers", "--all")
         samples = []
         for _ in range(SAMPLES):
             at = rng.uniform(self.load_began, self.ended)

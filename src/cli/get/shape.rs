@@ -111,6 +111,11 @@ impl Shape {
         }
     }
 
+    /// Whether an answer goes on until it is interrupted.
+    pub fn is_endless(&self) -> bool {
+        self.watch
+    }
+
     fn is_table(&self) -> bool {
         match &self.output {
             Output::Form(format) => format.is_table(),
