@@ -57,6 +57,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::disk::private_folder;
 use crate::telemetry;
 use draft::{Draft, Fate};
 use index::Index;
@@ -133,7 +134,7 @@ impl DeadLetters {
             cause,
         };
         if config.keep || folder.exists() {
-            files::create_folder(folder).map_err(disk)?;
+            private_folder(folder).map_err(disk)?;
             files::remove_unfinished(folder).map_err(disk)?;
         }
         let letters = DeadLetters {

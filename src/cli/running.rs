@@ -1,12 +1,14 @@
 //! Which bygone runs on a data folder: a file in it, so that other commands find it.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+
+use crate::disk;
 
 /// What the file says. Its mode is 0600. Without `Debug`, since it holds a token.
 #[derive(Deserialize, Serialize)]
@@ -56,11 +58,7 @@ fn path(data_dir: &Path) -> PathBuf {
 /// at each mount.
 pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
     let what = || format!("data folder {}", data_dir.display());
-    let make = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir);
-    make.with_context(what)?;
+    disk::create_folder(data_dir).with_context(what)?;
     let own = rustix::process::geteuid().as_raw();
     let is_trusted = |of: &fs::Metadata| of.uid() == own || of.uid() == 0;
     let found = fs::metadata(data_dir).with_context(what)?;
@@ -72,7 +70,7 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
         );
     }
     if found.uid() == own {
-        fs::set_permissions(data_dir, fs::Permissions::from_mode(0o700)).with_context(what)?;
+        disk::make_private(data_dir).with_context(what)?;
     } else if found.mode() & 0o002 != 0 {
         bail!(
             "every account may write to the {0}: chmod o-w {1}, or name a folder in it, which bygone will make",
@@ -104,16 +102,10 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
 /// Writes the file.
 pub fn announce(data_dir: &Path, running: &Running) -> anyhow::Result<Announced> {
     let path = path(data_dir);
-    let write = || -> io::Result<()> {
-        let unfinished = path.with_extension(format!("json.{}", running.pid));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options
-            .open(&unfinished)?
-            .write_all(&serde_json::to_vec(running)?)?;
-        fs::rename(&unfinished, &path)
-    };
-    write().with_context(|| format!("write {}", path.display()))?;
+    let unfinished = path.with_extension(format!("json.{}", running.pid));
+    let write = |file: &mut fs::File| file.write_all(&serde_json::to_vec(running)?);
+    disk::replace(&path, &unfinished, write)
+        .with_context(|| format!("write {}", path.display()))?;
     Ok(Announced(path))
 }
 
@@ -125,7 +117,7 @@ pub fn find(data_dir: &Path) -> Option<Running> {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::{chown, symlink};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
     use super::*;
 

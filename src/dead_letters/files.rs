@@ -1,11 +1,12 @@
-//! The folder: names, whole files, and what makes them durable.
+//! The folder: names and whole files.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
+
+use crate::disk;
 
 const SUFFIX: &str = ".letters";
 const UNFINISHED: &str = ".tmp";
@@ -39,19 +40,6 @@ impl Name {
     }
 }
 
-/// For its owner alone, also where it was there before.
-pub fn create_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
-    let parent = folder
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    sync_folder(parent.unwrap_or(Path::new(".")))
-}
-
 /// The files in no order; none where there is no folder. What else lies there is left alone.
 pub fn names(folder: &Path) -> io::Result<Vec<Name>> {
     let mut names = Vec::new();
@@ -76,7 +64,7 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
         let name = entry.file_name();
         let ours = name.to_str().and_then(|name| name.strip_suffix(UNFINISHED));
         if ours.and_then(Name::parse).is_some() {
-            delete(&entry.path())?;
+            disk::remove(&entry.path())?;
         }
     }
     Ok(())
@@ -87,22 +75,14 @@ pub fn remove_older(folder: &Path, oldest: u64) -> io::Result<usize> {
     let mut removed = 0;
     for name in names(folder)? {
         if name.received_at < oldest {
-            delete(&name.path(folder))?;
+            disk::remove(&name.path(folder))?;
             removed += 1;
         }
     }
     if removed > 0 {
-        sync_folder(folder)?;
+        disk::sync_folder(folder)?;
     }
     Ok(removed)
-}
-
-/// A file that is gone already is deleted as well.
-pub fn delete(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Writes a file that is there whole and synced, or not at all.
@@ -110,33 +90,19 @@ pub fn write<'p>(path: &Path, parts: impl Iterator<Item = &'p [u8]>) -> io::Resu
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
     let unfinished = PathBuf::from(unfinished);
-    let written = write_new(&unfinished, parts)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .and_then(|()| sync_folder(path.parent().unwrap_or(Path::new("."))));
+    let written = disk::replace(path, &unfinished, |file| {
+        let mut out = BufWriter::new(file);
+        for part in parts {
+            out.write_all(part)?;
+        }
+        out.flush()
+    });
     if written.is_err() {
         // What is not known to be durable must not be found later as if it were.
         _ = fs::remove_file(&unfinished);
         _ = fs::remove_file(path);
     }
-    written
-}
-
-fn write_new<'p>(path: &Path, parts: impl Iterator<Item = &'p [u8]>) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let mut out = BufWriter::new(file);
-    for part in parts {
-        out.write_all(part)?;
-    }
-    out.into_inner()?.sync_all()
-}
-
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    written.map(drop)
 }
 
 #[cfg(test)]

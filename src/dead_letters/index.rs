@@ -12,6 +12,7 @@ use super::draft::{Draft, blocks};
 use super::files::{self, Name};
 use super::format::LETTER;
 use super::table::Table;
+use crate::disk;
 
 /// The most letters on disk. The index takes some 100 bytes of memory for each.
 pub const LETTERS_MAX: usize = 100_000;
@@ -105,7 +106,7 @@ impl Index {
             };
             let name = *oldest.key();
             // While it can't be deleted it is there and counts.
-            files::delete(&name.path(folder))?;
+            disk::remove(&name.path(folder))?;
             let held = oldest.remove();
             for id in &held.ids {
                 if self

@@ -13,6 +13,7 @@ use super::files::{self, Name};
 use super::format::REMOVED;
 use super::letter::{Digest, Summary};
 use super::table::{Table, disk};
+use crate::disk::{remove as remove_file, sync_folder_of};
 
 /// As many zeros are written at a time.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
@@ -180,9 +181,8 @@ impl Summary {
             return Ok(());
         };
         if table.all(|entry| entry.is_ok_and(|entry| !entry.live)) {
-            files::delete(&self.place.path)?;
-            let folder = self.place.path.parent();
-            folder.map_or(Ok(()), files::sync_folder)?;
+            remove_file(&self.place.path)?;
+            sync_folder_of(&self.place.path)?;
         }
         Ok(())
     }

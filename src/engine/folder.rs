@@ -9,15 +9,15 @@
 //!     data/ metadata/ store/    ClickHouse's own
 //! ```
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::EngineError;
+use crate::disk;
 
 /// A parent that was killed leaves a child that needs a moment to end in good order; whoever
 /// starts again at once (systemd does) waits this long for it.
@@ -34,17 +34,9 @@ const LINE_CHARS_MAX: usize = 400;
 /// ClickHouse wants.
 pub(super) fn prepare(data_dir: &Path) -> Result<PathBuf, EngineError> {
     let folder = data_dir.join("clickhouse");
-    make_private(&folder)
+    disk::private_folder(&folder)
         .and_then(|()| folder.canonicalize())
         .map_err(|source| EngineError::io(format!("make the folder {}", folder.display()), source))
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
 /// Takes the folder for this process until the file is closed, which the kernel does however
@@ -52,24 +44,21 @@ fn make_private(folder: &Path) -> io::Result<()> {
 pub(super) fn lock(folder: &Path) -> Result<File, EngineError> {
     let path = folder.join("lock");
     let failed = |source| EngineError::io(format!("lock {}", path.display()), source);
-    let mut file = private().read(true).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            // Only for the message: without it the message is shorter.
-            let _ = Read::by_ref(&mut file).take(20).read_to_string(&mut pid);
-            let holder = match pid.trim() {
-                "" => String::new(),
-                pid => format!(" (process {pid})"),
-            };
-            Err(EngineError::Held {
-                folder: folder.to_owned(),
-                holder,
-            })
-        }
+    let file = disk::open_lock(&path).map_err(failed)?;
+    if disk::try_lock(&file).map_err(failed)? {
+        return Ok(file);
     }
+    let mut pid = String::new();
+    // Only for the message: without it the message is shorter.
+    let _ = file.take(20).read_to_string(&mut pid);
+    let holder = match pid.trim() {
+        "" => String::new(),
+        pid => format!(" (process {pid})"),
+    };
+    Err(EngineError::Held {
+        folder: folder.to_owned(),
+        holder,
+    })
 }
 
 /// Writes into a lock who has it, for the message that others give.
@@ -95,7 +84,9 @@ pub(super) async fn wait_until_free(folder: &Path) -> Result<(), EngineError> {
 
 /// Writes a file that only this user can read, in place of what was there.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), EngineError> {
-    private()
+    disk::private()
+        .write(true)
+        .create(true)
         .truncate(true)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
@@ -105,10 +96,9 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), EngineError> 
 /// Opens `engine.log` for appending: what trims it may then set its length to 0 at any time.
 pub(super) fn open_log(folder: &Path) -> Result<File, EngineError> {
     let path = log_path(folder);
-    OpenOptions::new()
+    disk::private()
         .append(true)
         .create(true)
-        .mode(0o600)
         .open(&path)
         .map_err(|source| EngineError::io(format!("open {}", path.display()), source))
 }
@@ -162,10 +152,4 @@ fn read_tail(folder: &Path, since: u64) -> io::Result<Vec<u8>> {
     let mut tail = Vec::new();
     file.take(TAIL_BYTES_MAX).read_to_end(&mut tail)?;
     Ok(tail)
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options
 }

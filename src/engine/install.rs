@@ -13,7 +13,7 @@
 //! behind is removed by the next.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -24,6 +24,7 @@ use tokio::process::{ChildStderr, Command};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{EngineError, unpack, verify};
+use crate::disk;
 
 /// The pinned version of the library, which is ClickHouse 26.7.2.
 pub const VERSION: &str = "26.7.3-stable.1";
@@ -169,19 +170,16 @@ async fn lock(package: &Package, engines: &Path, deadline: Instant) -> Result<Fi
     let file = File::create(&path).map_err(failed)?;
     let mut told = false;
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-            Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                return Err(package.slow());
-            }
-            Err(TryLockError::WouldBlock) => {
-                if !std::mem::replace(&mut told, true) {
-                    eprintln!("bygone: another process is installing the engine: waiting for it");
-                }
-                sleep(LOCK_POLL).await;
-            }
+        if disk::try_lock(&file).map_err(failed)? {
+            return Ok(file);
         }
+        if Instant::now() > deadline {
+            return Err(package.slow());
+        }
+        if !std::mem::replace(&mut told, true) {
+            eprintln!("bygone: another process is installing the engine: waiting for it");
+        }
+        sleep(LOCK_POLL).await;
     }
 }
 

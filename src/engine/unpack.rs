@@ -15,6 +15,7 @@ use tar::Archive;
 use super::EngineError;
 use super::install::Package;
 use super::progress::Progress;
+use crate::disk;
 
 /// The library has 566 MB. The package is pinned, so this only guards against a wrong pin.
 const LIBRARY_BYTES_MAX: u64 = 2 << 30;
@@ -105,7 +106,6 @@ fn copy_member(member: &str, tarball: &Path, library: &Path) -> io::Result<bool>
 pub(super) fn publish(from: &Path, to: &Path) -> Result<(), EngineError> {
     let folder = to.parent().expect("the place of the library has a folder");
     fs::create_dir_all(folder)
-        .and_then(|()| fs::rename(from, to))
-        .and_then(|()| File::open(folder)?.sync_all())
+        .and_then(|()| disk::rename(from, to))
         .map_err(|source| EngineError::io(format!("move the engine to {}", to.display()), source))
 }

@@ -2,13 +2,13 @@
 //! why it was refused, then the row's bytes as they were sent.
 
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::json;
 
 use super::load::Rows;
+use crate::disk;
 
 pub struct Aside(PathBuf);
 
@@ -37,20 +37,12 @@ impl Aside {
 }
 
 fn write(folder: &Path, name: &str, head: &str, pieces: &[Bytes]) -> io::Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(folder.join(name))?;
+    disk::private_folder(folder)?;
+    let mut file = disk::create(&folder.join(name))?;
     writeln!(file, "{head}")?;
     for piece in pieces {
         file.write_all(piece)?;
     }
     file.sync_all()?;
-    std::fs::File::open(folder)?.sync_all()
+    disk::sync_folder(folder)
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::folder;
 use super::format::{SEGMENT_HEAD_BYTES, SegmentHead};
 use super::shared::Shared;
+use crate::disk;
 
 pub(super) struct Active {
     file: File,
@@ -26,11 +27,11 @@ impl Active {
             first,
             after,
         };
-        let file = folder::create(&path)?;
+        let file = disk::create(&path)?;
         let written = file
             .write_all_at(&head.encode(), 0)
             .and_then(|()| file.sync_all())
-            .and_then(|()| folder::sync(&shared.dir));
+            .and_then(|()| disk::sync_folder(&shared.dir));
         if let Err(error) = written {
             // Without a frame in it, it means nothing; left over, it is removed at the next open.
             _ = fs::remove_file(&path);

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::folder;
+use crate::disk;
 
 const COPY_BYTES: usize = 256 << 10;
 
@@ -65,7 +66,7 @@ pub(super) fn set_aside(
     bytes_max: u64,
 ) -> io::Result<SetAside> {
     let folder = folder::damaged_path(dir);
-    folder::make(&folder)?;
+    disk::private_folder(&folder)?;
     let kind = if report.torn { "torn" } else { "report" };
     let report_path = folder.join(format!("{}.{kind}", report.name()));
     if report_path.exists() {
@@ -75,14 +76,15 @@ pub(super) fn set_aside(
     let room = used(&folder)?.saturating_add(bytes) <= bytes_max;
     if let Some(source) = source.filter(|_| room && bytes > 0) {
         let path = folder.join(format!("{}.bytes", report.name()));
-        let mut to = create_anew(&path)?;
+        // Without a report it is the rest of an attempt that a crash cut short.
+        let mut to = disk::create_anew(&path)?;
         copy(source, &report.bytes, &mut to)?;
         to.sync_data()?;
     }
-    let mut to = create_anew(&report_path)?;
+    let mut to = disk::create_anew(&report_path)?;
     to.write_all(report.text().as_bytes())?;
     to.sync_data()?;
-    folder::sync(&folder)?;
+    disk::sync_folder(&folder)?;
     Ok(if room {
         SetAside::New
     } else {
@@ -115,15 +117,6 @@ fn used(folder: &Path) -> io::Result<u64> {
         bytes += entry?.metadata()?.len();
     }
     Ok(bytes)
-}
-
-/// A file of that name without a report is the rest of an attempt that a crash cut short.
-fn create_anew(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    folder::create(path)
 }
 
 fn copy(source: &File, bytes: &Range<u64>, to: &mut File) -> io::Result<()> {

@@ -21,10 +21,11 @@ use super::position::{self, Found, PositionFile};
 use super::shared::Shared;
 use super::state::{Segment, Start, State};
 use super::walk::{Limits, Step, Walk, segment_head};
+use crate::disk;
 
 /// Locks the folder and makes it ready. With it comes the sequence of the next frame.
 pub(super) fn recover(dir: &Path, config: Config) -> Result<(Shared, u64), OpenError> {
-    folder::make(dir).map_err(OpenError::io("make", dir))?;
+    disk::private_folder(dir).map_err(OpenError::io("make", dir))?;
     let lock = folder::lock(dir)?;
     let lengths = folder::segments(dir).map_err(OpenError::io("list", dir))?;
     let (position, whole) = position(dir, &lengths)?;
@@ -253,7 +254,7 @@ impl Opening<'_> {
         }
         if end == 0 {
             fs::remove_file(&path)?;
-            folder::sync(self.dir)?;
+            disk::sync_folder(self.dir)?;
         } else {
             file.set_len(end)?;
             file.sync_all()?;

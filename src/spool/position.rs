@@ -1,12 +1,12 @@
 //! The position file: how far ClickHouse has confirmed. Its form is in `format`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::folder;
 use super::format::{Identity, SLOT_OFFSETS, Slot, Unusable};
+use crate::disk;
 
 const FILE_BYTES: usize = 8192;
 
@@ -72,18 +72,11 @@ impl PositionFile {
             position,
             last: position,
         };
-        let new = dir.join("position.new");
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = folder::create(&new)?;
         let mut bytes = vec![0; FILE_BYTES];
         bytes[..64].copy_from_slice(&saved.encode());
-        file.write_all_at(&bytes, 0)?;
-        file.sync_all()?;
-        fs::rename(new, path(dir))?;
-        folder::sync(dir)?;
+        let file = disk::replace(&path(dir), &dir.join("position.new"), |file| {
+            file.write_all_at(&bytes, 0)
+        })?;
         Ok(PositionFile { file, saved })
     }
 

@@ -16,6 +16,7 @@ use super::folder;
 use super::format::{Identity, SEGMENT_HEAD_BYTES};
 use super::position::PositionFile;
 use super::state::{Progress, State};
+use crate::disk;
 
 pub(super) struct Shared {
     pub dir: PathBuf,
@@ -120,13 +121,13 @@ impl Shared {
         let keep = self.state().segments.get(&first).is_some_and(|it| it.keep);
         if keep {
             let kept = folder::damaged_path(&self.dir).join(format!("{first:020}.segment"));
-            folder::make(&folder::damaged_path(&self.dir))?;
+            disk::private_folder(&folder::damaged_path(&self.dir))?;
             fs::rename(path, kept)?;
         } else {
             fs::remove_file(path)?;
         }
         self.state().segments.remove(&first);
-        folder::sync(&self.dir)?;
+        disk::sync_folder(&self.dir)?;
         Ok(true)
     }
 

@@ -270,7 +270,7 @@ async fn a_large_spool_opens_at_once() {
             after: 1,
         };
         let path = names::segment_path(dir.path(), head.first);
-        let file = names::create(&path).unwrap();
+        let file = crate::disk::create(&path).unwrap();
         file.write_all_at(&head.encode(), 0).unwrap();
         // The newest is read through, which an unoptimised build does slowly.
         let bytes = if number == 160 { 4 << 20 } else { 64 << 20 };
