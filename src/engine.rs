@@ -38,7 +38,7 @@ mod unpack;
 mod verify;
 mod wire;
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -279,9 +279,5 @@ fn random_password() -> Result<String, EngineError> {
             rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())
                 .map_err(|errno| EngineError::io("make a random password", errno.into()))?;
     }
-    let mut hex = String::with_capacity(2 * PASSWORD_BYTES);
-    for byte in bytes {
-        write!(hex, "{byte:02x}").expect("a string takes everything");
-    }
-    Ok(hex)
+    Ok(hex::encode(bytes))
 }

@@ -364,13 +364,9 @@ fn unknown_of(life: &Life, run: &Run, how: &InstanceEnd) -> Vec<String> {
 fn id_text<'a>(run: &Run<'a>) -> Cow<'a, str> {
     match run.instance.id_text {
         "" if run.id == [0; 32] => Cow::Borrowed(NO_ID),
-        "" if run.is_shared => Cow::Owned(hex(&run.id)),
+        "" if run.is_shared => Cow::Owned(hex::encode(run.id)),
         text => Cow::Borrowed(text),
     }
-}
-
-fn hex(id: &[u8; 32]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How many instances its restart numbers tell of, and no event.

@@ -213,21 +213,11 @@ impl Phase {
 /// The key of a container ID: its 64 hex digits as bytes, or the SHA-256 of an ID of another form. And whether the key tells
 /// the ID.
 pub fn container_key(id: &str) -> ([u8; 32], bool) {
-    match hex32(id) {
-        Some(key) => (key, true),
-        None => (Sha256::digest(id).into(), false),
-    }
-}
-
-fn hex32(text: &str) -> Option<[u8; 32]> {
-    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
     let mut key = [0; 32];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = (high * 16 + low) as u8;
+    match hex::decode_to_slice(id, &mut key) {
+        Ok(()) => (key, true),
+        Err(_) => (Sha256::digest(id).into(), false),
     }
-    Some(key)
 }
 
 /// A part of a fact, as `body` holds it.

@@ -234,10 +234,7 @@ fn pod_line(row: &PodRow) -> String {
 
 fn container_line(row: &ContainerRow) -> String {
     let id = match &*row.id_text {
-        "" => row.container_key[..2]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        "" => hex::encode(&row.container_key[..2]),
         text => text.chars().take(8).collect::<String>(),
     };
     let mut line = format!(

@@ -208,10 +208,7 @@ impl From<&Told> for PodAnswer {
 
 impl From<&ContainerRow<'_>> for ContainerAnswer {
     fn from(row: &ContainerRow) -> ContainerAnswer {
-        let hex = || -> String {
-            let digits = row.container_key.iter();
-            digits.map(|byte| format!("{byte:02x}")).collect()
-        };
+        let hex = || hex::encode(row.container_key);
         ContainerAnswer {
             span: (row.began_at.0, until(row.over_at.0)),
             row: Container {

@@ -322,10 +322,7 @@ fn end(terminated: &Terminated) -> Value {
 
 fn id(id: &Id) -> String {
     match id {
-        Id::Hex(bytes) => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("containerd://{hex}")
-        }
+        Id::Hex(bytes) => format!("containerd://{}", hex::encode(bytes)),
         Id::Other(text) => format!("containerd://{text}"),
     }
 }

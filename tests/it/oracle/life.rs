@@ -506,13 +506,9 @@ pub fn uid_text(uid: u128) -> String {
 fn id_text(instance: &Instance) -> Option<String> {
     match instance.id_text() {
         "" if instance.id == [0; 32] => None,
-        "" => Some(hex(&instance.id)),
+        "" => Some(hex::encode(instance.id)),
         text => Some(text.to_owned()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn kind(kind: Kind) -> &'static str {
