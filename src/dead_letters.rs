@@ -44,7 +44,6 @@ mod format;
 mod index;
 mod letter;
 mod list;
-mod seldom;
 mod table;
 
 use std::io;
@@ -59,11 +58,11 @@ use uuid::Uuid;
 
 use crate::disk::private_folder;
 use crate::telemetry;
+use crate::throttle::Throttle;
 use draft::{Draft, Fate};
 use index::Index;
 pub use letter::{Digest, Kept, Letter, Summary, id};
 pub use list::{List, list, remove, show};
-use seldom::Seldom;
 
 /// How often letters that are too old are looked for while letters come in.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -118,8 +117,8 @@ struct State {
     /// What is on disk; read when it is first needed, and again after each pruning.
     index: Option<Index>,
     pruned: Option<Instant>,
-    failures: Seldom,
-    evictions: Seldom,
+    failures: Throttle,
+    evictions: Throttle,
 }
 
 impl DeadLetters {
@@ -214,8 +213,8 @@ impl DeadLetters {
     }
 
     /// Most often the disk is full. It is no reason to refuse what is good in the delivery.
-    fn tell_failed(&self, failures: &mut Seldom, letters: usize, cause: &io::Error) {
-        if let Some(letters) = failures.due(letters as u64) {
+    fn tell_failed(&self, failures: &mut Throttle, letters: usize, cause: &io::Error) {
+        if let Some(letters) = failures.due(letters as u64, Instant::now().into()) {
             let folder = self.folder.display();
             error!(
                 letters,
@@ -224,12 +223,12 @@ impl DeadLetters {
         }
     }
 
-    fn tell_evicted(&self, evictions: &mut Seldom, letters: u64) {
+    fn tell_evicted(&self, evictions: &mut Throttle, letters: u64) {
         if letters == 0 {
             return;
         }
         metrics::counter!(telemetry::DEAD_LETTERS_EVICTED).increment(letters);
-        if let Some(letters) = evictions.due(letters) {
+        if let Some(letters) = evictions.due(letters, Instant::now().into()) {
             let bytes = self.config.size_bytes_max;
             warn!(
                 letters,

@@ -43,3 +43,4 @@ pub mod tls;
 pub mod cli;
 pub mod config;
 pub mod telemetry;
+pub mod throttle;

@@ -47,9 +47,11 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::throttle::Throttle;
 use crate::tls;
 use connection::Shared;
 use refused::Refused;
@@ -59,9 +61,6 @@ pub use refused::Role;
 
 /// How long accepting rests when the machine has no more descriptors or memory for it.
 const REST_MS: u64 = 200;
-
-/// How often at most that is logged.
-const COMPLAIN_SECONDS: u64 = 60;
 
 /// Where connections come in.
 pub struct Socket {
@@ -135,8 +134,8 @@ struct Door {
     listener: TcpListener,
     connections_max: u32,
     slots: Arc<Semaphore>,
-    full: Complaint,
-    poor: Complaint,
+    full: Throttle,
+    poor: Throttle,
 }
 
 impl Door {
@@ -145,8 +144,8 @@ impl Door {
             listener,
             connections_max,
             slots,
-            full: Complaint::default(),
-            poor: Complaint::default(),
+            full: Throttle::default(),
+            poor: Throttle::default(),
         }
     }
 
@@ -161,7 +160,7 @@ impl Door {
                 Ok((stream, address)) => return Ok((stream, address, slot)),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    if self.poor.is_due() {
+                    if self.poor.due(1, Instant::now()).is_some() {
                         error!("no connection can be accepted: {error}: raise the limit on files");
                     }
                     // At once it would fail again, for as long as it lasts.
@@ -181,7 +180,7 @@ impl Door {
             shared
                 .crowded
                 .send_if_modified(|crowded| !std::mem::replace(crowded, true));
-            if self.full.is_due() {
+            if self.full.due(1, Instant::now()).is_some() {
                 let connections_max = self.connections_max;
                 warn!("all {connections_max} connections are taken: others wait for a place");
             }
@@ -202,19 +201,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
-}
-
-/// Something that is said once a minute at most.
-#[derive(Default)]
-struct Complaint(Option<tokio::time::Instant>);
-
-impl Complaint {
-    fn is_due(&mut self) -> bool {
-        let limit = Duration::from_secs(COMPLAIN_SECONDS);
-        let due = self.0.is_none_or(|last| last.elapsed() >= limit);
-        if due {
-            self.0 = Some(tokio::time::Instant::now());
-        }
-        due
-    }
 }

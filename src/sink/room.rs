@@ -1,12 +1,12 @@
 //! Whether the table `facts` has room for more: on every shard, where there are several.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::clickhouse::Stores;
+use crate::throttle::Episode;
 
 /// How long a count holds. A load has at most some 100,000 rows, so little can come meanwhile.
 const COUNT_HOLDS: Duration = Duration::from_secs(5);
@@ -18,7 +18,7 @@ const COUNT: &str = "SELECT toUInt64(sum(rows)) FROM system.parts \
 pub(super) struct Room {
     rows_max: u64,
     counted: Mutex<Option<(Instant, u64)>>,
-    told: AtomicBool,
+    full: Episode,
 }
 
 impl Room {
@@ -26,7 +26,7 @@ impl Room {
         Room {
             rows_max,
             counted: Mutex::new(None),
-            told: AtomicBool::new(false),
+            full: Episode::default(),
         }
     }
 
@@ -41,7 +41,7 @@ impl Room {
             if rows < self.rows_max {
                 break;
             }
-            if !self.told.swap(true, Ordering::Relaxed) {
+            if self.full.begins() {
                 let max = self.rows_max;
                 warn!(
                     "facts has {rows} rows, and at most {max} are wanted: rows wait in the spool \
@@ -50,7 +50,7 @@ impl Room {
             }
             tokio::time::sleep(COUNT_HOLDS).await;
         }
-        if self.told.swap(false, Ordering::Relaxed) {
+        if self.full.ends() {
             info!("facts has room again");
         }
     }

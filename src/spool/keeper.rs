@@ -8,13 +8,14 @@ use std::time::Duration;
 use tracing::{error, info};
 
 use super::shared::Shared;
+use crate::throttle::Episode;
 
 /// How often. After a crash, what was confirmed in so much time is sent again.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Works until the spool is closed.
 pub(super) fn run(shared: &Arc<Shared>) {
-    let mut failing = false;
+    let failing = Episode::default();
     loop {
         let state = shared.state();
         let waited = shared
@@ -27,13 +28,13 @@ pub(super) fn run(shared: &Arc<Shared>) {
         if closed {
             return;
         }
-        let outcome = keep(shared);
-        match &outcome {
-            Err(error) if !failing => error!("spool cannot save its position or delete: {error}"),
-            Ok(()) if failing => info!("spool can save its position and delete again"),
+        match keep(shared) {
+            Err(error) if failing.begins() => {
+                error!("spool cannot save its position or delete: {error}");
+            }
+            Ok(()) if failing.ends() => info!("spool can save its position and delete again"),
             _ => {}
         }
-        failing = outcome.is_err();
     }
 }
 

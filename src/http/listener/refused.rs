@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use tokio::time::Instant;
@@ -21,11 +20,10 @@ use tracing::warn;
 use super::why::Why;
 use crate::access::Peer;
 use crate::telemetry;
+use crate::throttle::Throttle;
 
 /// Pairs of an address and a reason that are told in a minute.
 const PAIRS_MAX: usize = 32;
-
-const LINE_EVERY: Duration = Duration::from_secs(60);
 
 /// Characters of a path or of a certificate's name that are told.
 const TEXT_CHARS_MAX: usize = 100;
@@ -87,12 +85,12 @@ impl Refused {
         };
         match line {
             Line::None => {}
-            Line::Of { untold } => {
-                let (what, text, more) = (what(), why.text, More(untold));
+            Line::Of { more } => {
+                let (what, text, more) = (what(), why.text, More(more));
                 warn!(listener = role, peer = %ip, why = why.label, "{role} refused {ip}: {what}{text}{more}");
             }
-            Line::OfOthers { untold } => {
-                let more = More(untold);
+            Line::OfOthers { more } => {
+                let more = More(more);
                 warn!(
                     listener = role,
                     "{role} refuses more than {PAIRS_MAX} kinds of requests and addresses a minute: the others are counted by \
@@ -146,7 +144,7 @@ impl fmt::Display for More {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.0 {
             0 => Ok(()),
-            untold => write!(f, " ({untold} more since the last such line)"),
+            more => write!(f, " ({more} more since the last such line)"),
         }
     }
 }
@@ -154,69 +152,44 @@ impl fmt::Display for More {
 /// Which lines were written lately.
 #[derive(Default)]
 struct Lines {
-    of: HashMap<(IpAddr, &'static str), Written>,
-    of_others: Option<Written>,
-}
-
-struct Written {
-    at: Instant,
-    /// What happened since without a line.
-    untold: u64,
+    of: HashMap<(IpAddr, &'static str), Throttle>,
+    of_others: Throttle,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     None,
-    Of { untold: u64 },
-    OfOthers { untold: u64 },
+    /// `more`: what happened since the last one.
+    Of {
+        more: u64,
+    },
+    OfOthers {
+        more: u64,
+    },
 }
 
 impl Lines {
     fn due(&mut self, key: (IpAddr, &'static str), now: Instant) -> Line {
         if !self.of.contains_key(&key) && self.of.len() >= PAIRS_MAX {
-            self.of.retain(|_, written| !written.is_old(now));
+            self.of.retain(|_, line| !line.is_idle(now));
         }
-        if let Some(written) = self.of.get_mut(&key) {
-            return match written.again(now) {
+        if self.of.contains_key(&key) || self.of.len() < PAIRS_MAX {
+            return match self.of.entry(key).or_default().due(1, now) {
                 None => Line::None,
-                Some(untold) => Line::Of { untold },
+                Some(count) => Line::Of { more: count - 1 },
             };
         }
-        let written = Written { at: now, untold: 0 };
-        if self.of.len() < PAIRS_MAX {
-            self.of.insert(key, written);
-            return Line::Of { untold: 0 };
-        }
-        let Some(others) = &mut self.of_others else {
-            self.of_others = Some(written);
-            return Line::OfOthers { untold: 0 };
-        };
-        match others.again(now) {
+        match self.of_others.due(1, now) {
             None => Line::None,
-            Some(untold) => Line::OfOthers { untold },
+            Some(count) => Line::OfOthers { more: count - 1 },
         }
-    }
-}
-
-impl Written {
-    fn is_old(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.at) >= LINE_EVERY
-    }
-
-    /// Where a line is due: how often it happened without one.
-    fn again(&mut self, now: Instant) -> Option<u64> {
-        if !self.is_old(now) {
-            self.untold += 1;
-            return None;
-        }
-        self.at = now;
-        Some(std::mem::take(&mut self.untold))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::access::CertificateNames;
@@ -234,12 +207,12 @@ mod tests {
             let now = begin + Duration::from_secs(second);
             lines.due((address(number), why), now)
         };
-        assert_eq!(due(1, "a", 0), Line::Of { untold: 0 });
+        assert_eq!(due(1, "a", 0), Line::Of { more: 0 });
         assert_eq!(due(1, "a", 1), Line::None);
         assert_eq!(due(1, "a", 59), Line::None);
-        assert_eq!(due(1, "b", 59), Line::Of { untold: 0 });
-        assert_eq!(due(2, "a", 59), Line::Of { untold: 0 });
-        assert_eq!(due(1, "a", 60), Line::Of { untold: 2 });
+        assert_eq!(due(1, "b", 59), Line::Of { more: 0 });
+        assert_eq!(due(2, "a", 59), Line::Of { more: 0 });
+        assert_eq!(due(1, "a", 60), Line::Of { more: 2 });
         assert_eq!(due(1, "a", 61), Line::None);
     }
 
@@ -258,7 +231,8 @@ mod tests {
         }
         for (number, at) in written.iter().enumerate() {
             let minute = written[..number].iter().rev();
-            let minute = minute.take_while(|before| at.duration_since(**before) < LINE_EVERY);
+            let minute =
+                minute.take_while(|before| at.duration_since(**before) < Duration::from_secs(60));
             assert!(minute.count() <= PAIRS_MAX);
         }
         // Five minutes, each with one line about the others.

@@ -1,13 +1,16 @@
-//! Trouble with the brokers: told once, and its end.
+//! Trouble with the brokers: logged once, and its end.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rdkafka::types::RDKafkaErrorCode;
 use tracing::{info, warn};
 
-/// The same kind of error is told again after this.
-const TOLD_AGAIN: Duration = Duration::from_secs(300);
+use crate::throttle::{Episode, Throttle};
+
+/// The same kind of error is logged again after this.
+const LOGGED_AGAIN: Duration = Duration::from_secs(300);
 
 /// How long the reason for all brokers' being away may take.
 const WHY_WAIT: Duration = Duration::from_secs(3);
@@ -19,8 +22,9 @@ const TEXT_CHARS_MAX: usize = 300;
 pub struct Trouble {
     /// No broker answers since then.
     down: Option<Instant>,
-    down_told: bool,
-    told: Vec<(RDKafkaErrorCode, Instant)>,
+    down_logged: Episode,
+    /// By the number of the error.
+    logged: HashMap<i32, Throttle>,
     last: Option<(String, Timestamp)>,
 }
 
@@ -44,9 +48,9 @@ impl Trouble {
             self.tell_down(connection);
             return;
         }
-        self.told.retain(|(_, at)| at.elapsed() < TOLD_AGAIN);
-        if !self.told.iter().any(|(told, _)| *told == code) {
-            self.told.push((code, Instant::now()));
+        let line = self.logged.entry(code as i32);
+        let line = line.or_insert_with(|| Throttle::new(LOGGED_AGAIN));
+        if line.due(1, Instant::now().into()).is_some() {
             warn!("kafka: {text}");
         }
     }
@@ -55,8 +59,7 @@ impl Trouble {
     /// that does not come.
     pub fn tell_down(&mut self, why_is_known: bool) {
         let Some(since) = self.down else { return };
-        if !self.down_told && (why_is_known || since.elapsed() >= WHY_WAIT) {
-            self.down_told = true;
+        if (why_is_known || since.elapsed() >= WHY_WAIT) && self.down_logged.begins() {
             let why = self.last.as_ref().map_or("", |(text, _)| text);
             warn!("kafka: no broker answers, trying again until one does: {why}");
         }
@@ -64,8 +67,8 @@ impl Trouble {
 
     /// A broker has answered.
     pub fn over(&mut self) {
-        let told = std::mem::take(&mut self.down_told);
-        if let Some(since) = self.down.take().filter(|_| told) {
+        let logged = self.down_logged.ends();
+        if let Some(since) = self.down.take().filter(|_| logged) {
             info!(
                 "kafka: a broker answers again after {:.0?}",
                 since.elapsed()
