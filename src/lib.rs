@@ -17,6 +17,7 @@ pub mod fold;
 pub mod lifecycle;
 pub mod rows;
 // The write wing.
+pub mod backoff;
 pub mod dead_letters;
 pub mod disk;
 pub mod lives;

@@ -37,6 +37,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::backoff::Backoff;
 use crate::clickhouse::{Store, Stores};
 use crate::rows::FACTS;
 use crate::spool::{Reader, Spool, SpooledBatch};
@@ -45,7 +46,7 @@ use aside::Aside;
 use facts::{Share, Writer};
 use folder::Folder;
 use load::{Load, Rows};
-use retry::{Backoff, Trouble, Verdict};
+use retry::{Trouble, Verdict};
 use room::Room;
 
 /// How long loads that are under way may take to finish when we stop. What is not finished stays

@@ -11,13 +11,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{EngineError, RunArgs, START_WAIT, STOP_WAIT, folder, wire};
+use crate::backoff::Backoff;
 
 const READY_POLL: Duration = Duration::from_millis(20);
 /// One look whether the server answers.
 const LOOK_WAIT: Duration = Duration::from_secs(2);
-/// The pause before a restart doubles from the first to the last of these.
-const BACK_OFF_MIN: Duration = Duration::from_millis(100);
-const BACK_OFF_MAX: Duration = Duration::from_secs(10);
 /// A server that ran this long had a good start; its end begins the pauses anew.
 const GOOD_RUN: Duration = Duration::from_mins(1);
 const TRIM_LOG_EVERY: Duration = Duration::from_mins(1);
@@ -153,13 +151,13 @@ pub(super) async fn run(
     state: std::sync::Arc<State>,
     mut stop: oneshot::Receiver<()>,
 ) {
-    let mut pause = BACK_OFF_MIN;
+    let mut backoff = Backoff::default();
     loop {
         tokio::select! {
             status = ended(&plan, &mut running) => {
                 state.now_down();
                 if running.since.elapsed() >= GOOD_RUN {
-                    pause = BACK_OFF_MIN;
+                    backoff = Backoff::default();
                 }
                 let line = folder::last_line(&plan.run.data_dir, running.log_since);
                 tracing::warn!(
@@ -174,7 +172,7 @@ pub(super) async fn run(
             }
         }
         running = tokio::select! {
-            running = start_again(&plan, &mut pause) => running,
+            running = start_again(&plan, &mut backoff) => running,
             _ = &mut stop => return,
         };
         state.now_up(&running);
@@ -195,10 +193,9 @@ async fn ended(plan: &Plan, running: &mut Running) -> String {
 }
 
 /// Tries until it answers, with growing pauses.
-async fn start_again(plan: &Plan, pause: &mut Duration) -> Running {
+async fn start_again(plan: &Plan, backoff: &mut Backoff) -> Running {
     loop {
-        sleep(*pause).await;
-        *pause = (*pause * 2).min(BACK_OFF_MAX);
+        backoff.wait().await;
         match plan.launch().await {
             Ok(running) => {
                 let duration_ms = running.since.elapsed().as_millis();
@@ -208,7 +205,10 @@ async fn start_again(plan: &Plan, pause: &mut Duration) -> Running {
                 );
                 return running;
             }
-            Err(error) => tracing::warn!("{error}: the next try is in {} ms", pause.as_millis()),
+            Err(error) => {
+                let wait_ms = backoff.next().as_millis();
+                tracing::warn!("{error}: the next try is in {wait_ms} ms");
+            }
         }
     }
 }

@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::facts::{Touched, Writer};
-use super::retry::{Backoff, Trouble};
+use super::retry::Trouble;
+use crate::backoff::Backoff;
 use crate::clickhouse::{Scope as Database, Store};
 use crate::lives::{Lives, Name, Scope};
 use crate::telemetry;

@@ -1,11 +1,11 @@
-//! The retry rule: what a failed INSERT means, and how long to wait.
+//! The retry rule: what a failed INSERT means.
 //!
 //! Nothing is ever lost: whatever is not known to be the rows' own fault is waited for. The codes
 //! are those of ClickHouse's `src/Common/ErrorCodes.cpp`.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{info, warn};
 
@@ -14,9 +14,6 @@ use crate::clickhouse::Error;
 /// Rows that are set aside before one row of their load was good. After that the fault is looked
 /// for elsewhere.
 pub const ASIDE_MAX: u64 = 10;
-
-const WAIT_FIRST: Duration = Duration::from_millis(100);
-const WAIT_LONGEST: Duration = Duration::from_secs(10);
 
 /// Codes by which ClickHouse says that it can't read a value, or that a value does not fit its
 /// column.
@@ -61,32 +58,6 @@ pub fn verdict(error: &Error) -> Verdict {
         Error::Refused { code, .. } if REFUSALS.contains(code) => Verdict::Refused,
         _ => Verdict::Wait,
     }
-}
-
-/// Waits that double, from 100 ms to 10 s, each by up to a half longer at random: several replicas
-/// do not come back at the same instant.
-#[derive(Default)]
-pub struct Backoff {
-    waited: u32,
-}
-
-impl Backoff {
-    pub fn at_its_longest() -> Backoff {
-        Backoff { waited: 16 }
-    }
-
-    pub async fn wait(&mut self) {
-        let base = WAIT_FIRST
-            .saturating_mul(1 << self.waited.min(16))
-            .min(WAIT_LONGEST);
-        self.waited = self.waited.saturating_add(1);
-        tokio::time::sleep(base + base.mul_f64(random() / 2.0)).await;
-    }
-}
-
-/// From 0 to 1. A UUID's bits are random.
-fn random() -> f64 {
-    uuid::Uuid::new_v4().as_u128() as u32 as f64 / f64::from(u32::MAX)
 }
 
 /// What is wrong with ClickHouse now, so that it is told once and not with every try.
