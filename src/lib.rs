@@ -18,6 +18,7 @@ pub mod lifecycle;
 pub mod rows;
 // The write wing.
 pub mod backoff;
+pub mod budget;
 pub mod dead_letters;
 pub mod disk;
 pub mod lives;

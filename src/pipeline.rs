@@ -13,10 +13,11 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{error, warn};
 
 use crate::audit::Event;
+use crate::budget::Budget;
 use crate::coverage::Seen;
 use crate::dead_letters::{self, DeadLetters, Letter};
 use crate::envelope::{self, Limits, Reason, Rejected};
@@ -199,28 +200,18 @@ pub struct Pipeline {
 #[derive(Clone)]
 struct Unwrapping {
     bytes_max: usize,
-    /// One permit for each unit.
-    budget: Arc<Semaphore>,
+    budget: Budget,
 }
-
-/// The unit in which memory for unwrapping is reserved.
-const UNIT_BYTES: usize = 64 << 10;
 
 /// As a body's maximum by default.
 const UNWRAPPED_BYTES_MAX: usize = 256 << 20;
 
 impl Unwrapping {
     fn new(bytes_max: usize) -> Unwrapping {
-        let units = bytes_max.div_ceil(UNIT_BYTES).min(Semaphore::MAX_PERMITS);
         Unwrapping {
             bytes_max,
-            budget: Arc::new(Semaphore::new(units)),
+            budget: Budget::new(bytes_max),
         }
-    }
-
-    fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
-        self.budget.clone().try_acquire_many_owned(units).ok()
     }
 }
 
@@ -480,9 +471,9 @@ impl Decoded {
             unpacked_bytes_max: unwrapping.bytes_max.saturating_sub(body.len()),
             held_bytes_max: unwrapping.bytes_max,
             reserve: &mut |bytes| {
-                let permit = unwrapping.reserve(bytes);
-                let is_there = permit.is_some();
-                reserved.extend(permit);
+                let room = unwrapping.budget.reserve(bytes);
+                let is_there = room.is_some();
+                reserved.extend(room);
                 is_there
             },
         };

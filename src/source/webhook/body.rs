@@ -2,20 +2,17 @@
 
 use std::error::Error;
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
+use crate::budget::{Budget, Reservation, UNIT_BYTES};
 use crate::envelope::{self, Portion, Portions};
 use crate::telemetry;
-
-/// The unit in which memory is reserved, and in which a packed body is unpacked.
-const UNIT_BYTES: usize = 64 << 10;
 
 /// zstd may look back so far (2^27 bytes, what `zstd --long` makes). For that its decoder keeps what it
 /// unpacked a second time, which is paid for like a body.
@@ -34,17 +31,15 @@ pub struct Limits {
     body_bytes_max: usize,
     /// Of an event, of what holds events in another way than as a list, and of a packed body, packed and unpacked.
     event_bytes_max: usize,
-    /// One permit for each unit of memory.
-    budget: Arc<Semaphore>,
+    budget: Budget,
 }
 
 impl Limits {
     pub fn new(body_bytes_max: usize, event_bytes_max: usize, memory_bytes_max: usize) -> Limits {
-        let units = units(memory_bytes_max).min(Semaphore::MAX_PERMITS);
         Limits {
             body_bytes_max,
             event_bytes_max: event_bytes_max.min(body_bytes_max),
-            budget: Arc::new(Semaphore::new(units)),
+            budget: Budget::new(memory_bytes_max),
         }
     }
 
@@ -52,19 +47,15 @@ impl Limits {
         PORTION_BYTES.min(self.event_bytes_max)
     }
 
-    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let units = u32::try_from(units(bytes)).map_err(|_| Refusal::NoMemory)?;
-        self.budget
-            .clone()
-            .try_acquire_many_owned(units)
-            .map_err(|_| Refusal::NoMemory)
+    /// A reservation of nothing yet, which [`Limits::cover`] makes larger.
+    fn reserve(&self) -> Result<Reservation, Refusal> {
+        self.budget.reserve(0).ok_or(Refusal::NoMemory)
     }
 
     /// Whether so many bytes could be held now.
     fn check(&self, bytes: u64) -> Result<(), Refusal> {
-        let units = bytes.div_ceil(UNIT_BYTES as u64);
-        let fits = units <= self.budget.available_permits() as u64;
-        if fits { Ok(()) } else { Err(Refusal::NoMemory) }
+        let fits = self.budget.has_room(bytes);
+        fits.then_some(()).ok_or(Refusal::NoMemory)
     }
 
     /// Whether a body may have so many bytes.
@@ -78,12 +69,9 @@ impl Limits {
     }
 
     /// Makes sure that `reserved` covers `bytes`.
-    fn cover(&self, reserved: &mut OwnedSemaphorePermit, bytes: usize) -> Result<(), Refusal> {
-        let missing = units(bytes).saturating_sub(reserved.num_permits());
-        if missing > 0 {
-            reserved.merge(self.reserve(missing * UNIT_BYTES)?);
-        }
-        Ok(())
+    fn cover(&self, reserved: &mut Reservation, bytes: usize) -> Result<(), Refusal> {
+        let covered = self.budget.cover(reserved, bytes);
+        covered.then_some(()).ok_or(Refusal::NoMemory)
     }
 }
 
@@ -94,15 +82,11 @@ fn check_maximum(bytes: u64, bytes_max: usize) -> Result<(), Refusal> {
     }
 }
 
-fn units(bytes: usize) -> usize {
-    bytes.div_ceil(UNIT_BYTES)
-}
-
 /// A part of a body, unpacked: all of it, where it is not large.
 pub struct Piece {
     pub portion: Portion,
     /// The memory that it holds until it is dropped.
-    pub reserved: OwnedSemaphorePermit,
+    pub reserved: Reservation,
 }
 
 /// Why a body was not taken, or the rest of it.
@@ -277,7 +261,7 @@ async fn take_packed(
     limits: &Limits,
     to: &Sender,
 ) -> Result<(), Refusal> {
-    let mut reserved = limits.reserve(0)?;
+    let mut reserved = limits.reserve()?;
     let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| cut(&error))?;
@@ -319,7 +303,7 @@ fn unpack(
     limits: &Limits,
     to: &Sender,
 ) -> Result<(), Refusal> {
-    let mut kept = limits.reserve(0)?;
+    let mut kept = limits.reserve()?;
     let mut filling = Filling::new(limits)?;
     let (mut unit, mut read) = (vec![0; UNIT_BYTES], 0_usize);
     loop {
@@ -347,7 +331,7 @@ fn unpack(
 /// What came of a body and is not given on yet.
 struct Filling<'l> {
     limits: &'l Limits,
-    reserved: OwnedSemaphorePermit,
+    reserved: Reservation,
     /// As long as it is not large.
     whole: Vec<u8>,
     portions: Option<Portions>,
@@ -357,7 +341,7 @@ impl<'l> Filling<'l> {
     fn new(limits: &'l Limits) -> Result<Filling<'l>, Refusal> {
         Ok(Filling {
             limits,
-            reserved: limits.reserve(0)?,
+            reserved: limits.reserve()?,
             whole: Vec::new(),
             portions: None,
         })
@@ -403,7 +387,7 @@ impl<'l> Filling<'l> {
                 Portion::TooLong { .. } => 0,
             };
             self.limits.cover(&mut self.reserved, bytes)?;
-            let reserved = self.reserved.split(units(bytes));
+            let reserved = self.reserved.split(bytes);
             let reserved = reserved.ok_or(Refusal::NoMemory)?;
             Ok(Piece { portion, reserved })
         };
@@ -473,7 +457,7 @@ mod tests {
         let list = format!("[{}7]", item.repeat(40)).into_bytes();
         let pieces = check(list, "", &limits).await.unwrap();
         assert!(pieces.len() >= 8, "{pieces:?}");
-        assert_eq!(limits.budget.available_permits(), units(4 * MIB));
+        assert!(limits.budget.has_room(4 * MIB as u64));
     }
 
     #[tokio::test]
