@@ -219,13 +219,7 @@ impl Engine {
         &self.password
     }
 
-    /// Whether the server answered when last seen; false between its end and its return.
-    #[must_use]
-    pub fn is_up(&self) -> bool {
-        self.state.is_up()
-    }
-
-    /// The server's process, or `None` while it is down.
+    /// The server's process while it answers: `None` between its end and its return.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.state.pid()

@@ -26,7 +26,7 @@ use crate::rows::{
     DEAD_LETTERS, DeadLetterRow, DeadLetterRows, Encoded, FACTS, Fact, Facts, RECEIVED,
     ReceivedRows, SESSION_EVENTS, Session, SessionRows, Table,
 };
-use crate::spool::{self, AppendError, Batch, Format, Part, Shape, Spool};
+use crate::spool::{self, AppendError, Batch, Part, Shape, Spool};
 use crate::telemetry;
 
 /// The most lines that deliveries that were taken together may write to the log about their
@@ -334,7 +334,6 @@ fn shape(table: &Table) -> Arc<Shape> {
             .map(|name| (*name).to_owned())
             .collect(),
         columns_version: table.columns_version,
-        format: Format::RowBinary,
     })
 }
 

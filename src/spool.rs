@@ -52,7 +52,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-pub use batch::{Batch, Format, Part, Shape, SpooledBatch};
+pub use batch::{Batch, Part, Shape, SpooledBatch};
 pub use error::{AppendError, NotStored, OpenError, ReadError};
 pub use inspect::{Replay, Status, Verified, VerifiedSegment, replay, status, verify};
 pub use reader::Reader;

@@ -25,10 +25,6 @@ const TRIM_LOG_EVERY: Duration = Duration::from_mins(1);
 pub(super) struct State(AtomicU32);
 
 impl State {
-    pub(super) fn is_up(&self) -> bool {
-        self.pid().is_some()
-    }
-
     pub(super) fn pid(&self) -> Option<u32> {
         Some(self.0.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
     }

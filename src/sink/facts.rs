@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::lives::{Name, Scope};
 use crate::rows::{FACTS, FactRow, Piece, SAID, SaidRows, fact_rows, pieces};
-use crate::spool::{Format, Shape};
+use crate::spool::Shape;
 
 use super::load::Rows;
 
@@ -187,7 +187,6 @@ fn shape<'c>(table: &str, columns: impl Iterator<Item = &'c str>) -> Arc<Shape> 
         table: table.to_owned(),
         columns: columns.map(str::to_owned).collect(),
         columns_version: FACTS.columns_version,
-        format: Format::RowBinary,
     })
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::rows;
-use crate::spool::{Format, Part, Shape, SpooledBatch};
+use crate::spool::{Part, Shape, SpooledBatch};
 
 /// Some consecutive batches of the spool.
 pub struct Load {
@@ -130,18 +130,9 @@ impl Rows {
 
     /// The INSERT. Names come from the spool's frames, which only we write.
     pub fn statement(&self) -> String {
-        let Shape {
-            table,
-            columns,
-            format,
-            ..
-        } = &*self.shape;
-        let format = match format {
-            Format::RowBinary => "RowBinary",
-            Format::Native => "Native",
-        };
+        let Shape { table, columns, .. } = &*self.shape;
         format!(
-            "INSERT INTO {table} ({}) FORMAT {format}",
+            "INSERT INTO {table} ({}) FORMAT RowBinary",
             columns.join(", ")
         )
     }
@@ -149,7 +140,7 @@ impl Rows {
     /// Both halves; nothing where there is a single row, or where the borders of rows can't be
     /// told.
     pub fn halves(&self) -> Option<(Rows, Rows)> {
-        if self.count < 2 || self.shape.format != Format::RowBinary {
+        if self.count < 2 {
             return None;
         }
         let bytes = Bytes::from(self.pieces.concat());

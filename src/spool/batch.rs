@@ -8,14 +8,9 @@ use bytes::{Buf, BufMut, Bytes, TryGetError};
 /// Parts of one batch. Times the length of the queue it is less than a frame can count.
 const PARTS_MAX: usize = 32;
 
-/// How rows are encoded. In both, the bytes of two row sets of one shape may simply follow each
-/// other, which is what lets batches share a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Format {
-    RowBinary = 1,
-    Native = 2,
-}
+/// How rows are encoded. The bytes of two row sets of one shape may simply follow each other, which is
+/// what lets batches share a frame.
+const ROW_BINARY: u8 = 1;
 
 /// What encoded rows are rows of. It travels with them, so that a build with other columns still
 /// knows how to insert them.
@@ -24,7 +19,6 @@ pub struct Shape {
     pub table: String,
     pub columns: Vec<String>,
     pub columns_version: u32,
-    pub format: Format,
 }
 
 /// Encoded rows of one table.
@@ -117,7 +111,7 @@ impl Merged {
     pub fn encode(&self, to: &mut Vec<u8>) {
         to.put_u16_le(self.shapes.len() as u16);
         for (shape, rows, pieces) in &self.shapes {
-            to.put_u8(shape.format as u8);
+            to.put_u8(ROW_BINARY);
             to.put_u32_le(shape.columns_version);
             put_text(to, &shape.table);
             to.put_u16_le(shape.columns.len() as u16);
@@ -149,11 +143,9 @@ pub(super) fn decode(mut payload: Bytes) -> Option<Vec<Part>> {
 }
 
 fn decode_part(from: &mut Bytes) -> Result<Option<Part>, TryGetError> {
-    let format = match from.try_get_u8()? {
-        1 => Format::RowBinary,
-        2 => Format::Native,
-        _ => return Ok(None),
-    };
+    if from.try_get_u8()? != ROW_BINARY {
+        return Ok(None);
+    }
     let columns_version = from.try_get_u32_le()?;
     let Some(table) = text(from)? else {
         return Ok(None);
@@ -175,7 +167,6 @@ fn decode_part(from: &mut Bytes) -> Result<Option<Part>, TryGetError> {
         table,
         columns,
         columns_version,
-        format,
     });
     Ok(Some(Part { shape, rows, bytes }))
 }

@@ -49,7 +49,7 @@
 //! 36  4   CRC of bytes 0..36
 //! payload
 //!  0  2   number of parts, then each part:
-//!     1   format of the rows: 1 RowBinary, 2 Native
+//!     1   format of the rows: 1, RowBinary
 //!     4   version of the columns
 //!     2+n name of the table, UTF-8
 //!     2   number of columns, then each: 2+n name, UTF-8

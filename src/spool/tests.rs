@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Batch, Config, Format, Part, Reader, Shape, Spool, SpooledBatch};
+use super::{Batch, Config, Part, Reader, Shape, Spool, SpooledBatch};
 
 /// Small enough for everything to happen within a few batches.
 fn small() -> Config {
@@ -30,7 +30,6 @@ fn shape() -> Arc<Shape> {
         table: "facts".to_owned(),
         columns: vec!["a".to_owned(), "b".to_owned()],
         columns_version: 3,
-        format: Format::RowBinary,
     })
 }
 

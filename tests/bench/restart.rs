@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bygone::rows::FACTS;
-use bygone::spool::{Batch, Config, Format, Part, Shape, Spool};
+use bygone::spool::{Batch, Config, Part, Shape, Spool};
 
 use crate::figures::{Goal, Spread};
 use crate::recording::EncodedFacts;
@@ -81,7 +81,6 @@ async fn fill(folder: &Path, rows: &[EncodedFacts], bytes: u64) -> (u64, Duratio
         table: FACTS.name.to_owned(),
         columns: FACTS.columns.iter().map(|&name| name.to_owned()).collect(),
         columns_version: FACTS.columns_version,
-        format: Format::RowBinary,
     });
     let batches: Vec<Batch> = rows
         .iter()

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use bygone::spool::{self, Batch, Config, Format, Part, Shape, Spool};
+use bygone::spool::{self, Batch, Config, Part, Shape, Spool};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -165,7 +165,6 @@ fn shape() -> Arc<Shape> {
         table: "facts".to_owned(),
         columns: vec!["a".to_owned(), "b".to_owned()],
         columns_version: 3,
-        format: Format::RowBinary,
     })
 }
 
