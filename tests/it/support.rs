@@ -1,6 +1,6 @@
 //! A bygone to test: the program, on a database of its own in the engine that all tests share.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -157,20 +157,35 @@ pub fn recording_a() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recording-a")
 }
 
-/// A folder of the whole corpus, or a loud word that it is not here.
+/// A folder of the whole corpus. Without one, the test is reported as skipped; a corpus that `BYGONE_CORPUS` names, as
+/// `.ci/run` does where there is one, must be whole.
 pub fn corpus(name: &str) -> Option<PathBuf> {
-    let here = std::env::var_os("BYGONE_CORPUS").map(PathBuf::from);
-    let corpus =
-        here.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+    let named = std::env::var_os("BYGONE_CORPUS").map(PathBuf::from);
+    let is_named = named.is_some();
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let corpus = named.unwrap_or_else(beside);
     let folder = corpus.join(name);
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!(
-        "SKIPPED: no {name} in {}: set BYGONE_CORPUS to test it",
-        corpus.display()
-    );
+    let absent = format!("no {name} in {}", corpus.display());
+    assert!(!is_named, "{absent}, which BYGONE_CORPUS names");
+    report_skipped(&format!("{absent}: set BYGONE_CORPUS to run it"));
     None
+}
+
+/// Reports that a test has not run, or not all of it: on the terminal, where libtest shows only what failing tests print,
+/// and in the file that `tests/run` prints at its end.
+fn report_skipped(why: &str) {
+    let thread = std::thread::current();
+    let line = format!("SKIPPED: {}: {why}\n", thread.name().unwrap_or("a test"));
+    _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(list) = std::env::var_os("BYGONE_SKIPPED_LIST") {
+        let list = std::fs::OpenOptions::new().append(true).open(list);
+        let mut list = list.expect("the file that BYGONE_SKIPPED_LIST names");
+        list.write_all(line.as_bytes())
+            .expect("a line can be added");
+    }
 }
 
 /// A file of a recording, unpacked where it is packed.
