@@ -143,7 +143,7 @@ fn variables_that_are_no_keys_are_left_alone() {
         "",
         &[("BYGONE_PORT", "7070")],
         &[],
-        expect!["BYGONE_PORT: no such variable: did you mean BYGONE_LOG?"],
+        expect!["BYGONE_PORT: no such variable: did you mean BYGONE_LOGS?"],
     );
 }
 
@@ -178,7 +178,11 @@ const VALUES: [(&str, &str); 9] = [
 ];
 
 /// Tables that are repeated have fields that must be there.
-const CREDENTIALS: [(&str, &str); 2] = [
+const TABLES: [(&str, &str); 3] = [
+    (
+        "logs",
+        "[{ name = \"otel\", preset = \"otel-clickhouse\" }]",
+    ),
     (
         "access.ingest",
         "[{ token_file = \"/t\", clusters = [\"prod\"] }]",
@@ -208,7 +212,7 @@ fn every_key_can_be_set_in_each_of_three_ways() {
     let keys = keys::all();
     assert!(keys.len() > 90, "{keys:?}");
     for key in keys {
-        let credentials = CREDENTIALS.iter().filter(|(of, _)| *of == key);
+        let credentials = TABLES.iter().filter(|(of, _)| *of == key);
         let mut values = credentials.map(|(_, value)| (*value, *value)).chain(VALUES);
         let found = values.find_map(|(toml, text)| {
             let config = of_file(&format!("{key} = {toml}"))?;

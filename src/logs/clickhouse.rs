@@ -309,11 +309,13 @@ impl Pages {
                 store,
                 status: format!("user {user}"),
             },
-            // UNKNOWN_TABLE, UNKNOWN_DATABASE.
-            own::Error::Refused { code: 60 | 81, .. } => Error::Missing {
-                store,
-                what: format!("table {}", self.table.table.replace('`', "")),
-            },
+            // UNKNOWN_TABLE.
+            own::Error::NoDatabase { .. } | own::Error::Refused { code: 60, .. } => {
+                Error::Missing {
+                    store,
+                    what: format!("table {}", self.table.table.replace('`', "")),
+                }
+            }
             other => Error::Answer {
                 store,
                 cause: other.to_string(),

@@ -77,11 +77,11 @@ impl Instance {
         let Some(borders) = self.borders(identity) else {
             return span;
         };
-        // Its own first second is its own, whatever the one before says of its end.
-        let before = match (borders.before, self.began) {
-            (Some(before), Some(began)) => Some(before.min(began)),
-            (before, _) => before,
-        };
+        // The last second of the one before is not its own, its own first second is.
+        let before = borders.before.map(|before| {
+            let over = later(before, second);
+            self.began.map_or(over, |began| over.min(began))
+        });
         span.within(before, borders.after)
     }
 
@@ -206,11 +206,11 @@ mod tests {
         // The next instance of the pod begins ten seconds later.
         let restarted = ["1 0 100 200", "1 1 210 300"];
         check(0, &restarted, expect!["70 to 231, 70 to 210, 70 to 210"]);
-        check(1, &restarted, expect!["180 to 331, 200 to 331, 200 to 331"]);
+        check(1, &restarted, expect!["180 to 331, 201 to 331, 201 to 331"]);
         // Another pod of this name, which UIDs tell apart.
         let reused = ["1 0 100 200", "2 0 205 300"];
         check(0, &reused, expect!["70 to 231, 70 to 231, 70 to 205"]);
-        check(1, &reused, expect!["175 to 331, 175 to 331, 200 to 331"]);
+        check(1, &reused, expect!["175 to 331, 175 to 331, 201 to 331"]);
         // One ends and the next begins within a second.
         let at_once = ["1 0 100 200", "1 1 200 300"];
         check(

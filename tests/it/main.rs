@@ -63,6 +63,8 @@ mod listener;
 mod lives;
 /// Senders as an API server is one, with a ledger of what was acknowledged.
 mod load;
+/// The lines of containers that no longer exist, out of real log stores.
+mod logs;
 /// What ran on a node that was deleted.
 mod lost_nodes;
 /// The page about mTLS, from the script to the first event, and what is told when it is wrong.

@@ -192,7 +192,10 @@ mod tests {
             }
         }
         writer.end().unwrap();
-        let text = String::from_utf8(out).unwrap().replace('\u{1b}', "ESC");
+        let text = String::from_utf8(out)
+            .unwrap()
+            .replace('\r', "")
+            .replace('\u{1b}', "ESC");
         expected.assert_eq(&text);
     }
 

@@ -1,0 +1,191 @@
+//! The table that OpenTelemetry's ClickHouse exporter makes.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use serde_json::json;
+
+use super::written::{self, Line, Told};
+use super::{ask, check_all};
+use crate::support::{self, BYGONE, Bygone, plain, run, sql, stderr, stdout};
+
+/// The columns that count, as the exporter of version 0.149 makes them.
+const TABLE: &str = "
+CREATE TABLE {table}
+(
+    Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    TimestampTime DateTime DEFAULT toDateTime(Timestamp),
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    Body String CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(TimestampTime)
+PRIMARY KEY (ServiceName, TimestampTime)
+ORDER BY (ServiceName, TimestampTime, Timestamp)";
+
+const CONFIG: &str = r#"
+[[logs]]
+name = "otel"
+preset = "otel-clickhouse"
+
+# Asked about no cluster of this test.
+[[logs]]
+name = "elsewhere"
+preset = "otel-clickhouse"
+from = "nowhere"
+clusters = ["none"]
+"#;
+
+struct Loaded {
+    bygone: Bygone,
+    written: Vec<Line>,
+}
+
+/// A bygone with the recording, whose store has the lines in one table for each thing that is told.
+static LOADED: LazyLock<Vec<(Told, Loaded)>> = LazyLock::new(|| {
+    let told = [Told::ContainerId, Told::Restart, Told::Uid, Told::Names];
+    told.map(|told| (told, load(told))).into()
+});
+
+fn load(told: Told) -> Loaded {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bygone = Bygone::start_configured(CONFIG, folder);
+    let recording = support::recording_a();
+    let bodies = support::read(&recording, "bodies.jsonl");
+    bygone.post_all(bodies.lines().map(str::to_owned));
+    bygone.ends_with_the_tests();
+    let written = written::lines(&bygone);
+    let database = &bygone.database;
+    sql(database, &TABLE.replace("{table}", "otel_logs"));
+    let mut rows = String::new();
+    for line in &written {
+        writeln!(rows, "{}", row(line, told)).expect("a string");
+    }
+    // Backwards: the store sorts, and not the order of arrival.
+    let rows: Vec<&str> = rows.lines().rev().collect();
+    sql(
+        database,
+        &format!(
+            "INSERT INTO otel_logs SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow\n{}",
+            rows.join("\n")
+        ),
+    );
+    Loaded { bygone, written }
+}
+
+fn row(line: &Line, told: Told) -> serde_json::Value {
+    let it = &line.instance;
+    let mut resource = json!({
+        "k8s.namespace.name": it.namespace,
+        "k8s.pod.name": it.pod,
+        "k8s.container.name": it.container,
+        "k8s.node.name": it.node,
+    });
+    if told != Told::Names {
+        resource["k8s.pod.uid"] = json!(it.uid);
+    }
+    if matches!(told, Told::ContainerId | Told::Restart) {
+        resource["k8s.container.restart_count"] = json!(it.restart.to_string());
+    }
+    if told == Told::ContainerId {
+        resource["container.id"] = json!(it.container_id);
+    }
+    json!({
+        "Timestamp": line.at.to_string(),
+        "ServiceName": it.container,
+        "Body": line.text,
+        "ResourceAttributes": resource,
+        "LogAttributes": { "log.iostream": line.stream },
+    })
+}
+
+#[test]
+fn every_instance_by_every_identity() {
+    for (told, Loaded { bygone, written }) in LOADED.iter() {
+        let counts = check_all(bygone, written, *told);
+        println!("{told:?}: {counts:?}");
+        assert!(counts.instances > 150, "{counts:?}");
+        let is_strong = matches!(told, Told::ContainerId | Told::Restart);
+        assert!(!is_strong || counts.blurred == 0, "{told:?}: {counts:?}");
+    }
+}
+
+/// The command line asks the same, and says on stderr how it found what it shows.
+#[test]
+fn lines_on_the_command_line() {
+    let (_, Loaded { bygone, written }) = &LOADED[0];
+    let line = written
+        .iter()
+        .find(|line| line.instance.restart == 1)
+        .expect("a restart");
+    let it = &line.instance;
+    let shown = |args: &[&str]| {
+        let base = ["logs", &it.pod, "-n", &it.namespace, "-c", &it.container];
+        let output = run(plain(BYGONE)
+            .args(base)
+            .args(args)
+            .args(["--server", &bygone.api]));
+        (output.status.code(), stdout(&output), stderr(&output))
+    };
+    let (code, text, told) = shown(&["--instance", "1"]);
+    let expected: Vec<&str> = written
+        .iter()
+        .filter(|line| line.instance == *it)
+        .map(|line| &*line.text)
+        .collect();
+    let mut given: Vec<&str> = text.lines().collect();
+    // Lines of one instant have no order.
+    given.sort_unstable();
+    assert_eq!((code, given), (Some(0), expected.clone()), "{told}");
+    let name = format!("{}/{}/{}", it.namespace, it.pod, it.container);
+    assert_eq!(
+        told.trim(),
+        format!("6 lines of {name} (instance 1) in otel, by container ID")
+    );
+    let (_, text, told) = shown(&["--instance", "1", "--tail", "2"]);
+    assert_eq!(text.lines().collect::<Vec<_>>(), &expected[4..], "{told}");
+    assert!(told.contains("there are more lines"), "{told}");
+    let (_, text, _) = shown(&["--instance", "1", "--head", "1"]);
+    assert_eq!(text.lines().collect::<Vec<_>>(), &expected[..1]);
+    let (_, text, _) = shown(&["--instance", "1", "--grep", "line [13]$"]);
+    let mut given: Vec<&str> = text.lines().collect();
+    given.sort_unstable();
+    assert_eq!(given, [expected[1], expected[3]]);
+    let (code, text, told) = shown(&["--instance", "1", "--grep", "no such"]);
+    assert_eq!((code, &*text), (Some(1), ""), "{told}");
+    let (_, text, _) = shown(&["--instance", "1", "--head", "1", "--prefix", "-o", "text"]);
+    assert_eq!(
+        text.trim(),
+        format!("[pod/{}/{}] {}", it.pod, it.container, expected[0])
+    );
+    let (_, text, _) = shown(&["--instance", "0", "-o", "ndjson", "--head", "1"]);
+    assert!(text.contains("\"restart\":0"), "{text}");
+    let (code, _, told) = shown(&["--instance", "77"]);
+    assert_eq!(
+        (code, told.trim()),
+        (Some(1), "no container instance was found")
+    );
+}
+
+#[test]
+fn a_table_that_is_not_there_is_named() {
+    let (_, Loaded { bygone, .. }) = &LOADED[0];
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = Bygone::start_beside(
+        bygone.database.clone(),
+        "[[logs]]\nname = \"otel\"\npreset = \"otel-clickhouse\"\nfrom = \"elsewhere.lines\"\n",
+        folder,
+        &[],
+    );
+    let answer = ask(&other, &[("name", "web-0")]);
+    assert_eq!(answer.status, 502, "{}", answer.end);
+    assert!(
+        other
+            .log()
+            .contains("logs store otel has no table elsewhere.lines"),
+        "{}",
+        other.log()
+    );
+}
