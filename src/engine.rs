@@ -28,6 +28,7 @@ mod confine;
 mod error;
 mod folder;
 mod install;
+mod package;
 mod progress;
 mod reader;
 mod server_config;
@@ -51,7 +52,8 @@ use tokio::task::JoinHandle;
 
 pub use child::{RunArgs, run};
 pub use error::EngineError;
-pub use install::{VERSION, cache_folder, install};
+pub use install::{cache_folder, install};
+pub use package::VERSION;
 pub use reader::{READER, READER_MEMORY_BYTES_MAX, READER_SECONDS_MAX, Readable, reader_password};
 
 use supervise::{Plan, State};

@@ -32,6 +32,7 @@ mod fields;
 mod flat;
 mod gke;
 mod holds;
+mod inside;
 mod known;
 mod limits;
 mod members;
@@ -51,7 +52,8 @@ use std::ops::Range;
 
 pub use limits::Limits;
 pub use portions::{Portion, Portions};
-pub use walk::{Found, Rest, Tell, read};
+pub use reading::read;
+pub use walk::{Found, Rest, Tell};
 
 use crate::audit::{NO_TIME, NOT_AN_EVENT};
 

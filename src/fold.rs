@@ -10,13 +10,16 @@
 //! Never here: I/O, a clock, SQL. Time comes in as a value.
 
 mod addresses;
+mod columns;
 mod described;
 mod group;
 mod instance;
 mod judge;
+pub mod let_go;
 pub mod life;
+mod merge;
 mod names;
-pub mod past;
+mod past;
 pub mod place;
 mod row;
 mod runs;
@@ -32,8 +35,8 @@ use crate::rows::{ContainerRow, NEVER, PodRow, Said, Seconds, UnreadableBody, pi
 use group::{NONE, Run, runs};
 use instance::Instance;
 use judge::{Judged, Name};
+use let_go::INSTANCES_KEPT;
 use life::{Arrival, InstanceKey, Life};
-use past::INSTANCES_KEPT;
 pub use state::UnreadableState;
 pub use stored::{LoggedFact, StoredInstance, StoredPod};
 

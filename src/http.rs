@@ -35,6 +35,7 @@ mod parameters;
 mod probe;
 mod problem;
 mod questions;
+mod responses;
 mod rows;
 mod sources;
 mod summaries;

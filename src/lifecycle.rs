@@ -34,6 +34,7 @@ mod collection;
 mod container;
 mod limits;
 mod named;
+mod options;
 mod pod;
 mod request;
 mod session;

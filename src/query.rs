@@ -20,6 +20,7 @@ mod near;
 mod page;
 mod params;
 mod parse_error;
+mod pod_life;
 mod rows;
 mod sql;
 mod statement;

@@ -27,6 +27,8 @@ mod active;
 mod batch;
 mod damage;
 mod error;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod format;
 mod inspect;

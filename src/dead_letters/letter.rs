@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
-
-use super::list::Place;
 
 /// The longest cluster or origin that is written; what is over is cut off.
 const NAME_BYTES_MAX: usize = 512;
@@ -55,6 +54,14 @@ pub struct Summary {
     pub sha256: Digest,
     #[serde(skip)]
     pub(super) place: Place,
+}
+
+/// Where a letter is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub path: PathBuf,
+    pub mark_at: u64,
+    pub raw_at: u64,
 }
 
 impl Kept {

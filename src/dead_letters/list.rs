@@ -18,14 +18,6 @@ use crate::disk::{remove as remove_file, sync_folder_of};
 /// As many zeros are written at a time.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
-/// Where a letter is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    pub path: PathBuf,
-    pub mark_at: u64,
-    pub raw_at: u64,
-}
-
 /// The letters of a folder, newest delivery first, those of one delivery in its order. Reads as it
 /// goes; in memory are the names of the files and one line.
 ///

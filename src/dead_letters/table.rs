@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::format::{self, HEAD, Head, LETTER, LINE_BYTES_MAX, Line, REMOVED};
-use super::letter::Summary;
-use super::list::Place;
+use super::letter::{Place, Summary};
 
 /// One line.
 pub struct Entry {

@@ -105,7 +105,7 @@ pub fn run(args: &RunArgs) -> Result<(), EngineError> {
     }
     let reader = match &args.readable {
         Some(readable) if confined || args.insecure => reader::render(readable, &args.data_dir)?,
-        _ => reader::Parts::default(),
+        _ => server_config::Parts::default(),
     };
     let config = server_config::render(args, &password, &reader);
     folder::write_private(&server_config::path(&args.data_dir), &config)?;

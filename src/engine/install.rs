@@ -12,7 +12,6 @@
 //! program. Of two processes one installs and the other waits for it; what a killed one left
 //! behind is removed by the next.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -23,13 +22,10 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, Command};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::package::Package;
 use super::{EngineError, unpack, verify};
 use crate::disk;
 
-/// The pinned version of the library, which is ClickHouse 26.7.2.
-pub const VERSION: &str = "26.7.3-stable.1";
-/// From the start to the library in its place, or to somebody else's library in its place.
-const INSTALL_WAIT: Duration = Duration::from_mins(10);
 const LOCK_POLL: Duration = Duration::from_millis(200);
 /// What is read of npm's complaints.
 const NPM_ERROR_BYTES_MAX: u64 = 16 << 10;
@@ -37,53 +33,6 @@ const NPM_ERROR_CHARS_MAX: usize = 300;
 /// npm ends with the negative errno; this is -ENOSPC as an exit status, and all that it says
 /// if its own log is on the full disk as well.
 const NPM_STATUS_DISK_FULL: i32 = 256 - 28;
-
-/// What is fetched, and with what.
-#[derive(Debug, Clone)]
-pub(super) struct Package {
-    pub(super) name: &'static str,
-    pub(super) version: &'static str,
-    /// The registry's `dist.integrity`, in hex where npm writes base64.
-    pub(super) sha512_hex: String,
-    /// The SHA-256 of the library itself.
-    pub(super) library_sha256_hex: String,
-    /// The one file that is wanted, as the tarball names it.
-    pub(super) member: &'static str,
-    /// `npm`, found on the PATH.
-    pub(super) npm: PathBuf,
-    /// The limit on everything.
-    pub(super) wait: Duration,
-}
-
-impl Package {
-    fn pinned() -> Self {
-        Self {
-            name: "@chdb/lib-linux-x64-gnu",
-            version: VERSION,
-            sha512_hex: "5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35\
-                         a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7"
-                .to_owned(),
-            library_sha256_hex: "36ad4e999882821ef13cf2d0f52c93f48e6ee1b4498b35a201c23ce4b8d15bf5"
-                .to_owned(),
-            member: "package/libchdb.so",
-            npm: PathBuf::from("npm"),
-            wait: INSTALL_WAIT,
-        }
-    }
-
-    fn slow(&self) -> EngineError {
-        EngineError::InstallSlow {
-            package: self.to_string(),
-            wait_s: self.wait.as_secs(),
-        }
-    }
-}
-
-impl fmt::Display for Package {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name, self.version)
-    }
-}
 
 /// The user's cache folder for bygone: `$XDG_CACHE_HOME/bygone`, else `~/.cache/bygone`.
 ///

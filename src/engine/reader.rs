@@ -18,7 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::server_config::escape;
+use super::server_config::{Parts, escape};
 use super::{EngineError, folder, random_password};
 
 /// The account.
@@ -89,16 +89,6 @@ fn password(folder: &Path) -> Result<String, EngineError> {
             Ok(password)
         }
     }
-}
-
-/// What the account adds to the server's configuration: the rules that let its requests in, itself,
-/// its profile and its quota. Empty where there is no account.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub(super) rules: String,
-    pub(super) account: String,
-    pub(super) profile: String,
-    pub(super) quota: String,
 }
 
 pub(super) fn render(readable: &Readable, folder: &Path) -> Result<Parts, EngineError> {

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::reader::Parts;
 use super::{KEY_HEADER, RunArgs, USER, key_of};
 
 /// The query that never ends and so keeps the server alive. It wakes ten times a second, which
@@ -54,6 +53,16 @@ pub(super) fn arguments(args: &RunArgs) -> Result<Vec<CString>, NulError> {
     .into_iter()
     .map(CString::new)
     .collect()
+}
+
+/// What the account for people's own SQL adds to the configuration: the rules that let its requests in, itself,
+/// its profile and its quota. Empty where there is no account.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) rules: String,
+    pub(super) account: String,
+    pub(super) profile: String,
+    pub(super) quota: String,
 }
 
 /// The config file. It holds the password's SHA-256 and never the password.

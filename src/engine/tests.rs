@@ -12,7 +12,8 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256, Sha512};
 use tempfile::TempDir;
 
-use super::install::{Package, install_package, npm_cause};
+use super::install::{install_package, npm_cause};
+use super::package::Package;
 use super::{Config, EngineError, folder};
 
 const LIBRARY: &[u8] = b"not really a library";

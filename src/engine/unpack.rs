@@ -13,7 +13,7 @@ use sha2::{Digest, Sha512};
 use tar::Archive;
 
 use super::EngineError;
-use super::install::Package;
+use super::package::Package;
 use super::progress::Progress;
 use crate::disk;
 

@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use super::EngineError;
 use super::folder::write_private;
-use super::install::Package;
+use super::package::Package;
 use super::unpack::hash_hex;
 
 /// Bits of a mode that let the group, or everybody, write.

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{Fields, items};
 use super::holds::{holds_packed, is_base64, is_bytes, may_hold};
-use super::wrapper::Inside;
+use super::inside::Inside;
 use crate::audit::Text;
 
 /// Members that describe where a record is from or how it is made up, in words that others have chosen.

@@ -11,8 +11,8 @@ use super::fields::Fields;
 use super::holds::may_hold;
 use super::known::{self, Known};
 use super::split_lines::{CriLine, Record, is_tail};
-use super::walk::Walk;
-use super::{Reason, Rejected, encodings, other_logs, prefix, push_rejected, split};
+use super::walk::{Rest, Tell, Walk};
+use super::{Limits, Reason, Rejected, encodings, other_logs, prefix, push_rejected, split};
 use crate::audit::{Document, Event, Events};
 
 /// How many times a body may be read in vain before the rest of it is given up.
@@ -72,6 +72,30 @@ struct Outcome {
     told: usize,
     /// Those of them that were refused, by their number.
     refused: Vec<(usize, Reason)>,
+}
+
+/// Unwraps a delivery, and tells each event when it is read. Returns what else there was.
+pub fn read(body: &[u8], limits: Limits, tell: Tell) -> Rest {
+    let mut walk = Walk::new(limits, tell);
+    let around = Around::default();
+    let mut reading = Reading::new(&mut walk, &around);
+    reading.read(body);
+    let (rejected, ignored) = (reading.rejected, reading.ignored);
+    walk.leave(rejected, ignored, &around);
+    walk.end()
+}
+
+impl Walk<'_, '_> {
+    /// Reads what was wrapped; where nothing is readable, it may be an event that was cut.
+    pub(super) fn text(&mut self, text: &[u8], around: &Around) {
+        let mut reading = Reading::new(self, around);
+        reading.read(text);
+        let is_broken = reading.found == 0 && !reading.rejected.is_empty();
+        let (rejected, ignored) = (reading.rejected, reading.ignored);
+        if !(is_broken && self.cut(text, around)) {
+            self.leave(rejected, ignored, around);
+        }
+    }
 }
 
 impl<'r, 'l, 't> Reading<'r, 'l, 't> {

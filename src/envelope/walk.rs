@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use super::around::{Around, Place, range_in};
 use super::encodings::Utf16;
 use super::fields::text_of;
+use super::inside::Inside;
 use super::limits::{Allowance, Packing};
-use super::reading::Reading;
 use super::split_lines::{CriLine, Line, Lines, Record, first_line, is_tail};
-use super::wrapper::{Inside, Wrapper, cluster_name};
+use super::wrapper::{Wrapper, cluster_name};
 use super::{Limits, Reason, Rejected, cut, other_logs, push_rejected};
 use crate::audit::{Event, Verb};
 
@@ -45,28 +45,6 @@ pub struct Rest {
     pub starved: bool,
 }
 
-/// Unwraps a delivery, and tells each event when it is read. Returns what else there was.
-pub fn read(body: &[u8], limits: Limits, tell: Tell) -> Rest {
-    let mut walk = Walk {
-        allowance: Allowance::new(limits),
-        tell,
-        rest: Rest::default(),
-        lines: Lines::default(),
-    };
-    let around = Around::default();
-    let mut reading = Reading::new(&mut walk, &around);
-    reading.read(body);
-    let (rejected, ignored) = (reading.rejected, reading.ignored);
-    walk.leave(rejected, ignored, &around);
-    for line in walk.lines.take_all() {
-        walk.give_up(&line);
-    }
-    Rest {
-        starved: walk.allowance.starved,
-        ..walk.rest
-    }
-}
-
 pub(super) struct Walk<'l, 't> {
     allowance: Allowance<'l>,
     tell: Tell<'t>,
@@ -75,7 +53,27 @@ pub(super) struct Walk<'l, 't> {
     lines: Lines,
 }
 
-impl Walk<'_, '_> {
+impl<'l, 't> Walk<'l, 't> {
+    pub fn new(limits: Limits<'l>, tell: Tell<'t>) -> Walk<'l, 't> {
+        Walk {
+            allowance: Allowance::new(limits),
+            tell,
+            rest: Rest::default(),
+            lines: Lines::default(),
+        }
+    }
+
+    /// Everything was read: what waits for the rest of its line waits in vain.
+    pub fn end(mut self) -> Rest {
+        for line in self.lines.take_all() {
+            self.give_up(&line);
+        }
+        Rest {
+            starved: self.allowance.starved,
+            ..self.rest
+        }
+    }
+
     pub fn found(&mut self, event: &Event, around: &Around) -> Result<(), Reason> {
         let own = cluster_name(event.cluster.to_string());
         (self.tell)(&Found {
@@ -85,7 +83,7 @@ impl Walk<'_, '_> {
     }
 
     /// Keeps what a text held besides events and wrappers.
-    fn leave(&mut self, rejected: Vec<Rejected>, ignored: usize, around: &Around) {
+    pub fn leave(&mut self, rejected: Vec<Rejected>, ignored: usize, around: &Around) {
         self.rest.ignored += ignored;
         for Rejected { at, reason } in rejected {
             let at = around.place.of(at);
@@ -203,17 +201,6 @@ impl Walk<'_, '_> {
         made
     }
 
-    /// Reads what was wrapped; where nothing is readable, it may be an event that was cut.
-    fn text(&mut self, text: &[u8], around: &Around) {
-        let mut reading = Reading::new(self, around);
-        reading.read(text);
-        let is_broken = reading.found == 0 && !reading.rejected.is_empty();
-        let (rejected, ignored) = (reading.rejected, reading.ignored);
-        if !(is_broken && self.cut(text, around)) {
-            self.leave(rejected, ignored, around);
-        }
-    }
-
     /// Takes a line of a container's log, which stands at `at`.
     pub fn cri_line(&mut self, line: &CriLine, at: Range<usize>, around: &Around) {
         let around = around.whole(at);
@@ -307,7 +294,7 @@ impl Walk<'_, '_> {
     }
 
     /// Tells the event whose end was cut off, if what is left of it says enough.
-    fn cut(&mut self, text: &[u8], around: &Around) -> bool {
+    pub fn cut(&mut self, text: &[u8], around: &Around) -> bool {
         let Some(closed) = cut::close(text, around.time.as_deref()) else {
             return false;
         };

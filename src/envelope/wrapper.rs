@@ -1,13 +1,12 @@
 //! Wrappers: the shapes in which relays and clouds deliver audit events, and what is in each.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::encodings::Utf16;
 use super::fields::{Fields, text_of};
 use super::holds::names_event;
+use super::inside::Inside;
 use super::limits::Packing;
 use super::members::{How, open_cells, open_members};
 use super::{Reason, flat, gke, otlp, table};
@@ -56,20 +55,6 @@ pub struct Content<'c> {
     pub cluster: Option<String>,
     /// When it was wrapped, in RFC 3339.
     pub time: Option<String>,
-}
-
-pub enum Inside<'c> {
-    Text(Cow<'c, [u8]>),
-    /// A JSON string that holds the text.
-    Quoted(&'c RawValue),
-    /// Bare, or as a JSON string.
-    Base64(&'c [u8]),
-    /// A JSON list of bytes.
-    Bytes(&'c RawValue),
-    Packed(Packing, &'c [u8]),
-    Utf16(Utf16, &'c [u8]),
-    OtherLog,
-    Unreadable(Reason),
 }
 
 impl<'c> Content<'c> {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
-use super::life::Seen;
+use super::merge::Seen;
 use super::place;
 use crate::rows::PodPiece;
 

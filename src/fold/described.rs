@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::life::AsOf;
+use super::merge::AsOf;
 use crate::rows::{Owner, PodPiece};
 
 /// More descriptions of one pod are not kept: the oldest go.

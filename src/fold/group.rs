@@ -7,7 +7,9 @@
 
 use super::instance::Instance;
 use super::life::{InstanceKey, Life};
-use super::row::NO_ID;
+
+/// In place of a container ID where none was told.
+pub(super) const NO_ID: &str = "-";
 
 /// The key of an ID where none was told.
 pub(super) const NONE: [u8; 32] = [0; 32];

@@ -3,7 +3,7 @@
 //! Nodes have clocks of their own. What they say of starts and ends is held against the API server's times of the
 //! events that told it: where the two contradict each other, the instance lived when the API server says so.
 
-use super::life::{Seen, greatest};
+use super::merge::{Seen, greatest};
 use super::past::NotAfter;
 use crate::rows::{ContainerKind, Ended, InstancePiece};
 

@@ -6,9 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::audit::words::{EndedWhy, Proof, Saying};
 use crate::rows::{NEVER, Said};
 
-use super::life::{Asked, Life};
+use super::columns::{account, addresses, workload, workload_of};
+use super::life::Life;
 use super::names::{self, Named};
-use super::row::{account, addresses, workload, workload_of};
 use super::why::{self, Requests, Why};
 
 const SECOND: i64 = 1_000_000;
@@ -190,8 +190,4 @@ fn replaced(name: &Name, uid: u128, life: &Life) -> Option<i64> {
         .filter(|created| *created != 0 && *created > second)
         .map(|created| (created + 1) * SECOND)
         .min()
-}
-
-pub(super) fn first<'a, const N: usize>(asked: [&Option<Asked<'a>>; N]) -> Option<Asked<'a>> {
-    asked.into_iter().flatten().min().cloned()
 }

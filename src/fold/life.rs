@@ -12,18 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::addresses::Addresses;
 use super::described::Descriptions;
 use super::instance::Instance;
+use super::merge::{AsOf, Seen, both, greatest, least};
 use super::past::Past;
 use crate::rows::{Phase, Piece, PodPiece};
-
-/// How new a state is: those with a resourceVersion are newer than those without, which go by the time of
-/// their event.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct AsOf {
-    pub(super) has_version: bool,
-    pub(super) at: u64,
-}
 
 /// A request for the end of a pod. The first counts; `at` is in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,50 +25,17 @@ pub struct Asked<'a> {
     pub audit_id: &'a str,
 }
 
+/// The first of these requests.
+pub(super) fn first<'a, const N: usize>(asked: [&Option<Asked<'a>>; N]) -> Option<Asked<'a>> {
+    asked.into_iter().flatten().min().cloned()
+}
+
 /// The containers that had not started when this was last said, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Waiting<'a> {
     pub as_of: AsOf,
     #[serde(borrow)]
     pub containers: Vec<(&'a str, &'a str)>,
-}
-
-/// The first and the last time that something was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Seen {
-    pub first: i64,
-    pub last: i64,
-}
-
-impl Default for Seen {
-    fn default() -> Seen {
-        Seen {
-            first: i64::MAX,
-            last: i64::MIN,
-        }
-    }
-}
-
-impl Seen {
-    /// Told once.
-    pub(super) fn at(at: i64) -> Seen {
-        Seen {
-            first: at,
-            last: at,
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: Seen) {
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-    }
-
-    /// When it was told for the first time with no sign of the contrary after it.
-    pub(super) fn after(self, contrary: Option<i64>) -> Option<i64> {
-        let times = [self.first, self.last].into_iter();
-        let mut times = times.filter(|at| contrary.is_none_or(|contrary| contrary <= *at));
-        times.next()
-    }
 }
 
 /// What facts say of instances is kept by the name of the container, the key of the ID (zeros where none was told) and the
@@ -148,31 +106,6 @@ pub struct Arrival {
 
 fn millis(micros: i64) -> i64 {
     micros.div_euclid(1_000)
-}
-
-/// Keeps the greater one.
-pub(super) fn greatest<T: PartialOrd>(kept: &mut T, said: T) {
-    if said > *kept {
-        *kept = said;
-    }
-}
-
-/// Keeps the smaller one of what there is.
-pub(super) fn least<T: PartialOrd>(kept: &mut Option<T>, said: Option<T>) {
-    if let Some(said) = said
-        && kept.as_ref().is_none_or(|kept| said < *kept)
-    {
-        *kept = Some(said);
-    }
-}
-
-/// Keeps the first and the last of what there is.
-fn both(kept: &mut Option<Seen>, said: Option<Seen>) {
-    match (kept.as_mut(), said) {
-        (Some(kept), Some(said)) => kept.merge(said),
-        (None, said) => *kept = said,
-        (Some(_), None) => {}
-    }
 }
 
 fn known(at: i64) -> Option<i64> {

@@ -1,29 +1,20 @@
-//! What stays with a pod of the instances that it lets go of, so that the state of one that restarts for ever
-//! stays small.
-//!
-//! Their own rows say what is known of them. The pod keeps their restart numbers, which one was the newest, and what
-//! they prove of the instances that it has not let go of.
+//! What stays with a pod of the instances that it has let go of, so that the state of one that restarts for ever
+//! stays small: see [`super::let_go`].
 
 use serde::{Deserialize, Serialize};
 
-use super::group::{Run, runs};
-use super::instance::Instance;
-use super::life::{Life, least};
+use super::merge::least;
 use super::runs::Runs;
 
-/// Of the instances of a container so many are kept in the state of a pod; of one that has ended, none.
-/// See [`Life::let_go`].
-pub const INSTANCES_KEPT: usize = 16;
-
 /// Start, restart number, and the beginning of the ID: what orders the instances of a container.
-type ShortPlace = (u32, u32, [u8; 4]);
+pub(super) type ShortPlace = (u32, u32, [u8; 4]);
 
 /// The instances of one container that its pod has let go of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Past {
     pub restarts: Runs,
     /// The place of the newest.
-    newest: ShortPlace,
+    pub(super) newest: ShortPlace,
 }
 
 /// By when an instance had ended, since an instance that its pod has let go of is a later one.
@@ -33,14 +24,14 @@ pub struct Past {
 pub struct NotAfter {
     /// Start and restart number as they were known when this was found out: they decide which instances are later. What
     /// was found out with less knowledge does not count.
-    known: Option<Known>,
+    pub(super) known: Option<Known>,
     /// Microseconds.
-    at: Option<i64>,
+    pub(super) at: Option<i64>,
 }
 
 /// Whether the restart number was told, the start (the earlier the greater, 0 where it is not known), and the number: what
 /// becomes known makes all of these greater.
-type Known = (bool, u32, u32);
+pub(super) type Known = (bool, u32, u32);
 
 impl NotAfter {
     pub(super) fn merge(&mut self, other: NotAfter) {
@@ -56,142 +47,5 @@ impl Past {
     pub(super) fn merge(&mut self, other: &Past) {
         self.restarts.merge(&other.restarts);
         self.newest = self.newest.max(other.newest);
-    }
-
-    fn add(&mut self, run: &Run, created_at: u32) {
-        self.restarts.insert(run.instance.restart);
-        self.newest = self.newest.max(short_place(run, created_at));
-    }
-
-    /// Whether none of them is later than this one.
-    fn is_before(&self, run: &Run, created_at: u32) -> bool {
-        match run.instance.started_at {
-            0 => self.restarts.last() <= Some(run.instance.restart),
-            _ => self.newest <= short_place(run, created_at),
-        }
-    }
-}
-
-fn short_place(run: &Run, created_at: u32) -> ShortPlace {
-    let [first, second, third, fourth, ..] = run.key;
-    let head = [first, second, third, fourth];
-    let second = run.instance.began_second(created_at);
-    (second, run.instance.restart, head)
-}
-
-impl Instance<'_> {
-    /// By when it had ended, as the instances prove that its pod has let go of. Microseconds; `created_at` is that of
-    /// the pod.
-    pub fn not_after(&self, created_at: u32) -> Option<i64> {
-        self.not_after.at.filter(|_| self.is_up_to_date(created_at))
-    }
-
-    /// Drops what a report outdoes, so that of the same facts comes the same state, whatever was known in between.
-    pub(super) fn drop_needless(&mut self) {
-        if self.reported_end().is_some() {
-            self.not_after = NotAfter::default();
-        }
-    }
-
-    fn known(&self, created_at: u32) -> Known {
-        let start = match self.began_second(created_at) {
-            0 => 0,
-            second => u32::MAX - second,
-        };
-        (self.is_counted, start, self.restart)
-    }
-
-    fn is_up_to_date(&self, created_at: u32) -> bool {
-        self.not_after.known == Some(self.known(created_at))
-    }
-
-    /// A report of its end outdoes it.
-    fn is_not_after(&mut self, at: Option<i64>, created_at: u32) {
-        if self.reported_end().is_some() {
-            return;
-        }
-        self.not_after.merge(NotAfter {
-            known: Some(self.known(created_at)),
-            at,
-        });
-    }
-
-    /// Whether its row says all that is known of it.
-    fn is_complete(&self, created_at: u32) -> bool {
-        let is_told_whole = self.end().is_some_and(|end| {
-            !end.differs
-                && end.started_at == self.started_at
-                && (end.told_apart().is_none() || self.has_other_clock(end))
-        });
-        // Where its clock is behind, an earlier event may tell the same start.
-        let start = i64::from(self.started_at) * 1_000_000;
-        let start_told = self.start_told_apart(created_at);
-        is_told_whole
-            && start_told.is_none_or(|told| told < start)
-            && self.started_at != 0
-            && self.is_counted
-            && !self.started_again()
-            && self.missing.is_none()
-    }
-}
-
-impl<'a> Life<'a> {
-    /// Whether it has let go of instances, of which their own rows say all then.
-    pub fn has_let_go(&self) -> bool {
-        !self.past.is_empty()
-    }
-
-    /// Whether the rows of the instances that it has let go of are needed: where one of the others may have
-    /// ended when one of them began, and that was not found out before.
-    pub(super) fn is_in_doubt(&self, runs: &[Run<'a>]) -> bool {
-        runs.iter().any(|run| {
-            let past = self.past.get(run.container);
-            run.instance.reported_end().is_none()
-                && !run.instance.is_up_to_date(self.created_at)
-                && past.is_some_and(|past| !past.is_before(run, self.created_at))
-        })
-    }
-
-    /// Takes the oldest instances out, until at most `keep` of each container are left of those of which all is
-    /// known: they started, and their end was reported. What they prove of others stays.
-    pub fn let_go(&mut self, keep: usize) {
-        self.let_go_of(&runs(self), keep);
-    }
-
-    /// The same; `runs` are all its instances.
-    pub(super) fn let_go_of(&mut self, runs: &[Run<'a>], keep: usize) {
-        let created_at = self.created_at;
-        let mut gone: Vec<&Run> = Vec::new();
-        for of_container in runs.chunk_by(|one, other| one.container == other.container) {
-            let complete = of_container
-                .iter()
-                .filter(|run| run.alone.is_some() && run.instance.is_complete(created_at));
-            let mut complete: Vec<&Run> = complete.collect();
-            complete.sort_unstable_by_key(|run| run.instance.place(&run.key, created_at));
-            let surplus = complete.len().saturating_sub(keep);
-            gone.extend(&complete[..surplus]);
-        }
-        for run in &gone {
-            if let Some(key) = run.alone {
-                self.instances.remove(&key);
-            }
-            self.past
-                .entry(run.container)
-                .or_default()
-                .add(run, created_at);
-        }
-        for run in &gone {
-            for (key, other) in &mut self.instances {
-                let is_before = other.is_before(&key.1, (&run.instance, &run.key), created_at);
-                if key.0 == run.container && is_before {
-                    other.is_not_after(Some(run.instance.began(created_at)), created_at);
-                }
-            }
-        }
-        for (key, instance) in &mut self.instances {
-            if self.past.contains_key(key.0) {
-                instance.is_not_after(None, created_at);
-            }
-        }
     }
 }

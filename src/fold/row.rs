@@ -8,19 +8,17 @@ use crate::rows::{
     ContainerKind, ContainerRow, Micros, Millis, NEVER, Phase, PodRow, Seconds, Uid,
 };
 
-use super::described::{Description, Former};
-use super::group::Run;
+use super::columns::{account, addresses, sights, text, workload, workload_of};
+use super::described::Former;
+use super::group::{NO_ID, Run};
 use super::instance::Times;
-use super::judge::{Judged, Name, came_back, first};
-use super::life::{Asked, Life};
+use super::judge::{Judged, Name, came_back};
+use super::life::{Asked, Life, first};
 use super::names;
 use super::place;
 use super::why::{self, Requests};
 
 const SECOND: i64 = 1_000_000;
-
-/// In place of a container ID where none was told.
-pub(super) const NO_ID: &str = "-";
 
 /// Smaller differences between clocks are not told. Microseconds.
 const CLOCK_OFF_MIN: i64 = 60 * SECOND;
@@ -394,21 +392,8 @@ fn superseded(life: &Life, run: &Run, runs: &[Run]) -> Option<i64> {
     later.chain(run.instance.not_after(created_at)).min()
 }
 
-/// As answers show an account: `a as b` where a impersonated b.
-pub(super) fn account(user: &str, acting_as: &str) -> Option<String> {
-    match (user, acting_as) {
-        ("", _) => None,
-        (user, "") => Some(user.to_owned()),
-        (user, acting_as) => Some(format!("{user} as {acting_as}")),
-    }
-}
-
 fn by(asked: &Asked) -> Option<String> {
     account(asked.user, asked.acting_as)
-}
-
-fn text(text: &str) -> Option<&str> {
-    (!text.is_empty()).then_some(text)
 }
 
 fn seconds(at: u32) -> Option<Seconds> {
@@ -423,16 +408,6 @@ fn hash(bytes: &[u8]) -> u64 {
     let mut hash = DefaultHasher::new();
     hash.write(bytes);
     hash.finish()
-}
-
-/// The addresses in order of first sight, with its time.
-fn sights(life: &Life) -> impl Iterator<Item = (String, i64)> {
-    let sights = life.addresses.sights().into_iter();
-    sights.map(|(ip, at)| (ip.to_canonical().to_string(), at))
-}
-
-pub(super) fn addresses(life: &Life) -> Vec<String> {
-    sights(life).map(|(ip, _)| ip).collect()
 }
 
 fn gaps(life: &Life) -> Vec<(String, (Millis, Millis))> {
@@ -469,26 +444,6 @@ fn waiting<'a>(life: &Life<'a>) -> Vec<(&'a str, &'a str)> {
     life.waiting
         .as_ref()
         .map_or_else(Vec::new, |waiting| waiting.containers.clone())
-}
-
-/// Kind and name of the workload, and whether it was inferred.
-pub(super) fn workload<'a>(life: &Life<'a>) -> (Option<&'a str>, Option<&'a str>, bool) {
-    life.described
-        .newest()
-        .map_or((None, None, false), workload_of)
-}
-
-pub(super) fn workload_of<'a>(
-    description: &Description<'a>,
-) -> (Option<&'a str>, Option<&'a str>, bool) {
-    match &description.owner {
-        Some(owner) => (
-            text(owner.workload_kind),
-            text(owner.workload),
-            owner.inferred,
-        ),
-        None => (None, None, false),
-    }
 }
 
 fn phase(phase: Phase) -> Option<&'static str> {

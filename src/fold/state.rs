@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::addresses::{Addresses, Told};
 use super::described::{Description, Descriptions, Sights};
 use super::instance::{End, Instance, Missing};
-use super::life::{AsOf, Asked, InstanceKey, Life, Seen, Waiting};
+use super::life::{Asked, InstanceKey, Life, Waiting};
+use super::merge::{AsOf, Seen};
 use super::past::{NotAfter, Past};
 use crate::rows::{ContainerKind, Ended, Phase};
 

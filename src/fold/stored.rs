@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::group::{NONE, id_of, number_of};
+use super::group::{NO_ID, NONE, id_of, number_of};
 use super::instance::{End, Instance};
 use super::life::InstanceKey;
-use super::row::{self, NO_ID};
+use super::row;
 use crate::rows::{ContainerRow, Ended, PodRow};
 
 /// A fact as the log has it.

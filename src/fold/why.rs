@@ -2,8 +2,7 @@
 
 use crate::audit::words::{EndedWhy, Proof};
 
-use super::judge::first;
-use super::life::{Asked, Life};
+use super::life::{Asked, Life, first};
 use super::names::Named;
 
 /// All requests for the end of a pod, the first of each kind.

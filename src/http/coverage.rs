@@ -13,8 +13,8 @@ use utoipa::IntoParams;
 
 use super::App;
 use super::format::{Format, OF_DOCUMENTS};
-use super::openapi::{Problems, ShortListOf};
 use super::problem::Problem;
+use super::responses::{Problems, ShortListOf};
 use super::writer::Writer;
 use crate::access::Reader;
 use crate::query::Params;

@@ -10,7 +10,6 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{ArrayItems, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
-use super::openapi::operations;
 use super::problem::Kind;
 
 /// No scripts, and nothing from elsewhere, whatever the page says.
@@ -258,6 +257,12 @@ fn escaped(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+}
+
+/// What an operation takes and answers, of a path.
+pub fn operations(document: &OpenApi) -> impl Iterator<Item = (&String, &Operation)> {
+    let paths = document.paths.paths.iter();
+    paths.filter_map(|(path, item)| Some((path, item.get.as_ref()?)))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tracing::warn;
 
 use super::App;
 use super::format::{Format, OF_LOGS};
-use super::openapi::{LogLines, Problems};
+use super::responses::{LogLines, Problems};
 use super::problem::{Kind, Problem};
 use super::questions::Place;
 use super::rows::{count, narrow};

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::format::{Format, OF_DOCUMENTS, OF_ROWS};
-use super::openapi::{Ambiguous, DocumentOf, NotFound, Problems, RowOf};
 use super::problem::{Kind, Problem};
+use super::responses::{Ambiguous, DocumentOf, NotFound, Problems, RowOf};
 use super::rows::{count, narrow};
 use super::writer;
 use crate::access::Reader;

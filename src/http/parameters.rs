@@ -262,7 +262,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::http::openapi;
+    use crate::http::{docs, openapi};
     use crate::logs;
     use crate::query::{self, Params};
 
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn every_parameter_has_a_form_and_an_example_that_is_taken() {
         let document = openapi::routes().into_openapi();
-        for (path, operation) in openapi::operations(&document) {
+        for (path, operation) in docs::operations(&document) {
             for parameter in operation.parameters.iter().flatten() {
                 let RefOr::T(it) = parameter else { continue };
                 if it.parameter_in != ParameterIn::Query {

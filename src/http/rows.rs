@@ -22,9 +22,9 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::format::{Format, OF_ROWS};
-use super::openapi::{ListOf, Problems};
 use super::problem::{Kind, Problem};
 use super::questions::Place;
+use super::responses::{ListOf, Problems};
 use super::writer::Writer;
 use crate::access::{Denied, Reader};
 use crate::query::{

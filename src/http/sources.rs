@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::format::{Format, OF_ROWS};
-use super::openapi::{ListOf, Problems};
 use super::problem::Problem;
+use super::responses::{ListOf, Problems};
 use super::writer::Writer;
 use crate::access::{Denied, Reader};
 

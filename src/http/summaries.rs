@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::App;
 use super::format::{Format, OF_ROWS};
-use super::openapi::{ListOf, Problems};
 use super::problem::Problem;
+use super::responses::{ListOf, Problems};
 use super::rows::{Asked, count, narrow, whole};
 use super::writer::Writer;
 use crate::access::Reader;

@@ -3,8 +3,9 @@
 //! It answers with the pods **as they were before**, without a word about which of them went at once. That
 //! can be told: those that no kubelet has to end, and all of them where the request leaves no time.
 
+use super::options::{Options, options};
 use super::uri::query;
-use super::{Occasion, Tell, Unreadable, named, pod, request};
+use super::{Occasion, Tell, Unreadable, named, pod};
 use crate::audit::words::Saying;
 use crate::audit::{Items, Object};
 use serde::de::DeserializeSeed;
@@ -12,7 +13,7 @@ use serde::de::DeserializeSeed;
 /// Tells of every item that its deletion was asked for, and whether it was gone at once.
 pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     let event = occasion.event;
-    let options = request::options(event);
+    let options = options(event);
     let forced = options.leaves_no_time();
     let list = event.response_object.as_ref();
     let whole = list.is_some_and(|list| &*list.kind == "PodList");
@@ -75,7 +76,7 @@ fn tell_selected(occasion: Occasion, [of_one, of_all]: [Saying; 2], at: i64, tel
 
 /// Whether no kubelet has to end it: it has no node, or it has finished, or it wants no time, where the
 /// request doesn't say another.
-fn is_unattended(item: &Object, options: &request::Options) -> bool {
+fn is_unattended(item: &Object, options: &Options) -> bool {
     let spec = item.spec.0.as_ref();
     let node = spec.map_or("", |spec| &*spec.node_name);
     let phase = item.status.0.as_ref().map_or("", |status| &*status.phase);

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::limits::{is_possible, seconds_at};
-use super::{Occasion, Tell, Unreadable, container, first_of, parse_uid, request, workload};
+use super::options::options;
+use super::{Occasion, Tell, Unreadable, container, first_of, parse_uid, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
 use crate::rows::{Fact, Phase, microseconds, seconds};
 
@@ -35,7 +36,7 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
     let Some(metadata) = &object.metadata else {
         return Ok(());
     };
-    let options = request::options(occasion.event);
+    let options = options(occasion.event);
     let asked = asked(occasion, metadata);
     let fate = Fate {
         asked,

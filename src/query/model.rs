@@ -9,7 +9,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{rows, statement};
+use super::statement;
 
 /// A kind of row that can be asked for.
 pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
@@ -84,11 +84,6 @@ pub struct Container {
     pub unknown: Vec<String>,
 }
 
-impl Life for Container {
-    const PLURAL: &'static str = "containers";
-    type Row = rows::ContainerRow;
-}
-
 /// One pod, from creation to removal of its uid. Absent is `null`. A field that was not asked for is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -130,11 +125,6 @@ pub struct Pod {
     pub unknown: Vec<String>,
 }
 
-impl Life for Pod {
-    const PLURAL: &'static str = "pods";
-    type Row = rows::PodRow;
-}
-
 /// One request to a pod that is there: a session in a container, an added ephemeral container, a resize. Absent is
 /// `null`. A field that was not asked for is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -169,11 +159,6 @@ impl Session {
     pub fn is_refused(&self) -> bool {
         self.code.is_some_and(|code| code >= 400)
     }
-}
-
-impl Life for Session {
-    const PLURAL: &'static str = "sessions";
-    type Row = rows::SessionRow;
 }
 
 /// An instant with the precision that is known: whole seconds from inside of Kubernetes objects,

@@ -4,10 +4,25 @@ use ::clickhouse as driver;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::model::{Container, Pod, Session, Time};
-use super::page::{AddressGap, Asked, Former, PodLife};
+use super::model::{Container, Life, Pod, Session, Time};
+use super::pod_life::{AddressGap, Asked, Former, PodLife};
 use super::statement::{NEVER_MICROS, Row};
 use super::{Cursor, LifeState, Question};
+
+impl Life for Container {
+    const PLURAL: &'static str = "containers";
+    type Row = ContainerRow;
+}
+
+impl Life for Pod {
+    const PLURAL: &'static str = "pods";
+    type Row = PodRow;
+}
+
+impl Life for Session {
+    const PLURAL: &'static str = "sessions";
+    type Row = SessionRow;
+}
 
 /// Whole seconds: `DateTime`.
 fn seconds(seconds: Option<u32>) -> Option<Time> {

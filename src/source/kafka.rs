@@ -27,6 +27,7 @@ mod connect;
 mod context;
 mod dead;
 mod ledger;
+mod librdkafka;
 mod member;
 mod names;
 mod run;

@@ -3,8 +3,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-#[cfg(test)]
-use std::sync::{Mutex, PoisonError};
 
 use super::folder;
 use super::format::{SEGMENT_HEAD_BYTES, SegmentHead};
@@ -66,29 +64,5 @@ impl Active {
     /// Takes back what was written after the last synced frame.
     pub fn cut(&self) -> io::Result<()> {
         self.file.set_len(self.end)
-    }
-}
-
-/// Errors that a test wants to see, in the order they come.
-#[cfg(test)]
-#[derive(Default)]
-pub(super) struct Faults {
-    pub writes: Mutex<Vec<io::ErrorKind>>,
-    pub syncs: Mutex<Vec<io::ErrorKind>>,
-    /// Held by a test while the disk is to hang in its syncs.
-    pub hang: Mutex<()>,
-}
-
-#[cfg(test)]
-impl Faults {
-    fn write(&self) -> Option<io::Error> {
-        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
-        writes.pop().map(io::Error::from)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        drop(self.hang.lock());
-        let mut syncs = self.syncs.lock().unwrap_or_else(PoisonError::into_inner);
-        syncs.pop().map_or(Ok(()), |kind| Err(kind.into()))
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Shared {
     position: Mutex<PositionFile>,
     lock: File,
     #[cfg(test)]
-    pub faults: super::active::Faults,
+    pub faults: super::faults::Faults,
 }
 
 impl Shared {
@@ -61,7 +61,7 @@ impl Shared {
             position: Mutex::new(position),
             lock,
             #[cfg(test)]
-            faults: super::active::Faults::default(),
+            faults: super::faults::Faults::default(),
         }
     }
 

@@ -1,7 +1,10 @@
-//! Who may use whom: the imports under `src/` against the table in `ARCHITECTURE.md`, and no circle.
+//! Who may use whom: the imports under `src/` against the table in `ARCHITECTURE.md`, and no circle, neither of rooms
+//! nor of the files of one.
+
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
@@ -36,44 +39,50 @@ fn allowed() -> Imports {
     allowed
 }
 
-/// What each room imports: every `crate::room` in its files, tests left out.
-fn imported() -> Imports {
-    let mut imports = Imports::new();
+/// The files below `src/` and their texts, without those that hold tests alone.
+fn sources() -> Vec<(PathBuf, String)> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![source.clone()];
+    let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() {
+            if path.is_dir() && !path.ends_with("tests") {
                 folders.push(path);
-                continue;
-            }
-            if path.extension().is_none_or(|extension| extension != "rs")
-                || path.ends_with("tests.rs")
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("tests.rs")
             {
-                continue;
+                let inside = path.strip_prefix(&source).expect("below src");
+                let text = std::fs::read_to_string(&path).expect("text");
+                sources.push((inside.to_owned(), text));
             }
-            let inside = path.strip_prefix(&source).expect("below src");
-            let first = inside.components().next().expect("a name").as_os_str();
-            let room = Path::new(first).with_extension("").display().to_string();
-            let text = std::fs::read_to_string(&path).expect("text");
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            imports
-                .entry(room.clone())
-                .or_default()
-                .extend(rooms_named(code, &room));
         }
+    }
+    sources
+}
+
+/// The code of a file without its tests and comments.
+fn production(text: &str) -> String {
+    let tests = text.find("#[cfg(test)]\nmod tests {");
+    let code = text[..tests.unwrap_or(text.len())].lines();
+    let code = code.filter(|line| !line.trim_start().starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// What each room imports: every `crate::room` in its files, tests left out.
+fn imported() -> Imports {
+    let mut imports = Imports::new();
+    for (inside, text) in sources() {
+        let first = inside.components().next().expect("a name").as_os_str();
+        let room = Path::new(first).with_extension("").display().to_string();
+        let named = rooms_named(&production(&text), &room);
+        imports.entry(room).or_default().extend(named);
     }
     imports
 }
 
 fn rooms_named(code: &str, own: &str) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
-    let code: String = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n");
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
         let list = match rest.strip_prefix('{') {

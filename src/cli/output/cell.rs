@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
-use super::table::Tone;
 use super::{Look, span};
 use crate::audit::words::EndedWhy;
 use crate::cli::when;
@@ -15,6 +15,25 @@ use crate::query::Time;
 pub const NONE: &str = "<none>";
 /// There is one, and nobody saw it.
 pub const UNKNOWN: &str = "<unknown>";
+
+/// What a cell tells by its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// It failed: red.
+    Bad,
+    /// Something came between, or is not known: yellow.
+    Odd,
+}
+
+impl Tone {
+    pub fn style(self) -> Style {
+        let colour = match self {
+            Tone::Bad => AnsiColor::Red,
+            Tone::Odd => AnsiColor::Yellow,
+        };
+        colour.on_default()
+    }
+}
 
 pub fn text(value: Option<&str>, absent: &str) -> String {
     value.unwrap_or(absent).to_owned()

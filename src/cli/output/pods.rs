@@ -1,7 +1,8 @@
 //! The columns of pods.
 
+use super::cell::Tone;
 use super::cell::{self, NONE, UNKNOWN};
-use super::table::{Column, Tone};
+use super::table::Column;
 use super::{Look, Row};
 use crate::audit::words::{EndedWhy, NOT_STARTED, Unknown};
 use crate::query::{Pod, Time};

@@ -1,7 +1,8 @@
 //! The columns of summaries.
 
+use super::cell::Tone;
 use super::cell::{self, NONE};
-use super::table::{Column, Tone};
+use super::table::Column;
 use super::{Look, Row};
 use crate::query::Summary;
 

@@ -6,34 +6,15 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
-use super::{End, Form, Look, Row, cell};
+use super::cell::{self, Tone};
+use super::{End, Form, Look, Row};
 
 /// As many rows as are kept to choose the widths.
 pub const CHUNK_ROWS: usize = 1_000;
 
 const GAP: &str = "   ";
-
-/// What a cell tells by its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// It failed: red.
-    Bad,
-    /// Something came between, or is not known: yellow.
-    Odd,
-}
-
-impl Tone {
-    fn style(self) -> Style {
-        let colour = match self {
-            Tone::Bad => AnsiColor::Red,
-            Tone::Odd => AnsiColor::Yellow,
-        };
-        colour.on_default()
-    }
-}
 
 type CellOf<R> = dyn Fn(&R, &Look) -> String;
 

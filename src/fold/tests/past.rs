@@ -2,8 +2,8 @@
 
 use expect_test::expect;
 
+use super::super::let_go::INSTANCES_KEPT;
 use super::super::life::Life;
-use super::super::past::INSTANCES_KEPT;
 use super::table::{Story, lines};
 use super::{READ_AT, Rows};
 

@@ -1,9 +1,9 @@
 //! The sessions on a page: those of the pod's name in its time, since a request does not say whose name it was.
 
-use super::PodLife;
 use crate::audit::words::SessionKind;
 use crate::clickhouse::Store;
 use crate::query::model::{Container, Pod, Session};
+use crate::query::pod_life::PodLife;
 use crate::query::rows::SessionRow;
 use crate::query::statement::{Row, Statement, Value, datetime64};
 use crate::query::{Error, Question, view};

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Asked, Former, PodLife, Step, What, instance_of};
+use super::{Step, What, instance_of};
 use crate::audit::words::EndedWhy;
 use crate::query::model::{Container, Pod, Session, Time};
+use crate::query::pod_life::{Asked, Former, PodLife};
 
 pub(super) fn of(
     pod: &Pod,

@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::query::pod_life::Asked;
 
 fn time(text: &str) -> Time {
     Time {

@@ -10,8 +10,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
+use super::Error;
 use super::config::{Config, Mechanism};
-use super::{Error, context};
+use super::librdkafka::{log, named};
 
 /// How long brokers may take to let us connect for the first time. Others wait for it.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
@@ -28,7 +29,7 @@ struct Errors(Mutex<Vec<(RDKafkaErrorCode, String)>>);
 
 impl ClientContext for Errors {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        context::log(facility, text);
+        log(facility, text);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -135,16 +136,4 @@ fn refusal_of((code, text): &(RDKafkaErrorCode, String), config: &Config) -> Err
     Error(format!(
         "kafka: user {user:?} is not let in: {text}: {hint}"
     ))
-}
-
-/// librdkafka's words for it, without the wrapper's.
-pub fn named(error: &KafkaError) -> String {
-    match error {
-        KafkaError::ClientConfig(_, text, key, _) => format!("{key}: {text}"),
-        KafkaError::ClientCreation(text) => text.clone(),
-        error => match error.rdkafka_error_code() {
-            Some(code) => code.to_string(),
-            None => error.to_string(),
-        },
-    }
 }

@@ -2,7 +2,6 @@
 //!
 //! All of it happens inside of a poll, on the thread that polls.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -14,22 +13,15 @@ use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, info, warn};
 
 use super::config::Start;
-use super::connect::named;
 use super::ledger::Place;
-use super::member::Member;
+use super::librdkafka::{asked, list, log, named};
+use super::member::{Context, Member};
 use super::watch;
 use crate::telemetry;
 
 /// How long the brokers may take to say where a partition begins, and how often they are asked.
 const ASK_WAIT: Duration = Duration::from_secs(10);
 const ASKED_MAX: usize = 3;
-
-pub struct Context(pub Arc<Member>);
-
-/// librdkafka's own lines: many for one event, so they are for who looks for them.
-pub fn log(facility: &str, text: &str) {
-    debug!("librdkafka: {facility}: {text}");
-}
 
 impl ClientContext for Context {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -190,16 +182,6 @@ fn places(list: &TopicPartitionList) -> Vec<Place> {
     places.collect()
 }
 
-/// librdkafka's form of these places, all with one offset.
-pub fn list(places: &[Place], offset: Offset) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(places.len());
-    for Place { topic, partition } in places {
-        list.add_partition_offset(topic, *partition, offset)
-            .expect("an offset that librdkafka can name");
-    }
-    list
-}
-
 /// The same with an offset for each.
 fn offsets(due: &[(Place, i64)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(due.len());
@@ -276,23 +258,4 @@ fn begin_at(place: &Place, committed: i64, first: Option<i64>) -> i64 {
         warn!("kafka: {gone} records of {place} were removed by retention before they were read");
     }
     committed.max(first)
-}
-
-/// Asks the brokers for offsets: of the beginning, of the end, or of a time.
-pub fn asked(
-    consumer: &BaseConsumer<Context>,
-    places: &[Place],
-    what: Offset,
-    wait: Duration,
-) -> KafkaResult<Vec<Option<i64>>> {
-    let answer = consumer.offsets_for_times(list(places, what), wait)?;
-    let offset = |place: &Place| {
-        let element = answer.find_partition(&place.topic, place.partition)?;
-        element.error().ok()?;
-        match element.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        }
-    };
-    Ok(places.iter().map(offset).collect())
 }

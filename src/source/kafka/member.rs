@@ -12,7 +12,6 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use tokio::runtime::Handle;
 
 use super::config::Config;
-use super::context::Context;
 use super::dead::{DeadTopic, Poisoned};
 use super::ledger::{Ledger, Place, Record};
 use super::names::{self, Told};
@@ -36,6 +35,9 @@ const ROOM_WAIT: Duration = Duration::from_millis(250);
 
 /// The longest single wait for a flight; then the deadline is looked at.
 const SETTLED_WAIT: Duration = Duration::from_millis(100);
+
+/// The member as librdkafka calls it.
+pub struct Context(pub Arc<Member>);
 
 pub struct Member {
     pub config: Config,

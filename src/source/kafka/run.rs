@@ -10,10 +10,10 @@ use rdkafka::{ClientConfig, Offset};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::connect::named;
-use super::context::{self, Context};
+use super::context;
 use super::ledger::Place;
-use super::member::Member;
+use super::librdkafka::named;
+use super::member::{Context, Member};
 
 /// How long a poll waits where nothing is gathered.
 const POLL_WAIT: Duration = Duration::from_millis(100);

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use rdkafka::Offset;
 use tokio_util::sync::CancellationToken;
 
-use super::context::asked;
 use super::ledger::{Partition, Place};
+use super::librdkafka::asked;
 use super::member::{Member, State};
 use crate::source::Status;
 use crate::telemetry;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bygone::fold::StoredInstance;
+use bygone::fold::let_go::INSTANCES_KEPT;
 use bygone::fold::life::{Arrival, Life};
-use bygone::fold::past::INSTANCES_KEPT;
 use bygone::lives::read::InstanceRow;
 use bygone::rows::{ContainerRow, NEVER, PodRow, Seconds, pieces};
 

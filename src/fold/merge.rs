@@ -1,0 +1,76 @@
+//! What is merged in any order and any number of times: the first and the last, the greatest, the newest.
+
+use serde::{Deserialize, Serialize};
+
+/// How new a state is: those with a resourceVersion are newer than those without, which go by the time of
+/// their event.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct AsOf {
+    pub(super) has_version: bool,
+    pub(super) at: u64,
+}
+
+/// The first and the last time that something was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Seen {
+    pub first: i64,
+    pub last: i64,
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen {
+            first: i64::MAX,
+            last: i64::MIN,
+        }
+    }
+}
+
+impl Seen {
+    /// Told once.
+    pub(super) fn at(at: i64) -> Seen {
+        Seen {
+            first: at,
+            last: at,
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Seen) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+
+    /// When it was told for the first time with no sign of the contrary after it.
+    pub(super) fn after(self, contrary: Option<i64>) -> Option<i64> {
+        let times = [self.first, self.last].into_iter();
+        let mut times = times.filter(|at| contrary.is_none_or(|contrary| contrary <= *at));
+        times.next()
+    }
+}
+
+/// Keeps the greater one.
+pub(super) fn greatest<T: PartialOrd>(kept: &mut T, said: T) {
+    if said > *kept {
+        *kept = said;
+    }
+}
+
+/// Keeps the smaller one of what there is.
+pub(super) fn least<T: PartialOrd>(kept: &mut Option<T>, said: Option<T>) {
+    if let Some(said) = said
+        && kept.as_ref().is_none_or(|kept| said < *kept)
+    {
+        *kept = Some(said);
+    }
+}
+
+/// Keeps the first and the last of what there is.
+pub(super) fn both(kept: &mut Option<Seen>, said: Option<Seen>) {
+    match (kept.as_mut(), said) {
+        (Some(kept), Some(said)) => kept.merge(said),
+        (None, said) => *kept = said,
+        (Some(_), None) => {}
+    }
+}
