@@ -32,11 +32,12 @@ mod why;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rows::{ContainerRow, NEVER, PodRow, Said, Seconds, UnreadableBody, pieces};
-use group::{NONE, Run, runs};
+use group::{NONE, runs};
 use instance::Instance;
 use judge::{Judged, Name};
 use let_go::INSTANCES_KEPT;
 use life::{Arrival, InstanceKey, Life};
+use row::Whole;
 pub use state::UnreadableState;
 pub use stored::{LoggedFact, StoredInstance, StoredPod};
 
@@ -56,6 +57,15 @@ pub struct Rows<'a> {
     pub containers: Vec<ContainerRow<'a>>,
     /// How many of them are stored just so, and are written because of a race: see [`Fold::raced`].
     pub unchanged: u64,
+}
+
+/// What the rows of a life are made of.
+#[derive(Clone, Copy)]
+struct Known<'k, 'a> {
+    judged: &'k Judged<'a>,
+    whole: Whole<'k, 'a>,
+    /// What the rows of its instances repeat of the pod, they have already.
+    is_copied: bool,
 }
 
 /// Why a name can't be folded.
@@ -243,7 +253,16 @@ impl<'a> Fold<'a> {
                 missing.push(*uid);
                 continue;
             }
-            self.rows_of(&name, &judged, (whole, &runs, is_copied), &mut rows);
+            let whole = Whole {
+                life: &whole,
+                runs: &runs,
+            };
+            let known = Known {
+                judged: &judged,
+                whole,
+                is_copied,
+            };
+            self.rows_of(&name, known, &mut rows);
         }
         match missing.is_empty() {
             true => Ok(rows),
@@ -281,15 +300,9 @@ impl<'a> Fold<'a> {
         })
     }
 
-    /// `is_copied`: what the rows of its instances repeat of the pod, they have already.
-    fn rows_of(
-        &self,
-        name: &Name<'_, 'a>,
-        judged: &Judged<'a>,
-        (whole, runs, is_copied): (Life<'a>, &[Run<'a>], bool),
-        rows: &mut Rows<'a>,
-    ) {
-        let mut pod = judged.pod_row(name, &whole, runs);
+    fn rows_of(&self, name: &Name<'_, 'a>, known: Known<'_, 'a>, rows: &mut Rows<'a>) {
+        let Known { judged, whole, .. } = known;
+        let mut pod = judged.pod_row(name, whole.life, whole.runs);
         let uid = pod.pod_uid.0;
         let stored = self.stored.get(&uid);
         let recalled = self.recalled.get(&uid);
@@ -299,14 +312,14 @@ impl<'a> Fold<'a> {
             .chain(stored.map(|(row, _)| row.version))
             .max()
             .unwrap_or(0);
-        let mut kept = whole.clone();
+        let mut kept = whole.life.clone();
         let keep = match judged.has_ended() {
             false => INSTANCES_KEPT,
             true => 0,
         };
-        kept.let_go_of(runs, keep);
+        kept.let_go_of(whole.runs, keep);
         let before = rows.containers.len();
-        self.containers_of(name, judged, (&whole, &kept, runs, is_copied), rows);
+        self.containers_of(name, known, &kept, rows);
         pod.state.0 = kept.encode();
         let is_same = stored
             .is_some_and(|(row, _)| row.judged == pod.judged && row.state == &pod.state.0[..]);
@@ -336,25 +349,26 @@ impl<'a> Fold<'a> {
     fn containers_of(
         &self,
         name: &Name<'_, 'a>,
-        judged: &Judged<'a>,
-        (whole, kept, all, is_copied): (&Life<'a>, &Life<'a>, &[Run<'a>], bool),
+        known: Known<'_, 'a>,
+        kept: &Life<'a>,
         rows: &mut Rows<'a>,
     ) {
+        let Known { judged, whole, .. } = known;
         let stored = self.stored.get(&judged.uid);
         // Whatever was over once may be among the filed rows from then on, also when it was open in between.
         let was_over = stored.is_some_and(|(row, _)| row.returned || row.over_at != NEVER);
         let recalled = self.recalled.get(&judged.uid);
-        let old = self.old_rows(name, judged, whole);
+        let old = self.old_rows(name, judged, whole.life);
         let mut had = self.shown(judged.uid);
-        for run in all {
+        for run in whole.runs {
             had.remove(&(run.container, run.key));
             let is_kept = run
                 .alone
                 .is_none_or(|key| kept.instances.contains_key(&key));
-            let row = judged.container_row(name, whole, (run, all), !is_kept);
+            let row = judged.container_row(name, whole, run, !is_kept);
             let is_recalled =
                 recalled.is_some_and(|rows| run.alone.is_none_or(|key| rows.contains_key(&key)));
-            let is_same = is_copied && old.get(&(run.container, run.key)) == Some(&row);
+            let is_same = known.is_copied && old.get(&(run.container, run.key)) == Some(&row);
             if self.raced && is_same {
                 rows.unchanged += 1;
             }
@@ -402,9 +416,10 @@ impl<'a> Fold<'a> {
             ..whole.clone()
         };
         let kept = runs(stored);
-        for (life, all, is_let_go) in [(&let_go, &runs(&let_go), true), (stored, &kept, false)] {
-            for run in all {
-                let row = judged.container_row(name, life, (run, all), is_let_go);
+        for (life, runs, is_let_go) in [(&let_go, &runs(&let_go), true), (stored, &kept, false)] {
+            let whole = Whole { life, runs };
+            for run in runs {
+                let row = judged.container_row(name, whole, run, is_let_go);
                 rows.insert((run.container, run.key), row);
             }
         }

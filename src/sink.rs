@@ -85,16 +85,26 @@ impl Default for Config {
     }
 }
 
+/// What the sink works with.
+pub struct Parts {
+    pub spool: Spool,
+    /// Of that spool.
+    pub reader: Reader,
+    pub stores: Stores,
+    pub config: Config,
+    /// The folder for rows that ClickHouse refuses for themselves.
+    pub aside: PathBuf,
+}
+
 /// Starts the sink. The task ends soon after `stop`; what is not stored by then stays spooled.
-///
-/// Rows that ClickHouse refuses for themselves are kept in `aside`.
-pub fn start(
-    (spool, reader): (Spool, Reader),
-    stores: Stores,
-    config: Config,
-    aside: PathBuf,
-    stop: CancellationToken,
-) -> JoinHandle<()> {
+pub fn start(parts: Parts, stop: CancellationToken) -> JoinHandle<()> {
+    let Parts {
+        spool,
+        reader,
+        stores,
+        config,
+        aside,
+    } = parts;
     let (aside, trouble) = (Aside::new(aside), Arc::new(Trouble::default()));
     let room = Room::new(config.facts_rows_max);
     let writer = uuid::Uuid::new_v4().as_u128() as u64;

@@ -141,13 +141,14 @@ impl Service {
                 metrics::histogram!(telemetry::SPOOL_SYNC_SECONDS).record(took);
             },
         )?;
-        let sink = sink::start(
-            (spool.clone(), reader),
-            stores.clone(),
-            config.sink.clone(),
-            config.data_dir.join("set-aside"),
-            stop_sink.clone(),
-        );
+        let parts = sink::Parts {
+            spool: spool.clone(),
+            reader,
+            stores: stores.clone(),
+            config: config.sink.clone(),
+            aside: config.data_dir.join("set-aside"),
+        };
+        let sink = sink::start(parts, stop_sink.clone());
         let rounds = reconcile::run(stores.clone(), config.reconcile.clone(), stop_sink.clone());
         let reconcile = tokio::spawn(rounds);
         tokio::spawn(writers.clone().keep(RELOAD_INTERVAL, stop.clone()));

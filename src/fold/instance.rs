@@ -202,7 +202,8 @@ impl<'a> Instance<'a> {
     pub fn is_before(
         &self,
         key: &[u8; 32],
-        (other, other_key): (&Instance, &[u8; 32]),
+        other: &Instance,
+        other_key: &[u8; 32],
         created_at: u32,
     ) -> bool {
         match (self.started_at, other.started_at) {
@@ -322,7 +323,8 @@ impl<'a> End<'a> {
     pub(super) fn of_row(
         report: Ended<'a>,
         started_at: u32,
-        (began, over): (i64, i64),
+        began: i64,
+        over: i64,
     ) -> (End<'a>, Option<i64>) {
         let finished = i64::from(report.finished_at) * SECOND;
         let plain = finished + SECOND;

@@ -95,12 +95,13 @@ impl<'a> Judged<'a> {
         let why = why::of_pod(
             life,
             &requests,
-            (end, proof.map(|(_, proof)| proof)),
+            end,
+            proof.map(|(_, proof)| proof),
             has_node,
         );
         Judged {
             uid,
-            cause: cause(name, life, (why.why, end)),
+            cause: cause(name, life, why.why, end),
             named,
             requests,
             request_unseen,
@@ -167,7 +168,7 @@ fn grace_over(life: &Life, requests: &Requests) -> Option<(i64, Proof)> {
 }
 
 /// Who deleted its node, or its namespace, where it went with that.
-fn cause(name: &Name, life: &Life, (why, end): (Option<EndedWhy>, Option<i64>)) -> Option<String> {
+fn cause(name: &Name, life: &Life, why: Option<EndedWhy>, end: Option<i64>) -> Option<String> {
     let (what, says, word) = match why? {
         EndedWhy::NodeLost => {
             let of_node = name.nodes.get(life.node)?;
@@ -176,7 +177,7 @@ fn cause(name: &Name, life: &Life, (why, end): (Option<EndedWhy>, Option<i64>)) 
         EndedWhy::NamespaceDeleted => (Saying::Close, name.space, "namespace deleted by"),
         _ => return None,
     };
-    let (user, acting_as) = names::cause(life, says, (what, end?))?;
+    let (user, acting_as) = names::cause(life, says, what, end?)?;
     account(user, acting_as).map(|by| format!("{word} {by}"))
 }
 

@@ -137,7 +137,7 @@ impl<'a> Life<'a> {
         }
         for run in &gone {
             for (key, other) in &mut self.instances {
-                let is_before = other.is_before(&key.1, (&run.instance, &run.key), created_at);
+                let is_before = other.is_before(&key.1, &run.instance, &run.key, created_at);
                 if key.0 == run.container && is_before {
                     other.is_not_after(Some(run.instance.began(created_at)), created_at);
                 }

@@ -89,7 +89,8 @@ pub(super) fn is_held(life: &Life) -> bool {
 pub(super) fn cause<'a>(
     life: &Life,
     says: &[Said<'a>],
-    (what, end): (Saying, i64),
+    what: Saying,
+    end: i64,
 ) -> Option<(&'a str, &'a str)> {
     let start = start_of(life);
     let asks = says.iter().filter(|said| said.what == what);

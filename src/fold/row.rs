@@ -23,6 +23,13 @@ const SECOND: i64 = 1_000_000;
 /// Smaller differences between clocks are not told. Microseconds.
 const CLOCK_OFF_MIN: i64 = 60 * SECOND;
 
+/// A life, and all its instances.
+#[derive(Clone, Copy)]
+pub(super) struct Whole<'w, 'a> {
+    pub life: &'w Life<'a>,
+    pub runs: &'w [Run<'a>],
+}
+
 /// How an instance ended. Microseconds, where not said.
 struct InstanceEnd {
     times: Times,
@@ -233,17 +240,17 @@ impl<'a> Judged<'a> {
     pub fn container_row(
         &self,
         name: &Name<'_, 'a>,
-        life: &Life<'a>,
-        (run, runs): (&Run<'a>, &[Run<'a>]),
+        whole: Whole<'_, 'a>,
+        run: &Run<'a>,
         let_go: bool,
     ) -> ContainerRow<'a> {
-        let instance = &run.instance;
-        let how = self.instance_end(life, run, runs);
+        let (life, instance) = (whole.life, &run.instance);
+        let how = self.instance_end(life, run, whole.runs);
         let why = how.end.map(|end| {
-            let how_told = (end, how.reported.is_some());
+            let is_reported = how.reported.is_some();
             match self.is_of_another_life(life, run) {
-                false => why::of_instance(&self.why, how_told, self.end),
-                true => (why::by_itself(how.reported.is_some()), None),
+                false => why::of_instance(&self.why, end, is_reported, self.end),
+                true => (why::by_itself(is_reported), None),
             }
         });
         let (workload_kind, workload, _) = workload(life);
@@ -384,9 +391,10 @@ fn unseen(life: &Life, runs: &[Run]) -> u64 {
 fn superseded(life: &Life, run: &Run, runs: &[Run]) -> Option<i64> {
     let created_at = life.created_at;
     let others = runs.iter().filter(|other| {
-        let other_place = (&other.instance, &other.key);
         other.container == run.container
-            && run.instance.is_before(&run.key, other_place, created_at)
+            && run
+                .instance
+                .is_before(&run.key, &other.instance, &other.key, created_at)
     });
     let later = others.map(|other| other.instance.began(created_at));
     later.chain(run.instance.not_after(created_at)).min()

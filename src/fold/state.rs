@@ -209,7 +209,7 @@ impl<'a> Life<'a> {
             status_reason: self.status_reason,
             waiting: self.waiting.clone(),
             instances: instances
-                .map(|(key, it)| it.pack(key, (second, self.created_at)))
+                .map(|(key, it)| it.pack(key, second, self.created_at))
                 .collect(),
             past: self
                 .past
@@ -394,7 +394,7 @@ fn mapped(ip: IpAddr) -> Ipv6Addr {
 }
 
 impl<'a> Instance<'a> {
-    fn pack(&self, key: &InstanceKey<'a>, (base, created_at): (i64, u32)) -> PackedInstance<'a> {
+    fn pack(&self, key: &InstanceKey<'a>, base: i64, created_at: u32) -> PackedInstance<'a> {
         let micros = base * 1_000_000;
         let ended = self.ended.map(|End { report, .. }| {
             let at = distance(i64::from(report.finished_at), base);

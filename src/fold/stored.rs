@@ -115,7 +115,7 @@ impl<'a> StoredInstance<'a> {
             signal: self.signal.unwrap_or_default(),
             reason: self.reason.unwrap_or_default(),
         };
-        let (end, ran_at) = End::of_row(report, self.started_at, (self.began_at, self.over_at));
+        let (end, ran_at) = End::of_row(report, self.started_at, self.began_at, self.over_at);
         let instance = Instance {
             kind: row::kind_of(self.kind),
             id_text: if self.id_text == NO_ID {

@@ -101,7 +101,8 @@ fn second(at: i64) -> i64 {
 pub(super) fn of_pod<'a>(
     life: &Life<'a>,
     requests: &Requests<'a>,
-    (end, proof): (Option<i64>, Option<Proof>),
+    end: Option<i64>,
+    proof: Option<Proof>,
     has_node: bool,
 ) -> Why<'a> {
     let asked_at = requests.any.as_ref().map(|asked| asked.at);
@@ -193,7 +194,8 @@ fn of_request<'a>(
 /// kubelet reported the end, `pod_end`: when its pod was gone.
 pub(super) fn of_instance<'w, 'a>(
     pod: &'w Why<'a>,
-    (end, reported): (i64, bool),
+    end: i64,
+    reported: bool,
     pod_end: Option<i64>,
 ) -> (EndedWhy, Option<&'w Asked<'a>>) {
     let is_of_pod = pod.since.is_some_and(|since| end > since);

@@ -34,7 +34,7 @@ macro_rules! summaries {
             headers: HeaderMap,
             params: Asked,
         ) -> Response {
-            answer(Group::$group, (&state, &reader), &headers, params).await
+            answer(Group::$group, &state, &reader, &headers, params).await
         }
     )*};
 }
@@ -65,18 +65,20 @@ summaries! {
 
 async fn answer(
     group: Group,
-    (app, reader): (&App, &Reader),
+    app: &App,
+    reader: &Reader,
     headers: &HeaderMap,
     params: Asked,
 ) -> Response {
-    let outcome = ask(group, (app, reader), headers, params).await;
+    let outcome = ask(group, app, reader, headers, params).await;
     count(group.plural(), outcome.is_ok());
     outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn ask(
     group: Group,
-    (app, reader): (&App, &Reader),
+    app: &App,
+    reader: &Reader,
     headers: &HeaderMap,
     params: Asked,
 ) -> Result<Response, Problem> {

@@ -3,6 +3,7 @@
 //! It answers with the pods **as they were before**, without a word about which of them went at once. That
 //! can be told: those that no kubelet has to end, and all of them where the request leaves no time.
 
+use super::named::About;
 use super::options::{Options, options};
 use super::uri::query;
 use super::{Occasion, Tell, Unreadable, named, pod};
@@ -66,10 +67,21 @@ pub(super) fn untold(occasion: Occasion, tell: Tell) {
 /// Tells the first of these of the pod that it selects by name, or the second of all that it selects.
 fn tell_selected(occasion: Occasion, [of_one, of_all]: [Saying; 2], at: i64, tell: Tell) {
     match selected(occasion) {
-        Selected::Name(name) => named::tell_selected(occasion, (&name, ""), (of_one, at), tell),
+        Selected::Name(name) => {
+            let of_one = named::about(&occasion, of_one, at);
+            named::say(
+                occasion,
+                About {
+                    name: &name,
+                    ..of_one
+                },
+                tell,
+            );
+        }
         Selected::Labels(labels) => {
-            let place = (&*occasion.event.object_ref.name, &*labels);
-            named::tell_selected(occasion, place, (of_all, at), tell);
+            let of_all = named::about(&occasion, of_all, at);
+            let selector = &*labels;
+            named::say(occasion, About { selector, ..of_all }, tell);
         }
     }
 }

@@ -8,23 +8,38 @@ use crate::audit::Object;
 use crate::audit::words::Saying;
 use crate::rows::{Fact, Said};
 
+/// What is said, and of which pod or pods.
+#[derive(Clone, Copy)]
+pub(super) struct About<'s> {
+    pub what: Saying,
+    pub at: i64,
+    pub namespace: &'s str,
+    /// Without one it is said of the namespace.
+    pub name: &'s str,
+    /// Which pods of the namespace: empty, where it is not about several.
+    pub selector: &'s str,
+    /// Where the request names one.
+    pub uid: u128,
+}
+
 /// Tells `what` about the name, unless the event has none.
 pub(super) fn tell(occasion: Occasion, what: Saying, at: i64, tell: Tell) {
-    let named = &occasion.event.object_ref;
-    if !named.name.is_empty() {
-        row(occasion, what, at, "", tell);
+    if !occasion.event.object_ref.name.is_empty() {
+        say(occasion, about(&occasion, what, at), tell);
     }
 }
 
-/// Tells `what` of the pod of this name, or, with a selector, of what that selects.
-pub(super) fn tell_selected(
-    occasion: Occasion,
-    (name, selector): (&str, &str),
-    (what, at): (Saying, i64),
-    tell: Tell,
-) {
-    let place = (&*occasion.event.object_ref.namespace, name);
-    row_of(occasion, place, (what, at, selector), tell);
+/// What is said of the pod that the event names.
+pub(super) fn about<'s>(occasion: &Occasion<'s>, what: Saying, at: i64) -> About<'s> {
+    let named = &occasion.event.object_ref;
+    About {
+        what,
+        at,
+        namespace: &named.namespace,
+        name: &named.name,
+        selector: "",
+        uid: 0,
+    }
 }
 
 /// Tells that the deletion of an item of a list was asked for: at the time of its answer, which tells of the item as well,
@@ -33,73 +48,52 @@ pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
     let Some(metadata) = &item.metadata else {
         return;
     };
-    let at = occasion.at;
-    let namespace = match &*metadata.namespace {
-        "" => &*occasion.event.object_ref.namespace,
-        own => own,
+    let asked = about(&occasion, Saying::Ask, occasion.at);
+    let asked = About {
+        namespace: match &*metadata.namespace {
+            "" => asked.namespace,
+            own => own,
+        },
+        name: &metadata.name,
+        ..asked
     };
     if !metadata.name.is_empty() {
-        row_of(
-            occasion,
-            (namespace, &metadata.name),
-            (Saying::Ask, at, ""),
-            tell,
-        );
+        say(occasion, asked, tell);
     }
 }
 
 /// Tells `what` of a namespace.
 pub(super) fn tell_of_namespace(occasion: Occasion, what: Saying, tell: Tell) {
-    let named = &occasion.event.object_ref;
-    row_of(occasion, (&named.name, ""), (what, occasion.at, ""), tell);
-}
-
-fn row(occasion: Occasion, what: Saying, at: i64, selector: &str, tell: Tell) {
-    let named = &occasion.event.object_ref;
-    row_of(
-        occasion,
-        (&named.namespace, &named.name),
-        (what, at, selector),
-        tell,
-    );
-}
-
-fn row_of(
-    occasion: Occasion,
-    (namespace, name): (&str, &str),
-    (what, at, selector): (Saying, i64, &str),
-    tell: Tell,
-) {
-    say(occasion, (namespace, name), 0, (what, at, selector), tell);
+    let said = about(&occasion, what, occasion.at);
+    let of_namespace = About {
+        namespace: said.name,
+        name: "",
+        ..said
+    };
+    say(occasion, of_namespace, tell);
 }
 
 /// Tells that the pod `uid` of this name was not found.
 pub(super) fn tell_gone(occasion: Occasion, uid: u128, tell: Tell) {
-    let named = &occasion.event.object_ref;
-    if !named.name.is_empty() {
-        let gone = (Saying::Gone, occasion.at, "");
-        say(occasion, (&named.namespace, &named.name), uid, gone, tell);
+    let gone = about(&occasion, Saying::Gone, occasion.at);
+    if !gone.name.is_empty() {
+        say(occasion, About { uid, ..gone }, tell);
     }
 }
 
-fn say(
-    occasion: Occasion,
-    (namespace, name): (&str, &str),
-    uid: u128,
-    (what, at, selector): (Saying, i64, &str),
-    tell: Tell,
-) {
+pub(super) fn say(occasion: Occasion, about: About, tell: Tell) {
+    let About { what, at, .. } = about;
     let (user, acting_as) = occasion.accounts();
     tell(&Fact {
-        namespace,
-        pod: name,
+        namespace: about.namespace,
+        pod: about.name,
         said: Some(Said {
             what,
             at,
             user,
             acting_as,
-            selector,
-            uid,
+            selector: about.selector,
+            uid: about.uid,
             audit_id: match what.asks() || matches!(what, Saying::Collect | Saying::Purge) {
                 true => occasion.evidence(),
                 false => "",

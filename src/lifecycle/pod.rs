@@ -44,7 +44,7 @@ pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(
         forced: asked.is_some() && !occasion.actor().is_node && options.leaves_no_time(),
         removed: removed(occasion, metadata),
     };
-    told(occasion, object, (Place::Response, fate), tell)
+    told(occasion, object, Place::Response, fate, tell)
 }
 
 /// Tells the facts about an item of a list.
@@ -54,7 +54,7 @@ pub(super) fn facts_of_item<'a>(
     fate: Fate<'a>,
     tell: Tell,
 ) -> Result<(), Unreadable> {
-    told(occasion, object, (Place::Response, fate), tell)
+    told(occasion, object, Place::Response, fate, tell)
 }
 
 /// Tells the facts about a pod whose status was sent, and its container instances.
@@ -63,13 +63,14 @@ pub(super) fn facts_of_request(
     object: &Object,
     tell: Tell,
 ) -> Result<(), Unreadable> {
-    told(occasion, object, (Place::Request, Fate::default()), tell)
+    told(occasion, object, Place::Request, Fate::default(), tell)
 }
 
 fn told<'a>(
     occasion: Occasion<'a>,
     object: &Object,
-    (place, fate): (Place, Fate<'a>),
+    place: Place,
+    fate: Fate<'a>,
     tell: Tell,
 ) -> Result<(), Unreadable> {
     let Some(metadata) = &object.metadata else {

@@ -86,7 +86,7 @@ async fn look_up(
         ..Question::default()
     };
     let clusters = asked(&question.clusters, &visible.clusters);
-    let unknown = not_known(store, &within, ("cluster", "cluster"), &clusters).await?;
+    let unknown = not_known(store, &within, "cluster", "cluster", &clusters).await?;
     if !unknown.is_empty() {
         return Ok(unknown);
     }
@@ -94,7 +94,7 @@ async fn look_up(
     let mut namespaces = asked(&question.namespaces, &visible.namespaces);
     let named = question.names.iter();
     namespaces.extend(named.filter_map(|name| name.namespace.clone()));
-    let unknown = not_known(store, &within, ("namespace", "namespace"), &namespaces).await?;
+    let unknown = not_known(store, &within, "namespace", "namespace", &namespaces).await?;
     if !unknown.is_empty() {
         return Ok(unknown);
     }
@@ -116,7 +116,8 @@ async fn look_up(
 async fn not_known(
     store: &Store,
     within: &Question,
-    (what, names): (&'static str, &'static str),
+    what: &'static str,
+    names: &'static str,
     wanted: &[String],
 ) -> Result<Vec<String>, Error> {
     if wanted.is_empty() {

@@ -148,7 +148,8 @@ pub async fn summaries(
     if group != Group::Images {
         let pods = "count() AS pods, toUInt64(0) AS instances, toUInt64(0) AS restarts";
         let ends = |_: &mut Statement| "CAST([], 'Array(Tuple(String, Int32))')".to_owned();
-        for sums in sums::<Pod>(store, group, question, (pods, ends), limit).await? {
+        let columns = Columns { counts: pods, ends };
+        for sums in sums::<Pod>(store, group, question, columns, limit).await? {
             add(&mut all, sums);
         }
     }
@@ -160,7 +161,11 @@ pub async fn summaries(
             "groupUniqArrayIf({ENDS_MAX})((toString(coalesce(reason, '')), coalesce(exit_code, toInt32(0))), {failed})"
         )
     };
-    for sums in sums::<Container>(store, group, question, (containers, ends), limit).await? {
+    let columns = Columns {
+        counts: containers,
+        ends,
+    };
+    for sums in sums::<Container>(store, group, question, columns, limit).await? {
         add(&mut all, sums);
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -168,11 +173,18 @@ pub async fn summaries(
     Ok((all.into_values().take(limit).collect(), more))
 }
 
+/// What is summed up, in SQL.
+struct Columns<E> {
+    counts: &'static str,
+    /// The different ends: it may bind parameters.
+    ends: E,
+}
+
 async fn sums<L: Life>(
     store: &Store,
     group: Group,
     question: &Question,
-    (counts, ends): (&str, impl Fn(&mut Statement) -> String),
+    columns: Columns<impl Fn(&mut Statement) -> String>,
     limit: u64,
 ) -> Result<Vec<Sums>, Error> {
     let mut sql = Statement {
@@ -194,7 +206,7 @@ async fn sums<L: Life>(
         let fits = fits(name, &names, &mut sql);
         sql.conditions.push(fits);
     }
-    let ends = ends(&mut sql);
+    let (counts, ends) = (columns.counts, (columns.ends)(&mut sql));
     sql.sql = format!(
         "SELECT toString(cluster) AS of_cluster, toString({namespace}) AS of_namespace, toString({kind}) AS of_kind, \
          toString({name}) AS of_name, {counts}, min(began_at) AS first, max(coalesce(over_at, {NEVER})) AS last, \

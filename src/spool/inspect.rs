@@ -170,7 +170,7 @@ pub fn verify(dir: &Path) -> Result<Verified, OpenError> {
     let mut previous = None;
     for (index, first) in firsts.iter().enumerate() {
         let next = firsts.get(index + 1).copied();
-        let segment = verify_segment(dir, identity, *first, (previous, next));
+        let segment = verify_segment(dir, identity, *first, previous, next);
         let Some(segment) = segment.map_err(OpenError::io("read", dir))? else {
             continue;
         };
@@ -184,7 +184,8 @@ fn verify_segment(
     dir: &Path,
     identity: Identity,
     first: u64,
-    (previous, next): (Option<u64>, Option<u64>),
+    previous: Option<u64>,
+    next: Option<u64>,
 ) -> io::Result<Option<VerifiedSegment>> {
     let Some((mut walk, end)) = open(dir, first, identity)? else {
         return Ok(None);

@@ -17,7 +17,7 @@ use super::damage::{self, Report};
 use super::error::OpenError;
 use super::folder;
 use super::format::{Identity, SEGMENT_HEAD_BYTES, SegmentHead, Slot, Unusable, VERSION};
-use super::position::{self, Found, PositionFile};
+use super::position::{self, Found, Opened, PositionFile};
 use super::shared::Shared;
 use super::state::{Segment, Start, State};
 use super::walk::{Limits, Step, Walk, segment_head};
@@ -28,25 +28,25 @@ pub(super) fn recover(dir: &Path, config: Config) -> Result<(Shared, u64), OpenE
     disk::private_folder(dir).map_err(OpenError::io("make", dir))?;
     let lock = folder::lock(dir)?;
     let lengths = folder::segments(dir).map_err(OpenError::io("list", dir))?;
-    let (position, whole) = position(dir, &lengths)?;
-    let identity = position.saved().identity;
+    let position = position(dir, &lengths)?;
+    let identity = position.file.saved().identity;
     check_heads(dir, identity, &lengths)?;
     let opening = Opening {
         dir,
         config: &config,
         identity,
-        stored_through: position.saved().position,
-        known_last: position.saved().last,
+        stored_through: position.file.saved().position,
+        known_last: position.file.saved().last,
     };
     let start = opening.start(lengths)?;
     let next_sequence = start.next_sequence;
-    let shared = (State::new(start), whole);
-    let shared = Shared::new(dir.to_owned(), config, lock, position, shared);
+    let state = State::new(start);
+    let shared = Shared::new(dir.to_owned(), config, lock, position, state);
     Ok((shared, next_sequence))
 }
 
-/// The position file, a new one if need be; and whether it is known to be the last one saved.
-fn position(dir: &Path, lengths: &BTreeMap<u64, u64>) -> Result<(PositionFile, bool), OpenError> {
+/// The position file, a new one if need be.
+fn position(dir: &Path, lengths: &BTreeMap<u64, u64>) -> Result<Opened, OpenError> {
     let path = position::path(dir);
     let found = position::read(dir).map_err(OpenError::io("read", &path))?;
     let replays = match found {
@@ -55,7 +55,7 @@ fn position(dir: &Path, lengths: &BTreeMap<u64, u64>) -> Result<(PositionFile, b
                 warn!("spool: a slot of the position file is torn; the other one is used");
             }
             let file = PositionFile::open(dir, slot).map_err(OpenError::io("open", &path))?;
-            return Ok((file, whole));
+            return Ok(Opened { file, whole });
         }
         Found::Version(found) => {
             let known = VERSION;
@@ -76,7 +76,8 @@ fn position(dir: &Path, lengths: &BTreeMap<u64, u64>) -> Result<(PositionFile, b
     }
     let file = PositionFile::create(dir, identity, begin, replays)
         .map_err(OpenError::io("write", &path))?;
-    Ok((file, lengths.is_empty()))
+    let whole = lengths.is_empty();
+    Ok(Opened { file, whole })
 }
 
 fn seconds_now() -> u32 {

@@ -56,6 +56,13 @@ fn read_slot(file: &File, offset: u64) -> io::Result<Result<Slot, Unusable>> {
     }
 }
 
+/// The file as it was found, or made anew.
+pub(super) struct Opened {
+    pub file: PositionFile,
+    /// Whether it is known to say what was saved last.
+    pub whole: bool,
+}
+
 /// The file, open for saving.
 pub(super) struct PositionFile {
     file: File,

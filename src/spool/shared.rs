@@ -14,7 +14,7 @@ use super::Config;
 use super::damage::{self, Report, SetAside};
 use super::folder;
 use super::format::{Identity, SEGMENT_HEAD_BYTES};
-use super::position::PositionFile;
+use super::position::{Opened, PositionFile};
 use super::state::{Progress, State};
 use crate::disk;
 
@@ -39,26 +39,20 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(
-        dir: PathBuf,
-        config: Config,
-        lock: File,
-        position: PositionFile,
-        (state, position_whole): (State, bool),
-    ) -> Shared {
+    pub fn new(dir: PathBuf, config: Config, lock: File, position: Opened, state: State) -> Shared {
         let progress = watch::Sender::new(Progress::default());
         progress.send_modify(|progress| progress.through = state.position());
         Shared {
             dir,
             config,
-            identity: position.saved().identity,
-            replays: position.saved().replays,
-            position_whole,
+            identity: position.file.saved().identity,
+            replays: position.file.saved().replays,
+            position_whole: position.whole,
             progress,
             readable: Notify::new(),
             keeper: Condvar::new(),
             state: Mutex::new(state),
-            position: Mutex::new(position),
+            position: Mutex::new(position.file),
             lock,
             #[cfg(test)]
             faults: super::faults::Faults::default(),
