@@ -20,7 +20,7 @@ pub struct Delivery {
     pub origin: String,
     pub received_at: Timestamp,
     pub body: Bytes,
-    /// Where `body` begins in what was delivered, if it is a portion of that: see [`envelope::Portion`].
+    /// Where `body` begins in what was delivered, if it is a portion of that: see [`crate::envelope::Portion`].
     pub from: i64,
 }
 
