@@ -7,6 +7,9 @@
 //!
 //! Never here: what a file means.
 
+#[cfg(test)]
+pub mod tiny;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};

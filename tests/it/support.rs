@@ -1,6 +1,9 @@
 //! A bygone to test: the program, on a database of its own in the engine that all tests share.
 
-use std::io::{Read, Write};
+#[path = "support/skipped.rs"]
+mod skipped;
+
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -170,22 +173,8 @@ pub fn corpus(name: &str) -> Option<PathBuf> {
     }
     let absent = format!("no {name} in {}", corpus.display());
     assert!(!is_named, "{absent}, which BYGONE_CORPUS names");
-    report_skipped(&format!("{absent}: set BYGONE_CORPUS to run it"));
+    skipped::report(&format!("{absent}: set BYGONE_CORPUS to run it"));
     None
-}
-
-/// Reports that a test has not run, or not all of it: on the terminal, where libtest shows only what failing tests print,
-/// and in the file that `tests/run` prints at its end.
-fn report_skipped(why: &str) {
-    let thread = std::thread::current();
-    let line = format!("SKIPPED: {}: {why}\n", thread.name().unwrap_or("a test"));
-    _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(list) = std::env::var_os("BYGONE_SKIPPED_LIST") {
-        let list = std::fs::OpenOptions::new().append(true).open(list);
-        let mut list = list.expect("the file that BYGONE_SKIPPED_LIST names");
-        list.write_all(line.as_bytes())
-            .expect("a line can be added");
-    }
 }
 
 /// A file of a recording, unpacked where it is packed.
