@@ -1,7 +1,7 @@
 //! Where a question goes: to a ClickHouse, or to a running bygone.
 
-use std::error::Error;
-use std::io;
+mod no_answer;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub struct ServerFlags {
     /// File with the bearer token that the server wants
     #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
     token_file: Option<PathBuf>,
-    /// File with the CA certificates that the server is trusted by [default: the machine's own]
+    /// File with the certificates that the server is trusted by, of CAs or its own [default: the machine's CAs]
     #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
     ca_file: Option<PathBuf>,
 }
@@ -260,39 +260,6 @@ fn is_private(url: &str) -> bool {
     url.scheme() == "https" || url.host_str().is_some_and(is_loopback)
 }
 
-/// Why there is none, and what to do about it.
-fn no_answer(server: &Server, error: reqwest::Error) -> anyhow::Error {
-    let base = &server.base;
-    let cause = anyhow!(error.without_url());
-    let tls = cause.chain().find_map(of_tls);
-    let cause = cause.root_cause();
-    let found = server.found.as_ref();
-    match (tls, found.and_then(|found| found.certificate_file.as_ref())) {
-        (Some(rustls::Error::InvalidCertificate(_)), Some(file)) if server.ca_file.is_none() => {
-            anyhow!(
-                "{base} shows another certificate than {}: was it renewed just now? Ask again, or name the CA with --ca-file",
-                file.display()
-            )
-        }
-        (Some(rustls::Error::InvalidCertificate(why)), _) => anyhow!(
-            "the certificate of {base} is not trusted: {why}: name its CA with --ca-file, and the server by a name of the \
-             certificate"
-        ),
-        _ => anyhow!("no bygone answers at {base}: {cause}: is \"bygone serve\" running?"),
-    }
-}
-
-/// An error of I/O is no cause of its own content, so that has to be looked into.
-fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    let io = error
-        .downcast_ref::<io::Error>()
-        .and_then(|io| io.get_ref());
-    match io {
-        None => error.downcast_ref(),
-        Some(inner) => of_tls(inner),
-    }
-}
-
 /// The lines of a running bygone's answer.
 pub struct Lines {
     base: String,
@@ -338,7 +305,7 @@ impl Lines {
             format!("server {base:?} is no URL: write it like http://127.0.0.1:7071")
         })?;
         let response = client.execute(request).await;
-        let response = response.map_err(|error| no_answer(server, error))?;
+        let response = response.map_err(|error| no_answer::why(server, error))?;
         let mut lines = Lines {
             base: base.to_owned(),
             response,

@@ -17,6 +17,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::ca_file::CaFile;
 use super::{Error, both, pem, provider};
 use crate::fresh::{Content, Fresh};
 
@@ -30,7 +31,7 @@ const KEEPALIVE_SECONDS: u64 = 60;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientFiles {
-    /// PEM file with the CA certificates that are trusted, and no others. Read at the start.
+    /// PEM file with the certificates that are trusted, of CAs or of the server itself, and no others. Read at the start.
     pub ca_file: Option<PathBuf>,
     /// PEM file with our certificate and its chain. Read again when it changes.
     pub certificate_file: Option<PathBuf>,
@@ -60,9 +61,10 @@ impl Client {
                 .with_platform_verifier()
                 .map_err(|error| Error::Roots(error.to_string()))?,
             Some(path) => {
-                let make = |contents: &[Content]| pem::roots(&contents[0]);
-                let roots = Fresh::load("ca certificates", vec![path.clone()], make)?;
-                builder.with_root_certificates(roots.now())
+                let make = |contents: &[Content]| CaFile::read(&contents[0]);
+                let trusted = Fresh::load("ca certificates", vec![path.clone()], make)?;
+                let builder = builder.dangerous();
+                builder.with_custom_certificate_verifier(trusted.now())
             }
         };
         let pair = both(

@@ -97,6 +97,8 @@ mod rest;
 mod rooms;
 /// Migrations, and databases of other versions.
 mod schema;
+/// A server that signed its certificate itself.
+mod self_signed;
 /// Requests to pods that are there: exec, attach, port-forward, ephemeral containers, resizes.
 mod sessions;
 /// Two engines as the shards of a cluster.
