@@ -5,6 +5,7 @@
 
 mod ask;
 mod config;
+mod context;
 mod coverage;
 mod dead_letters;
 mod demo;
@@ -15,6 +16,7 @@ mod get;
 mod logs;
 mod output;
 mod packaged;
+mod plugin;
 mod process;
 mod reconcile;
 mod running;
@@ -30,7 +32,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Config, Flags, Given};
 use crate::query::{ParseError, when};
@@ -94,6 +96,8 @@ enum Command {
     /// Show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    #[command(subcommand)]
+    Context(context::ContextCommand),
     /// Install the embedded ClickHouse
     #[command(subcommand)]
     Engine(engine::EngineCommand),
@@ -181,31 +185,47 @@ impl From<ParseError> for Usage {
 pub fn main() -> ExitCode {
     // One provider of cryptography for every client in this process. A second call changes nothing.
     _ = crate::tls::provider().as_ref().clone().install_default();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
-    };
-    let outcome = match cli.command {
-        Command::Serve(serve) => serve.run(),
-        Command::Get(get) => get.run(),
-        Command::Describe(describe) => describe.run(),
-        Command::Logs(logs) => logs.run(),
-        Command::Sql(sql) => sql.run(),
-        Command::Coverage(coverage) => coverage.run(),
-        Command::Demo(demo) => demo.run(),
-        Command::Schema(schema) => schema.run(),
-        Command::Reconcile(reconcile) => reconcile.run(),
-        Command::DeadLetters(letters) => letters.run(),
-        Command::Spool(spool) => spool.run(),
-        Command::Sources(sources) => sources.run(),
-        Command::Config(config) => config.run(),
-        Command::Engine(engine) => engine.run(),
-        Command::Completion(completion) => completion.run(),
-        Command::Man(man) => man.run(),
-        Command::Version => {
-            say(concat!("bygone ", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS)
+    let args = std::env::args_os().collect();
+    let command = Cli::command().bin_name(plugin::program());
+    if plugin::completes() {
+        return code_of(plugin::complete(command, args));
+    }
+    let args = plugin::flags_behind(&command, args, 0);
+    let parsed = command.try_get_matches_from(args);
+    match parsed.and_then(|found| Cli::from_arg_matches(&found)) {
+        Ok(cli) => code_of(cli.command.run()),
+        Err(error) => usage(&error),
+    }
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Command::Serve(serve) => serve.run(),
+            Command::Get(get) => get.run(),
+            Command::Describe(describe) => describe.run(),
+            Command::Logs(logs) => logs.run(),
+            Command::Sql(sql) => sql.run(),
+            Command::Coverage(coverage) => coverage.run(),
+            Command::Demo(demo) => demo.run(),
+            Command::Schema(schema) => schema.run(),
+            Command::Reconcile(reconcile) => reconcile.run(),
+            Command::DeadLetters(letters) => letters.run(),
+            Command::Spool(spool) => spool.run(),
+            Command::Sources(sources) => sources.run(),
+            Command::Config(config) => config.run(),
+            Command::Context(context) => context.run(),
+            Command::Engine(engine) => engine.run(),
+            Command::Completion(completion) => completion.run(),
+            Command::Man(man) => man.run(),
+            Command::Version => {
+                say(concat!("bygone ", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS)
+            }
         }
-    };
+    }
+}
+
+fn code_of(outcome: anyhow::Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
             // Whoever read our output has seen enough.
@@ -235,7 +255,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let told = told.join(" ");
     let told = told.strip_prefix("error: ").unwrap_or(&told);
     let end = if told.ends_with(['.', ']']) { "" } else { ":" };
-    eprintln!("bygone: {told}{end} see \"bygone help\"");
+    eprintln!("bygone: {told}{end} see \"{} help\"", plugin::program());
     ExitCode::from(USAGE)
 }
 

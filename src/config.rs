@@ -17,6 +17,7 @@ mod keys;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use keys::nearest;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -65,6 +66,14 @@ impl Default for Config {
             dead_letters: Default::default(),
             logs: Default::default(),
         }
+    }
+}
+
+impl Config {
+    /// Whether the data folder is another than the usual one.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.data_dir != default_data_dir()
     }
 }
 

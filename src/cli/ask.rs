@@ -2,6 +2,8 @@
 
 mod no_answer;
 
+use std::env::VarError;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use bytes::{Bytes, BytesMut};
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
 use reqwest::header::ACCEPT;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,7 +19,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::context::{self, InUse};
 use super::running::{self, Running};
+use super::{Common, plugin};
 use crate::access::is_loopback;
 use crate::clickhouse::Store;
 use crate::config::Config;
@@ -44,21 +49,99 @@ pub struct ServerFlags {
     /// Base address of a running bygone to ask, like http://127.0.0.1:7071
     #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
     pub server: Option<String>,
-    /// File with the bearer token that the server wants
-    #[arg(long, value_name = "FILE", env = "BYGONE_TOKEN_FILE")]
+    /// File with the bearer token that the server wants; the variable BYGONE_TOKEN may hold the token itself
+    #[arg(long, value_name = "FILE", env = TOKEN_FILE)]
     token_file: Option<PathBuf>,
     /// File with the certificates that the server is trusted by, of CAs or its own [default: the machine's CAs]
     #[arg(long, value_name = "FILE", env = "BYGONE_CA_FILE")]
     ca_file: Option<PathBuf>,
+    /// Context to use, or one of the kubeconfig that selects it; see "bygone context --help"
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(plugin::candidates(context::names)))]
+    context: Option<String>,
+    /// Kubeconfig whose current context selects ours [default: as kubectl]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
 }
 
+/// The variables that name a file with the token, or hold it.
+const TOKEN_FILE: &str = "BYGONE_TOKEN_FILE";
+const TOKEN: &str = "BYGONE_TOKEN";
+
 impl ServerFlags {
-    pub fn server(&self) -> Server {
-        Server {
-            base: self.server.clone().unwrap_or_default(),
-            token_file: self.token_file.clone(),
-            ca_file: self.ca_file.clone(),
+    /// Chooses the context.
+    pub fn in_use(&self, common: &Common, config: &Config) -> anyhow::Result<InUse> {
+        let is_folder = || common.data_dir.is_some() || config.is_elsewhere();
+        context::choose(&context::Asked {
+            context: self.context.as_deref(),
+            kubeconfig: self.kubeconfig.as_deref(),
+            is_elsewhere: self.server.is_some() || config.clickhouse.url.is_some() || is_folder(),
+        })
+    }
+
+    /// The server that is asked; without an address where it is one of the data folder.
+    pub fn server(&self, in_use: &InUse) -> anyhow::Result<Server> {
+        // A context that a flag names beats a server that only the environment names.
+        let is_flag = self.server.is_some() && !is_variable("BYGONE_SERVER", self.server.as_ref());
+        let own = match self.context.is_some() && !is_flag {
+            true => None,
+            false => self.server.as_deref(),
+        };
+        let of_context = in_use.server().filter(|_| own.is_none());
+        let base = own.or(of_context).or(self.server.as_deref());
+        // What a context says of its server is for that one alone.
+        let token_file = in_use.token_file().filter(|_| of_context.is_some());
+        let ca_file = in_use.ca_file().filter(|_| of_context.is_some());
+        Ok(Server {
+            base: base.unwrap_or_default().to_owned(),
+            token: self.token(token_file)?,
+            ca_file: self.ca_file.as_ref().or(ca_file).cloned(),
             found: None,
+        })
+    }
+
+    /// The flag, the variable with the token, the variable with its file, the context: the first that there is.
+    fn token(&self, of_context: Option<&PathBuf>) -> anyhow::Result<Token> {
+        let (flag, variable) = match is_variable(TOKEN_FILE, self.token_file.as_ref()) {
+            true => (None, self.token_file.as_ref()),
+            false => (self.token_file.as_ref(), None),
+        };
+        if let Some(file) = flag {
+            return Ok(Token::File(file.clone()));
+        }
+        match std::env::var(TOKEN) {
+            Ok(token) if !token.is_empty() => return Token::given(&token, TOKEN),
+            Ok(_) | Err(VarError::NotPresent) => {}
+            Err(VarError::NotUnicode(_)) => bail!("{TOKEN}: not a bearer token"),
+        }
+        let file = variable.or(of_context).cloned();
+        Ok(file.map_or(Token::None, Token::File))
+    }
+}
+
+/// Whether the value of a flag is that of its variable.
+fn is_variable(name: &str, value: Option<impl AsRef<OsStr>>) -> bool {
+    match (value, std::env::var_os(name)) {
+        (Some(value), Some(set)) => value.as_ref() == set,
+        _ => false,
+    }
+}
+
+/// The bearer token that a server wants.
+#[derive(Clone, Default)]
+pub enum Token {
+    #[default]
+    None,
+    File(PathBuf),
+    Given(SecretString),
+}
+
+impl Token {
+    /// `place` is where it stands. An error shows nothing of it.
+    fn given(text: &str, place: &str) -> anyhow::Result<Token> {
+        let token = text.trim();
+        match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(Token::Given(SecretString::from(token))),
+            false => bail!("{place}: not a bearer token"),
         }
     }
 }
@@ -76,8 +159,7 @@ pub struct Found {
 pub struct Server {
     /// Base address of its API.
     pub base: String,
-    /// A file with the bearer token that it wants.
-    pub token_file: Option<PathBuf>,
+    pub token: Token,
     /// CA certificates that it is trusted by; without it, the machine's own.
     pub ca_file: Option<PathBuf>,
     /// Where it was found by the data folder: what is known without flags.
@@ -125,16 +207,23 @@ impl Server {
     }
 
     pub fn token(&self) -> anyhow::Result<Option<SecretString>> {
-        let Some(path) = &self.token_file else {
-            // Nobody asked for it to be sent, so where others could read it, it is left out.
-            let found = self.found.as_ref().filter(|_| is_private(&self.base));
-            return Ok(found.and_then(|found| found.token.clone()));
+        let path = match &self.token {
+            Token::Given(token) => return Ok(Some(token.clone())),
+            Token::File(path) => path,
+            Token::None => {
+                // Nobody asked for it to be sent, so where others could read it, it is left out.
+                let found = self.found.as_ref().filter(|_| is_private(&self.base));
+                return Ok(found.and_then(|found| found.token.clone()));
+            }
         };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("token file {}", path.display()))?;
+        let place = format!("token file {}", path.display());
+        let text = std::fs::read_to_string(path).with_context(|| place.clone())?;
         let token = text.lines().map(str::trim).find(|line| !line.is_empty());
-        let token = token.with_context(|| format!("token file {} is empty", path.display()))?;
-        Ok(Some(SecretString::from(token)))
+        let token = token.with_context(|| format!("{place} is empty"))?;
+        match Token::given(token, &place)? {
+            Token::Given(token) => Ok(Some(token)),
+            Token::None | Token::File(_) => Ok(None),
+        }
     }
 }
 

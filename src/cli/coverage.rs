@@ -57,10 +57,15 @@ impl Coverage {
             .load(vec![("log", self.common.log_or("warn"))])?;
         block_on(&config, async {
             let now = Timestamp::now();
-            let params = self.params(now)?;
+            let in_use = self.server.in_use(&self.common, &config)?;
+            let mut params = self.params(now)?;
+            params.cluster = in_use.cluster(self.cluster.as_ref());
             let direct = self.common.clickhouse_url.is_some();
-            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
+            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let days = days(&oracle, &params, now).await?;
+            if days.is_empty() {
+                in_use.say(false);
+            }
             self.print(&days)
         })
     }
@@ -72,7 +77,6 @@ impl Coverage {
         };
         let window = when::window(args, &jiff::tz::TimeZone::UTC, now).map_err(Usage::from)?;
         Ok(Params {
-            cluster: self.cluster.clone(),
             from: window.since.map(|since| since.to_string()),
             ..Params::default()
         })

@@ -78,7 +78,7 @@ pub struct DescribeContainer {
     scope: ScopeFlags,
 }
 
-/// Without a time all of the history is asked, without -n all namespaces.
+/// Without a time all of the history is asked; without -n all namespaces, or those that a context names.
 #[derive(Args)]
 struct ScopeFlags {
     /// UID of the pod
@@ -224,7 +224,6 @@ impl ScopeFlags {
         }
         let named = (!namespace.is_empty()).then(|| namespace.to_owned());
         Ok(Params {
-            cluster: self.cluster.clone(),
             namespace: named.or_else(|| self.namespace.clone()),
             uid: self.uid.clone(),
             ..Params::default()
@@ -242,17 +241,25 @@ impl ScopeFlags {
             .load(vec![("log", self.common.log_or("warn"))])?;
         block_on(&config, async {
             let now = Timestamp::now();
-            let zone = self.time.zone()?;
+            let in_use = self.server.in_use(&self.common, &config)?;
+            let zone = self.time.zone(in_use.zone())?;
             let window = self.time.window(&zone, now)?;
+            params.cluster = in_use.cluster(self.cluster.as_ref());
+            let is_one_life = params.uid.is_some() || params.container_id.is_some();
+            let is_namespace_used = params.namespace.is_none() && !is_one_life;
+            if is_namespace_used {
+                params.namespace = in_use.namespace();
+            }
             params.from = window.since.map(|from| from.to_string());
             params.to = window.until.map(|to| to.to_string());
             params.limit = Some(crate::query::ROWS_MAX);
             params.order = Some(Order::Oldest);
             params.question(now).map_err(Usage::from)?;
             let direct = self.common.clickhouse_url.is_some();
-            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
+            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let Some((page, subject, others)) = ask(&oracle, &params).await? else {
                 eprintln!("nothing found");
+                in_use.say(is_namespace_used);
                 return Ok(ExitCode::from(NOTHING));
             };
             let mut out = BufWriter::new(io::stdout().lock());

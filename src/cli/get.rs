@@ -14,9 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::shape::Shape;
 use super::ask::{Oracle, ServerFlags};
+use super::context::InUse;
 use super::filters::Filters;
 use super::output::Look;
-use super::{Common, Usage, block_on, when};
+use super::{Common, NOTHING, Usage, block_on, when};
 use crate::audit::words::EndedWhy;
 use crate::query::{self, Container, Group, Params, Pod, Question, Session, Window};
 
@@ -59,7 +60,7 @@ impl What {
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Without a time, the last 24 hours are searched (with --uid or --container-id all of the history); without -n, all
-/// namespaces.
+/// namespaces, or those that a context names.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub struct Get {
@@ -71,7 +72,7 @@ pub struct Get {
     /// Namespaces, separated by commas
     #[arg(short, long, value_name = "NAMES")]
     namespace: Option<String>,
-    /// All namespaces, which is the default
+    /// All namespaces, which is the default without a context
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
     /// Kubernetes clusters, separated by commas
@@ -147,9 +148,9 @@ pub(super) struct Time {
     /// What lived at this instant, which must not be in the future
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00
-    #[arg(long, value_name = "ZONE", default_value = "local")]
-    zone: String,
+    /// Zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00 [default: the context's, or local]
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
 }
 
 impl Time {
@@ -163,8 +164,10 @@ impl Time {
         given.into_iter().any(Option::is_some)
     }
 
-    pub fn zone(&self) -> Result<TimeZone, Usage> {
-        Ok(when::zone(&self.zone)?)
+    /// The zone; `of_context` where the flag names none.
+    pub fn zone(&self, of_context: Option<&str>) -> Result<TimeZone, Usage> {
+        let zone = self.zone.as_deref().or(of_context);
+        Ok(when::zone(zone.unwrap_or("local"))?)
     }
 
     pub fn window(&self, zone: &TimeZone, now: Timestamp) -> Result<Window, Usage> {
@@ -196,12 +199,13 @@ impl Get {
             .load(vec![("log", self.common.log_or("warn"))])?;
         block_on(&config, async {
             let now = Timestamp::now();
-            let zone = self.time.zone()?;
-            let params = self.params(&zone, now)?;
+            let in_use = self.server.in_use(&self.common, &config)?;
+            let zone = self.time.zone(in_use.zone())?;
+            let params = self.params(&in_use, &zone, now)?;
             let question = params.question(now).map_err(Usage::from)?;
             self.check(&question)?;
             let direct = self.common.clickhouse_url.is_some();
-            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
+            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let is_one =
                 |names: &Option<String>| names.as_ref().is_some_and(|it| !it.contains(','));
             let look = self.shape.look(Look {
@@ -225,8 +229,24 @@ impl Get {
             if self.is_without_time() {
                 say_recent();
             }
+            if code == ExitCode::from(NOTHING) || shape.explains() {
+                in_use.say(self.namespace.is_none() && params.namespace.is_some());
+            }
             Ok(code)
         })
+    }
+
+    /// The namespaces that are asked about. What a context says is for names that may be in any, and not for what has
+    /// none, is summed up by namespace, or is named by its UID or ID.
+    fn namespace(&self, in_use: &InUse) -> Option<String> {
+        let is_in_one = !matches!(self.what, What::Clusters | What::Namespaces | What::Nodes);
+        let is_named = self.names.iter().any(|name| name.contains('/'));
+        let may_be_in_any = is_in_one && !is_named && !self.filters.are_of_one_life();
+        let of_context = || in_use.namespace().filter(|_| may_be_in_any);
+        match self.all_namespaces {
+            true => None,
+            false => self.namespace.clone().or_else(of_context),
+        }
     }
 
     /// Whether nothing says when. Who has a UID or a container ID has it from a log or an alert, maybe an old one, and
@@ -254,14 +274,17 @@ impl Get {
         shown
     }
 
-    fn params(&self, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
+    fn params(&self, in_use: &InUse, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
         let mut window = self.time.window(zone, now)?;
         if self.is_without_time() {
             window.since = Some(now.checked_sub(RECENT)?);
         }
         let mut params = Params {
-            cluster: self.cluster.clone(),
-            namespace: self.namespace.clone(),
+            cluster: match self.what {
+                What::Clusters => self.cluster.clone(),
+                _ => in_use.cluster(self.cluster.as_ref()),
+            },
+            namespace: self.namespace(in_use),
             from: window.since.map(|from| from.to_string()),
             to: window.until.map(|to| to.to_string()),
             name: (!self.names.is_empty()).then(|| self.names.join(",")),

@@ -13,6 +13,7 @@
 
 mod cell;
 mod containers;
+mod contexts;
 mod coverage;
 mod csv;
 mod custom;

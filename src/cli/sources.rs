@@ -44,10 +44,12 @@ impl StatusCommand {
         let config = self
             .common
             .load(vec![("log", self.common.log_or("warn"))])?;
-        let server = match (&self.server.server, running::find(&config.data_dir)) {
-            (Some(_), _) => self.server.server(),
-            (None, Some(running)) => self.server.server().at_api(running),
-            (None, None) => bail!(
+        let in_use = self.server.in_use(&self.common, &config)?;
+        let named = self.server.server(&in_use)?;
+        let server = match (named.base.is_empty(), running::find(&config.data_dir)) {
+            (false, _) => named,
+            (true, Some(running)) => named.at_api(running),
+            (true, None) => bail!(
                 "no bygone runs in {}: start one with \"bygone serve\", or name one with --server URL",
                 config.data_dir.display()
             ),

@@ -4,9 +4,10 @@
 use super::{Error, keys};
 
 /// Variables of the program that are no keys of the configuration.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     // Flags of the command line: which file, which server.
     "BYGONE_CONFIG",
+    "BYGONE_CLIENT_CONFIG",
     "BYGONE_SERVER",
     "BYGONE_TOKEN",
     "BYGONE_TOKEN_FILE",

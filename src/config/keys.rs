@@ -47,7 +47,7 @@ pub(super) fn unknown(place: String, key: &str, known: &[String]) -> Error {
 const SIMILARITY_MIN: f64 = 0.6;
 
 /// The known name that is most like this one, if any is like it at all.
-pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
+pub fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     let rated = known.map(|it| (strsim::normalized_damerau_levenshtein(name, it), it));
     let best = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= SIMILARITY_MIN).then(|| best.1.to_owned())

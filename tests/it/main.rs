@@ -15,6 +15,8 @@ mod canaries;
 mod collections;
 /// Every order and lateness, with two processes, kills and filing, ends in the oracle's answers.
 mod confluence;
+/// The client's own configuration: contexts, and what beats them.
+mod contexts;
 /// What came and what is missing: levels, silences, lives, dead letters, and what would mend it.
 mod coverage;
 /// A container that is started twenty thousand times.
@@ -53,6 +55,8 @@ mod interleavings;
 mod kafka;
 /// bygone and its engine are killed at random instants.
 mod kill;
+/// bygone as a plugin of a real kubectl.
+mod kubectl;
 /// The truth through slots, a day late, and with a spool that is behind.
 mod late;
 /// The laws of the fold, over made-up histories: any order, any number of times, in any number of steps.

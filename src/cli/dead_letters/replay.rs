@@ -18,7 +18,7 @@ use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use crate::cli::ask::Server;
+use crate::cli::ask::{Server, Token};
 use crate::cli::{Common, NOTHING, TROUBLE, block_on, running};
 use crate::dead_letters::{self, Error, Summary};
 use crate::source::webhook::REJECTED;
@@ -86,7 +86,7 @@ impl Replay {
             };
             let mut absent: BTreeSet<Uuid> = self.ids.iter().copied().collect();
             let server = Server {
-                token_file: self.token_file.clone(),
+                token: self.token_file.clone().map_or(Token::None, Token::File),
                 ca_file: self.ca_file.clone(),
                 ..Server::default()
             };

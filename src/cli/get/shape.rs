@@ -111,6 +111,11 @@ impl Shape {
         }
     }
 
+    /// Whether the cost of an answer is told.
+    pub fn explains(&self) -> bool {
+        self.explain
+    }
+
     /// Whether an answer goes on until it is interrupted.
     pub fn is_endless(&self) -> bool {
         self.watch
