@@ -177,3 +177,111 @@ fn the_policy_keeps_whole_pods_and_no_reads() {
     assert!(names(whole, "pods") && names(whole, "pods/*"), "{whole}");
     assert_eq!(rules.last().expect("one")["level"], "None");
 }
+
+/// A manifest as Krew reads it (`krew.googlecontainertools.github.com/v1alpha2`), without what this one does not use.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Manifest {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    name: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Spec {
+    version: String,
+    homepage: String,
+    short_description: String,
+    description: String,
+    caveats: String,
+    platforms: Vec<Platform>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Platform {
+    selector: Selector,
+    uri: String,
+    sha256: String,
+    files: Vec<Copied>,
+    bin: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Selector {
+    match_labels: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Copied {
+    from: String,
+    to: String,
+}
+
+#[test]
+fn krew_can_read_its_manifest() {
+    let document = documents("krew/bygone.yaml").remove(0);
+    let manifest: Manifest = serde_json::from_value(document).expect("a manifest");
+    let version = "krew.googlecontainertools.github.com/v1alpha2";
+    assert_eq!(
+        (&*manifest.api_version, &*manifest.kind),
+        (version, "Plugin")
+    );
+    // The name of the file, too.
+    assert_eq!(manifest.metadata.name, "bygone");
+    let spec = manifest.spec;
+    assert_eq!(spec.version, concat!("v", env!("CARGO_PKG_VERSION")));
+    assert!(spec.homepage.starts_with("https://"));
+    assert!(spec.short_description.len() <= 50 && !spec.short_description.ends_with('.'));
+    assert!(spec.description.contains("kubectl bygone "));
+    for platform in &spec.platforms {
+        let labels = platform.selector.match_labels.iter();
+        let labels: Vec<String> = labels
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(labels, ["arch=amd64", "os=linux"]);
+        assert!(platform.uri.starts_with("https://") && platform.uri.ends_with(".tar.gz"));
+        assert!(platform.uri.contains(&spec.version), "{}", platform.uri);
+        let is_hex = |digit: char| matches!(digit, '0'..='9' | 'a'..='f');
+        assert!(platform.sha256.len() == 64 && platform.sha256.chars().all(is_hex));
+        let from: Vec<&str> = platform.files.iter().map(|file| &*file.from).collect();
+        assert!(
+            from.contains(&&*platform.bin) && from.contains(&"LICENSE"),
+            "{from:?}"
+        );
+        assert!(platform.files.iter().all(|file| file.to == "."));
+    }
+    listed(&spec.caveats);
+}
+
+/// The contexts that a text shows are read by the program.
+fn listed(text: &str) {
+    let (_, block) = text.split_once("[contexts.prod]\n").expect("a context");
+    let lines = block.lines().take_while(|line| line.contains(" = "));
+    let block: String = lines.map(|line| format!("{}\n", line.trim())).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, format!("[contexts.prod]\n{block}")).expect("written");
+    let output = run(plain(BYGONE)
+        .args(["context", "list"])
+        .env("BYGONE_CLIENT_CONFIG", &path));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("https://bygone.example:7071"));
+}
+
+#[test]
+fn contexts_of_the_documents_are_read() {
+    listed(include_str!("../../README.md"));
+    let help = run(plain(BYGONE).args(["context", "--help"]));
+    listed(&stdout(&help));
+}
