@@ -14,6 +14,7 @@ mod engine;
 mod filters;
 mod get;
 mod logs;
+mod names;
 mod output;
 mod packaged;
 mod plugin;
@@ -148,6 +149,11 @@ impl Common {
             .or_else(|| set.map(|(_, filter)| filter.clone()))
             .or_else(|| std::env::var("BYGONE_LOG").ok());
         asked.unwrap_or_else(|| fallback.to_owned())
+    }
+
+    /// Whether a flag says that a store itself is asked.
+    fn is_direct(&self) -> bool {
+        self.clickhouse_url.is_some()
     }
 
     /// The merged configuration. `more` are further flags.

@@ -4,7 +4,7 @@
 //! configurations. Both read their files again when these change; connections that are open stay
 //! as they are. TLS 1.2 and 1.3, ALPN for HTTP/2 and HTTP/1.1.
 //!
-//! A CA file vouches for what its certificates signed, and for each of them as a server's own ([`ca_file`]).
+//! A CA file vouches for what its certificates signed, and for each of them as a server's own (`ca_file`).
 //!
 //! What can go wrong: files that are missing or no PEM, a key that is not the certificate's. One
 //! line names the file. After the start that leaves the old files' content in use: [`crate::fresh`].

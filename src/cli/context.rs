@@ -8,8 +8,8 @@
 //! another server, nor is its namespace one of that server.
 //!
 //! Which context: the one of `--context`; else `current` of the file; else the one that the kubeconfig's current context
-//! selects, by its name or by `kube_contexts`. A plugin of kubectl goes by the kubeconfig first, as kubectl does, and takes
-//! its namespace.
+//! selects, by its name or by `kube_contexts`. One that `--kubeconfig` names comes before `current`. A plugin of kubectl
+//! always goes by the kubeconfig first, as kubectl does, and takes its namespace.
 //!
 //! Never here: a token. The file only names the files that hold them.
 
@@ -65,7 +65,10 @@ pub fn choose(asked: &Asked) -> anyhow::Result<InUse> {
     let context = match asked.context {
         Some(name) => named(&file, name, kube.is_some() && asked.is_elsewhere)?,
         None if asked.is_elsewhere => None,
-        None => by_default(&file, kube.as_ref(), is_plugin)?,
+        None => {
+            let kube_first = is_plugin || asked.kubeconfig.is_some();
+            by_default(&file, kube.as_ref(), kube_first)?
+        }
     };
     Ok(InUse {
         context,
@@ -89,7 +92,7 @@ fn named(
 fn by_default(
     file: &File,
     kube: Option<&kube::Current>,
-    is_plugin: bool,
+    kube_first: bool,
 ) -> anyhow::Result<Option<(String, Context)>> {
     let by_kube = kube.and_then(|kube| file.find(&kube.context));
     let current = match &file.current {
@@ -99,7 +102,7 @@ fn by_default(
             Some(context) => Some((name.clone(), context.clone())),
         },
     };
-    Ok(match is_plugin {
+    Ok(match kube_first {
         true => by_kube.or(current),
         false => current.or(by_kube),
     })

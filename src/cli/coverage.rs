@@ -60,7 +60,7 @@ impl Coverage {
             let in_use = self.server.in_use(&self.common, &config)?;
             let mut params = self.params(now)?;
             params.cluster = in_use.cluster(self.cluster.as_ref());
-            let direct = self.common.clickhouse_url.is_some();
+            let direct = self.common.is_direct();
             let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let days = days(&oracle, &params, now).await?;
             if days.is_empty() {

@@ -8,12 +8,13 @@ use std::io::{self, BufWriter};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 
 use super::ask::{Oracle, ServerFlags};
 use super::get::Time;
 use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
-use super::{Common, NOTHING, Usage, block_on};
+use super::{Common, NOTHING, Usage, block_on, names};
 use crate::escape;
 use crate::query::{Container, Life, Order, Page, Params, Pod, instance_of};
 
@@ -64,7 +65,7 @@ Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage, or a name that 
 #[derive(Args)]
 pub struct DescribePod {
     /// Name of the pod, or namespace/name
-    #[arg(required_unless_present = "uid")]
+    #[arg(required_unless_present = "uid", add = ArgValueCompleter::new(names::pods))]
     name: Option<String>,
     #[command(flatten)]
     scope: ScopeFlags,
@@ -85,10 +86,10 @@ struct ScopeFlags {
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
     /// Namespace
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
     /// Kubernetes cluster
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(names::clusters))]
     cluster: Option<String>,
     /// Form of the page
     #[arg(short, long, value_enum, default_value_t = PageFormat::Text)]
@@ -255,7 +256,7 @@ impl ScopeFlags {
             params.limit = Some(crate::query::ROWS_MAX);
             params.order = Some(Order::Oldest);
             params.question(now).map_err(Usage::from)?;
-            let direct = self.common.clickhouse_url.is_some();
+            let direct = self.common.is_direct();
             let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let Some((page, subject, others)) = ask(&oracle, &params).await? else {
                 eprintln!("nothing found");

@@ -9,6 +9,7 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,12 +18,12 @@ use super::ask::{Oracle, ServerFlags};
 use super::context::InUse;
 use super::filters::Filters;
 use super::output::Look;
-use super::{Common, NOTHING, Usage, block_on, when};
+use super::{Common, NOTHING, Usage, block_on, names, when};
 use crate::audit::words::EndedWhy;
 use crate::query::{self, Container, Group, Params, Pod, Question, Session, Window};
 
 #[derive(Clone, Copy, ValueEnum)]
-enum What {
+pub(super) enum What {
     #[value(aliases = ["container", "co"])]
     Containers,
     #[value(aliases = ["pod", "po"])]
@@ -43,7 +44,7 @@ enum What {
 
 impl What {
     /// Where it is a summary: of what.
-    fn group(self) -> Option<Group> {
+    pub(super) fn group(self) -> Option<Group> {
         match self {
             What::Containers | What::Pods | What::Sessions => None,
             What::Clusters => Some(Group::Clusters),
@@ -57,7 +58,7 @@ impl What {
 
 /// How far back a question without a time goes: what is asked about has mostly just happened, and all of the history is
 /// too much for a terminal.
-const RECENT: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const RECENT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Without a time, the last 24 hours are searched (with --uid or --container-id all of the history); without -n, all
 /// namespaces, or those that a context names.
@@ -68,15 +69,16 @@ pub struct Get {
     what: What,
     /// Names of pods, NAMESPACE/POD, or of containers NAMESPACE/POD/CONTAINER; of summaries, names of what is summed
     /// up; * and ? are wildcards
+    #[arg(add = ArgValueCompleter::new(names::of_what))]
     names: Vec<String>,
     /// Namespaces, separated by commas
-    #[arg(short, long, value_name = "NAMES")]
+    #[arg(short, long, value_name = "NAMES", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
     /// All namespaces, which is the default without a context
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
     /// Kubernetes clusters, separated by commas
-    #[arg(long, value_name = "NAMES")]
+    #[arg(long, value_name = "NAMES", add = ArgValueCompleter::new(names::clusters))]
     cluster: Option<String>,
     #[command(flatten)]
     time: Time,
@@ -204,7 +206,7 @@ impl Get {
             let params = self.params(&in_use, &zone, now)?;
             let question = params.question(now).map_err(Usage::from)?;
             self.check(&question)?;
-            let direct = self.common.clickhouse_url.is_some();
+            let direct = self.common.is_direct();
             let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let is_one =
                 |names: &Option<String>| names.as_ref().is_some_and(|it| !it.contains(','));

@@ -96,6 +96,7 @@ fn which_context_is_in_use() {
     );
     home.refused(&[], &follow, 2, "no bygone answers at http://127.0.0.1:1");
     // A flag comes before both, by either name.
+    assert_eq!(home.pods(&["--kubeconfig", text(&kubeconfig)], &[]), OF_ONE);
     assert_eq!(home.pods(&["--context", "demo"], &[]), OF_ONE);
     assert_eq!(home.pods(&["--context", "admin@demo"], &[]), OF_ONE);
     let (code, _, err) = home.run(&["context", "use", "demo"], &[]);

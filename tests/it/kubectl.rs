@@ -7,7 +7,7 @@ use expect_test::expect;
 use tempfile::TempDir;
 
 use crate::get::RECORDED;
-use crate::support::{BYGONE, plain, run, stderr, stdout};
+use crate::support::{self, BYGONE, plain, run, stderr, stdout};
 
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubectl.sh");
 
@@ -98,7 +98,7 @@ fn flags_of_kubectl_before_and_after_the_verb() {
     );
     assert_eq!(desk.pods("get pods -A").split(' ').count(), NAMES);
     assert_eq!(desk.pods("-A get pods").split(' ').count(), NAMES);
-    assert_eq!(desk.pods("-n kube-system get pods").split(' ').count(), 2);
+    assert_eq!(desk.pods("-n kube-system get pods").split(' ').count(), 1);
     let (code, out, err) = desk.kubectl(&["bygone", "describe", "pod", "web-0"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("web-0"), "{out}");
@@ -171,4 +171,28 @@ fn kubectl_completes_what_follows() {
         :4
     "#]]
     .assert_eq(&desk.completed(&["get", "po", "--context", ""]));
+}
+
+/// Names come from the server that the line names, if it answers soon.
+#[test]
+fn kubectl_completes_names() {
+    let desk = Desk::new();
+    let completed = |line: &str, expected: &str| {
+        support::wait_for(line, || {
+            let out = desk.completed(&line.split(' ').collect::<Vec<_>>());
+            let mut lines: Vec<&str> = out.lines().collect();
+            lines.sort_unstable();
+            (lines.join(" ") == expected).then_some(())
+        });
+    };
+    completed("get po --all web", ":4 web-0 web-1 web-2");
+    completed("describe pod web", ":4 web-0 web-1 web-2");
+    completed("-n kube-system get po --all web", ":4");
+    completed("get po --all -n kube", ":4 kube-system");
+    completed("get nodes --all worker-0", ":4 worker-0");
+    completed(
+        "get po --cluster d --all",
+        "--all\tAll of the history --all-namespaces\tAll namespaces, which is the default without a context :4",
+    );
+    completed("get po --context nowhere web", ":4");
 }

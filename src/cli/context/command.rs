@@ -15,25 +15,9 @@ use super::{Asked, InUse, choose, file, names};
 use crate::cli::output::{End, ListFormat, Look, Printer};
 use crate::cli::{NOTHING, Usage, plugin, say};
 
-/// Which bygone is asked, and about what, where no flag says so.
-///
-/// Contexts stand in ~/.config/bygone/config.toml ($XDG_CONFIG_HOME; BYGONE_CLIENT_CONFIG names another file):
-///
-///   current = "prod"                   # or leave it out, and follow the kubeconfig
-///
-///   [contexts.prod]
-///   server = "https://bygone.example:7071"
-///   token_file = "prod.token"          # paths begin where this file stands
-///   ca_file = "ca.crt"
-///   cluster = "prod"
-///   namespace = "shop"
-///   zone = "Europe/Berlin"
-///   kube_contexts = ["admin@prod"]     # contexts of the kubeconfig that select this one
-///
-/// All keys may be left out. --context NAME names one for a single question; a flag or a variable for a key beats the
-/// context. Where --server, --clickhouse-url or --data-dir say who is asked, no context is in use.
+/// Show and choose contexts: which bygone is asked, and about what, where no flag says so
 #[derive(Subcommand)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = FILE)]
 pub enum ContextCommand {
     /// List the contexts; the one in use is marked
     List(List),
@@ -42,6 +26,26 @@ pub enum ContextCommand {
     /// Print the name of the context in use
     Current,
 }
+
+const FILE: &str = "\
+Contexts stand in ~/.config/bygone/config.toml ($XDG_CONFIG_HOME is honoured, and
+BYGONE_CLIENT_CONFIG names another file):
+
+  current = \"prod\"                   # or leave it out, and follow the kubeconfig
+
+  [contexts.prod]
+  server = \"https://bygone.example:7071\"
+  token_file = \"prod.token\"          # paths begin where this file stands
+  ca_file = \"ca.crt\"
+  cluster = \"prod\"
+  namespace = \"shop\"
+  zone = \"Europe/Berlin\"
+  kube_contexts = [\"admin@prod\"]     # contexts of the kubeconfig that select this one
+
+All keys may be left out. --context NAME names one for a single question. A flag or a variable for a
+key beats the context; where one names a server, a store or a data folder, no context is in use.
+
+Exit codes: 0 found or done, 1 nothing found, 2 trouble, 64 wrong usage.";
 
 #[derive(Args)]
 pub struct List {
