@@ -172,7 +172,7 @@ fn go_on(
         "{begin}\n\n\
          {program} get containers {ask} --from {from} --to {to} -o wide\n\
          {program} get containers {ask} --at {at} -n {}\n\
-         {program} get pods {ask} -n {} -o yaml\n\n\
+         {program} get pods {ask} --all -n {} -o yaml\n\n\
          In SQL, here and from other programs (docs/sql.md):\n\n\
          {program} sql {ask} 'SELECT namespace, count() FROM pods GROUP BY 1 ORDER BY 2 DESC'\n\
          {program} sql {ask} --dsn",
