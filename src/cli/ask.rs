@@ -48,7 +48,7 @@ pub enum Oracle {
 pub struct ServerFlags {
     /// Base address of a running bygone to ask, like http://127.0.0.1:7071
     #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
-    pub server: Option<String>,
+    server: Option<String>,
     /// File with the bearer token that the server wants; the variable BYGONE_TOKEN may hold the token itself
     #[arg(long, value_name = "FILE", env = TOKEN_FILE)]
     token_file: Option<PathBuf>,
@@ -74,20 +74,22 @@ impl ServerFlags {
         context::choose(&context::Asked {
             context: self.context.as_deref(),
             kubeconfig: self.kubeconfig.as_deref(),
-            is_elsewhere: self.server.is_some() || config.clickhouse.url.is_some() || is_folder(),
+            is_elsewhere: self.named().is_some() || config.clickhouse.url.is_some() || is_folder(),
         })
+    }
+
+    /// The server that the flag or its variable names; an empty one is none.
+    fn named(&self) -> Option<&str> {
+        self.server.as_deref().filter(|server| !server.is_empty())
     }
 
     /// The server that is asked; without an address where it is one of the data folder.
     pub fn server(&self, in_use: &InUse) -> anyhow::Result<Server> {
         // A context that a flag names beats a server that only the environment names.
-        let is_flag = self.server.is_some() && !is_variable("BYGONE_SERVER", self.server.as_ref());
-        let own = match self.context.is_some() && !is_flag {
-            true => None,
-            false => self.server.as_deref(),
-        };
+        let gives_way = self.context.is_some() && is_variable("BYGONE_SERVER", self.named());
+        let own = self.named().filter(|_| !gives_way);
         let of_context = in_use.server().filter(|_| own.is_none());
-        let base = own.or(of_context).or(self.server.as_deref());
+        let base = own.or(of_context).or(self.named());
         // What a context says of its server is for that one alone.
         let token_file = in_use.token_file().filter(|_| of_context.is_some());
         let ca_file = in_use.ca_file().filter(|_| of_context.is_some());

@@ -128,6 +128,7 @@ fn what_beats_a_context() {
     assert_eq!(home.pods(&["--server", &RECORDED.api], &[]), ALL);
     let set = [("BYGONE_SERVER", &*RECORDED.api)];
     assert_eq!(home.pods(&[], &set), ALL);
+    assert_eq!(home.pods(&[], &[("BYGONE_SERVER", "")]), OF_ONE);
     let nowhere = [("BYGONE_SERVER", "http://127.0.0.1:1")];
     home.refused(&[], &nowhere, 2, "no bygone answers");
     assert_eq!(home.pods(&["--context", "demo"], &nowhere), OF_ONE);
