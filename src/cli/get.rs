@@ -161,7 +161,7 @@ impl Time {
         self.at.is_some()
     }
 
-    fn is_given(&self) -> bool {
+    pub fn is_given(&self) -> bool {
         let given = [&self.since, &self.from, &self.to, &self.at];
         given.into_iter().any(Option::is_some)
     }

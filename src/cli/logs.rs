@@ -7,13 +7,16 @@ mod write;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use self::answer::Answer;
 use self::write::{Form, Writer};
 use super::ask::{Oracle, ServerFlags};
-use super::get::Time;
-use super::{Common, NOTHING, Usage, block_on, say};
+use super::context::InUse;
+use super::get::{RECENT, Time};
+use super::{Common, NOTHING, Usage, block_on, names, say};
 use crate::logs::{Params, Preset};
 use crate::query::Workload;
 
@@ -40,12 +43,13 @@ pub struct Logs {
     #[command(subcommand)]
     other: Option<Other>,
     /// POD, NAMESPACE/POD, or KIND/NAME of an owner, like deploy/cart; * and ? are wildcards
+    #[arg(add = ArgValueCompleter::new(names::pods))]
     target: Option<String>,
     /// Namespaces, separated by commas
-    #[arg(short, long, value_name = "NAMES")]
+    #[arg(short, long, value_name = "NAMES", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
     /// Kubernetes clusters, separated by commas
-    #[arg(long, value_name = "NAMES")]
+    #[arg(long, value_name = "NAMES", add = ArgValueCompleter::new(names::clusters))]
     cluster: Option<String>,
     #[command(flatten)]
     which: Which,
@@ -133,12 +137,13 @@ impl Logs {
             .load(vec![("log", self.common.log_or("warn"))])?;
         block_on(&config, async {
             let now = Timestamp::now();
-            let zone = self.time.zone()?;
-            let params = self.params(now)?;
+            let in_use = self.server.in_use(&self.common, &config)?;
+            let zone = self.time.zone(in_use.zone())?;
+            let params = self.params(&in_use, &zone, now)?;
             // What is wrong with it is told before anybody is asked.
             params.read(now).map_err(Usage::from)?;
-            let direct = self.common.clickhouse_url.is_some();
-            let oracle = Oracle::find(&config, self.server.server(), direct).await?;
+            let direct = self.common.is_direct();
+            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let mut answer = Answer::open(&oracle, &config, &params).await?;
             let mut writer = Writer::new(&self.shape, zone);
             while !writer.is_full()
@@ -157,10 +162,9 @@ impl Logs {
         })
     }
 
-    fn params(&self, now: Timestamp) -> Result<Params, Usage> {
+    fn params(&self, in_use: &InUse, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
         let Logs { which, shape, .. } = self;
-        let zone = self.time.zone()?;
-        let window = self.time.window(&zone, now)?;
+        let mut window = self.time.window(zone, now)?;
         let tail = match shape.tail {
             None | Some(-1) => None,
             Some(lines) => Some(u64::try_from(lines).map_err(|_| {
@@ -173,11 +177,22 @@ impl Logs {
             None => (None, None),
             Some(target) => target_of(target)?,
         };
+        // A pod or an ID means one life, whenever it was; of all others those of the last day.
+        let is_of_one_life = name.as_ref().is_some_and(|name| !name.contains(['*', '?']))
+            || which.uid.is_some()
+            || which.container_id.is_some();
+        if !is_of_one_life && !self.time.is_given() {
+            window.since = Some(now.checked_sub(RECENT)?);
+            eprintln!("only the last 24 hours were searched: use --since or --from for more");
+        }
         let is_at = self.time.is_at();
+        let may_be_in_any = which.uid.is_none() && which.container_id.is_none();
+        let is_named = name.as_ref().is_some_and(|name| name.contains('/'));
+        let of_context = in_use.namespace().filter(|_| may_be_in_any && !is_named);
         let text = |instant: Option<Timestamp>| instant.map(|instant| instant.to_string());
         Ok(Params {
-            cluster: self.cluster.clone(),
-            namespace: self.namespace.clone(),
+            cluster: in_use.cluster(self.cluster.as_ref()),
+            namespace: self.namespace.clone().or(of_context),
             at: text(window.since).filter(|_| is_at),
             from: text(window.since).filter(|_| !is_at),
             to: text(window.until).filter(|_| !is_at),

@@ -20,9 +20,9 @@ use tracing::warn;
 
 use super::App;
 use super::format::{Format, OF_LOGS};
-use super::responses::{LogLines, Problems};
 use super::problem::{Kind, Problem};
 use super::questions::Place;
+use super::responses::{LogLines, Problems};
 use super::rows::{count, narrow};
 use crate::access::Reader;
 use crate::logs::{self, Given, Lines, LogsEnding, Params, Record};
