@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::model::{Container, Pod, Session, Time};
 use super::pod_life::{AddressGap, PodLife};
 use super::rows::PageRow;
-use super::{Error, Question, answer, sql};
+use super::{Error, Order, Question, answer, sql};
 use crate::audit::words::{Proof, Unknown};
 use crate::clickhouse::Store;
 use sessions::Sessions;
@@ -204,6 +204,8 @@ pub async fn page(
     let question = Question {
         clusters: vec![pod.cluster.clone()],
         namespaces: vec![pod.namespace.clone()],
+        // The last ones are kept.
+        order: Order::Oldest,
         ..question
     };
     let mut answered = answer::<Container>(store, &question)?;
