@@ -17,7 +17,6 @@ mod keys;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub use keys::nearest;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 

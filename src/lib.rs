@@ -36,6 +36,7 @@ pub mod csv;
 pub mod escape;
 pub mod http;
 pub mod logs;
+pub mod near;
 pub mod query;
 // The door: who listens, over what, and who may say or ask what.
 pub mod access;

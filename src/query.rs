@@ -16,7 +16,6 @@ pub mod coverage;
 mod filter;
 mod hints;
 mod model;
-mod near;
 mod page;
 mod params;
 mod parse_error;
@@ -37,7 +36,7 @@ pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, instanc
 pub use params::Params;
 pub use parse_error::ParseError;
 pub use sql::Answer;
-pub use summary::{Group, SUMMARIES_MAX, Summary, check_summary, summaries};
+pub use summary::{Group, SUMMARIES_MAX, Summary, Summed, check_summary, summaries};
 
 use crate::audit::words::EndedWhy;
 use crate::clickhouse::Store;
@@ -56,10 +55,13 @@ pub const ROWS_MAX: u64 = 1_000_000;
 pub struct Question {
     /// None means all of them, here and below.
     pub clusters: Vec<String>,
+    /// With wildcards.
     pub namespaces: Vec<String>,
     pub time: Window,
     /// Any of them.
     pub names: Vec<PodName>,
+    /// Of summaries: any of these.
+    pub summed: Vec<Summed>,
     pub labels: Labels,
     /// When the labels must have been those, if not in `time`.
     pub labels_in: Option<Window>,

@@ -274,15 +274,18 @@ impl Oracle {
 }
 
 impl Oracle {
-    /// Asks for summaries, and whether there are more.
+    /// Asks for summaries. Also: how the answer ended.
     pub async fn summaries(
         &self,
         group: Group,
         params: &Params,
-    ) -> anyhow::Result<(Vec<Summary>, bool)> {
+    ) -> anyhow::Result<(Vec<Summary>, Ending)> {
         match self {
             Oracle::Store(store) => {
-                let question = params.question(Timestamp::now())?;
+                let question = Question {
+                    visible: Some(Visible::default()),
+                    ..params.summary(group, Timestamp::now())?
+                };
                 Ok(query::summaries(store, group, &question).await?)
             }
             Oracle::Server(server) => {
@@ -291,7 +294,7 @@ impl Oracle {
                 while let Some(row) = lines.next().await? {
                     rows.push(row);
                 }
-                Ok((rows, lines.ending::<Ending>()?.more))
+                Ok((rows, lines.ending()?))
             }
         }
     }

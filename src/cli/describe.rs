@@ -12,10 +12,9 @@ use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 
 use super::ask::{Oracle, ServerFlags};
-use super::get::Time;
+use super::get::{Time, nothing};
 use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
 use super::{Common, NOTHING, Usage, block_on, names};
-use crate::escape;
 use crate::query::{Container, Life, Order, Page, Params, Pod, instance_of};
 
 /// As many other lives are named, the newest.
@@ -114,10 +113,14 @@ impl Describe {
 impl DescribePod {
     fn run(self) -> anyhow::Result<ExitCode> {
         let DescribePod { name, scope } = self;
-        let name = name
-            .as_deref()
-            .map(|name| name.rsplit_once('/').unwrap_or(("", name)));
-        let (namespace, name) = name.unwrap_or_default();
+        let name = name.unwrap_or_default();
+        let (namespace, name) = name.split_once('/').unwrap_or(("", &name));
+        if name.contains('/') {
+            return Err(Usage(format!(
+                "invalid name \"{namespace}/{name}\": use POD or NAMESPACE/POD, or \"bygone describe container\""
+            ))
+            .into());
+        }
         let mut params = scope.params(namespace)?;
         params.name = exact(name)?;
         scope.answer(params, async |oracle, params| {
@@ -125,10 +128,13 @@ impl DescribePod {
             let lives = Lives::find(oracle, params, place).await?;
             lives.check_place(&format!("{name:?} is a pod in"), "--uid")?;
             let Some(pod) = &lives.newest else {
-                return Ok(None);
+                return Ok(Answer::Nothing(Pod::PLURAL, lives.hints));
             };
             let page = oracle.page(&pod.cluster, pod.pod_uid).await?;
-            Ok(page.map(|page| (page, Subject::Pod, lives.others(other_pod))))
+            Ok(match page {
+                Some(page) => Answer::of(page, Subject::Pod, lives.others(other_pod)),
+                None => Answer::Nothing(Pod::PLURAL, Vec::new()),
+            })
         })
     }
 }
@@ -138,7 +144,7 @@ impl DescribeContainer {
         let DescribeContainer { container, scope } = self;
         let meant = Meant::parse(&container);
         let mut params = scope.params(meant.namespace)?;
-        params.name = exact(meant.pod)?;
+        params.name = exact(meant.pod)?.map(|pod| format!("*/{pod}/{}", meant.container));
         if meant.pod.is_empty() && scope.uid.is_none() {
             params.container_id = Some(container.clone());
         }
@@ -150,18 +156,31 @@ impl DescribeContainer {
                 "more of the ID",
             )?;
             let Some(newest) = &lives.newest else {
-                return Ok(None);
+                return Ok(Answer::Nothing(Container::PLURAL, lives.hints));
             };
             let Some(page) = oracle.page(&newest.cluster, newest.pod_uid).await? else {
-                return Ok(None);
+                return Ok(Answer::Nothing(Container::PLURAL, Vec::new()));
             };
             let page = page.of_instance(&instance_of(newest));
-            Ok(Some((
+            Ok(Answer::of(
                 page,
                 Subject::Container,
                 lives.others(other_container),
-            )))
+            ))
         })
+    }
+}
+
+/// What there is to print.
+enum Answer {
+    Page(Box<Page>, Subject, Others),
+    /// None of these, and what may be wrong with the names.
+    Nothing(&'static str, Vec<String>),
+}
+
+impl Answer {
+    fn of(page: Page, subject: Subject, others: Others) -> Answer {
+        Answer::Page(Box::new(page), subject, others)
     }
 }
 
@@ -235,7 +254,7 @@ impl ScopeFlags {
     fn answer(
         &self,
         mut params: Params,
-        ask: impl AsyncFnOnce(&Oracle, &Params) -> anyhow::Result<Option<(Page, Subject, Others)>>,
+        ask: impl AsyncFnOnce(&Oracle, &Params) -> anyhow::Result<Answer>,
     ) -> anyhow::Result<ExitCode> {
         let config = self
             .common
@@ -258,10 +277,13 @@ impl ScopeFlags {
             params.question(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
             let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
-            let Some((page, subject, others)) = ask(&oracle, &params).await? else {
-                eprintln!("nothing found");
-                in_use.say(is_namespace_used);
-                return Ok(ExitCode::from(NOTHING));
+            let (page, subject, others) = match ask(&oracle, &params).await? {
+                Answer::Page(page, subject, others) => (page, subject, others),
+                Answer::Nothing(what, hints) => {
+                    nothing::say(what, &params, &zone, &hints);
+                    in_use.say(is_namespace_used);
+                    return Ok(ExitCode::from(NOTHING));
+                }
             };
             let mut out = BufWriter::new(io::stdout().lock());
             let look = Look {
@@ -282,6 +304,8 @@ struct Lives<L> {
     others: VecDeque<L>,
     others_count: u64,
     places: BTreeSet<String>,
+    /// Where there are none: what may be wrong with the names.
+    hints: Vec<String>,
 }
 
 impl<L: Life> Lives<L> {
@@ -297,6 +321,7 @@ impl<L: Life> Lives<L> {
             others: VecDeque::new(),
             others_count: 0,
             places: BTreeSet::new(),
+            hints: Vec::new(),
         };
         let mut rows = oracle.ask::<L>(params).await?;
         while let Some(row) = rows.next().await? {
@@ -312,9 +337,7 @@ impl<L: Life> Lives<L> {
                 lives.others.pop_front();
             }
         }
-        for hint in rows.ending().await?.hints {
-            eprintln!("{}", escape::controls(&hint));
-        }
+        lives.hints = rows.ending().await?.hints;
         Ok(lives)
     }
 

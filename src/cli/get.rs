@@ -1,14 +1,17 @@
 //! `bygone get`.
 
 mod kept;
-mod nothing;
+pub(super) mod nothing;
 mod shape;
 mod terminal;
 mod watch;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::error::{Error, ErrorKind};
+use clap::{Arg, Args, Command, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +23,7 @@ use super::filters::Filters;
 use super::output::Look;
 use super::{Common, NOTHING, Usage, block_on, names, when};
 use crate::audit::words::EndedWhy;
-use crate::query::{self, Container, Group, Params, Pod, Question, Session, Window};
+use crate::query::{self, Container, Group, Params, Pod, Question, Session, Window, Workload};
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum What {
@@ -60,18 +63,57 @@ impl What {
 /// too much for a terminal.
 pub(super) const RECENT: SignedDuration = SignedDuration::from_hours(24);
 
+/// Reads [`What`]. Other kinds, and names with their kind, which kubectl takes, get a hint of their own.
+#[derive(Clone, Copy)]
+struct WhatParser;
+
+impl TypedValueParser for WhatParser {
+    type Value = What;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<What, Error> {
+        let usual = EnumValueParser::new().parse_ref(command, arg, value);
+        let text = value.to_string_lossy();
+        let is_workload = |text: &str| text.parse::<Workload>().is_ok();
+        let hint = match text.split_once('/') {
+            _ if usual.is_ok() => return usual,
+            Some((kind, name)) if What::from_str(kind, true).is_ok() => {
+                format!("{text:?}: write the name apart, like {kind} {name}")
+            }
+            Some(_) if is_workload(&text) => {
+                format!("{text:?}: use \"pods --workload {text}\", or \"workloads {text}\"")
+            }
+            None if is_workload(&format!("{text}/x")) => {
+                format!("{text:?}: use workloads, or \"pods --workload {text}/NAME\"")
+            }
+            _ => return usual,
+        };
+        Err(Error::raw(ErrorKind::InvalidValue, hint).with_cmd(command))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values = What::value_variants().iter();
+        Some(Box::new(values.filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
 /// Without a time, the last 24 hours are searched (with --uid or --container-id all of the history); without -n, all
 /// namespaces, or those that a context names.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub struct Get {
     /// What to show
+    #[arg(value_parser = WhatParser)]
     what: What,
     /// Names of pods, NAMESPACE/POD, or of containers NAMESPACE/POD/CONTAINER; of summaries, names of what is summed
-    /// up; * and ? are wildcards
+    /// up, of workloads also KIND/NAME; * and ? are wildcards
     #[arg(add = ArgValueCompleter::new(names::of_what))]
     names: Vec<String>,
-    /// Namespaces, separated by commas
+    /// Namespaces, separated by commas; * and ? are wildcards
     #[arg(short, long, value_name = "NAMES", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
     /// All namespaces, which is the default without a context
@@ -138,7 +180,7 @@ fn after_help() -> String {
 #[command(next_help_heading = "Time")]
 pub(super) struct Time {
     /// From so long ago until now: 90s, 15m, 2h, 1d12h, 1.5h
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     since: Option<String>,
     /// Beginning: RFC 3339, a time of the zone like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
     /// 14:00', 'monday 06:15', now, or seconds or milliseconds since 1970
@@ -204,12 +246,18 @@ impl Get {
             let in_use = self.server.in_use(&self.common, &config)?;
             let zone = self.time.zone(in_use.zone())?;
             let params = self.params(&in_use, &zone, now)?;
-            let question = params.question(now).map_err(Usage::from)?;
+            let question = match self.what.group() {
+                Some(group) => params.summary(group, now),
+                None => params.question(now),
+            };
+            let question = question.map_err(Usage::from)?;
             self.check(&question)?;
             let direct = self.common.is_direct();
             let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
-            let is_one =
-                |names: &Option<String>| names.as_ref().is_some_and(|it| !it.contains(','));
+            let is_one = |names: &Option<String>| {
+                let is_one = |names: &String| !names.contains([',', '*', '?']);
+                names.as_ref().is_some_and(is_one)
+            };
             let look = self.shape.look(Look {
                 zone,
                 now,

@@ -2,6 +2,7 @@
 //! since a misspelt key would otherwise be ignored in silence.
 
 use super::{Error, keys};
+use crate::near;
 
 /// Variables of the program that are no keys of the configuration.
 const OTHERS: [&str; 7] = [
@@ -48,7 +49,7 @@ pub(super) fn key_of(name: &str, text: &str, known: &[String]) -> Result<Option<
     Err(Error::Unknown {
         place: name.to_owned(),
         what: "variable",
-        nearest: keys::nearest(name, names),
+        nearest: near::nearest(name, names).map(str::to_owned),
     })
 }
 

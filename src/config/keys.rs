@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::{Config, Error, parse};
+use crate::near;
 
 /// Every key, as the path of its tables joined by dots.
 pub(super) fn all() -> Vec<String> {
@@ -39,18 +40,8 @@ pub(super) fn unknown(place: String, key: &str, known: &[String]) -> Error {
     Error::Unknown {
         place,
         what: "key",
-        nearest: nearest(key, known.iter().map(String::as_str)),
+        nearest: near::nearest(key, known.iter().map(String::as_str)).map(str::to_owned),
     }
-}
-
-/// Below this similarity (0 to 1) a name is not offered for another one.
-const SIMILARITY_MIN: f64 = 0.6;
-
-/// The known name that is most like this one, if any is like it at all.
-pub fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
-    let rated = known.map(|it| (strsim::normalized_damerau_levenshtein(name, it), it));
-    let best = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 >= SIMILARITY_MIN).then(|| best.1.to_owned())
 }
 
 /// Sets a key to a text, in the type that the key has. `place` is named if it does not fit.

@@ -42,10 +42,13 @@ const LABELS: &str = concat!(
 );
 
 /// `POD` or `NAMESPACE/POD`; of containers also `NAMESPACE/POD/CONTAINER`.
-const POD: &str = "^([^,/ ]+|[^,/*? ]+/[^,/ ]+)$";
+const POD: &str = "^[^,/ ]+(/[^,/ ]+)?$";
 
 /// Of what is summed up.
 const OF_SUMMARIES: Form = Pattern("^[^,/ ]+$");
+
+/// The names of images have slashes.
+const OF_IMAGES: Form = NAMES;
 
 /// The kinds that Kubernetes has, by their names and short names.
 const WORKLOAD: &str = concat!(
@@ -193,10 +196,19 @@ fn complete(parameter: &mut Parameter, path: &str) {
     let Some((_, form, example)) = known.find(|(name, ..)| *name == parameter.name) else {
         return;
     };
-    let is_of_summaries = group(path).is_some() && parameter.name == "name";
-    let form = if is_of_summaries { &OF_SUMMARIES } else { form };
-    if is_of_summaries {
-        let text = "Names of what is summed up, separated by commas; `*` and `?` are wildcards.";
+    let summed = group(path).filter(|_| parameter.name == "name");
+    let form = match summed {
+        None => form,
+        Some(Group::Images) => &OF_IMAGES,
+        Some(_) => &OF_SUMMARIES,
+    };
+    if summed.is_some() {
+        let text = match summed {
+            Some(Group::Workloads) => {
+                "Names, or `kind/name`, separated by commas; `*` and `?` are wildcards in names."
+            }
+            _ => "Names of what is summed up, separated by commas; `*` and `?` are wildcards.",
+        };
         parameter.description = Some(text.to_owned());
     }
     if matches!(form, Fields) {

@@ -28,7 +28,8 @@ use super::responses::{ListOf, Problems};
 use super::writer::Writer;
 use crate::access::{Denied, Reader};
 use crate::query::{
-    self, Answer, Container, Ending, Life, Params, Pod, Question, ROWS_MAX, Session, Visible,
+    self, Answer, Container, Ending, Life, Params, Pattern, Pod, Question, ROWS_MAX, Session,
+    Visible,
 };
 use crate::telemetry;
 
@@ -175,10 +176,19 @@ fn respond(format: Format, body: Body) -> Response {
 /// What this reader may not see is no part of the history for them, look-ups included.
 pub fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
     // A namespace that a name has in front is asked for as well.
-    let named = question.names.iter();
-    let named: Vec<String> = named.filter_map(|name| name.namespace.clone()).collect();
+    let named = question
+        .names
+        .iter()
+        .filter_map(|name| name.namespace.as_ref());
+    let named = named.filter(|namespace| namespace.is_exact());
+    let named: Vec<String> = named
+        .map(|namespace| namespace.as_str().to_owned())
+        .collect();
     reader.narrow(&question.clusters, &named)?;
     let all = reader.narrow(&[], &[])?;
+    if let Some(may) = &all.namespaces {
+        question.namespaces = expanded(&question.namespaces, may);
+    }
     question.visible = Some(Visible {
         clusters: all.clusters.unwrap_or_default(),
         namespaces: all.namespaces.unwrap_or_default(),
@@ -187,6 +197,20 @@ pub fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
     question.clusters = scope.clusters.unwrap_or_default();
     question.namespaces = scope.namespaces.unwrap_or_default();
     Ok(())
+}
+
+/// A wildcard stands for those namespaces that a reader may see; where there are none, for itself, which is refused.
+fn expanded(asked: &[String], may: &[String]) -> Vec<String> {
+    let expand = |asked: &String| {
+        let pattern = Pattern::new(asked.as_str());
+        let fitting = may.iter().filter(|name| pattern.matches(name)).cloned();
+        let fitting: Vec<String> = fitting.collect();
+        match fitting.is_empty() {
+            true => vec![asked.clone()],
+            false => fitting,
+        }
+    };
+    asked.iter().flat_map(expand).collect()
 }
 
 /// An answer on its way.
@@ -247,5 +271,20 @@ impl<L: Life> Sending<L> {
             false => Step::Nothing,
         };
         Ok((Frame::data(chunk.into()), next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expanded;
+
+    /// A reader gets what their own namespaces have, and nothing tells of others.
+    #[test]
+    fn wildcards_stand_for_what_a_reader_may_see() {
+        let may = ["shop-eu", "shop-us", "web"].map(str::to_owned);
+        let expanded = |asked: &str| expanded(&[asked.to_owned()], &may).join(" ");
+        assert_eq!(expanded("shop-*"), "shop-eu shop-us");
+        assert_eq!(expanded("web"), "web");
+        assert_eq!(expanded("bank*"), "bank*");
     }
 }

@@ -15,7 +15,7 @@ use super::responses::{ListOf, Problems};
 use super::rows::{Asked, count, narrow, whole};
 use super::writer::Writer;
 use crate::access::Reader;
-use crate::query::{self, Ending, Group, Params, Summary};
+use crate::query::{self, Group, Params, Summary};
 
 /// A handler and its description, by its group.
 macro_rules! summaries {
@@ -84,14 +84,10 @@ async fn ask(
 ) -> Result<Response, Problem> {
     let format = Format::negotiate(headers, OF_ROWS)?;
     let Query(params) = params?;
-    let mut question = params.question(Timestamp::now())?;
+    let mut question = params.summary(group, Timestamp::now())?;
     narrow(reader, &mut question)?;
     let _place = app.questions.place(reader).await?;
-    let (rows, more) = query::summaries(&app.store, group, &question).await?;
+    let (rows, ending) = query::summaries(&app.store, group, &question).await?;
     let writer = Writer::new::<Summary>(format, Vec::new());
-    let ending = Ending {
-        more,
-        ..Ending::default()
-    };
     Ok(whole(format, writer.part(&rows, &ending), &ending))
 }

@@ -9,24 +9,31 @@ use jiff::Timestamp;
 use super::model::{Container, Life, Pod};
 use super::statement::{Row, Statement, Value, bare_id, datetime64};
 use super::view::{self, By};
-use super::{Cursor, Order, PodName, Question, Window};
-pub(super) use described::is_owned;
+use super::{Cursor, Order, Pattern, PodName, Question, Window};
+pub(super) use described::{has_label, is_owned, is_top_owner};
 use described::{labels, workload};
 pub(super) use endings::failed;
-pub(super) use fits::{fits, is_named};
+pub(super) use fits::{fits, is_by, is_named};
 
-/// In the clusters and the namespaces that are asked for.
+/// In the clusters and the namespaces that are asked for; the names of namespaces may have wildcards.
 pub(super) fn scope(question: &Question, sql: &mut Statement) {
     let lists = [
         ("cluster", &question.clusters),
         ("namespace", &question.namespaces),
     ];
     for (column, names) in lists {
-        // A plain comparison reaches the key of the tables; a list of names is no less.
-        if !names.is_empty() {
-            let names = Value::Texts(names.clone());
-            sql.and(&format!("{column} IN (?)"), "Array(String)", names);
+        if names.is_empty() {
+            continue;
         }
+        let patterns: Vec<Pattern> = names.iter().map(Pattern::new).collect();
+        if column == "namespace" && !patterns.iter().all(Pattern::is_exact) {
+            let fits = fits(column, &patterns, sql);
+            sql.conditions.push(fits);
+            continue;
+        }
+        // A plain comparison reaches the key of the tables; a list of names is no less.
+        let names = Value::Texts(names.clone());
+        sql.and(&format!("{column} IN (?)"), "Array(String)", names);
     }
 }
 
@@ -41,9 +48,8 @@ pub(super) fn conditions<L: Life>(question: &Question, by: By, sql: &mut Stateme
         sql.conditions.push(is_named);
     }
     if let Some(user) = &question.user {
-        // Whoever acted, and whoever they acted as.
-        let is_it = "(asked_by = ? OR has(splitByString(' as ', coalesce(asked_by, '')), ?))";
-        sql.text(is_it, user);
+        let is_user = is_user(user, sql);
+        sql.conditions.push(is_user);
     }
     if let (Some(node), true) = (&question.node, by != By::Node) {
         sql.text("node = ?", node);
@@ -159,6 +165,12 @@ fn of_containers(question: &Question, by: By, sql: &mut Statement) {
     if let (Some(id), true) = (&question.container_id, by != By::Id) {
         sql.text("startsWith(lower(container_id), ?)", &bare_id(id));
     }
+}
+
+/// Whoever acted, and whoever they acted as.
+pub(super) fn is_user(user: &str, sql: &mut Statement) -> String {
+    let user = sql.value("String", Value::Text(user.to_owned()));
+    format!("(asked_by = {user} OR has(splitByString(' as ', coalesce(asked_by, '')), {user}))")
 }
 
 /// By a part of its name or its ID.

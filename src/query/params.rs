@@ -9,7 +9,8 @@ use utoipa::IntoParams;
 use super::filter::reasons_for_the_end;
 use super::statement::bare_id;
 use super::{
-    CONTAINER_ID_DIGITS, Cursor, Numbers, Order, ParseError, Pattern, Question, Window, when,
+    CONTAINER_ID_DIGITS, Cursor, Group, Numbers, Order, ParseError, Pattern, Question, Summed,
+    Window, when,
 };
 
 /// The parameters of `GET /api/v1/containers`, `/api/v1/pods`, `/api/v1/sessions` and of summaries. All may be left out.
@@ -20,7 +21,7 @@ pub struct Params {
     /// Clusters, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// Namespaces, separated by commas.
+    /// Namespaces, separated by commas; `*` and `?` are wildcards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// How far back from now: `90s`, `15m`, `2h`, `1d12h`, `1.5h`.
@@ -38,8 +39,7 @@ pub struct Params {
     /// The zone of times without one: `Europe/Berlin`, `+02:00`; UTC if it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// Names of pods, `POD`, `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`, separated by commas; `*` and `?` are wildcards
-    /// in the names of pods and containers.
+    /// Names of pods, `POD`, `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`, separated by commas; `*` and `?` are wildcards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A label selector, as `kubectl -l` takes it.
@@ -126,6 +126,7 @@ impl Params {
                 .iter()
                 .map(|name| name.parse())
                 .collect::<Result<_, _>>()?,
+            summed: Vec::new(),
             labels: self.labels.as_deref().unwrap_or_default().parse()?,
             labels_in: None,
             workload: self.workload.as_deref().map(str::parse).transpose()?,
@@ -157,6 +158,25 @@ impl Params {
             fields: list(self.fields.as_deref()),
             visible: None,
             explain: self.explain.unwrap_or(false),
+        })
+    }
+
+    /// The same, where the names are of what is summed up.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Params::question`].
+    pub fn summary(&self, group: Group, now: Timestamp) -> Result<Question, ParseError> {
+        self.check_empty()?;
+        let names = list(self.name.as_deref());
+        let names = names.iter().map(|name| Summed::parse(group, name));
+        let rest = Params {
+            name: None,
+            ..self.clone()
+        };
+        Ok(Question {
+            summed: names.collect::<Result<_, _>>()?,
+            ..rest.question(now)?
         })
     }
 

@@ -57,7 +57,7 @@ impl<L: Life> Answer<L> {
             None => None,
         };
         let hints = match &self.question {
-            Some(question) if self.given == 0 => hints::of(&self.store, question).await,
+            Some(question) if self.given == 0 => hints::of(&self.store, question, None).await,
             _ => Vec::new(),
         };
         Ok(Ending {

@@ -3,16 +3,17 @@
 //! They count what the lists of pods and containers would show for the same question: within its time and its filters.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ::clickhouse as driver;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::conditions::{conditions, failed, fits};
-use super::model::{Container, Life, Pod, Time};
+use super::conditions::{conditions, failed, fits, is_top_owner};
+use super::model::{Container, Ending, Life, Pod, Time};
 use super::rows::micros;
 use super::statement::{NEVER, NEVER_MICROS, Statement};
-use super::{Error, Order, Pattern, PodName, Question, ROWS_MAX, check, view};
+use super::{Error, Order, ParseError, Pattern, Question, ROWS_MAX, Workload, check, hints, view};
 use crate::clickhouse::Store;
 
 /// The most summaries of one answer.
@@ -51,8 +52,13 @@ impl Group {
         }
     }
 
+    /// One of them.
+    pub(super) fn singular(self) -> &'static str {
+        self.plural().trim_end_matches('s')
+    }
+
     /// Namespace, kind and name of what a row belongs to, as SQL.
-    fn keys(self) -> [&'static str; 3] {
+    pub(super) fn keys(self) -> [&'static str; 3] {
         match self {
             Group::Clusters => ["''", "''", "cluster"],
             Group::Namespaces => ["''", "''", "namespace"],
@@ -65,6 +71,60 @@ impl Group {
             Group::Images => ["''", "''", "coalesce(image, '')"],
         }
     }
+}
+
+/// A name of what is summed up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Summed {
+    Name(Pattern),
+    /// With its kind.
+    Workload(Workload),
+}
+
+impl Summed {
+    /// Reads a name, as `-o name` prints it: of a workload `KIND/NAME` or the name alone.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be such a name.
+    pub fn parse(group: Group, text: &str) -> Result<Summed, ParseError> {
+        match group {
+            Group::Workloads if text.contains('/') => Ok(Summed::Workload(text.parse()?)),
+            Group::Images => Ok(Summed::Name(Pattern::new(text))),
+            _ if text.contains('/') => {
+                let what = group.singular();
+                let problem =
+                    format!("invalid {what} {text:?}: use its name, with * and ? as wildcards");
+                Err(ParseError::value("name", problem))
+            }
+            _ => Ok(Summed::Name(Pattern::new(text))),
+        }
+    }
+}
+
+impl fmt::Display for Summed {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Summed::Name(name) => f.write_str(name.as_str()),
+            Summed::Workload(workload) => workload.fmt(f),
+        }
+    }
+}
+
+/// Whether a row belongs to one of these.
+pub(super) fn is_summed(group: Group, names: &[Summed], sql: &mut Statement) -> String {
+    let [.., name] = group.keys();
+    let (mut plain, mut any) = (Vec::new(), Vec::new());
+    for summed in names {
+        match summed {
+            Summed::Name(pattern) => plain.push(pattern.clone()),
+            Summed::Workload(workload) => any.push(format!("({})", is_top_owner(workload, sql))),
+        }
+    }
+    if !plain.is_empty() {
+        any.push(fits(name, &plain, sql));
+    }
+    format!("({})", any.join(" OR "))
 }
 
 /// What became of all pods of one name. Absent is `null`.
@@ -110,11 +170,6 @@ struct Sums {
 ///
 /// [`Error::Filter`] or [`Error::Summary`] where it can't.
 pub fn check_summary(group: Group, question: &Question) -> Result<(), Error> {
-    let is_part = |name: &PodName| name.namespace.is_some() || name.container.is_some();
-    if question.names.iter().any(is_part) {
-        let (what, filter) = (group.plural(), "NAMESPACE/NAME");
-        return Err(Error::Filter { what, filter });
-    }
     let refused = [
         (question.cursor.is_some(), "cursor"),
         (!question.fields.is_empty(), "fields"),
@@ -128,7 +183,7 @@ pub fn check_summary(group: Group, question: &Question) -> Result<(), Error> {
     check::<Container>(question)
 }
 
-/// The summaries, by cluster and name, and whether there are more than the limit.
+/// The summaries, by cluster and name, and how the answer ended.
 ///
 /// # Errors
 ///
@@ -137,7 +192,7 @@ pub async fn summaries(
     store: &Store,
     group: Group,
     question: &Question,
-) -> Result<(Vec<Summary>, bool), Error> {
+) -> Result<(Vec<Summary>, Ending), Error> {
     check_summary(group, question)?;
     let limit = question.limit.unwrap_or(SUMMARIES_MAX);
     if limit > ROWS_MAX {
@@ -169,8 +224,16 @@ pub async fn summaries(
         add(&mut all, sums);
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = all.len() > limit;
-    Ok((all.into_values().take(limit).collect(), more))
+    let hints = match all.is_empty() {
+        true => hints::of(store, question, Some(group)).await,
+        false => Vec::new(),
+    };
+    let ending = Ending {
+        more: all.len() > limit,
+        hints,
+        ..Ending::default()
+    };
+    Ok((all.into_values().take(limit).collect(), ending))
 }
 
 /// What is summed up, in SQL.
@@ -191,20 +254,14 @@ async fn sums<L: Life>(
         spans_shards: store.cluster().is_some(),
         ..Statement::default()
     };
-    // The names are those of what is summed up.
-    let of_all = Question {
-        names: Vec::new(),
-        ..question.clone()
-    };
-    let view = view::of::<L>(&of_all);
+    let view = view::of::<L>(question);
     let from = view.from(&mut sql);
-    conditions::<L>(&of_all, view.by, &mut sql);
+    conditions::<L>(question, view.by, &mut sql);
     let [namespace, kind, name] = group.keys();
     sql.conditions.push(format!("{name} != ''"));
-    if !question.names.is_empty() {
-        let names: Vec<Pattern> = question.names.iter().map(|it| it.pod.clone()).collect();
-        let fits = fits(name, &names, &mut sql);
-        sql.conditions.push(fits);
+    if !question.summed.is_empty() {
+        let is_summed = is_summed(group, &question.summed, &mut sql);
+        sql.conditions.push(is_summed);
     }
     let (counts, ends) = (columns.counts, (columns.ends)(&mut sql));
     sql.sql = format!(

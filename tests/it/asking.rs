@@ -402,7 +402,7 @@ fn what_cannot_be_asked() {
         bygone: --container-id: invalid container ID "web/0": use its hex digits, or the first of them
         bygone: --ip: invalid IP address "10.0.3.17/24": use one like 10.0.3.17
         bygone: --uid: invalid uid "7": use the UUID of a pod
-        bygone: NAME: invalid name "a/b/c/d": use POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER, with * and ? in the last two
+        bygone: NAME: invalid name "a/b/c/d": use POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER, with * and ? as wildcards
         bygone: pods cannot be filtered by the name of a container
         bygone: --state: invalid state "dead": use running, ended, failed or pending
         bygone: --exit-code: invalid number "high": use 137, 137,143, !=0 or '>3'
@@ -513,7 +513,8 @@ fn names_that_are_known() {
         "sessions web0",
         "pods web-0 --ip 192.0.2.77",
     ]);
-    expect_test::expect![[r#"        pods web-0 --to 2026-11-23T06:00:00Z --zone Europe/Berlin
+    expect_test::expect![[r#"
+        pods web-0 --to 2026-11-23T06:00:00Z --zone Europe/Berlin
             no pods found: searched all clusters, all namespaces, before 2026-11-23 07:00:00 (Europe/Berlin)
             pod "web-0" is known from 2026-11-23T06:15:08Z to 2026-11-23T06:15:38Z, outside the time that was asked for
         pods web-0 --from 2026-11-24T06:00:00Z --to 2026-11-24T07:00:00Z --zone UTC
@@ -524,6 +525,7 @@ fn names_that_are_known() {
             no pod "web0" in this scope; near: web-0, web-1, web-2
         pods web-0 --ip 192.0.2.77
             no pods found: searched all clusters, all namespaces, any time
+            no pod with the address "192.0.2.77" in this scope
     "#]]
     .assert_eq(&said);
 }

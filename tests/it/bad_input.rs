@@ -51,7 +51,7 @@ fn flags() {
         &["get", "pods", "--limit", "1000001"],
         64,
         expect![[
-            r#"bygone: invalid value '1000001' for '--limit <ROWS>': 1000001 is not in 1..=1000000: see "bygone help""#
+            r#"bygone: invalid value '1000001' for '--limit <ROWS>': use a number from 1 to 1000000: see "bygone help""#
         ]],
     );
     check(

@@ -1,6 +1,6 @@
 //! `bygone get` on recording-a: filters, times, limits, formats, exit codes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::sync::LazyLock;
 use std::sync::mpsc::sync_channel;
@@ -552,6 +552,62 @@ fn watch_shows_what_is_new_and_what_changes() {
     assert_eq!(refused.status.code(), Some(64), "{}", stderr(&refused));
     let refused = bygone.get(&["pods", "-w", "-o", "json"]);
     assert_eq!(refused.status.code(), Some(64), "{}", stderr(&refused));
+}
+
+/// In the order in which they come, rows are printed before the last one came. (The newest come first and are printed last,
+/// unless it is reversed.)
+#[test]
+fn rows_are_printed_as_they_come() {
+    // More than is gathered before it is written.
+    let pod = bygone::query::Pod {
+        pod: "web-0".to_owned(),
+        labels: [("long".to_owned(), "x".repeat(20_000))].into(),
+        ..Default::default()
+    };
+    let row = serde_json::to_string(&pod).expect("JSON") + "\n";
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (seen, is_seen) = sync_channel::<()>(1);
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("a client");
+        let mut head = [0; 4096];
+        _ = client.read(&mut head).expect("a request");
+        let answer =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n";
+        client.write_all(answer.as_bytes()).expect("written");
+        client.write_all(row.as_bytes()).expect("written");
+        // The rest follows when the row was read.
+        _ = is_seen.recv_timeout(Duration::from_secs(60));
+        _ = client.write_all(b"{\"end\":{\"more\":false,\"cursor\":null}}\n");
+    });
+    let server = format!("http://{address}");
+    let args = [
+        "get",
+        "pods",
+        "--reverse",
+        "-o",
+        "ndjson",
+        "--server",
+        &server,
+    ];
+    let mut get = plain(BYGONE)
+        .args(args)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut out = get.stdout.take().expect("a pipe");
+    let (begun, has_begun) = sync_channel(1);
+    let reading = std::thread::spawn(move || {
+        let mut first = [0; 16];
+        out.read_exact(&mut first).expect("the beginning of a row");
+        begun.send(()).expect("somebody waits");
+        std::io::read_to_string(out).expect("the rest")
+    });
+    let begun = has_begun.recv_timeout(Duration::from_secs(30));
+    seen.send(()).expect("the server waits");
+    assert!(begun.is_ok(), "nothing was printed before the end");
+    assert!(get.wait().expect("it ends").success());
+    assert_eq!(reading.join().expect("read").lines().count(), 1);
 }
 
 #[test]

@@ -80,8 +80,9 @@ fn summaries_as_people_see_them() {
         StatefulSet/web
         nodes worker-77
         no nodes found: searched all clusters, all namespaces, any time
+        no node "worker-77" in this scope; near: worker-0, worker-1, worker-2, worker-3, worker-4
         nodes a/b
-        bygone: nodes cannot be filtered by NAMESPACE/NAME
+        bygone: NAME: invalid node "a/b": use its name, with * and ? as wildcards
     "#]].assert_eq(
         &[
             "clusters --zone UTC",

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::cli::when;
-use crate::config::nearest;
+use crate::near::nearest;
 
 /// Names another file.
 const VARIABLE: &str = "BYGONE_CLIENT_CONFIG";

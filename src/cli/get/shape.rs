@@ -22,8 +22,8 @@ pub struct Shape {
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = OutputParser)]
     output: Output,
     /// The most rows to show, the newest; what is left out is said
-    #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX,
-          value_parser = clap::value_parser!(u64).range(1..=ROWS_MAX))]
+    #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX, allow_negative_numbers = true,
+          value_parser = rows)]
     limit: u64,
     /// Continue towards older rows, with the value that the previous answer printed
     #[arg(long, value_name = "CURSOR")]
@@ -54,6 +54,15 @@ pub struct Shape {
     explain: bool,
     #[command(flatten)]
     terminal: TerminalFlags,
+}
+
+/// Reads a limit.
+fn rows(text: &str) -> Result<u64, String> {
+    let rows = text
+        .parse()
+        .ok()
+        .filter(|rows| (1..=ROWS_MAX).contains(rows));
+    rows.ok_or_else(|| format!("use a number from 1 to {ROWS_MAX}"))
 }
 
 impl Shape {
@@ -180,14 +189,16 @@ impl Shape {
             match watch::run::<L>(oracle, &params, printer).await? {}
         }
         let mut rows = oracle.ask::<L>(&params).await?;
-        let kept = self.keep(&mut rows).await?;
-        let count = kept.count();
-        let ending = rows.ending().await?;
-        let end = End {
-            more: ending.cursor.clone(),
-        };
         let zone = look.zone.clone();
-        self.print_rows(kept, look, &end)?;
+        let (count, ending) = match self.goes_on() {
+            true => self.print_on(&mut rows, look).await?,
+            false => {
+                let kept = self.keep(&mut rows).await?;
+                let (count, ending) = (kept.count(), rows.ending().await?);
+                self.print_rows(kept, look, &end_of(&ending))?;
+                (count, ending)
+            }
+        };
         if count == 0 && params.cursor.is_none() {
             nothing::say(L::PLURAL, &params, &zone, &ending.hints);
         }
@@ -206,7 +217,7 @@ impl Shape {
             limit: Some(self.limit.min(SUMMARIES_MAX)),
             ..params.clone()
         };
-        let (rows, more) = oracle.summaries(group, &params).await?;
+        let (rows, ending) = oracle.summaries(group, &params).await?;
         let count = rows.len();
         let zone = look.zone.clone();
         let look = Look {
@@ -220,11 +231,11 @@ impl Shape {
             kept.push(row)?;
         }
         self.print_rows(kept, look, &End::default())?;
-        if more {
+        if ending.more {
             eprintln!("{count} shown, there are more: narrow the question");
         }
         if count == 0 {
-            nothing::say(group.plural(), &params, &zone, &[]);
+            nothing::say(group.plural(), &params, &zone, &ending.hints);
         }
         Ok(ExitCode::from(if count == 0 { NOTHING } else { 0 }))
     }
@@ -236,6 +247,29 @@ impl Shape {
             (None, true) => Order::AsCame,
             (Some(path), reverse) => Order::Sorted(path.to_owned(), reverse),
         }
+    }
+
+    /// Whether rows are printed as they come: in the order in which they do, and line by line.
+    fn goes_on(&self) -> bool {
+        let is_lines = matches!(&self.output, Output::Form(format) if format.is_lines());
+        is_lines && !self.is_table() && matches!(self.order(), Order::AsCame)
+    }
+
+    async fn print_on<L: Life + Row>(
+        &self,
+        rows: &mut Rows<L>,
+        look: Look,
+    ) -> anyhow::Result<(usize, Ending)> {
+        let mut out = self.terminal.out(0);
+        let mut printer = Printer::new(self.output.clone(), look, &mut out);
+        let mut count = 0;
+        while let Some(row) = rows.next().await? {
+            printer.row(&row)?;
+            count += 1;
+        }
+        let ending = rows.ending().await?;
+        printer.end(&end_of(&ending))?;
+        Ok((count, ending))
     }
 
     async fn keep<L: Life>(&self, rows: &mut Rows<L>) -> anyhow::Result<Kept<L>> {
@@ -260,6 +294,12 @@ impl Shape {
             printer.row(&row?)?;
         }
         Ok(printer.end(end)?)
+    }
+}
+
+fn end_of(ending: &Ending) -> End {
+    End {
+        more: ending.cursor.clone(),
     }
 }
 

@@ -146,6 +146,9 @@ impl Template {
     ///
     /// One line that says what is wrong.
     pub fn parse(text: &str) -> Result<Template, String> {
+        if text.trim().is_empty() {
+            return Err("jsonpath is empty: write it like jsonpath='{.items[*].pod}'".to_owned());
+        }
         if !text.contains('{') {
             return Ok(Template(vec![Part::Path(Path::parse(text)?)]));
         }

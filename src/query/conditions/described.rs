@@ -29,9 +29,14 @@ pub(super) fn workload(question: &Question, owner: bool, sql: &mut Statement) {
 
 /// What owns a pod now, or the controller between them.
 pub(in crate::query) fn is_owned(workload: &Workload, sql: &mut Statement) -> String {
-    let top = is_of(workload, ("workload_kind", "workload"), sql);
+    let top = is_top_owner(workload, sql);
     let owner = is_of(workload, ("owner_kind", "owner"), sql);
     format!("({top} OR {owner})")
+}
+
+/// What owns a pod now, at the top.
+pub(in crate::query) fn is_top_owner(workload: &Workload, sql: &mut Statement) -> String {
+    is_of(workload, ("workload_kind", "workload"), sql)
 }
 
 /// Whether a kind and a name are of the workload.
@@ -96,6 +101,11 @@ pub(super) fn labels(question: &Question, sql: &mut Statement) {
          former_until, {FORMER_SINCE}, former_labels))",
         holds.replace("tags", "labels")
     ));
+}
+
+/// Whether a pod's labels are now as they must be.
+pub(in crate::query) fn has_label(wanted: &Requirement, sql: &mut Statement) -> String {
+    requirement(wanted, sql).replace("tags", "labels")
 }
 
 /// A condition on `tags`.

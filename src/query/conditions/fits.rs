@@ -21,7 +21,11 @@ pub(in crate::query) fn fits(text: &str, patterns: &[Pattern], sql: &mut Stateme
 }
 
 /// Whether one of these accounts is one that the patterns allow; of `a as b`, the whole or either.
-pub(super) fn is_by(accounts: &[&str], patterns: &[Pattern], sql: &mut Statement) -> String {
+pub(in crate::query) fn is_by(
+    accounts: &[&str],
+    patterns: &[Pattern],
+    sql: &mut Statement,
+) -> String {
     let texts = accounts
         .iter()
         .map(|account| format!("coalesce({account}, '')"));
@@ -71,8 +75,7 @@ pub(in crate::query) fn is_named(
     for name in others {
         let mut all = Vec::new();
         if let Some(namespace) = &name.namespace {
-            let namespace = sql.value("String", Value::Text(namespace.clone()));
-            all.push(format!("namespace = {namespace}"));
+            all.push(fits("namespace", std::slice::from_ref(namespace), sql));
         }
         all.push(fits("pod", std::slice::from_ref(&name.pod), sql));
         if let (Some(column), Some(name)) = (container, &name.container) {

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use super::Pattern;
 use crate::query::ParseError;
 
-/// `POD`, `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`; the last two names may have wildcards.
+/// `POD`, `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`; each may have wildcards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodName {
-    pub namespace: Option<String>,
+    pub namespace: Option<Pattern>,
     pub pod: Pattern,
     pub container: Option<Pattern>,
 }
@@ -17,7 +17,7 @@ impl PodName {
     /// One pod of this name, at any time.
     pub fn exact(namespace: &str, pod: &str) -> PodName {
         PodName {
-            namespace: Some(namespace.to_owned()),
+            namespace: Some(Pattern::new(namespace)),
             pod: Pattern::new(pod),
             container: None,
         }
@@ -43,12 +43,11 @@ impl FromStr for PodName {
             [namespace, pod, container] => (Some(namespace), pod, Some(container)),
             _ => return Err(invalid(text)),
         };
-        let is_bad = |namespace: &str| namespace.contains(['*', '?']);
-        if parts.iter().any(|part| part.is_empty()) || namespace.is_some_and(is_bad) {
+        if parts.iter().any(|part| part.is_empty()) {
             return Err(invalid(text));
         }
         Ok(PodName {
-            namespace: namespace.map(str::to_owned),
+            namespace: namespace.map(Pattern::new),
             pod: Pattern::new(pod),
             container: container.map(Pattern::new),
         })
@@ -56,6 +55,6 @@ impl FromStr for PodName {
 }
 
 fn invalid(text: &str) -> ParseError {
-    let instead = "POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER, with * and ? in the last two";
+    let instead = "POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER, with * and ? as wildcards";
     ParseError::value("name", format!("invalid name {text:?}: use {instead}"))
 }

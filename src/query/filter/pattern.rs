@@ -18,6 +18,32 @@ impl Pattern {
         !self.0.contains(['*', '?'])
     }
 
+    /// Whether a name is one that it stands for.
+    pub fn matches(&self, name: &str) -> bool {
+        let (pattern, name): (Vec<char>, Vec<char>) =
+            (self.0.chars().collect(), name.chars().collect());
+        let (mut at, mut place) = (0, 0);
+        // The last `*`, and where what stands behind it is tried.
+        let mut star: Option<(usize, usize)> = None;
+        while place < name.len() {
+            match pattern.get(at) {
+                Some('*') => {
+                    star = Some((at, place));
+                    at += 1;
+                }
+                Some(c) if *c == '?' || *c == name[place] => (at, place) = (at + 1, place + 1),
+                _ => {
+                    let Some((behind, tried)) = star else {
+                        return false;
+                    };
+                    star = Some((behind, tried + 1));
+                    (at, place) = (behind + 1, tried + 1);
+                }
+            }
+        }
+        pattern[at..].iter().all(|c| *c == '*')
+    }
+
     /// The same as a pattern of SQL's `LIKE`.
     pub fn like(&self) -> String {
         let mut like = String::with_capacity(self.0.len() + 2);
@@ -36,6 +62,27 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::Pattern;
+
+    #[test]
+    fn matches() {
+        let all = |pattern: &str, names: &[&str]| {
+            let pattern = Pattern::new(pattern);
+            names.iter().all(|name| pattern.matches(name))
+        };
+        assert!(all("shop", &["shop"]));
+        assert!(all("shop*", &["shop", "shop-eu"]));
+        assert!(all("*-eu", &["shop-eu", "-eu", "a-eu-eu"]));
+        assert!(all("s?op*e?", &["shop-eu", "stop-e-eu"]));
+        assert!(all("*", &["", "x"]));
+        let none = |pattern: &str, names: &[&str]| {
+            let pattern = Pattern::new(pattern);
+            !names.iter().any(|name| pattern.matches(name))
+        };
+        assert!(none("shop", &["shop-eu", "sho", ""]));
+        assert!(none("shop-*", &["shop", "shopping"]));
+        assert!(none("*-eu", &["shop-eux", "eu"]));
+        assert!(none("?", &["", "xy"]));
+    }
 
     #[test]
     fn like_means_the_same() {

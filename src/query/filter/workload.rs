@@ -1,9 +1,11 @@
 //! Workloads: what owns pods.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::Pattern;
-use crate::query::{ParseError, near};
+use crate::near;
+use crate::query::ParseError;
 
 /// What owns pods, by its kind and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,13 @@ impl Workload {
     pub fn is_top(&self) -> bool {
         let is_it = |kind: &Kind| kind.is_top && self.kinds == [kind.names[0]];
         KINDS.iter().any(is_it)
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let kind = self.kinds.last().map_or("", |kind| &**kind);
+        write!(f, "{kind}/{}", self.name.as_str())
     }
 }
 
