@@ -11,6 +11,8 @@ mod asking;
 mod bad_input;
 /// No secret of the recordings is in any byte that was written.
 mod canaries;
+/// What people type and what they read: the transcripts of `tests/cmd`.
+mod cmd;
 /// Deletions of many pods at once, of which the events hold no items.
 mod collections;
 /// Every order and lateness, with two processes, kills and filing, ends in the oracle's answers.

@@ -619,7 +619,8 @@ pub fn new_database() -> String {
     format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn environment(database: &str) -> Vec<(&'static str, String)> {
+/// The environment of a program that is to use a database of the shared engine.
+pub fn environment(database: &str) -> Vec<(&'static str, String)> {
     let shared = shared();
     vec![
         ("BYGONE_CLICKHOUSE_URL", shared.url.clone()),
