@@ -296,6 +296,20 @@ fn hints_are_narrowed(house: &House) {
         ),
         "no node \"worker-1\" in this scope; no others are known\n"
     );
+    assert_eq!(
+        hints("shop", &["mtls", "--created-by", "nobody", "-l", "x=y"])
+            .matches("bank")
+            .count(),
+        0
+    );
+    // Wildcards stand for the namespaces that a reader may see.
+    for args in [&["-n", "*"] as &[&str], &["-n", "s?op"], &["*/prod"]] {
+        let names = ["get", "pods", "-o", "name"];
+        let (code, out, err) = house.run(Some("shop"), &[&names, args].concat());
+        assert_eq!((code, &*out), (0, "shop/prod\n"), "{args:?}: {err}");
+    }
+    let (code, out, err) = house.get(Some("shop"), &["-n", "ba*"]);
+    assert_eq!((code, &*out), (2, ""), "{err}");
     // A namespace in front of a name is asked for as any other.
     let (code, out, err) = house.get(Some("shop"), &["bank/prod"]);
     assert_eq!((code, &*out), (2, ""), "{err}");

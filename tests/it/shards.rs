@@ -199,6 +199,37 @@ fn same_answers(both: (&Bygone, &Bygone)) {
     }
 }
 
+/// What is said of names that are not known, by every look-up.
+fn same_hints((one, two): (&Bygone, &Bygone)) {
+    for question in [
+        "pods -l app=wbe",
+        "pods -l ap",
+        "pods --ip 192.0.2.77",
+        "pods --uid 11111111-2222-4333-8444-555555555555",
+        "containers --container-id ffffffffffff",
+        "containers --container-id fff-fff",
+        "pods --by kubernetes-adnim",
+        "pods --created-by kubernetes-adnim",
+        "pods --service-account defualt",
+        "sessions --user kubernetes-adnim",
+        "containers --reason OOMKiled",
+        "pods --node worker-33",
+        "pods --workload deploy/wbe",
+        "pods --image ngnix",
+        "containers */web-0/mian",
+        "workloads wbe",
+        "images ngnix",
+        "nodes worker-33",
+        "namespaces kube-sytem",
+    ] {
+        let args: Vec<&str> = question.split(' ').collect();
+        let said = [one, two].map(|bygone| support::stderr(&bygone.get(&args)));
+        assert_eq!(said[0], said[1], "{question}");
+        let hint = said[0].lines().nth(1).unwrap_or_default();
+        assert!(hint.starts_with("no "), "{question}: {}", said[0]);
+    }
+}
+
 /// Also when a shard dies while the rows come in.
 #[test]
 fn the_recording_on_two_shards() {
@@ -222,6 +253,7 @@ fn the_recording_on_two_shards() {
     let missed = truth::RECORDING_A_REMOVALS_MISSED;
     truth::answers_equal(&folder, &two, "on two shards", missed);
     same_answers((&one, &two));
+    same_hints((&one, &two));
     let pods = "SELECT uniqExact(pod_uid) FROM bygone_local.facts";
     let counts = cluster
         .sql(pods)
