@@ -1,32 +1,32 @@
 #!/usr/bin/env bash
-# Makes the certificates with which an API server and bygone know each other (mTLS).
+# Creates the certificates for mTLS between API servers and bygone.
 set -euo pipefail
 
 usage() {
     cat <<'END'
-Makes the certificates with which an API server and bygone know each other (mTLS).
+Creates the certificates for mTLS between API servers and bygone.
 
 Usage: deploy/certificates.sh [--dir DIR] [--client NAME]... [--days DAYS] [ADDRESS...]
 
-  ADDRESS        how API servers call bygone: IP addresses and DNS names for the server's
+  ADDRESS        how API servers reach bygone: IP addresses and DNS names for the server's
                  certificate; localhost, 127.0.0.1 and ::1 are always added
   --dir DIR      where the files go [default: ./certificates]
   --client NAME  common name of a client's certificate, once for each client
                  [default: kube-apiserver]
-  --days DAYS    how long the certificates are good, but for the CA's ten years
+  --days DAYS    validity of the certificates, except the CA's ten years
                  [default: 365]
   --help         this text
 
 Writes to DIR, with keys that only their owner can read (0600):
 
-  ca.crt, ca.key            the CA that vouches for all others. Keep ca.key offline: who has
-                            it can send events as any API server
+  ca.crt, ca.key            the CA that signs all others. Keep ca.key offline: whoever has it
+                            can send events as any API server
   server.crt, server.key    for bygone: tls_certificate_file, tls_key_file
   NAME.crt, NAME.key        for each client: client-certificate, client-key of a kubeconfig
 
-Files that are there are never overwritten. A CA that is there is used again, so that more
-clients, or new certificates in the place of removed ones, are trusted without a new CA.
-Without ADDRESS only clients' certificates are made. Needs openssl 1.1.1 or later.
+Existing files are never overwritten. An existing CA is reused, so that more clients, or
+replacements of removed certificates, are trusted without a new CA. Without ADDRESS only
+client certificates are created. Needs openssl 1.1.1 or later.
 
 Examples:
   deploy/certificates.sh 192.0.2.10 bygone.example

@@ -1,11 +1,11 @@
--- Accounts that may read what people ask, and nothing else: for analysts, dashboards and scripts.
+-- Accounts that can only read the views: for analysts, dashboards and scripts.
 --
 --     clickhouse client --user bygone --queries-file deploy/clickhouse-reader.sql
 --
--- Run it as the account that bygone uses, after "bygone schema apply", and again after each later one: a view that is made
--- anew is closed to readers. All of it may be repeated. If the database has another name than bygone, change it here.
+-- Run it as the account that bygone uses, after every "bygone schema apply": a recreated view is closed to readers. It
+-- may be repeated. If the database is not called bygone, change the name here.
 --
--- Where accounts stand in files, as for the embedded engine, use deploy/clickhouse-reader.xml instead of parts 2 to 4.
+-- For accounts defined in files, as in the embedded engine, use deploy/clickhouse-reader.xml instead of parts 2 to 4.
 
 -- 1. The views read the tables with the rights of the account that runs this: readers need none on the tables.
 ALTER TABLE bygone.pods MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
@@ -21,8 +21,8 @@ ALTER TABLE bygone.sessions MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.sessions_between MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 ALTER TABLE bygone.coverage MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER;
 
--- 2. What a reader's questions may cost. Clients set settings of their own, so readonly is 2 and each limit has a constraint:
--- it can be lowered and not raised. What a reader may do at all is decided by the grants below. (ClickHouse before August 2026
+-- 2. Limits of a reader's queries. Clients send their own settings, so readonly is 2 and each limit has a constraint: it
+-- can be lowered and not raised. The grants below decide what a reader may do at all. (ClickHouse before August 2026
 -- lets a reader lift limits by SETTINGS name = DEFAULT; 26.3.23 and 26.5.8 have the fix, ClickHouse#115334. The quota holds
 -- everywhere.)
 CREATE SETTINGS PROFILE IF NOT EXISTS bygone_reader SETTINGS
@@ -38,7 +38,7 @@ CREATE SETTINGS PROFILE IF NOT EXISTS bygone_reader SETTINGS
     max_untracked_memory = 4194304 CONST,
     log_queries = true CONST;
 
--- 3. Who reads. With a hash of zeros nobody can log in: ALTER USER analyst IDENTIFIED WITH sha256_password BY '...'.
+-- 3. Readers. With a hash of zeros nobody can log in: ALTER USER analyst IDENTIFIED WITH sha256_password BY '...'.
 CREATE ROLE IF NOT EXISTS bygone_reader;
 GRANT SELECT ON bygone.pods TO bygone_reader;
 GRANT SELECT ON bygone.containers TO bygone_reader;
@@ -54,14 +54,14 @@ GRANT SELECT ON bygone.sessions_between TO bygone_reader;
 CREATE USER IF NOT EXISTS analyst IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
 CREATE USER IF NOT EXISTS analyst_shop IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' DEFAULT ROLE bygone_reader SETTINGS PROFILE 'bygone_reader';
 GRANT bygone_reader TO analyst, analyst_shop;
--- It speaks of whole clusters, so not for those who see some namespaces alone.
+-- It covers whole clusters, so it is not for readers of some namespaces.
 GRANT SELECT ON bygone.coverage TO analyst;
 CREATE QUOTA IF NOT EXISTS bygone_reader KEYED BY user_name
     FOR INTERVAL 1 hour MAX queries = 1000, read_rows = 10000000000, execution_time = 1800
     TO analyst, analyst_shop;
 
--- 4. An example: an account that sees two namespaces of one cluster. Every view needs its policy, one without shows all. Other
--- accounts go on seeing everything, unless the server's users_without_row_policies_can_read_rows is false.
+-- 4. Example: an account that sees two namespaces of one cluster. Every view needs a policy; one without shows all. Other
+-- accounts still see everything, unless the server's users_without_row_policies_can_read_rows is false.
 CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pods USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
 CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.containers USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;
 CREATE ROW POLICY IF NOT EXISTS analyst_shop ON bygone.pods_between USING cluster = 'prod' AND namespace IN ('shop', 'shop-staging') TO analyst_shop;

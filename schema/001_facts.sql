@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS facts
     event_at   DateTime64(6, 'UTC') COMMENT 'time of the event, by the API server''s clock',
     late       UInt8 DEFAULT toUnixTimestamp(now('UTC')) - toUnixTimestamp64Second(event_at) > 300
                COMMENT 'stored over 5 minutes after its event, by the server''s clock alone',
-    writer     UInt64 COMMENT 'process that stored it',
+    writer     UInt64 COMMENT 'process that stored the row',
     load       UInt64 COMMENT 'load of that process',
     body       String COMMENT 'what the event says'
 )
@@ -33,7 +33,7 @@ SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     non_replicated_deduplication_window = 10000
-COMMENT 'what audit events say, until it is part of the lives for good';
+COMMENT 'facts from audit events, until they are part of pods and containers for good';
 
 -- What events say of names: requests that name a pod and not its uid, emptied namespaces, nodes that came and went.
 -- Which pods they meant is found out whenever such a pod is stored, so they are kept for the whole retention.
@@ -44,15 +44,15 @@ COMMENT 'what audit events say, until it is part of the lives for good';
 CREATE TABLE IF NOT EXISTS said
 (
     cluster    LowCardinality(String) COMMENT 'Kubernetes cluster',
-    namespace  LowCardinality(String) COMMENT 'of the name; empty for nodes',
-    name       String COMMENT 'of a pod or a node; empty: of the namespace itself',
-    what       Enum8(@sayings@) COMMENT 'what was said: see Saying in src/audit/words.rs',
-    by         LowCardinality(String) COMMENT 'the kubelet that did not find it; else empty',
+    namespace  LowCardinality(String) COMMENT 'namespace of the name; empty for nodes',
+    name       String COMMENT 'name of a pod or a node; empty for the namespace itself',
+    what       Enum8(@sayings@) COMMENT 'kind of statement: see Saying in src/audit/words.rs',
+    by         LowCardinality(String) COMMENT 'the kubelet that did not find it; otherwise empty',
     selector   String COMMENT 'label selector of a deletecollection',
-    uid        UUID COMMENT 'the only pod that is meant, where the event says that; else zero',
-    second     DateTime('UTC') COMMENT 'of the events, or in which their minute begins',
+    uid        UUID COMMENT 'uid of the pod, if the event has it; otherwise zero',
+    second     DateTime('UTC') COMMENT 'second of the events, or the start of their minute',
     first      SimpleAggregateFunction(min, Tuple(at DateTime64(6, 'UTC'), audit_id String, user String, acting_as String))
-               COMMENT 'the first of them: when, its audit ID, the account that sent it, and the one that this impersonated',
+               COMMENT 'the first of them: time, audit ID, account, and the account it impersonated',
     last       SimpleAggregateFunction(max, Tuple(at DateTime64(6, 'UTC'), audit_id String, user String, acting_as String))
                COMMENT 'the last of them'
 )
@@ -64,28 +64,28 @@ SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     non_replicated_deduplication_window = 10000
-COMMENT 'what events say of names';
+COMMENT 'statements of events about names';
 
 -- Loads that are part of the lives: one row each. A load without a row did not finish, and reconcile folds what it touched.
 CREATE TABLE IF NOT EXISTS loads
 (
-    writer       UInt64 COMMENT 'process that stored it',
+    writer       UInt64 COMMENT 'process that stored the row',
     load         UInt64 COMMENT 'number of the load',
-    finished_at  DateTime('UTC') DEFAULT now('UTC') COMMENT 'when its lives were stored'
+    finished_at  DateTime('UTC') DEFAULT now('UTC') COMMENT 'when its pods and containers were stored'
 )
 ENGINE = MergeTree
 ORDER BY (writer, load)
 TTL finished_at + INTERVAL 2 DAY
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'loads that are part of the lives';
+COMMENT 'loads that are part of pods and containers';
 
 -- Slots that reconcile has checked.
 CREATE TABLE IF NOT EXISTS reconciled
 (
     slot   DateTime('UTC') COMMENT 'slot of facts',
-    block  UInt64 COMMENT 'what told its content apart when it was read: see reconcile/slots.sql',
-    names  UInt64 COMMENT 'names that were folded once more',
-    wrong  UInt64 COMMENT 'rows of lives that this has changed',
+    block  UInt64 COMMENT 'identifies the content of the slot as it was read: see reconcile/slots.sql',
+    names  UInt64 COMMENT 'names that were folded again',
+    wrong  UInt64 COMMENT 'rows that this changed',
     at     DateTime('UTC') DEFAULT now('UTC') COMMENT 'when it was checked'
 )
 ENGINE = MergeTree

@@ -45,7 +45,7 @@ COMMENT 'container instances that run, or ended in the last minutes';
 CREATE TABLE IF NOT EXISTS ended_pods
 (
 @pod_columns@,
-    moved         UInt8 COMMENT 'the life is filed elsewhere now',
+    moved         UInt8 COMMENT 'the row is filed elsewhere now',
     filed_at      DateTime('UTC') DEFAULT now('UTC') COMMENT 'when this row was written here' CODEC(Delta, ZSTD(3)),
     uid_head      UInt32 MATERIALIZED toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) COMMENT 'the first 8 hex digits of the uid',
     name_hash     UInt32 MATERIALIZED toUInt32(sipHash64(cluster, namespace, pod)) COMMENT 'of the name',
@@ -71,7 +71,7 @@ COMMENT 'pods that ended';
 CREATE TABLE IF NOT EXISTS ended_containers
 (
 @container_columns@,
-    moved         UInt8 COMMENT 'the life is filed elsewhere now',
+    moved         UInt8 COMMENT 'the row is filed elsewhere now',
     filed_at      DateTime('UTC') DEFAULT now('UTC') COMMENT 'when this row was written here' CODEC(Delta, ZSTD(3)),
     id_head       UInt32 MATERIALIZED byteSwap(reinterpretAsUInt32(substring(container_key, 1, 4))) COMMENT 'the first 8 hex digits of the container ID',
     uid_head      UInt32 MATERIALIZED toUInt32(bitShiftRight(toUInt128(pod_uid), 96)) COMMENT 'the first 8 hex digits of the uid',
@@ -92,4 +92,4 @@ SETTINGS
     deduplicate_merge_projection_mode = 'rebuild',
     fsync_after_insert = 1,
     fsync_part_directory = 1
-COMMENT 'container instances that ended; every restart is one of its own'
+COMMENT 'container instances that ended; every restart is a separate one'

@@ -6,15 +6,15 @@
 
 CREATE TABLE IF NOT EXISTS dead_letters
 (
-    cluster       LowCardinality(String) COMMENT 'name of the Kubernetes cluster that it was sent for',
-    id            UUID COMMENT 'made of the cluster and the bytes: the same letter has the same id everywhere',
+    cluster       LowCardinality(String) COMMENT 'Kubernetes cluster it was sent for',
+    id            UUID COMMENT 'derived from the cluster and the bytes: the same letter has the same id everywhere',
     origin        String COMMENT 'the source that delivered it: webhook, or a topic, partition and offset',
     reason        LowCardinality(String) COMMENT 'kind of damage, as in the metric bygone_pipeline_rejected_total',
-    received_at   DateTime64(6, 'UTC') COMMENT 'when it came last, by the receiver''s clock',
-    position_from UInt64 COMMENT 'where it began in its delivery, in bytes',
-    bytes         UInt64 COMMENT 'how long it is',
+    received_at   DateTime64(6, 'UTC') COMMENT 'when it last arrived, by the receiver''s clock',
+    position_from UInt64 COMMENT 'offset in its delivery, in bytes',
+    bytes         UInt64 COMMENT 'size in bytes',
     sha256        FixedString(32) COMMENT 'SHA-256 of its bytes',
-    raw_kept      UInt8 COMMENT 'whether its bytes were on the receiver''s disk when it came'
+    raw_kept      UInt8 COMMENT 'whether its bytes were on the receiver''s disk when it arrived'
 )
 ENGINE = ReplacingMergeTree(received_at)
 PARTITION BY toYYYYMM(received_at)

@@ -3,4 +3,4 @@
 
 ALTER TABLE received
     ADD COLUMN IF NOT EXISTS seconds SimpleAggregateFunction(groupUniqArrayArray, Array(UInt16))
-    COMMENT 'of heartbeats: the seconds of the hour in which there was one' AFTER minutes
+    COMMENT 'for heartbeats: the seconds of the hour with one' AFTER minutes

@@ -11,22 +11,22 @@ CREATE TABLE IF NOT EXISTS session_events
 (
     cluster    LowCardinality(String) COMMENT 'Kubernetes cluster',
     namespace  LowCardinality(String) COMMENT 'of the pod',
-    pod        String COMMENT 'name of the pod, as the request has it: there may have been none',
+    pod        String COMMENT 'name of the pod in the request; it may not have existed',
     kind       LowCardinality(String) COMMENT 'the subresource: exec, attach, portforward, ephemeralcontainers or resize',
     began_at   DateTime64(6, 'UTC') COMMENT 'when the request came, by the API server''s clock' CODEC(Delta, ZSTD(3)),
-    user       LowCardinality(String) COMMENT 'the account that sent it; empty where nobody was authenticated',
-    acting_as  LowCardinality(String) COMMENT 'the account that this impersonated, or empty',
-    audit_id   String COMMENT 'audit ID of its events; empty where a client named one that looks like none',
-    month      Date DEFAULT toStartOfMonth(now('UTC')) COMMENT 'in which it came, by the server''s clock',
-    over_at    SimpleAggregateFunction(max, DateTime64(6, 'UTC')) COMMENT 'when it was over; 1970 until the event of its end came'
+    user       LowCardinality(String) COMMENT 'account that made the request; empty if unauthenticated',
+    acting_as  LowCardinality(String) COMMENT 'account it impersonated, or empty',
+    audit_id   String COMMENT 'audit ID of its events; empty if a client sent an invalid one',
+    month      Date DEFAULT toStartOfMonth(now('UTC')) COMMENT 'month of arrival, by the server''s clock',
+    over_at    SimpleAggregateFunction(max, DateTime64(6, 'UTC')) COMMENT 'when it ended; 1970 until the event of its end arrives'
                CODEC(Delta, ZSTD(3)),
-    container  SimpleAggregateFunction(max, String) COMMENT 'the container that it names; those that it added, separated by commas',
-    source     SimpleAggregateFunction(max, String) COMMENT 'the first of its source addresses; a client may make it up',
-    via        SimpleAggregateFunction(max, String) COMMENT 'the last of them, where there are several: the one that connected',
-    code       SimpleAggregateFunction(max, UInt16) COMMENT 'HTTP status; 101 of a stream that opened'
+    container  SimpleAggregateFunction(max, String) COMMENT 'container in the request; added containers are separated by commas',
+    source     SimpleAggregateFunction(max, String) COMMENT 'first source address; a client may forge it',
+    via        SimpleAggregateFunction(max, String) COMMENT 'last source address, if there are several: the one that connected',
+    code       SimpleAggregateFunction(max, UInt16) COMMENT 'HTTP status; 101 for an opened stream'
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(month)
 ORDER BY (cluster, namespace, pod, began_at, kind, user, acting_as, audit_id)
 SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000
-COMMENT 'requests to pods that are there'
+COMMENT 'requests to running pods'

@@ -5,12 +5,12 @@ CREATE OR REPLACE VIEW coverage
     cluster     String          COMMENT 'Kubernetes cluster',
     hour        DateTime('UTC') COMMENT 'of the events, by the API server''s clock',
     about       String          COMMENT 'pods: writes to pods; heartbeat: an API server renewed its own lease; other',
-    api_server  String          COMMENT 'of a heartbeat: its lease, which tells the API servers apart; else empty, events do not say',
-    level       String          COMMENT 'Metadata, Request or RequestResponse; empty where a relay took it away',
+    api_server  String          COMMENT 'lease that identifies the API server, for heartbeats; other events do not have it',
+    level       String          COMMENT 'Metadata, Request or RequestResponse; empty if a relay removed it',
     stage       String          COMMENT 'RequestReceived, ResponseStarted, ResponseComplete or Panic',
-    events      UInt64          COMMENT 'different events, about',
-    minutes     UInt64          COMMENT 'bit n: there was an event in minute n of the hour',
-    seconds     Array(UInt16)   COMMENT 'of heartbeats: the seconds of the hour in which there was one'
+    events      UInt64          COMMENT 'approximate number of distinct events',
+    minutes     UInt64          COMMENT 'bit n is set if there was an event in minute n of the hour',
+    seconds     Array(UInt16)   COMMENT 'for heartbeats: the seconds of the hour with one'
 )
 AS
 SELECT r.cluster AS cluster, r.hour AS hour, toString(r.about) AS about, r.api_server AS api_server, toString(r.level) AS level, toString(r.stage) AS stage,

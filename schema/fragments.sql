@@ -65,17 +65,17 @@ class = @number@ AND filed_from >= since_second - @bound@
 (
     cluster    String                           COMMENT 'Kubernetes cluster',
     namespace  String                           COMMENT 'of the pod',
-    pod        String                           COMMENT 'name of the pod, as the request has it: there may have been none',
+    pod        String                           COMMENT 'name of the pod in the request; it may not have existed',
     kind       String                           COMMENT 'the subresource: exec, attach, portforward, ephemeralcontainers or resize',
-    container  Nullable(String)                 COMMENT 'the container that it names; those that it added, separated by commas',
+    container  Nullable(String)                 COMMENT 'container in the request; added containers are separated by commas',
     began_at   DateTime64(6, 'UTC')             COMMENT 'when the request came',
-    over_at    Nullable(DateTime64(6, 'UTC'))   COMMENT 'when it was over; NULL while it is open, and where no event reported the end',
-    asked_by   Nullable(String)                 COMMENT 'the account; "a as b" where a impersonated b; NULL where nobody was authenticated',
-    source     Nullable(String)                 COMMENT 'the first of its source addresses; a client may make it up',
-    via        Nullable(String)                 COMMENT 'the last of them, where there are several: the one that connected',
-    code       Nullable(UInt16)                 COMMENT 'HTTP status: 101 of a stream that opened, 403 and others of what was refused',
+    over_at    Nullable(DateTime64(6, 'UTC'))   COMMENT 'when it ended; NULL while it is open, or if no event reported the end',
+    asked_by   Nullable(String)                 COMMENT 'account; "a as b" if a impersonated b; NULL if unauthenticated',
+    source     Nullable(String)                 COMMENT 'first source address; a client may forge it',
+    via        Nullable(String)                 COMMENT 'last source address, if there are several: the one that connected',
+    code       Nullable(UInt16)                 COMMENT 'HTTP status: 101 for an opened stream, 403 and others for rejected requests',
     audit_id   Nullable(String)                 COMMENT 'audit ID of its events',
-    id         UUID                             COMMENT 'made of what tells it from other requests: the same everywhere'
+    id         UUID                             COMMENT 'derived from the values that identify the request: the same everywhere'
 )
 
 -- @sessions

@@ -41,22 +41,20 @@ pub use peer::{CertificateNames, Peer};
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Listen where others can reach it without asking who they are. For trusted networks only.
+    /// Listen beyond loopback without TLS and authentication. For trusted networks only.
     pub insecure: bool,
     /// Who may send audit events.
     pub ingest: Vec<IngestCredential>,
-    /// Who may ask.
+    /// Who may query.
     pub api: Vec<ApiCredential>,
 }
 
 /// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    #[error(
-        "authentication required: send a bearer token or a client certificate that is configured here"
-    )]
+    #[error("authentication required: send a bearer token or a known client certificate")]
     Unknown,
-    #[error("these credentials do not allow that: ask for what they cover, or use others")]
+    #[error("these credentials do not allow this: request what they cover, or use others")]
     Forbidden,
 }
 

@@ -57,7 +57,7 @@ const STOP_WAIT: Duration = Duration::from_secs(1);
     propagate_version = true,
     max_term_width = 100
 )]
-#[command(after_help = "Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.")]
+#[command(after_help = "Exit codes: 0 found, 1 nothing found, 2 error, 64 wrong usage.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -65,33 +65,33 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Receive audit events and answer questions until stopped
+    /// Receive audit events and answer queries until stopped
     Serve(serve::Serve),
-    /// Show containers or pods, also those that no longer exist
+    /// Show containers or pods, including those that no longer exist
     Get(Box<get::Get>),
-    /// Show one page about a pod or a container: its life, step by step
+    /// Show everything about one pod or container, with its timeline
     #[command(subcommand)]
     Describe(Box<describe::Describe>),
     /// Show the lines of containers, also of those that no longer exist
     Logs(Box<logs::Logs>),
     /// Ask in SQL: the views of pods and containers, and nothing is written
     Sql(sql::Sql),
-    /// Show what came and what is missing, and which lines of an audit policy would mend it
+    /// Show ingest gaps, and the audit policy rules that fix them
     Coverage(coverage::Coverage),
-    /// Play a recording into an engine of its own and show what no longer exists
+    /// Replay a recording into a separate engine and show what no longer exists
     Demo(demo::Demo),
-    /// Create, bring up to date, or show the tables in ClickHouse
+    /// Create, upgrade or show the tables in ClickHouse
     #[command(subcommand)]
     Schema(schema::Schema),
-    /// Move what has ended from facts into history, as "bygone serve" does by itself
+    /// File pods and containers that ended, as "bygone serve" does every minute
     Reconcile(reconcile::Reconcile),
-    /// Look at what could not be decoded, and try it again
+    /// Inspect events that could not be decoded, and retry them
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
-    /// Look after what is acknowledged and not yet in ClickHouse
+    /// Inspect events that are acknowledged but not yet in ClickHouse
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
-    /// Show where events come from and how far each source is
+    /// Show the sources of events and their progress
     #[command(subcommand)]
     Sources(sources::Sources),
     /// Show the configuration
@@ -102,7 +102,7 @@ enum Command {
     /// Install the embedded ClickHouse
     #[command(subcommand)]
     Engine(engine::EngineCommand),
-    /// Print what makes a shell complete bygone's commands
+    /// Print a shell completion script
     Completion(packaged::Completion),
     /// Write the man pages
     Man(packaged::Man),
@@ -117,16 +117,16 @@ struct Common {
     /// TOML file; see deploy/config.sample.toml
     #[arg(long, value_name = "FILE", env = "BYGONE_CONFIG")]
     config: Option<PathBuf>,
-    /// Folder for everything that bygone keeps on this machine [default: ~/.local/share/bygone]
+    /// Folder for all local data [default: ~/.local/share/bygone]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
     /// ClickHouse's HTTP address, like http://127.0.0.1:8123 [default: the embedded engine]
     #[arg(long, value_name = "URL")]
     clickhouse_url: Option<String>,
-    /// What is logged to stderr: a level or a filter like bygone=debug,warn [default: info]
+    /// Log level or filter for stderr, like bygone=debug,warn [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
-    /// Set any key of the configuration, like sink.flush_wait_ms=100; see "bygone config keys"
+    /// Set a configuration key, like sink.flush_wait_ms=100; see "bygone config keys"
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 }
@@ -135,7 +135,7 @@ struct Common {
 fn key_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) => Ok((key.trim().to_owned(), value.to_owned())),
-        None => Err("write it like sink.flush_wait_ms=100".to_owned()),
+        None => Err("use KEY=VALUE, like sink.flush_wait_ms=100".to_owned()),
     }
 }
 
@@ -176,7 +176,7 @@ impl Common {
     }
 }
 
-/// A usage that clap can't see; exits with 64.
+/// A usage error that clap cannot detect; exits with 64.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);

@@ -43,17 +43,17 @@ pub struct Config {
     pub url: Option<String>,
     /// The account.
     pub user: String,
-    /// A file that holds the account's password; one line end is cut off. It is read again when
-    /// the server refuses the password.
+    /// A file with the account's password; one trailing line break is removed. It is reloaded when
+    /// the server rejects the password.
     pub password_file: Option<PathBuf>,
-    /// The database that holds bygone's tables.
+    /// The database with bygone's tables.
     pub database: String,
-    /// The name of a cluster in the server's `remote_servers`. Its shards keep the tables, in the
-    /// database of this name with `_local` behind it. Without it one database keeps them.
+    /// The name of a cluster in the server's `remote_servers`. Its shards have the tables, in a
+    /// database with the suffix `_local`. Without it one database has them.
     pub cluster: Option<String>,
     /// The HTTP address of one replica of each shard of the cluster.
     pub shard_urls: Vec<String>,
-    /// For `https://`: whom to trust, and our own certificate.
+    /// For `https://`: CA certificates, and our own certificate.
     pub tls: tls::ClientFiles,
 }
 
@@ -76,20 +76,18 @@ impl Default for Config {
 pub enum Error {
     #[error("clickhouse.tls: {0}")]
     Tls(#[from] tls::Error),
-    #[error("clickhouse url {0:?} is not one: write it like http://127.0.0.1:8123")]
+    #[error("invalid clickhouse url {0:?}: use one like http://127.0.0.1:8123")]
     Url(String),
     // The URL is not repeated: it would tell the password.
     #[error(
-        "clickhouse url names a user: set clickhouse.user and clickhouse.password_file instead"
+        "clickhouse url contains a user: set clickhouse.user and clickhouse.password_file instead"
     )]
     Userinfo,
-    #[error("database name {0:?} is not one: letters, digits and _ are allowed")]
+    #[error("invalid database name {0:?}: use letters, digits and _")]
     Database(String),
-    #[error("cluster name {0:?} is not one: letters, digits, _, - and . are allowed")]
+    #[error("invalid cluster name {0:?}: use letters, digits, _, - and .")]
     Cluster(String),
-    #[error(
-        "clickhouse.shard_urls names shards: set clickhouse.cluster to the name of their cluster"
-    )]
+    #[error("clickhouse.shard_urls is set: set clickhouse.cluster to the name of their cluster")]
     NoCluster,
     #[error(
         "clickhouse.cluster is set: set clickhouse.shard_urls to one HTTP address of each shard"
@@ -107,7 +105,7 @@ pub enum Error {
     #[error("clickhouse at {url} did not answer within {seconds_max} s")]
     Silent { url: String, seconds_max: u64 },
     #[error(
-        "clickhouse at {url} refused the password of user {user}: \
+        "clickhouse at {url} rejected the password of user {user}: \
          see clickhouse.user and clickhouse.password_file"
     )]
     Password { url: String, user: String },

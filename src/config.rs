@@ -26,13 +26,13 @@ use crate::{access, clickhouse, dead_letters, engine, http, logs, reconcile, sin
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Folder for everything that bygone keeps on this machine.
+    /// Folder for all local data.
     pub data_dir: PathBuf,
-    /// What is logged: a level, or a filter like `bygone=debug,warn`.
+    /// Log level, or a filter like `bygone=debug,warn`.
     pub log: String,
     /// The listener for audit events.
     pub ingest: http::listener::Config,
-    /// The listener for questions.
+    /// The listener for queries.
     pub api: http::listener::Config,
     pub access: access::Config,
     pub webhook: source::webhook::Config,
@@ -110,7 +110,7 @@ pub enum Error {
         what: &'static str,
         nearest: Option<String>,
     },
-    #[error("{key} {value:?} is not an address and a port: write it like 127.0.0.1:7070")]
+    #[error("{key} {value:?} is not an address and a port: use one like 127.0.0.1:7070")]
     Listen { key: &'static str, value: String },
 }
 

@@ -71,9 +71,9 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Whether raw bytes are kept at all. They may hold secrets.
+    /// Whether raw bytes are kept. They may contain secrets.
     pub keep: bool,
-    /// The disk that they may take, in bytes; the oldest make room.
+    /// Maximum size on disk, in bytes; the oldest are removed first.
     pub size_bytes_max: u64,
     /// How many days they are kept.
     pub kept_days: u32,
@@ -218,7 +218,7 @@ impl DeadLetters {
             let folder = self.folder.display();
             error!(
                 letters,
-                "{letters} dead letters are known by their metadata alone: {folder}: {cause}"
+                "kept only the metadata of {letters} dead letters: {folder}: {cause}"
             );
         }
     }
@@ -254,7 +254,7 @@ impl DeadLetters {
             }
             Err(cause) => {
                 let folder = self.folder.display();
-                error!("dead letters that are too old can't be removed: {folder}: {cause}");
+                error!("cannot remove expired dead letters: {folder}: {cause}");
                 0
             }
         }

@@ -89,12 +89,12 @@ pub struct Config {
     /// Path of a `libchdb.so` to use as it is. Default: none, the pinned one is installed into
     /// the user's cache folder.
     pub library: Option<PathBuf>,
-    /// What the whole server may allocate, in bytes, caches included. Default: 4 GiB.
+    /// Memory limit of the whole server, in bytes, including caches. Default: 4 GiB.
     pub memory_bytes_max: u64,
-    /// The port on 127.0.0.1 that it listens on. 0: any free one, another one at each start.
+    /// Port on 127.0.0.1. 0: a free one, different at each start.
     pub port: u16,
-    /// Whether the engine may have accounts of its own (`config.d`) where the kernel can't confine it: they can read
-    /// every file that bygone can.
+    /// Whether to allow accounts in the engine (`config.d`) if the kernel cannot confine it: they can read every file that
+    /// bygone can.
     pub insecure: bool,
 }
 

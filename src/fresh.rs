@@ -163,7 +163,7 @@ impl<T: Send + Sync + 'static> Fresh<T> {
     fn set(&self, value: T) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         *now = Arc::new(value);
-        info!("{} read again: {}", self.what, self.names());
+        info!("reloaded {}: {}", self.what, self.names());
     }
 
     /// Logs a failure when it is seen for the second time in a row, and only then.
@@ -172,7 +172,10 @@ impl<T: Send + Sync + 'static> Fresh<T> {
             Some(failure) if failure.reason == reason => {
                 if !failure.logged {
                     failure.logged = true;
-                    error!("{} stays the old one: {reason}", self.what);
+                    error!(
+                        "{} not reloaded, still using the previous one: {reason}",
+                        self.what
+                    );
                 }
             }
             failure => {

@@ -77,7 +77,7 @@ impl Stored {
 pub enum NotTaken {
     #[error("the spool is full")]
     Full,
-    #[error("the memory for unwrapping is used up")]
+    #[error("the memory budget for unwrapping is exhausted")]
     NoMemory,
     /// Told in the log where it happened.
     #[error("the spool could not write")]

@@ -74,7 +74,7 @@ pub struct Question {
     /// The beginning of a container ID; any case, with or without `runtime://`.
     pub container_id: Option<String>,
     pub uid: Option<uuid::Uuid>,
-    /// Of sessions: the account that asked, or that was impersonated.
+    /// For sessions: the account that made the request, or was impersonated.
     pub user: Option<String>,
     /// Why a container ended (OOMKilled, Error, ...); of a pod, why it or one of its containers in that time did.
     pub reasons: Vec<Pattern>,
@@ -171,7 +171,7 @@ impl std::str::FromStr for Cursor {
         };
         parse().ok_or_else(|| {
             let problem =
-                format!("invalid cursor {text:?}: use the one that the previous answer printed");
+                format!("invalid cursor {text:?}: pass the value printed by the previous answer");
             ParseError::value("cursor", problem)
         })
     }
@@ -182,20 +182,18 @@ impl std::str::FromStr for Cursor {
 pub enum Error {
     #[error("limit {0} is over the maximum of {ROWS_MAX}")]
     Limit(u64),
-    #[error("there is no field {0:?}")]
+    #[error("unknown field {0:?}")]
     Field(String),
     #[error("{what} cannot be filtered by {filter}")]
     Filter {
         what: &'static str,
         filter: &'static str,
     },
-    #[error("a summary of {0} takes no {1}")]
+    #[error("a summary of {0} does not support {1}")]
     Summary(&'static str, &'static str),
-    #[error(
-        "that is too long a time to tell the coverage of: ask for a shorter one, or for one cluster"
-    )]
+    #[error("the time range is too long for coverage: use a shorter one, or a single cluster")]
     Days,
-    #[error("pods of this uid are known in the clusters {0}: name one of them")]
+    #[error("pods with this uid exist in the clusters {0}: choose one")]
     Clusters(String),
     #[error(transparent)]
     Store(#[from] crate::clickhouse::Error),

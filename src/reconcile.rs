@@ -64,10 +64,10 @@ const AHEAD_SECONDS: i64 = 86_400;
 pub struct Config {
     /// Whether this process reconciles. Any number of processes may.
     pub enabled: bool,
-    /// Days that lives are kept after they ended. Whole partitions are removed: months, and for lives
-    /// of 12 days and more years. 0 keeps all.
+    /// Days that lives are kept after their end. Whole partitions are dropped: months, or years for
+    /// lives of 12 days and more. 0 keeps all.
     pub retention_days: u32,
-    /// What ClickHouse may allocate for one statement, in bytes.
+    /// Memory limit of one statement in ClickHouse, in bytes.
     pub memory_bytes_max: u64,
 }
 
@@ -165,7 +165,7 @@ pub async fn once(
     round(stores, config, &mut memories, now).await
 }
 
-/// Rounds, until `stop`. How far behind it is is measured where this process does not reconcile, too.
+/// Rounds, until `stop`. Also records the lag, even if this process does not reconcile.
 pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
     let mut memories = vec![Memory::default(); stores.shards.len()];
     let mut trouble = Trouble::default();
@@ -285,12 +285,12 @@ fn report(outcome: &Outcome) {
     }
     if corrected > 0 {
         warn!(
-            "corrected {corrected} rows of lives: another process wrote them at the same time, or one was killed"
+            "corrected {corrected} rows: another process wrote them at the same time, or one was killed"
         );
     }
     if carried > 0 {
         warn!(
-            "{carried} pods can't be stored yet: their facts are kept, and tried again every ten minutes"
+            "{carried} pods cannot be stored yet: their facts are kept and retried every ten minutes"
         );
     }
 }
@@ -309,7 +309,7 @@ impl Trouble {
         let no_digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
         if no_digits(&error) != no_digits(&self.0) {
             let seconds = RETRY_INTERVAL.as_secs();
-            warn!("reconcile: {error}: it is tried again every {seconds} s");
+            warn!("reconcile: {error}: retrying every {seconds} s");
             self.0 = error;
         }
     }

@@ -113,7 +113,7 @@ COMMENT 'migrations of bygone that were applied'";
 /// Why a schema can't be used or applied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("database {database} at {url} has no schema of bygone: run \"bygone schema apply\"")]
+    #[error("database {database} at {url} has no bygone schema: run \"bygone schema apply\"")]
     Absent { url: String, database: String },
     #[error(
         "schema of database {database} at {url} is version {found}, this build needs {VERSION}: \
@@ -148,7 +148,7 @@ pub enum Error {
     )]
     Undivided { url: String, database: String },
     #[error(
-        "clickhouse at {url} knows no cluster {cluster}: see remote_servers of its configuration"
+        "clickhouse at {url} has no cluster {cluster}: see remote_servers in its configuration"
     )]
     UnknownCluster { url: String, cluster: String },
     #[error("migration {name} failed: {cause}")]

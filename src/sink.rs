@@ -66,11 +66,11 @@ const UNFOLDED_MAX: usize = 256;
 pub struct Config {
     /// How long the first batch of a load waits for others, in milliseconds.
     pub flush_wait_ms: u64,
-    /// A load with so many rows is closed at once.
+    /// A load with this many rows is inserted at once.
     pub batch_rows_max: u64,
-    /// Loads that are inserted at the same time.
+    /// Concurrent INSERTs of loads.
     pub inserts_max: usize,
-    /// When the table `facts` has so many rows, loads wait until reconcile has made room. 0: never.
+    /// When the table `facts` has this many rows, loads wait until reconcile has made room. 0: never.
     pub facts_rows_max: u64,
 }
 
@@ -168,7 +168,7 @@ async fn run(sink: Arc<Sink>, mut reader: Reader, stop: CancellationToken) {
     }
     let finish = async { while loads.join_next().await.is_some() {} };
     if tokio::time::timeout(STOP_WAIT, finish).await.is_err() {
-        info!("loads that were under way stay in the spool");
+        info!("loads in flight stay in the spool");
     }
 }
 
@@ -192,7 +192,7 @@ async fn next(reader: &mut Reader) -> Option<SpooledBatch> {
         match reader.next().await {
             Ok(batch) => return batch,
             Err(failure) => {
-                error!("{failure}: {}: trying again", failure.source);
+                error!("{failure}: {}: retrying", failure.source);
                 backoff.wait().await;
             }
         }
@@ -268,7 +268,7 @@ impl Sink {
         }
     }
 
-    /// Stores the rows, all but those that ClickHouse refuses for themselves.
+    /// Stores the rows, except those that ClickHouse rejects because of their content.
     async fn store(&self, store: &Store, rows: Rows) {
         let mut open = vec![rows];
         let (mut stored, mut aside) = (false, 0);
@@ -281,7 +281,7 @@ impl Sink {
                 open.extend([second, first]);
             } else if !stored && aside >= retry::ASIDE_MAX {
                 // Not one row is good enough: then it is not the rows.
-                error!("clickhouse refuses every row: {refusal}: waiting");
+                error!("clickhouse rejects every row: {refusal}: waiting");
                 Backoff::at_its_longest().wait().await;
                 open.push(rows);
             } else {
@@ -294,12 +294,12 @@ impl Sink {
     async fn set_aside(&self, rows: &Rows, refusal: &str) {
         let mut backoff = Backoff::default();
         while let Err(failure) = self.aside.keep(rows, refusal).await {
-            error!("a row that clickhouse refuses can't be set aside: {failure}: trying again");
+            error!("cannot set aside a row that clickhouse rejects: {failure}: retrying");
             backoff.wait().await;
         }
         metrics::counter!(telemetry::SINK_ROWS_ASIDE).increment(rows.count());
         error!(
-            "clickhouse refused a row of {}: {refusal}: it is set aside",
+            "clickhouse rejected a row of {}: {refusal}: set aside",
             rows.table()
         );
     }

@@ -15,7 +15,7 @@ pub struct Status {
     pub state: String,
     /// The first that ClickHouse has not confirmed.
     pub position: Option<i64>,
-    /// Where another member would go on, as the broker has acknowledged it.
+    /// Where another member would continue, as acknowledged by the broker.
     pub committed: Option<i64>,
     /// Behind the last that there is.
     pub end: Option<i64>,
@@ -23,7 +23,7 @@ pub struct Status {
     pub lag: Option<i64>,
     /// Age of the oldest that ClickHouse has not confirmed, in seconds.
     pub oldest_seconds: Option<f64>,
-    /// What went wrong last, and when.
+    /// The last error, and when it happened.
     pub last_error: Option<String>,
 }
 

@@ -74,30 +74,30 @@ const QUEUE_PIECE_BYTES: u64 = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The most that all segments may have together, in bytes. At least four times
+    /// Maximum size of all segments, in bytes. At least four times
     /// `segment_bytes_max` and `frame_bytes_max`.
     pub size_bytes_max: u64,
-    /// A new segment is begun when one has so many bytes.
+    /// A new segment starts at this size, in bytes.
     pub segment_bytes_max: u64,
     /// The largest frame, and so the largest batch, in bytes; at most 256 MiB.
     pub frame_bytes_max: u64,
-    /// Waiting batches share a frame up to so many rows,
+    /// Waiting batches share a frame, up to this many rows,
     pub group_rows_max: u64,
-    /// and so many bytes.
+    /// and this many bytes.
     pub group_bytes_max: u64,
     /// A frame with fewer rows than this is small.
     pub small_frame_rows: u64,
-    /// A small frame follows the one before after this many milliseconds at the earliest; until
-    /// then it takes in what comes. The first after a pause doesn't wait.
+    /// A small frame is written at least this many milliseconds after the previous one; until
+    /// then it collects more batches. The first one after a pause does not wait.
     pub small_frame_interval_ms: u64,
-    /// Batches that wait for the writer may hold so many bytes of memory.
+    /// Memory for batches waiting for the writer, in bytes.
     pub queue_bytes_max: u64,
-    /// Batches that are handed out and not yet confirmed.
+    /// Maximum number of batches handed out and not yet confirmed.
     pub in_flight_max: usize,
-    /// Confirmed batches are kept at least this long, in seconds, so that they can be sent again if
-    /// ClickHouse loses its last writes. They give way earlier when the spool is full.
+    /// Confirmed batches are kept at least this long, in seconds, so that they can be resent if
+    /// ClickHouse loses its last writes. They are dropped earlier when the spool is full.
     pub kept_after_stored_seconds: u64,
-    /// The most that `damaged/` may hold, in bytes. Beyond, damage is reported without its bytes.
+    /// Maximum size of `damaged/`, in bytes. Beyond that, damage is reported without its bytes.
     pub damaged_bytes_max: u64,
 }
 

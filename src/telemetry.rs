@@ -29,13 +29,13 @@ pub const SINK_BATCHES: &str = "bygone_sink_batches_total";
 pub const SINK_FAILURES: &str = "bygone_sink_failures_total";
 /// How long an INSERT took.
 pub const SINK_INSERT_SECONDS: &str = "bygone_sink_insert_seconds";
-/// Rows of lives that were written.
+/// Rows of pods and containers that were written.
 pub const SINK_LIVES_ROWS: &str = "bygone_sink_lives_rows_total";
 /// How long a round of folding took.
 pub const SINK_FOLD_SECONDS: &str = "bygone_sink_fold_seconds";
 /// Pods that could not be stored: a newer build wrote their state, or ClickHouse refuses their rows.
 pub const SINK_NAMES_REFUSED: &str = "bygone_sink_names_refused_total";
-/// Rows that ClickHouse refused for themselves.
+/// Rows that ClickHouse rejected because of their content.
 pub const SINK_ROWS_ASIDE: &str = "bygone_sink_rows_aside_total";
 /// Bytes of the spool's segments, with what is kept after its confirm.
 pub const SPOOL_BYTES: &str = "bygone_spool_bytes";
@@ -63,7 +63,7 @@ pub const KAFKA_OLDEST_SECONDS: &str = "bygone_kafka_oldest_unstored_seconds";
 pub const KAFKA_UNSTORED_BYTES: &str = "bygone_kafka_unstored_bytes";
 /// 1 while partitions are paused for want of room.
 pub const KAFKA_PAUSED: &str = "bygone_kafka_paused";
-/// 1 while no broker answers.
+/// 1 while no broker is reachable.
 pub const KAFKA_DOWN: &str = "bygone_kafka_down";
 /// Commits of offsets by `outcome`.
 pub const KAFKA_COMMITS: &str = "bygone_kafka_commits_total";
@@ -86,7 +86,7 @@ pub const BUILD_INFO: &str = "bygone_build_info";
 
 /// How long a round of reconcile took.
 pub const RECONCILE_SECONDS: &str = "bygone_reconcile_seconds";
-/// Rows of ended lives that were filed.
+/// Rows that were filed after their end.
 pub const RECONCILE_FILED: &str = "bygone_reconcile_filed_rows_total";
 /// Rows of lives that were wrong until reconcile folded them once more: a race that a process lost, or a crash.
 pub const RECONCILE_CORRECTED: &str = "bygone_reconcile_corrected_rows_total";
@@ -112,7 +112,7 @@ const SECONDS_BUCKETS: [f64; 16] = [
 /// When `filter` can't be read: one line that says so.
 pub fn log_to_stderr(filter: &str) -> Result<(), String> {
     let parsed = EnvFilter::try_new(filter).map_err(|error| {
-        format!("log filter {filter:?}: {error}: write it like info or bygone=debug")
+        format!("log filter {filter:?}: {error}: use one like info or bygone=debug")
     })?;
     tracing_subscriber::fmt()
         .with_env_filter(parsed)
@@ -148,10 +148,10 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!(DEAD_LETTERS_EVICTED, "Dead letters removed to make room");
     metrics::describe_counter!(SINK_ROWS, "Rows that ClickHouse confirmed");
     metrics::describe_counter!(SINK_BATCHES, "Batches that ClickHouse confirmed");
-    metrics::describe_counter!(SINK_FAILURES, "Batches that ClickHouse did not take");
+    metrics::describe_counter!(SINK_FAILURES, "Batches that ClickHouse did not accept");
     metrics::describe_counter!(
         SINK_ROWS_ASIDE,
-        "Rows that ClickHouse refused for themselves"
+        "Rows that ClickHouse rejected because of their content"
     );
     metrics::describe_gauge!(SPOOL_BYTES, "Bytes of the spool's segments");
     metrics::describe_gauge!(
@@ -174,15 +174,15 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
         "Seconds from a request's head to its 200"
     );
     metrics::describe_histogram!(SINK_INSERT_SECONDS, "Seconds that an INSERT took");
-    metrics::describe_counter!(LISTENER_REFUSED, "Connections and requests refused");
-    metrics::describe_counter!(API_QUESTIONS, "Questions asked through the API");
+    metrics::describe_counter!(LISTENER_REFUSED, "Connections and requests rejected");
+    metrics::describe_counter!(API_QUESTIONS, "Queries through the API");
     metrics::describe_histogram!(
         API_ANSWER_SECONDS,
-        "Seconds until the head of an answer of the API"
+        "Seconds until the header of an API response"
     );
     tell_build();
     metrics::describe_histogram!(RECONCILE_SECONDS, "Seconds that a round of reconcile took");
-    metrics::describe_counter!(RECONCILE_FILED, "Rows of ended lives that were filed");
+    metrics::describe_counter!(RECONCILE_FILED, "Rows that were filed after their end");
     metrics::describe_counter!(
         RECONCILE_CORRECTED,
         "Rows that were wrong until reconcile folded them once more"
@@ -191,7 +191,10 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_gauge!(RECONCILE_FACTS_ROWS, "Rows of facts");
     metrics::describe_counter!(RECONCILE_FAILURES, "Rounds of reconcile that failed");
     metrics::describe_gauge!(RECONCILE_LAG_SECONDS, "Seconds that reconcile is overdue");
-    metrics::describe_counter!(SINK_LIVES_ROWS, "Rows of lives that were written");
+    metrics::describe_counter!(
+        SINK_LIVES_ROWS,
+        "Rows of pods and containers that were written"
+    );
     metrics::describe_histogram!(SINK_FOLD_SECONDS, "Seconds that a round of folding took");
     metrics::describe_counter!(SINK_NAMES_REFUSED, "Pods that could not be stored");
     describe_kafka();
@@ -212,18 +215,18 @@ fn tell_build() {
 }
 
 fn describe_kafka() {
-    metrics::describe_counter!(KAFKA_RECORDS, "Records taken");
-    metrics::describe_counter!(KAFKA_BYTES, "Bytes of records taken");
+    metrics::describe_counter!(KAFKA_RECORDS, "Records read");
+    metrics::describe_counter!(KAFKA_BYTES, "Bytes of records read");
     metrics::describe_gauge!(KAFKA_LAG, "Records that are not in ClickHouse yet");
     metrics::describe_gauge!(KAFKA_OLDEST_SECONDS, "Age of the oldest of them");
-    metrics::describe_gauge!(
-        KAFKA_UNSTORED_BYTES,
-        "Bytes taken and not in ClickHouse yet"
-    );
+    metrics::describe_gauge!(KAFKA_UNSTORED_BYTES, "Bytes read and not in ClickHouse yet");
     metrics::describe_gauge!(KAFKA_PAUSED, "1 while partitions are paused");
-    metrics::describe_gauge!(KAFKA_DOWN, "1 while no broker answers");
+    metrics::describe_gauge!(KAFKA_DOWN, "1 while no broker is reachable");
     metrics::describe_counter!(KAFKA_COMMITS, "Commits of offsets");
-    metrics::describe_counter!(KAFKA_REBALANCES, "Times that partitions came or went");
+    metrics::describe_counter!(
+        KAFKA_REBALANCES,
+        "Times that partitions were assigned or revoked"
+    );
     metrics::describe_counter!(KAFKA_RECORDS_GONE, "Records removed by retention unread");
     metrics::describe_counter!(KAFKA_DEAD_LETTERS, "Copies to the dead-letter topic");
 }

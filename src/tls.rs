@@ -39,9 +39,9 @@ pub enum Error {
         present: &'static str,
         absent: &'static str,
     },
-    #[error("{0} needs a certificate and a key of our own: set them too")]
+    #[error("{0} needs a certificate and a key: set them too")]
     Without(&'static str),
-    #[error("the machine's own CA certificates: {0}: name a ca_file")]
+    #[error("the system's CA certificates: {0}: set a ca_file")]
     Roots(String),
 }
 

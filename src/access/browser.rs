@@ -47,13 +47,13 @@ fn refusal(uri: &Uri, headers: &HeaderMap, is_local: bool) -> Option<(StatusCode
         .or_else(|| text(&header::HOST))
         .unwrap_or_default();
     if is_local && !host.is_empty() && !is_loopback(host) {
-        let why = "ask by 127.0.0.1 or localhost: another name may be that of a web page";
+        let why = "without authentication only the host names 127.0.0.1 and localhost are served: use one of them";
         return Some((StatusCode::MISDIRECTED_REQUEST, why));
     }
     let from_elsewhere = text(&header::ORIGIN).is_some_and(|origin| !is_origin_of(origin, host))
         || text(&SEC_FETCH_SITE).is_some_and(|site| !matches!(site, "same-origin" | "none"));
     if from_elsewhere {
-        let why = "web pages of elsewhere get no answer";
+        let why = "requests from other web sites are rejected";
         return Some((StatusCode::FORBIDDEN, why));
     }
     let is_browser = text(&SEC_FETCH_MODE).is_some()

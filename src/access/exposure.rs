@@ -19,17 +19,17 @@ pub struct Exposure {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exposed {
     #[error(
-        "{room}.listen {listen} can be reached from other machines and nobody there would have to \
-         say who they are: add [[access.{room}]], or listen on 127.0.0.1, or say --insecure"
+        "{room}.listen {listen} is reachable from other machines without authentication: add \
+         [[access.{room}]], listen on 127.0.0.1, or pass --insecure"
     )]
     Identity {
         room: &'static str,
         listen: SocketAddr,
     },
     #[error(
-        "{room}.listen {listen} can be reached from other machines and tokens would cross the \
-         network readable: set {room}.tls_certificate_file and {room}.tls_key_file, or listen on \
-         127.0.0.1, or say --insecure"
+        "{room}.listen {listen} is reachable from other machines without TLS, and tokens would be sent in \
+         clear text: set {room}.tls_certificate_file and {room}.tls_key_file, listen on 127.0.0.1, or pass \
+         --insecure"
     )]
     Tls {
         room: &'static str,

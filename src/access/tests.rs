@@ -282,7 +282,7 @@ fn slips_are_told_in_one_line() {
     check_slip(
         &by_token(&["a"], file(at, "empty", "\n \n")),
         at,
-        expect!["DIR/empty: holds no token"],
+        expect!["DIR/empty: contains no token"],
     );
     check_slip(
         &by_token(&["a"], file(at, "short", "\nsecret")),
@@ -292,12 +292,12 @@ fn slips_are_told_in_one_line() {
     check_slip(
         &by_token(&["a"], file(at, "spaced", "secret of two words")),
         at,
-        expect!["DIR/spaced: line 1: has a character that no token may have"],
+        expect!["DIR/spaced: line 1: has a character that is not allowed in tokens"],
     );
     check_slip(
         &by_token(&["a"], file(at, "twice", &format!("{PROD}\n{PROD}"))),
         at,
-        expect!["DIR/twice: line 2: is there twice"],
+        expect!["DIR/twice: line 2: is a duplicate"],
     );
 }
 
@@ -339,21 +339,21 @@ fn only_loopback_may_do_without_identity_and_tls() {
         "0.0.0.0:7070",
         nothing,
         expect![
-            "ingest.listen 0.0.0.0:7070 can be reached from other machines and nobody there would have to say who they are: add [[access.ingest]], or listen on 127.0.0.1, or say --insecure"
+            "ingest.listen 0.0.0.0:7070 is reachable from other machines without authentication: add [[access.ingest]], listen on 127.0.0.1, or pass --insecure"
         ],
     );
     check_listen(
         "[::]:7070",
         [true, false, false],
         expect![
-            "ingest.listen [::]:7070 can be reached from other machines and nobody there would have to say who they are: add [[access.ingest]], or listen on 127.0.0.1, or say --insecure"
+            "ingest.listen [::]:7070 is reachable from other machines without authentication: add [[access.ingest]], listen on 127.0.0.1, or pass --insecure"
         ],
     );
     check_listen(
         "10.0.0.1:7070",
         [false, true, false],
         expect![
-            "ingest.listen 10.0.0.1:7070 can be reached from other machines and tokens would cross the network readable: set ingest.tls_certificate_file and ingest.tls_key_file, or listen on 127.0.0.1, or say --insecure"
+            "ingest.listen 10.0.0.1:7070 is reachable from other machines without TLS, and tokens would be sent in clear text: set ingest.tls_certificate_file and ingest.tls_key_file, listen on 127.0.0.1, or pass --insecure"
         ],
     );
 }

@@ -62,7 +62,7 @@ impl Tokens {
         let mut tokens = Tokens(Vec::new());
         for (file, content) in contents.iter().enumerate() {
             if let Err(why) = tokens.add(file, content) {
-                error!("{why}: none of its tokens lets anybody in");
+                error!("{why}: none of its tokens is accepted");
             }
         }
         tokens
@@ -85,7 +85,7 @@ impl Tokens {
             let before = self.0.len();
             self.0.retain(|(other, _)| *other != hash);
             if self.0.len() < before || added.iter().any(|(other, _)| *other == hash) {
-                return Err(format!("{path}: line {}: is there twice", number + 1));
+                return Err(format!("{path}: line {}: is a duplicate", number + 1));
             }
             if self.0.len() + added.len() == TOKENS_MAX {
                 return Err(format!("{path}: more than {TOKENS_MAX} tokens"));
@@ -93,7 +93,7 @@ impl Tokens {
             added.push((hash, u32::try_from(file).unwrap_or(u32::MAX)));
         }
         if added.is_empty() {
-            return Err(format!("{path}: holds no token"));
+            return Err(format!("{path}: contains no token"));
         }
         self.0.append(&mut added);
         Ok(())
@@ -145,7 +145,7 @@ fn check(token: &[u8]) -> Result<(), String> {
         return Err(format!("is longer than {TOKEN_BYTES_MAX} characters"));
     }
     if !token.iter().all(u8::is_ascii_graphic) {
-        return Err("has a character that no token may have".to_owned());
+        return Err("has a character that is not allowed in tokens".to_owned());
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ pub enum Oracle {
 #[derive(Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerFlags {
-    /// Base address of a running bygone to ask, like http://127.0.0.1:7071
+    /// URL of a running bygone, like http://127.0.0.1:7071
     #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
     server: Option<String>,
     /// File with the bearer token that the server wants; the variable BYGONE_TOKEN may hold the token itself
@@ -248,8 +248,8 @@ impl Oracle {
         match running::find(&config.data_dir) {
             Some(running) => Ok(Oracle::Server(server.at_api(running))),
             None => bail!(
-                "no store is named and none runs in {}: start one with \"bygone serve\", \
-                 or name one with --server URL or --clickhouse-url URL",
+                "no ClickHouse is configured and no bygone is running in {}: start \"bygone serve\", or pass \
+                 --server URL or --clickhouse-url URL",
                 config.data_dir.display()
             ),
         }
@@ -388,15 +388,15 @@ impl Lines {
         if let Some(token) = server.token()? {
             if !is_private(&url) {
                 bail!(
-                    "{base} is neither https nor on this machine: anybody on the way could read the token; \
-                     name the server by https://"
+                    "{base} is neither https nor on this machine, and the token would be sent in clear text: \
+                     use https://"
                 );
             }
             request = request.bearer_auth(token.expose_secret());
         }
         let request = request.build();
         let request = request.with_context(|| {
-            format!("server {base:?} is no URL: write it like http://127.0.0.1:7071")
+            format!("invalid server URL {base:?}: use one like http://127.0.0.1:7071")
         })?;
         let response = client.execute(request).await;
         let response = response.map_err(|error| no_answer::why(server, error))?;
@@ -435,7 +435,7 @@ impl Lines {
             return Ok(None);
         }
         let Some(line) = self.line().await? else {
-            bail!("the answer of {} was cut off: ask again", self.base);
+            bail!("the response from {} was cut off: try again", self.base);
         };
         if let Ok(Last { end }) = serde_json::from_slice(&line) {
             self.end = Some(end);

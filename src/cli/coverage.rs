@@ -12,26 +12,25 @@ use super::{Common, NOTHING, Usage, block_on, when};
 use crate::query::Params;
 use crate::query::coverage::{self, Advice, Day, Scope};
 
-/// For each cluster and day: how many events came at which level of the audit policy, which API
-/// servers were heard and when one of them was silent, of how many lives something is unknown, what could not be read, and which lines of an audit policy would mend it.
+/// For each cluster and day: the number of events by audit level, the API servers and their silences, the
+/// number of pods and containers with unknown parts, unreadable events, and the audit policy rules that fix the gaps.
 ///
-/// Days are of UTC. Counts are of different events, however often they came, and mostly within 2 %
-/// where they are large.
+/// Days are in UTC. Counts are of distinct events, however often they arrived; large ones are mostly within 2 %.
 ///
-/// An API server renews a lease of its own every ten seconds. Where the audit policy records that (deploy/audit-policy.yaml
-/// does), three missed renewals are a silence: it was down, or what it sent did not arrive. A silence that has not ended is
-/// shown after three minutes. Without these events an outage can't be told from a quiet time, since other events do not say
-/// who made them; and an API server that was never heard is not missed.
+/// Every API server renews a lease of its own every ten seconds. If the audit policy records that
+/// (deploy/audit-policy.yaml does), three missed renewals are a silence: it was down, or its events did not arrive.
+/// A silence that has not ended is shown after three minutes. Without these events an outage looks like a quiet
+/// period, because other events do not identify the API server; and one that was never seen is not missed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Coverage {
     /// Kubernetes clusters, separated by commas
     #[arg(long, value_name = "NAMES")]
     cluster: Option<String>,
-    /// From the day so long ago until now: 2h, 1d, 2w
+    /// From the day this long ago until now: 2h, 1d, 2w
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     since: String,
-    /// Form of the answer; all of it is in json and ndjson
+    /// Output format; json and ndjson have all details
     #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
     output: ListFormat,
     #[command(flatten)]
@@ -46,9 +45,9 @@ Examples:
   bygone coverage --cluster prod --since 1d   today and yesterday
   bygone coverage -o json                     silences with their times, all counts
 
-What a lower level than RequestResponse can't tell stands in schema/README.md (What is not known).
+schema/README.md (What is not known) lists what lower levels than RequestResponse lack.
 
-Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
+Exit codes: 0 found, 1 nothing found, 2 error, 64 wrong usage.";
 
 impl Coverage {
     pub fn run(self) -> anyhow::Result<ExitCode> {
@@ -90,7 +89,7 @@ impl Coverage {
         }
         printer.end(&End::default())?;
         if days.is_empty() {
-            eprintln!("nothing found: no event came in that time");
+            eprintln!("nothing found: no events arrived in that time");
             return Ok(ExitCode::from(NOTHING));
         }
         if matches!(self.output, ListFormat::Table) {
@@ -122,7 +121,7 @@ async fn days(oracle: &Oracle, params: &Params, now: Timestamp) -> anyhow::Resul
     }
 }
 
-/// What would mend each cluster's newest day with events; what was wrong before may be mended by now.
+/// Fixes for each cluster's newest day with events; earlier gaps may be fixed by now.
 fn advise(days: &[Day], out: &mut impl Write) -> anyhow::Result<()> {
     let with_events = days.iter().filter(|day| !day.events.is_empty());
     let with_events: Vec<&Day> = with_events.collect();

@@ -13,21 +13,22 @@ use super::output::{End, ListFormat, Look, Printer};
 use super::{Common, NOTHING, TROUBLE};
 use crate::dead_letters::{self, Error, Summary};
 
-/// What could not be decoded is kept raw in the data folder for some days; these look there, with
-/// or without a server.
+/// Events that could not be decoded are kept raw in the data folder for some days. These commands read them there,
+/// with
+/// or without a running server.
 #[derive(Subcommand)]
 pub enum DeadLetters {
-    /// Show which there are, the newest first
+    /// List them, newest first
     List(List),
-    /// Show one
+    /// Show one dead letter
     Show(Show),
-    /// Post them to the running bygone again and remove those that it can read by now
+    /// Post them to the running bygone again and remove those that it can now read
     Replay(replay::Replay),
 }
 
 #[derive(Args)]
 pub struct List {
-    /// Form of the answer
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
     output: ListFormat,
     #[command(flatten)]
@@ -36,9 +37,9 @@ pub struct List {
 
 #[derive(Args)]
 pub struct Show {
-    /// Its id, as "list" shows it
+    /// ID, as shown by "list"
     id: Uuid,
-    /// Write its bytes, as they came, and nothing else; they may hold secrets
+    /// Write only its raw bytes; they may contain secrets
     #[arg(long)]
     raw: bool,
     #[command(flatten)]
@@ -107,7 +108,9 @@ impl Show {
         let mut out = io::stdout().lock();
         if self.raw {
             if out.is_terminal() {
-                eprintln!("bygone: these bytes may hold secrets and command your terminal");
+                eprintln!(
+                    "bygone: the raw bytes may contain secrets and terminal control sequences"
+                );
             }
             out.write_all(&raw)?;
         } else {

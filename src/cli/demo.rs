@@ -33,10 +33,10 @@ const ROWS_SHOWN_MAX: usize = 24;
 
 const CLUSTER: &str = "demo";
 
-/// Nothing of yours is touched: it keeps its data in a folder of its own, made anew each time.
+/// It keeps its data in a separate folder, which is recreated each time.
 #[derive(Args)]
 pub struct Demo {
-    /// End after the table instead of serving on
+    /// Exit after the table instead of serving
     #[arg(long)]
     once: bool,
     /// libchdb.so of the embedded ClickHouse, instead of installing it
@@ -57,7 +57,7 @@ impl Demo {
         flags.extend(self.engine.map(|path| ("engine.library", path)));
         let mut config = self.common.load(flags)?;
         if config.clickhouse.url.is_some() {
-            bail!("demo runs on an engine of its own: leave --clickhouse-url out");
+            bail!("demo runs its own engine: --clickhouse-url cannot be used");
         }
         config.data_dir = config.data_dir.join("demo");
         // Its own ports are plain ones on loopback, whatever is configured for real use.
@@ -96,14 +96,14 @@ fn take_folder(folder: &Path) -> anyhow::Result<File> {
     let foreign = std::fs::read_dir(folder)?.next().is_some() && !mark.exists();
     if foreign {
         bail!(
-            "{} holds something that no demo made: name another --data-dir",
+            "{} contains files that are not from a demo: pass another --data-dir",
             folder.display()
         );
     }
     let lock = File::create(&mark).with_context(|| format!("create {}", mark.display()))?;
     if lock.try_lock().is_err() {
         bail!(
-            "a demo runs in {} already: stop it, or name another --data-dir",
+            "a demo is already running in {}: stop it, or pass another --data-dir",
             folder.display()
         );
     }
@@ -128,7 +128,7 @@ async fn show(service: &Service, once: bool, data_dir: &Path) -> anyhow::Result<
         .iter()
         .filter(|container| container.pod_removed_at.is_some())
         .collect();
-    let (from, to) = span(&containers).context("the recording told nothing")?;
+    let (from, to) = span(&containers).context("the recording produced no rows")?;
     let pods: std::collections::HashSet<_> =
         gone.iter().map(|container| container.pod_uid).collect();
     say(&format!(
@@ -164,9 +164,9 @@ fn go_on(
         .started_at
         .map_or_else(|| from.to_string(), |start| start.to_string());
     let begin = if once {
-        "Without --once the demo goes on serving, and answers:"
+        "Without --once the demo keeps running and answers:"
     } else {
-        "Go on with:"
+        "Next:"
     };
     format!(
         "{begin}\n\n\

@@ -23,14 +23,14 @@ const OTHERS_MAX: usize = 10;
 /// As many namespaces or container IDs are named where several are meant.
 const PLACES_MAX: usize = 10;
 
-/// One page: who it was, its life step by step with the evidence, its containers and restarts, why
-/// it ended and who asked for that, and what is not known.
+/// Identity, timeline with the evidence, containers and restarts, why it ended and who requested that, and what is
+/// unknown.
 #[derive(Subcommand)]
 pub enum Describe {
-    /// Show one page about a pod
+    /// Show one pod
     #[command(visible_alias = "po", alias = "pods", after_help = POD_EXAMPLES)]
     Pod(DescribePod),
-    /// Show one page about a container instance
+    /// Show one container instance
     #[command(visible_alias = "co", alias = "containers", after_help = CONTAINER_EXAMPLES)]
     Container(DescribeContainer),
 }
@@ -39,27 +39,27 @@ const POD_EXAMPLES: &str = "\
 Examples:
   bygone describe pod web-0 -n shop                        the newest pod of this name
   bygone describe pod shop/web-0                           the same
-  bygone describe pod web-0 -n shop --at '2026-11-23 06:15'  the one that lived then
+  bygone describe pod web-0 -n shop --at '2026-11-23 06:15'  the one that existed then
   bygone describe pod --uid 7c2f7a3e-6f0e-4c2a-9d6b-3a5b1c0d9e8f
   bygone describe pod web-0 -n shop -o json                for programs
 
-Names are used again. The newest life is described; the others of that time are counted below, with
-their uids. \"bygone get pods\" lists pods.
+Pod names are reused. The newest pod is described; others in that time are listed below with
+their UIDs. \"bygone get pods\" lists pods.
 
-Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage, or a name in several namespaces.";
+Exit codes: 0 found, 1 nothing found, 2 error, 64 wrong usage, or a name in several namespaces.";
 
 const CONTAINER_EXAMPLES: &str = "\
 Examples:
-  bygone describe container 38cb0c636df0                   by the beginning of its ID
+  bygone describe container 38cb0c636df0                   by a prefix of its ID
   bygone describe container web-0/app -n shop              the newest instance of this container
   bygone describe container shop/web-0/app                 the same
   bygone describe container web-0/app -n shop --at 06:15   the instance that ran then
   bygone describe container app --uid 7c2f7a3e-6f0e-4c2a-9d6b-3a5b1c0d9e8f
 
-Every restart is an instance of its own. The newest is described; the others of that time are
-counted below, with their IDs. \"bygone get containers\" lists them.
+Every restart is a separate instance. The newest is described; others in that time are
+listed below with their IDs. \"bygone get containers\" lists them.
 
-Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage, or a name that means several.";
+Exit codes: 0 found, 1 nothing found, 2 error, 64 wrong usage, or a name that means several.";
 
 #[derive(Args)]
 pub struct DescribePod {
@@ -72,7 +72,7 @@ pub struct DescribePod {
 
 #[derive(Args)]
 pub struct DescribeContainer {
-    /// Container ID or its beginning, pod/container, namespace/pod/container, or with --uid the name
+    /// Container ID or a prefix of it, pod/container, namespace/pod/container, or with --uid the name
     container: String,
     #[command(flatten)]
     scope: ScopeFlags,
@@ -90,7 +90,7 @@ struct ScopeFlags {
     /// Kubernetes cluster
     #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(names::clusters))]
     cluster: Option<String>,
-    /// Form of the page
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = PageFormat::Text)]
     output: PageFormat,
     #[command(flatten)]
@@ -152,7 +152,7 @@ impl DescribeContainer {
             let place = |row: &Container| meant.place(row);
             let lives = Lives::find(oracle, params, place).await?;
             lives.check_place(
-                &format!("{container:?} means containers in"),
+                &format!("{container:?} matches containers in"),
                 "more of the ID",
             )?;
             let Some(newest) = &lives.newest else {
@@ -229,7 +229,7 @@ impl Meant<'_> {
 fn exact(name: &str) -> Result<Option<String>, Usage> {
     if name.contains(['*', '?', ',']) {
         return Err(Usage(format!(
-            "{name:?} names several pods: describe one, or list them with \"bygone get pods\""
+            "{name:?} matches several pods: describe one, or list them with \"bygone get pods\""
         )));
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))
@@ -239,7 +239,7 @@ impl ScopeFlags {
     fn params(&self, namespace: &str) -> Result<Params, Usage> {
         if !namespace.is_empty() && self.namespace.is_some() {
             return Err(Usage(format!(
-                "{namespace:?} and --namespace both name a namespace: leave one out"
+                "the namespace is given twice, as {namespace:?} and with --namespace: leave one out"
             )));
         }
         let named = (!namespace.is_empty()).then(|| namespace.to_owned());
@@ -353,7 +353,7 @@ impl<L: Life> Lives<L> {
             places[PLACES_MAX] = "...";
         }
         Err(Usage(format!(
-            "{what} {}: name one with --namespace, --cluster or {else_name}",
+            "{what} {}: choose one with --namespace, --cluster or {else_name}",
             places.join(", ")
         )))
     }

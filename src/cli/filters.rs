@@ -16,20 +16,20 @@ pub struct Filters {
     /// Node
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
-    /// A part of the image's name or ID
+    /// Part of the image's name or ID
     #[arg(long, value_name = "TEXT")]
     image: Option<String>,
-    /// An address that the pod had
+    /// An IP address of the pod
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<String>,
-    /// Container ID, or its beginning
+    /// Container ID, or a prefix of it
     #[arg(long, value_name = "PREFIX")]
     container_id: Option<String>,
     /// UID of the pod
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
-    /// State now: running, ended, failed, or of pods pending; failed is what ended with a failure that nobody caused by
-    /// asking for its end
+    /// Current state: running, ended, failed, or for pods pending; failed excludes failures of what was
+    /// requested to end
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Reason of the end, like OOMKilled, Error or Evicted
@@ -38,13 +38,13 @@ pub struct Filters {
     /// Exit code: 137, 137,143, '!=0', '>128'
     #[arg(long, value_name = "NUMBERS", allow_hyphen_values = true)]
     exit_code: Option<String>,
-    /// Why it ended: values of ended_why
+    /// Why it ended: one or more values of ended_why
     #[arg(long, value_name = "WORDS")]
     why: Option<String>,
-    /// Account that asked for the end, or for that of the node or namespace
+    /// Account that requested the end, or deleted the node or namespace
     #[arg(long, value_name = "NAMES")]
     by: Option<String>,
-    /// Restarts: 3, '>3'; of a container the number of the instance, 0 for the first
+    /// Restart count: 3, '>3'; for a container the number of its instance, 0 for the first
     #[arg(long, value_name = "NUMBERS")]
     restarts: Option<String>,
     /// Account that created the pod
@@ -53,7 +53,7 @@ pub struct Filters {
     /// Service account of the pod
     #[arg(long, value_name = "NAMES")]
     service_account: Option<String>,
-    /// Of sessions: the account that asked, or that was impersonated
+    /// For sessions: the account that made the request, or was impersonated
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 }

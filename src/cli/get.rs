@@ -157,11 +157,11 @@ Examples:
   bygone get nodes 'worker-*' --state failed
 
 Sessions are requests for exec, attach and port-forward, added ephemeral containers
-(kubectl debug) and resizes, also those that were refused. They are found by cluster,
-namespace, name of the pod, user and time.
+(kubectl debug) and resizes, including rejected ones. They can be filtered by cluster,
+namespace, pod name, user and time.
 
-The newest come last, and --limit keeps the newest. STATE is what kubectl showed. WHY is why it
-ended, and BY who asked for that; the words of WHY, explained in schema/README.md:
+The newest rows come last, and --limit keeps the newest. STATE is what kubectl would show. WHY is
+why it ended, BY who requested that. Values of WHY, explained in schema/README.md:
 ";
 
 fn after_help() -> String {
@@ -171,25 +171,25 @@ fn after_help() -> String {
         .chunks(6)
         .map(|words| format!("  {}", words.join(", ")));
     let lines = lines.collect::<Vec<_>>().join(",\n");
-    let codes = "Exit codes: 0 found, 1 nothing found, 2 trouble, 64 wrong usage.";
+    let codes = "Exit codes: 0 found, 1 nothing found, 2 error, 64 wrong usage.";
     format!("{EXAMPLES}{lines}\n\n{codes}")
 }
 
-/// When. What lived at any instant of the range is shown, not only what began in it.
+/// When. Shows everything alive at any time in the range, not only what started in it.
 #[derive(Args)]
 #[command(next_help_heading = "Time")]
 pub(super) struct Time {
     /// From so long ago until now: 90s, 15m, 2h, 1d12h, 1.5h
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     since: Option<String>,
-    /// Beginning: RFC 3339, a time of the zone like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
+    /// Start: RFC 3339, a local time like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
     /// 14:00', 'monday 06:15', now, or seconds or milliseconds since 1970
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// End, exclusive
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// What lived at this instant, which must not be in the future
+    /// What existed at this instant, which must not be in the future
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00 [default: the context's, or local]

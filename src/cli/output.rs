@@ -49,7 +49,7 @@ use crate::csv::Texts;
 /// How an answer is written.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// The columns that matter most
+    /// The most important columns
     #[default]
     Table,
     /// More columns
@@ -58,9 +58,9 @@ pub enum Format {
     Json,
     /// One YAML document: items, more, cursor
     Yaml,
-    /// RFC 4180, with a header line; safe in a spreadsheet, unless --csv-raw
+    /// RFC 4180 with a header line, safe for spreadsheets unless --csv-raw is given
     Csv,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
     /// namespace/pod, or namespace/pod/container
     Name,
@@ -91,11 +91,11 @@ impl Format {
 /// The formats that fit short lists that are no answers about pods.
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 pub enum ListFormat {
-    /// For eyes
+    /// Human-readable
     Table,
     /// One JSON document: items, more, cursor
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
 }
 

@@ -17,7 +17,7 @@ Examples:
   bygone completion zsh >\"${fpath[1]}/_bygone\"
   bygone completion fish >~/.config/fish/completions/bygone.fish")]
 pub struct Completion {
-    /// The shell that completes
+    /// Shell to generate the script for
     shell: Shell,
 }
 
@@ -32,7 +32,7 @@ impl Completion {
 
 #[derive(Args)]
 pub struct Man {
-    /// Folder for the pages, which has to exist; the one of bygone is bygone.1
+    /// Existing folder for the pages; the main page is bygone.1
     folder: PathBuf,
 }
 

@@ -50,7 +50,7 @@ fn give_memory_back() {
             & mallopt(M_ARENA_MAX, HEAPS_MAX)
     };
     if set == 0 {
-        warn!("the allocator keeps freed memory: more of it may be taken than the budget allows");
+        warn!("the allocator keeps freed memory: memory use may exceed the budget");
     }
 }
 

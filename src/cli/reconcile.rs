@@ -9,8 +9,8 @@ use super::{Common, block_on, say, schema};
 use crate::reconcile;
 
 const HELP: &str = "\
-A running bygone reconciles by itself, every minute; this is for a ClickHouse of your own whose bygones are told not
-to (reconcile.enabled = false), and for whoever does not want to wait.
+A running bygone reconciles every minute. Use this with a ClickHouse of your own whose bygones do not
+(reconcile.enabled = false), or to avoid waiting.
 
   bygone reconcile                    what is due
   bygone reconcile --retention 400d   and delete what ended over 400 days ago";
@@ -22,7 +22,7 @@ pub struct Reconcile {
     /// Act as if it were this time: for tests
     #[arg(long, value_name = "TIME", hide = true)]
     clock: Option<Timestamp>,
-    /// Delete lives that ended longer ago, in days, by whole partitions; without it nothing is deleted
+    /// Delete pods and containers that ended longer ago, in days, by whole partitions; by default nothing is deleted
     #[arg(long, value_name = "DAYS", value_parser = retention_days)]
     retention: Option<String>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(super) fn retention_days(text: &str) -> Result<String, String> {
         .and_then(|days| days.parse::<u32>().ok());
     match days {
         Some(days) => Ok(days.to_string()),
-        None => Err("give it in days, like 400d".to_owned()),
+        None => Err("use days, like 400d".to_owned()),
     }
 }
 
@@ -54,7 +54,7 @@ impl Reconcile {
                 return Ok(ExitCode::from(1));
             }
             say(&format!(
-                "filed {} rows, deleted {} that were filed before, corrected {}, carried {} names, \
+                "filed {} rows, deleted {} filed earlier, corrected {}, carried over {} names, \
                  dropped {} slots of facts",
                 outcome.filed, outcome.deleted, outcome.corrected, outcome.carried, outcome.dropped
             ))?;

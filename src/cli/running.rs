@@ -64,7 +64,7 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
     let found = fs::metadata(data_dir).with_context(what)?;
     if !is_trusted(&found) {
         bail!(
-            "{} belongs to another account (uid {}): name one of your own, or let that account run bygone",
+            "{} belongs to another account (uid {}): use a folder of your own, or run bygone as that account",
             what(),
             found.uid()
         );
@@ -73,7 +73,7 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
         disk::make_private(data_dir).with_context(what)?;
     } else if found.mode() & 0o002 != 0 {
         bail!(
-            "every account may write to the {0}: chmod o-w {1}, or name a folder in it, which bygone will make",
+            "every account can write to the {0}: run chmod o-w {1}, or use a folder in it, which bygone creates",
             what(),
             data_dir.display()
         );
@@ -84,14 +84,14 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
         let path = entry.path();
         if metadata.is_symlink() {
             bail!(
-                "{} is a symbolic link: bygone follows none in its data folder. Mount what it should lead to there",
+                "{} is a symbolic link, which bygone does not follow in its data folder: mount the target there",
                 path.display()
             );
         }
         if !is_trusted(&metadata) {
             let uid = metadata.uid();
             bail!(
-                "{} belongs to another account (uid {uid}): look at it, and remove it",
+                "{} belongs to another account (uid {uid}): inspect and remove it",
                 path.display()
             );
         }
@@ -146,8 +146,8 @@ mod tests {
         let led_elsewhere = said(|data| symlink("/etc", data.join("spool")).unwrap());
         assert_eq!(
             led_elsewhere,
-            "DATA/spool is a symbolic link: bygone follows none in its data folder. \
-             Mount what it should lead to there"
+            "DATA/spool is a symbolic link, which bygone does not follow in its data folder: \
+             mount the target there"
         );
     }
 

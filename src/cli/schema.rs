@@ -10,12 +10,12 @@ use crate::clickhouse::{Config as ClickHouse, Store, Stores};
 use crate::config::{Config, Flags};
 use crate::schema::{self, Engines};
 
-/// The embedded engine gets its schema by itself; these are for a ClickHouse of your own.
+/// For a ClickHouse of your own; the embedded engine applies its schema itself.
 #[derive(Subcommand)]
 pub enum Schema {
-    /// Bring the tables of a ClickHouse to the version of this build
+    /// Upgrade the tables to the version of this build
     Apply(Apply),
-    /// Show which version the database has; exit code 1 when it is not that of this build
+    /// Show the version of the database; exit code 1 if it differs from this build
     Status(Status),
     /// Print the SQL of all migrations and views
     Print(Print),
@@ -25,7 +25,7 @@ pub enum Schema {
 pub struct Apply {
     #[command(flatten)]
     cluster: Cluster,
-    /// Tables with Replicated engines; then name every replica of every shard
+    /// Use Replicated engines; pass --shard-url for every replica of every shard
     #[arg(long)]
     replicated: bool,
     #[command(flatten)]
@@ -35,10 +35,10 @@ pub struct Apply {
 /// Which servers make up a cluster.
 #[derive(Args)]
 struct Cluster {
-    /// Spread the tables over the shards of a cluster that ClickHouse's remote_servers name
+    /// Spread the tables over the shards of a cluster in ClickHouse's remote_servers
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
-    /// ClickHouse's HTTP address on one replica of a shard; repeat it for each shard
+    /// ClickHouse's HTTP address on one replica of a shard; repeat for each shard
     #[arg(long = "shard-url", value_name = "URL")]
     shard_urls: Vec<String>,
 }
@@ -106,8 +106,7 @@ fn engines(replicated: bool) -> Engines {
 
 pub(super) fn open(config: &Config) -> anyhow::Result<Stores> {
     if config.clickhouse.url.is_none() {
-        let hint = "no ClickHouse is named: give --clickhouse-url http://HOST:8123 \
-                    (the embedded engine gets its schema by itself)";
+        let hint = "no ClickHouse is configured: pass --clickhouse-url http://HOST:8123 (the embedded engine applies its schema itself)";
         return Err(Usage(hint.to_owned()).into());
     }
     Ok(Stores::open(&config.clickhouse)?)
@@ -155,7 +154,7 @@ async fn complete(
     if servers != named as u64 {
         let what = if replicas { "replicas" } else { "shards" };
         let hint = format!(
-            "cluster {cluster} has {servers} {what} and {named} are named: give --shard-url for each"
+            "cluster {cluster} has {servers} {what}, but {named} are given: pass --shard-url for each"
         );
         return Err(Usage(hint).into());
     }

@@ -11,23 +11,23 @@ use super::process;
 use super::service::Service;
 use super::{Common, block_on};
 
-/// Without a ClickHouse address it runs one of its own in the data folder, and installs that on
+/// Without a ClickHouse address it runs an embedded one in the data folder, and installs it on
 /// first use.
 #[derive(Args)]
 pub struct Serve {
     /// Address and port for audit events [default: 127.0.0.1:7070]
     #[arg(long, value_name = "ADDR")]
     ingest_listen: Option<String>,
-    /// Address and port for questions [default: 127.0.0.1:7071]
+    /// Address and port for queries [default: 127.0.0.1:7071]
     #[arg(long, value_name = "ADDR")]
     api_listen: Option<String>,
     /// libchdb.so of the embedded ClickHouse, instead of installing it
     #[arg(long, value_name = "PATH")]
     engine: Option<String>,
-    /// Listen beyond loopback without TLS and without asking who calls. For trusted networks only
+    /// Listen beyond loopback without TLS or authentication; for trusted networks only
     #[arg(long)]
     insecure: bool,
-    /// How long lives are kept after they ended, in days; 0d keeps all [default: 400d]
+    /// How long pods and containers are kept after their end, in days; 0d keeps all [default: 400d]
     #[arg(long, value_name = "DAYS", value_parser = super::reconcile::retention_days)]
     retention: Option<String>,
     #[command(flatten)]

@@ -175,8 +175,8 @@ impl Service {
             threads.serve(api_door, http::routes(app, readers), stop.clone()),
         ];
         let announced = running::announce(&config.data_dir, &running)?;
-        info!("audit events are taken at {ingest}/v1/audit/CLUSTER");
-        info!("questions are answered at {api}/api/v1/containers");
+        info!("listening for audit events at {ingest}/v1/audit/CLUSTER");
+        info!("serving queries at {api}/api/v1/containers");
         Ok(Service {
             ingest,
             api,
@@ -206,7 +206,7 @@ impl Service {
         };
         tokio::time::timeout(DRAIN_WAIT, wait)
             .await
-            .context("clickhouse has not taken everything within a minute")
+            .context("clickhouse did not accept everything within a minute")
     }
 
     /// Takes no more requests, finishes those under way, and ends the engine.
@@ -230,7 +230,7 @@ impl Service {
             .await
             .is_err()
         {
-            warn!("requests were still under way after {STOP_SECONDS_MAX} s: they were cut off");
+            warn!("requests still in flight after {STOP_SECONDS_MAX} s were aborted");
         }
         _ = leave.await;
         self.stop_sink.cancel();
@@ -273,7 +273,7 @@ fn readiness(spool: &Spool) -> Result<(), String> {
     if stats.full {
         let (bytes, frames) = (stats.bytes, stats.frames_waiting);
         return Err(format!(
-            "the spool is full ({bytes} bytes, {frames} frames wait for clickhouse), or its disk is"
+            "the spool is full ({bytes} bytes, {frames} frames waiting for clickhouse), or its disk is"
         ));
     }
     Ok(())
@@ -331,7 +331,7 @@ async fn limit_readers(store: Arc<Store>, stop: CancellationToken) {
         .is_some()
     {
         if let Err(error) = schema::stop_excess(&store, engine::READER, limits).await {
-            debug!("queries of readers are not limited now: {error}");
+            debug!("cannot enforce the limits of readers' queries: {error}");
         }
     }
 }
@@ -347,7 +347,7 @@ async fn prune(letters: Arc<DeadLetters>, stop: CancellationToken) {
         let pruned = tokio::task::spawn_blocking(move || letters.prune(Timestamp::now())).await;
         if let Ok(1..) = pruned {
             info!(
-                "removed {} dead letters that were too old",
+                "removed {} expired dead letters",
                 pruned.unwrap_or_default()
             );
         }
@@ -409,7 +409,7 @@ impl Door {
         let tls = config.tls().context(room)?;
         let (socket, address) = http::bind(listen).await.with_context(|| {
             format!(
-                "{room}.listen {listen} can't be listened on: name another with --{room}-listen"
+                "cannot listen on {room}.listen {listen}: choose another address with --{room}-listen"
             )
         })?;
         Ok(Door {
@@ -536,7 +536,7 @@ async fn check(store: &Store) -> anyhow::Result<()> {
         ),
         // Events are taken meanwhile: a sender gives up sooner than many an outage ends.
         Err(schema::Error::Store(away)) if away.is_away() => {
-            warn!("{away}: events are taken and wait in the spool");
+            warn!("{away}: events are accepted and wait in the spool");
         }
         Err(error) => bail!(error),
     }

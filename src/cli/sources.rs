@@ -19,11 +19,11 @@ pub enum Sources {
     Status(StatusCommand),
 }
 
-/// Of Kafka only the partitions are shown that this bygone has; other members of the group have
+/// For Kafka it shows only the partitions of this bygone; other members of the group have
 /// the others.
 #[derive(Args)]
 pub struct StatusCommand {
-    /// Form of the answer
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
     output: ListFormat,
     #[command(flatten)]

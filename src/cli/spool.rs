@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use super::{Common, NOTHING, Usage, say, when};
 use crate::spool::{self, Replay, VerifiedSegment};
 
-/// What was acknowledged and is not yet in ClickHouse, in the data folder.
+/// Acknowledged batches that are not yet in ClickHouse, in the data folder.
 #[derive(Subcommand)]
 pub enum SpoolCommand {
-    /// Show how much waits; also while bygone runs
+    /// Show how much is waiting; works while bygone runs
     Status(Status),
-    /// Read all of it and report damage; also while bygone runs. Exit code 1 when there is some
+    /// Read everything and report damage; works while bygone runs. Exit code 1 if there is damage
     Verify(Verify),
-    /// Send batches that ClickHouse has confirmed again at the next start, as far as they are kept
+    /// Resend confirmed batches that are still kept, at the next start
     Replay(ReplayCommand),
 }
 
@@ -33,11 +33,11 @@ pub struct Verify {
     common: Common,
 }
 
-/// After ClickHouse has lost its last writes. Rows that are still there change no answer. bygone
+/// Use this after ClickHouse lost its last writes. Rows that still exist are not duplicated. bygone
 /// must not be running.
 #[derive(Args)]
 pub struct ReplayCommand {
-    /// Only batches spooled since then: RFC 3339, or a time of this machine's zone
+    /// Only batches spooled since then: RFC 3339 or local time
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     #[command(flatten)]
@@ -60,7 +60,7 @@ fn folder(common: &Common) -> anyhow::Result<PathBuf> {
         return Ok(folder);
     }
     Err(Usage(format!(
-        "no spool in {}: name its data folder with --data-dir",
+        "no spool in {}: pass its data folder with --data-dir",
         folder.display()
     ))
     .into())
@@ -103,7 +103,7 @@ fn verify(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
         ))?;
         if *tail_bytes > 0 {
             say(&format!(
-                "  the last {tail_bytes} bytes are no frame yet, or a torn one"
+                "  the last {tail_bytes} bytes are an incomplete or torn frame"
             ))?;
         }
         for line in &segment.damage {
@@ -125,12 +125,12 @@ impl ReplayCommand {
         Ok(match spool::replay(&folder, what)? {
             Some(from) => {
                 say(&format!(
-                    "frames from {from} on are sent again when bygone starts"
+                    "frames from {from} on are resent at the next start"
                 ))?;
                 ExitCode::SUCCESS
             }
             None => {
-                say("nothing is kept that could be sent again")?;
+                say("no frames are kept to resend")?;
                 ExitCode::from(NOTHING)
             }
         })

@@ -27,19 +27,19 @@ Examples:
   bygone sql 'DESCRIBE containers'
   bygone sql --dsn
 
-docs/sql.md has questions and their SQL, and how other programs connect.";
+docs/sql.md has example queries, and how other programs connect.";
 
 /// Views, their columns and parameters: schema/README.md, or SHOW TABLES and DESCRIBE.
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub struct Sql {
-    /// The statement; without it, or with "-", it is read from stdin
+    /// SQL statement; without it, or with "-", read from stdin
     #[arg(value_name = "STATEMENT", conflicts_with = "dsn")]
     statement: Option<String>,
-    /// table, vertical, json, ndjson, csv, tsv, markdown, or a name of ClickHouse's, like Parquet
+    /// table, vertical, json, ndjson, csv, tsv, markdown, or a ClickHouse format like Parquet
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = format)]
     output: String,
-    /// Show the address, account and password for other programs, as a URL or as one of these
+    /// Show address, account and password for other programs, as a URL or in another format
     #[arg(long, value_name = "FOR", num_args = 0..=1, require_equals = true, default_missing_value = "url")]
     dsn: Option<Dsn>,
     #[command(flatten)]
@@ -52,7 +52,7 @@ enum Dsn {
     Url,
     /// `jdbc:clickhouse:http://HOST:PORT/DATABASE?user=...`
     Jdbc,
-    /// A command line of curl
+    /// A curl command
     Curl,
 }
 
@@ -69,8 +69,7 @@ fn format(text: &str) -> Result<String, String> {
         other if other.starts_with(|c: char| c.is_ascii_uppercase()) => other,
         _ => {
             return Err(
-                "it is one of table, vertical, json, ndjson, csv, tsv, markdown, or a format of \
-                 ClickHouse's like Parquet"
+                "use table, vertical, json, ndjson, csv, tsv, markdown, or a ClickHouse format like Parquet"
                     .to_owned(),
             );
         }
@@ -101,7 +100,7 @@ impl Sql {
 fn read_statement() -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
         bail!(Usage(
-            "give a statement, like bygone sql 'SELECT count() FROM pods'".to_owned()
+            "no statement given: use one like bygone sql 'SELECT count() FROM pods'".to_owned()
         ));
     }
     let mut text = String::new();
@@ -111,7 +110,7 @@ fn read_statement() -> anyhow::Result<String> {
         bail!("the statement on stdin has more than {STATEMENT_BYTES_MAX} bytes");
     }
     if text.trim().is_empty() {
-        bail!(Usage("there is no statement on stdin".to_owned()));
+        bail!(Usage("no statement on stdin".to_owned()));
     }
     Ok(text)
 }
@@ -137,19 +136,19 @@ impl Place {
     fn of_engine(config: &Config) -> anyhow::Result<Place> {
         if config.clickhouse.url.is_some() {
             bail!(
-                "bygone makes no accounts in a ClickHouse of your own: run deploy/clickhouse-reader.sql there"
+                "bygone creates no accounts in a ClickHouse of your own: run deploy/clickhouse-reader.sql there"
             );
         }
         let folder = config.data_dir.display();
         let Some(running) = running::find(&config.data_dir) else {
             bail!(
-                "no bygone runs in {folder}: start one with \"bygone serve\", or name its --data-dir, \
+                "no bygone is running in {folder}: start one with \"bygone serve\", or pass its --data-dir, \
                  or a ClickHouse with --clickhouse-url"
             );
         };
         let Some(url) = running.sql else {
             bail!(
-                "the bygone in {folder} uses a ClickHouse of your own: name it with --clickhouse-url"
+                "the bygone in {folder} uses a ClickHouse of your own: pass it with --clickhouse-url"
             );
         };
         let password = engine::reader_password(&config.data_dir);
@@ -202,7 +201,7 @@ fn show(place: &Place, dsn: Dsn, config: &Config) -> anyhow::Result<ExitCode> {
         }
     })?;
     if config.engine.port == 0 {
-        eprintln!("the port changes when bygone starts again, unless engine.port is set");
+        eprintln!("the port changes at each start unless engine.port is set");
     }
     Ok(ExitCode::SUCCESS)
 }

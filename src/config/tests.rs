@@ -78,16 +78,14 @@ fn what_is_wrong_is_named() {
         &[],
         &[("ingest.listen", "7070")],
         expect![[
-            r#"ingest.listen "7070" is not an address and a port: write it like 127.0.0.1:7070"#
+            r#"ingest.listen "7070" is not an address and a port: use one like 127.0.0.1:7070"#
         ]],
     );
     check(
         "",
         &[],
         &[("api.listen", "7071")],
-        expect![[
-            r#"api.listen "7071" is not an address and a port: write it like 127.0.0.1:7070"#
-        ]],
+        expect![[r#"api.listen "7071" is not an address and a port: use one like 127.0.0.1:7070"#]],
     );
 }
 

@@ -43,7 +43,7 @@ impl Head {
     /// Why this build can't read the file.
     pub fn refusal(&self) -> Option<&'static str> {
         if self.format != FORMAT {
-            Some("it is none of dead letters")
+            Some("it is not a dead-letter file")
         } else if self.version != VERSION {
             Some("it is of another version: use the bygone that wrote it")
         } else {

@@ -131,7 +131,7 @@ impl Summary {
         } else if Digest(Sha256::digest(&raw).into()) != self.sha256 {
             Err(Error::Damaged {
                 path: self.place.path.clone(),
-                what: format!("the bytes of letter {} are not what was written", self.id),
+                what: format!("the bytes of letter {} are corrupted", self.id),
             })
         } else {
             Ok(raw)

@@ -42,7 +42,7 @@ impl Table {
         };
         let line = table.line().map_err(|cause| disk(path, cause))?;
         let Some((HEAD, head)) = format::read::<Head>(&line) else {
-            return Err(table.damaged("its head can't be read"));
+            return Err(table.damaged("its header cannot be read"));
         };
         if let Some(refusal) = head.refusal() {
             return Err(table.damaged(refusal));
@@ -67,7 +67,9 @@ impl Table {
             Ok(_) => {
                 let lost = self.lines_left + 1;
                 self.lines_left = 0;
-                return Err(self.damaged(format!("its table is cut off, {lost} letters are lost")));
+                return Err(
+                    self.damaged(format!("its table is truncated, {lost} letters are lost"))
+                );
             }
             Err(cause) => {
                 self.lines_left = 0;
@@ -75,12 +77,12 @@ impl Table {
             }
         };
         let Some((mark @ (LETTER | REMOVED), line)) = format::read::<Line>(&line) else {
-            return Err(self.damaged("a line of its table can't be read, a letter is lost"));
+            return Err(self.damaged("a line of its table cannot be read, one letter is lost"));
         };
         let Line { mut summary, at } = line;
         let raw_at = self.raw_at.saturating_add(at);
         if raw_at.saturating_add(summary.bytes) > self.file_bytes {
-            let what = format!("the bytes of letter {} are cut off", summary.id);
+            let what = format!("the bytes of letter {} are truncated", summary.id);
             return Err(self.damaged(what));
         }
         summary.place = Place {

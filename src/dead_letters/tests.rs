@@ -465,8 +465,8 @@ fn damage_costs_no_more_than_it_must() {
     fs::write(&older, text.replacen("webhook", "wobhook", 1)).unwrap();
     fs::write(&newer, "").unwrap();
     home.check(expect![[r#"
-        damaged: its head can't be read
-        damaged: a line of its table can't be read, a letter is lost
+        damaged: its header cannot be read
+        damaged: a line of its table cannot be read, one letter is lost
         2026-11-23T06:35:04.239741Z cut off at 100: two
     "#]]);
     let file = fs::read(&older).unwrap();

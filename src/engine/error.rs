@@ -10,7 +10,7 @@ pub enum EngineError {
     /// `libchdb.so` is published for one platform only.
     #[error(
         "the embedded engine runs on linux x86_64 only, this is {os} {arch}: \
-         give the address of a ClickHouse server with --clickhouse-url"
+         pass the address of a ClickHouse server with --clickhouse-url"
     )]
     Platform {
         /// As `std::env::consts::OS` says it.
@@ -19,13 +19,13 @@ pub enum EngineError {
         arch: &'static str,
     },
     /// Neither `XDG_CACHE_HOME` nor `HOME` names a folder.
-    #[error("no cache folder for the engine: set XDG_CACHE_HOME or HOME, or give --engine PATH")]
+    #[error("no cache folder for the engine: set XDG_CACHE_HOME or HOME, or pass --engine PATH")]
     NoCacheFolder,
     /// There is no `npm` to fetch the library with.
-    #[error("npm is not on the PATH: install Node.js's npm, or give --engine PATH")]
+    #[error("npm is not on the PATH: install Node.js's npm, or pass --engine PATH")]
     NpmMissing,
     /// `npm pack` ended without a package; `cause` is what it said.
-    #[error("npm pack {package} failed: {cause}: check npm's settings, or give --engine PATH")]
+    #[error("npm pack {package} failed: {cause}: check npm's settings, or pass --engine PATH")]
     Npm {
         /// Name and version.
         package: String,
@@ -33,7 +33,7 @@ pub enum EngineError {
         cause: String,
     },
     /// The download, or the wait for another process's download, took too long.
-    #[error("{package} was not there after {wait_s} s: try again, or give --engine PATH")]
+    #[error("{package} was not installed within {wait_s} s: try again, or pass --engine PATH")]
     InstallSlow {
         /// Name and version.
         package: String,
@@ -52,7 +52,7 @@ pub enum EngineError {
         found: String,
     },
     /// The cached library is not what was installed.
-    #[error("{} is not used: {what}. Remove it, and it is fetched again", path.display())]
+    #[error("{} is not used: {what}: remove it to download it again", path.display())]
     ForeignLibrary { path: PathBuf, what: &'static str },
     /// The package does not hold the library where it should.
     #[error("{package} holds no {member}: nothing was installed")]
@@ -78,7 +78,7 @@ pub enum EngineError {
     },
     /// Another engine has the data folder.
     #[error(
-        "another engine runs on {}{holder}: stop that bygone, or give another data folder",
+        "another engine is running in {}{holder}: stop that bygone, or use another data folder",
         .folder.display()
     )]
     Held {
@@ -99,13 +99,13 @@ pub enum EngineError {
     #[error("no password on standard input: \"engine run\" is started by bygone itself")]
     NoPassword,
     /// The server returned although nobody asked it to stop (said by the child).
-    #[error("the engine ended by itself: {cause}")]
+    #[error("the engine exited unexpectedly: {cause}")]
     Returned {
         /// What ClickHouse said.
         cause: String,
     },
     /// The child ended before it answered (said by the parent).
-    #[error("the engine ended while it started ({status}): {line}")]
+    #[error("the engine exited during start-up ({status}): {line}")]
     Ended {
         /// Its exit status.
         status: ExitStatus,

@@ -159,7 +159,7 @@ pub(super) async fn run(
                 tracing::warn!(
                     engine.status = status,
                     engine.last_line = line,
-                    "the engine ended ({status}) and is started again: {line}"
+                    "the engine exited ({status}) and is being restarted: {line}"
                 );
             }
             _ = &mut stop => {
@@ -215,10 +215,10 @@ async fn end(mut running: Running) {
     match timeout(STOP_WAIT, running.child.wait()).await {
         Ok(Ok(status)) if status.success() => {}
         Ok(Ok(status)) => tracing::warn!("the engine stopped with {status}"),
-        Ok(Err(error)) => tracing::warn!("the engine's end is not known: {error}"),
+        Ok(Err(error)) => tracing::warn!("the engine's exit status is unknown: {error}"),
         Err(_) => {
             let wait_s = STOP_WAIT.as_secs();
-            tracing::warn!("the engine did not stop within {wait_s} s and is killed");
+            tracing::warn!("the engine did not stop within {wait_s} s and is being killed");
             let _ = running.child.kill().await;
         }
     }

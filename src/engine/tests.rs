@@ -136,14 +136,14 @@ async fn a_library_that_was_changed_is_not_used() {
     fs::write(&library, &bytes).unwrap();
     let file = File::options().write(true).open(&library).unwrap();
     file.set_modified(before.modified().unwrap()).unwrap();
-    assert!(refused().await.contains("not that of the package"));
+    assert!(refused().await.contains("differs from the package"));
     // The right bytes again, and another file: hashed once more, and remembered.
     fs::remove_file(&library).unwrap();
     fs::write(&library, LIBRARY).unwrap();
     fs::set_permissions(&library, Permissions::from_mode(0o755)).unwrap();
     assert_eq!(registry.install().await.unwrap(), library);
     fs::set_permissions(&library, Permissions::from_mode(0o775)).unwrap();
-    assert!(refused().await.contains("may write to it"));
+    assert!(refused().await.contains("it is writable by"));
     assert_eq!(registry.calls(), 1);
 }
 
@@ -199,7 +199,7 @@ async fn no_npm() {
     registry.package.npm = "/nowhere/npm".into();
     assert_eq!(
         registry.error().await,
-        "npm is not on the PATH: install Node.js's npm, or give --engine PATH"
+        "npm is not on the PATH: install Node.js's npm, or pass --engine PATH"
     );
 }
 
@@ -211,7 +211,7 @@ async fn npm_says_no() {
     assert_eq!(
         registry.error().await,
         "npm pack @test/engine@1.2.3 failed: code E404, 404 Not Found: check npm's settings, \
-         or give --engine PATH"
+         or pass --engine PATH"
     );
 }
 
@@ -230,7 +230,7 @@ async fn npm_takes_too_long() {
     registry.package.wait = Duration::from_millis(300);
     let error = registry.error().await;
     assert!(
-        error.starts_with("@test/engine@1.2.3 was not there after 0 s"),
+        error.starts_with("@test/engine@1.2.3 was not installed within 0 s"),
         "{error}"
     );
 }

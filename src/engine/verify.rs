@@ -31,7 +31,7 @@ pub(super) fn check(package: &Package, library: &Path) -> Result<(), EngineError
     };
     let found = fs::metadata(library).map_err(failed)?;
     if found.mode() & OTHERS_WRITE != 0 {
-        return Err(wrong("its group, or everybody, may write to it"));
+        return Err(wrong("it is writable by its group or by everyone"));
     }
     let known = known(library);
     if fs::read_to_string(&known).is_ok_and(|text| text == state(&found)) {
@@ -39,7 +39,7 @@ pub(super) fn check(package: &Package, library: &Path) -> Result<(), EngineError
     }
     let hash = hash_hex::<Sha256>("checking the cached engine", library);
     if hash.map_err(failed)? != package.library_sha256_hex {
-        return Err(wrong("its content is not that of the package"));
+        return Err(wrong("its content differs from the package"));
     }
     remember(library);
     Ok(())

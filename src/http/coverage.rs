@@ -39,8 +39,8 @@ pub struct Days {
 
 /// Ingest coverage
 ///
-/// By cluster and day: the events that came, silences of API servers, dead letters, and the rules of an audit policy
-/// that fix the gaps. Without a time the last seven days.
+/// By cluster and day: ingested events, silences of API servers, dead letters, and the audit policy rules that fix
+/// the gaps. Default: the last seven days.
 #[utoipa::path(
     get,
     path = "/api/v1/coverage",

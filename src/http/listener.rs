@@ -124,7 +124,7 @@ pub async fn serve(
     let all = slots.acquire_many(connections_max);
     if tokio::time::timeout(drain, all).await.is_err() {
         let left = connections_max as usize - slots.available_permits();
-        warn!("{left} connections were still open after {drain:?}: they were cut");
+        warn!("{left} connections were still open after {drain:?} and were closed");
     }
     Ok(())
 }
@@ -182,7 +182,7 @@ impl Door {
                 .send_if_modified(|crowded| !std::mem::replace(crowded, true));
             if self.full.due(1, Instant::now()).is_some() {
                 let connections_max = self.connections_max;
-                warn!("all {connections_max} connections are taken: others wait for a place");
+                warn!("all {connections_max} connections are in use: new ones wait");
             }
         } else if calm {
             shared.crowded.send_if_modified(std::mem::take);

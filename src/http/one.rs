@@ -35,12 +35,12 @@ type Asked = Result<Query<Scope>, QueryRejection>;
 
 /// One pod
 ///
-/// Its row, its containers, its timeline, and what is not known about it.
+/// Its row, its containers, its timeline, and what is unknown about it.
 #[utoipa::path(
     get,
     path = "/api/v1/pods/{uid}",
     tag = "history",
-    params(("uid" = uuid::Uuid, Path, description = "The UID of the pod"), Scope),
+    params(("uid" = uuid::Uuid, Path, description = "UID of the pod"), Scope),
     responses(DocumentOf<Page>, Problems, NotFound, Ambiguous)
 )]
 pub async fn pod(
@@ -59,14 +59,14 @@ pub async fn pod(
 
 /// One container instance
 ///
-/// By its container ID, or the first digits of that, at least eight.
+/// By container ID, or at least its first eight digits.
 #[utoipa::path(
     get,
     path = "/api/v1/containers/{id}",
     tag = "history",
     params(
         ("id" = String, Path, pattern = "^[0-9a-fA-F]{8,64}$",
-         description = "The container ID, or its first digits, eight or more, without `runtime://`"),
+         description = "Container ID, or at least its first eight digits, without `runtime://`"),
         Scope
     ),
     responses(RowOf<Container>, Problems, NotFound, Ambiguous)
@@ -104,7 +104,7 @@ async fn page(app: &App, reader: &Reader, uid: &str, scope: Asked) -> Result<Pag
     let question = scoped(reader, scope)?;
     let _place = app.questions.place(reader).await?;
     let page = query::page(&app.store, uid, &question).await?;
-    page.ok_or_else(|| Problem::new(Kind::NotFound, "no pod of this uid is known"))
+    page.ok_or_else(|| Problem::new(Kind::NotFound, "no pod with this uid is known"))
 }
 
 async fn instance(
@@ -136,7 +136,7 @@ async fn instance(
     match found.len() {
         0 => Err(Problem::new(
             Kind::NotFound,
-            "no container of this ID is known",
+            "no container with this ID is known",
         )),
         1 => Ok(found.remove(0)),
         _ => Err(Problem::new(Kind::Ambiguous, candidates(&found))),
@@ -150,7 +150,7 @@ fn candidates(found: &[Container]) -> String {
     });
     let names: Vec<String> = names.collect();
     format!(
-        "several container IDs begin so, among them {}: give more digits, or the cluster",
+        "several container IDs start with these digits, among them {}: give more digits, or the cluster",
         names.join(", ")
     )
 }

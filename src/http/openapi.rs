@@ -25,8 +25,7 @@ use crate::query::{Container, Cost, Ending, Page, Pod, Session, Summary, Time};
 #[openapi(
     info(
         title = "bygone",
-        description = "The history of Kubernetes pods and containers that no longer exist. Everything is read by GET. \
-            Times are RFC 3339 in UTC; absent is null."
+        description = "The history of Kubernetes pods and containers that no longer exist. All requests are GET. Times are RFC 3339 in UTC; absent values are null."
     ),
     tags(
         (name = "history", description = "Pods, containers and requests to them"),
@@ -44,7 +43,8 @@ impl Modify for Token {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut scheme = Http::new(HttpAuthScheme::Bearer);
         scheme.description = Some(
-            "A token of [[access.api]] in the configuration. Where none is configured, on loopback, no token is needed."
+            "A token from [[access.api]] in the configuration. If none is configured, on loopback, no token \
+             is needed."
                 .to_owned(),
         );
         let components = document.components.get_or_insert_default();

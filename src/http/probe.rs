@@ -101,8 +101,6 @@ async fn ready(State(probe): State<Probe>, request: Request) -> Response {
     };
     match trouble {
         None => "ok\n".into_response(),
-        Some(error) => {
-            format!("events are taken; no questions are answered: {error}\n").into_response()
-        }
+        Some(error) => format!("events are accepted; queries fail: {error}\n").into_response(),
     }
 }

@@ -238,11 +238,11 @@ mod tests {
             {"type":"/api/v1/docs#method-not-allowed","title":"Method not allowed","status":405,"detail":"POST is not allowed here: use GET or HEAD"}"#]]).await;
         check(get_of("/nowhere"), expect![[r#"
             content-type: application/problem+json
-            {"type":"/api/v1/docs#not-found","title":"Not found","status":404,"detail":"Check the path and the ID. What a token may not read is not found either."}"#]]).await;
+            {"type":"/api/v1/docs#not-found","title":"Not found","status":404,"detail":"Check the path and the ID. What a token may not read is reported as not found."}"#]]).await;
         check(get_of("/denied"), expect![[r#"
             content-type: application/problem+json
             www-authenticate: Bearer
-            {"type":"/api/v1/docs#unauthorized","title":"Authentication required","status":401,"detail":"authentication required: send a bearer token or a client certificate that is configured here"}"#]]).await;
+            {"type":"/api/v1/docs#unauthorized","title":"Authentication required","status":401,"detail":"authentication required: send a bearer token or a known client certificate"}"#]]).await;
         check(
             get_of("/tea"),
             expect![[r#"

@@ -62,7 +62,7 @@ impl Questions {
         match tokio::time::timeout(WAIT_MAX, places).await {
             Ok(Some(place)) => Ok(place),
             _ => {
-                let detail = "all places for questions are taken: ask again later";
+                let detail = "too many concurrent queries: retry later";
                 Err(Problem::new(Kind::TooManyQuestions, detail))
             }
         }

@@ -47,7 +47,7 @@ pub type Asked = Result<Query<Params>, QueryRejection>;
 
 /// Container instances
 ///
-/// A restart is another instance. The last to start come first, unless `order` is `oldest`.
+/// Every restart is a separate instance. The latest starts come first, unless `order` is `oldest`.
 #[utoipa::path(
     get,
     path = "/api/v1/containers",
@@ -66,7 +66,7 @@ pub async fn containers(
 
 /// Pods
 ///
-/// From creation to removal of a UID. The last to be created come first, unless `order` is `oldest`.
+/// One per UID. The latest created come first, unless `order` is `oldest`.
 #[utoipa::path(
     get,
     path = "/api/v1/pods",
@@ -85,7 +85,7 @@ pub async fn pods(
 
 /// Requests to running pods
 ///
-/// exec, attach, port-forward, ephemeral containers, resizes. The last to begin come first, unless `order` is `oldest`.
+/// exec, attach, port-forward, ephemeral containers, resizes. The latest come first, unless `order` is `oldest`.
 #[utoipa::path(
     get,
     path = "/api/v1/sessions",
@@ -130,7 +130,7 @@ async fn ask<L: Life + ToSchema>(
     let mut question = params.question(Timestamp::now())?;
     if question.explain && !reader.sees_everything() {
         // It would say how much there is of what this reader may not see.
-        let detail = "explain needs a token that may ask about everything: leave it out";
+        let detail = "explain needs a token for all clusters and namespaces: leave it out";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
     question.limit.get_or_insert(match format {

@@ -14,7 +14,7 @@ use super::responses::{ListOf, Problems};
 use super::writer::Writer;
 use crate::access::{Denied, Reader};
 
-/// A source of audit events, or a part of one. Absent is `null`.
+/// A source of audit events, or a part of one. Absent values are `null`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Source {
     /// `webhook` or `kafka`.
@@ -24,21 +24,22 @@ pub struct Source {
     pub state: String,
     /// The first record that ClickHouse has not confirmed.
     pub position: Option<i64>,
-    /// Where another member would go on, as the broker has acknowledged it.
+    /// Where another member would continue, as acknowledged by the broker.
     pub committed: Option<i64>,
-    /// Behind the last record that there is.
+    /// After the last existing record.
     pub end: Option<i64>,
     /// From `position` to `end`.
     pub lag: Option<i64>,
     /// Age of the oldest record that ClickHouse has not confirmed, in seconds.
     pub oldest_seconds: Option<f64>,
-    /// What went wrong last, and when.
+    /// The last error, and when it happened.
     pub last_error: Option<String>,
 }
 
 /// Sources
 ///
-/// How the webhook and each Kafka partition is. For tokens that may ask about everything: sources belong to all clusters.
+/// State of the webhook and of each Kafka partition. Needs a token for all clusters and namespaces, because sources
+/// belong to all clusters.
 #[utoipa::path(
     get,
     path = "/api/v1/sources",

@@ -42,24 +42,24 @@ macro_rules! summaries {
 summaries! {
     /// Clusters
     ///
-    /// Pods, container instances, restarts, the first and the last time and the worst end of each, by its name. At most
-    /// 10000, which is the default.
+    /// Pods, container instances, restarts, first and last time and worst end per cluster, by name. At most 10000
+    /// (default).
     clusters = Clusters at "/api/v1/clusters";
     /// Namespaces
     ///
-    /// As of clusters, by cluster and name.
+    /// As for clusters, by cluster and name.
     namespaces = Namespaces at "/api/v1/namespaces";
     /// Workloads
     ///
-    /// As of clusters, by cluster, namespace, kind and name.
+    /// As for clusters, by cluster, namespace, kind and name.
     workloads = Workloads at "/api/v1/workloads";
     /// Nodes
     ///
-    /// As of clusters, by cluster and name.
+    /// As for clusters, by cluster and name.
     nodes = Nodes at "/api/v1/nodes";
     /// Images
     ///
-    /// As of clusters, by cluster and name. Pods are those that had a container of the image.
+    /// As for clusters, by cluster and name. Pods are those with a container of the image.
     images = Images at "/api/v1/images";
 }
 

@@ -299,7 +299,7 @@ fn asked<'a>(occasion: Occasion<'a>, metadata: &Metadata) -> Option<(i64, &'a st
     asks.then(|| occasion.asked())
 }
 
-/// Whether the server let go of the object with this request.
+/// Whether the API server removed the object with this request.
 fn removed(occasion: Occasion, metadata: &Metadata) -> bool {
     matches!(
         occasion.event.verb,

@@ -8,7 +8,7 @@ use crate::audit::words::Saying;
 use crate::audit::{Event, Lenient, Object, Verb};
 use crate::rows::Fact;
 
-/// Tells what a request says that was carried out.
+/// Emits the facts of a successful request.
 pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     let event = occasion.event;
     let created = event.response_status.and_then(|status| status.code) == Some(201);

@@ -49,39 +49,39 @@ pub struct Scope {
 #[serde(deny_unknown_fields)]
 pub struct Day {
     pub cluster: String,
-    /// Of UTC.
+    /// In UTC.
     #[schema(value_type = String, format = Date)]
     pub day: Date,
     pub events: Vec<Events>,
-    /// Those that told of themselves.
+    /// API servers that were seen.
     pub api_servers: Vec<String>,
     pub silences: Vec<Silence>,
-    /// Pods and container instances that began on this day.
+    /// Pods and container instances that started on this day.
     pub pods: Lives,
     pub containers: Lives,
-    /// What could not be read, by reason, on the day that it came.
+    /// Unreadable events that arrived on this day, by reason.
     pub dead_letters: BTreeMap<String, u64>,
     pub advice: Vec<Advice>,
 }
 
-/// Events that have what they are about, level and stage in common.
+/// Events with the same subject, level and stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Events {
     /// `pods` (writes to pods), `heartbeat` (of an API server) or `other`.
     pub about: String,
-    /// Empty where a relay took it away.
+    /// Empty if a relay removed it.
     pub level: String,
     pub stage: String,
-    /// Different ones, about.
+    /// Approximate number of distinct events.
     pub events: u64,
 }
 
-/// Lives, and how many of them have an unknown part.
+/// Pods or container instances, and how many of them have unknown parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lives {
     pub lives: u64,
     pub with_unknown: u64,
-    /// By what is not known: the words of the column `unknown`.
+    /// By what is unknown: values of the column `unknown`.
     pub unknown: BTreeMap<String, u64>,
 }
 

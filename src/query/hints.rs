@@ -177,9 +177,7 @@ fn hint(check: &Check<'_>, known: &[Known], question: &Question) -> Option<Strin
             last => format!(" to {}", shown(last)),
         };
         let from = if until.is_empty() { "since" } else { "from" };
-        format!(
-            "{what} {wanted:?} is known {from} {first}{until}, outside the time that was asked for"
-        )
+        format!("{what} {wanted:?} is known {from} {first}{until}, outside the requested time")
     })
 }
 

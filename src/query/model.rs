@@ -23,14 +23,14 @@ pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Ending {
-    /// Whether the limit cut the answer.
+    /// Whether more rows exist beyond the limit.
     pub more: bool,
-    /// Then: where to go on.
+    /// If so: where to continue.
     pub cursor: Option<String>,
-    /// Where it was asked for.
+    /// If requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
-    /// Of an empty answer: which names of the question are not known, and what is near them. For people.
+    /// For an empty answer: unknown names in the query, with similar known ones. Human-readable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
@@ -40,37 +40,38 @@ pub struct Ending {
 pub struct Cost {
     pub rows_read: u64,
     pub bytes_read: u64,
-    /// CPU time, in milliseconds. `null` where our account may not read the query log, or the tables are
-    /// spread over several servers, each of which knows its own.
+    /// CPU time, in milliseconds. `null` if bygone's account may not read the query log, or the tables are spread
+    /// over several servers.
     pub cpu_ms: Option<u64>,
 }
 
-/// One container instance; a restart is another one. Absent is `null`. A field that was not asked for is left out.
+/// One container instance; every restart is a separate one. Absent values are `null`. Fields that were not
+/// requested are omitted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Container {
     pub cluster: String,
     pub namespace: String,
     pub workload_kind: Option<String>,
-    /// The top owner that is known: a ReplicaSet's Deployment, a Job's CronJob.
+    /// The topmost known owner: a ReplicaSet's Deployment, a Job's CronJob.
     pub workload: Option<String>,
     pub pod: String,
     pub pod_uid: uuid::Uuid,
     pub container: String,
     /// `app`, `init`, `sidecar` or `ephemeral`.
     pub kind: String,
-    /// Without `runtime://`; `null` where its kubelet reported none.
+    /// Without `runtime://`; `null` if its kubelet reported none.
     pub container_id: Option<String>,
     pub runtime: Option<String>,
     /// As the node resolved it.
     pub image: Option<String>,
     pub image_id: Option<String>,
     pub node: Option<String>,
-    /// Every address that its pod had, in order of first sight.
+    /// Every address its pod had, in order of first appearance.
     pub pod_ips: Vec<String>,
     pub restart: u32,
     pub started_at: Option<Time>,
-    /// Without `end_seen` the removal of its pod. `null` while it runs.
+    /// Without `end_seen`, when its pod was removed. `null` while it runs.
     pub ended_at: Option<Time>,
     pub end_seen: bool,
     pub exit_code: Option<i32>,
@@ -91,12 +92,12 @@ pub struct Pod {
     pub cluster: String,
     pub namespace: String,
     pub workload_kind: Option<String>,
-    /// The top owner that is known: a ReplicaSet's Deployment, a Job's CronJob.
+    /// The topmost known owner: a ReplicaSet's Deployment, a Job's CronJob.
     pub workload: Option<String>,
     pub pod: String,
     pub pod_uid: uuid::Uuid,
     pub node: Option<String>,
-    /// Every address that it had, in order of first sight.
+    /// Every address it had, in order of first appearance.
     pub pod_ips: Vec<String>,
     pub labels: BTreeMap<String, String>,
     pub service_account: Option<String>,
@@ -108,9 +109,9 @@ pub struct Pod {
     pub delete_asked_by: Option<String>,
     /// `null` while it exists.
     pub removed_at: Option<Time>,
-    /// When it was over at the latest: its removal, or what proves it where nobody saw that. `null` while it exists.
+    /// Latest possible end: its removal, or the proof of it if the removal was not seen. `null` while it exists.
     pub over_at: Option<Time>,
-    /// What proves it: one of the words in `schema/README.md`.
+    /// What proves that: one of the words in `schema/README.md`.
     pub gone_proof: Option<String>,
     pub phase: Option<String>,
     /// The reason of its status: `Evicted`, `DeadlineExceeded`, ...
@@ -118,9 +119,9 @@ pub struct Pod {
     pub ended_by: Option<String>,
     pub ended_why: Option<String>,
     pub ended_cause: Option<String>,
-    /// Container instances that are known.
+    /// Number of container instances.
     pub containers: u64,
-    /// Sum over the containers of their highest restart number.
+    /// Sum of the highest restart counts of its containers.
     pub restarts: u64,
     pub unknown: Vec<String>,
 }
@@ -132,25 +133,25 @@ pub struct Pod {
 pub struct Session {
     pub cluster: String,
     pub namespace: String,
-    /// As the request names it. There may have been no such pod.
+    /// As named in the request. The pod may not have existed.
     pub pod: String,
     /// The subresource of the pod: `exec`, `attach`, `portforward`, `ephemeralcontainers` or `resize`.
     pub kind: String,
-    /// The one that the request names; those that it added, separated by commas.
+    /// The container in the request; added containers are separated by commas.
     pub container: Option<String>,
     pub began_at: Option<Time>,
-    /// `null` while it is open, and where no event reported its end.
+    /// `null` while it is open, or if no event reported its end.
     pub over_at: Option<Time>,
-    /// The account; `a as b` where a impersonated b.
+    /// The account; `a as b` if a impersonated b.
     pub asked_by: Option<String>,
-    /// The first of its source addresses, which a client may make up.
+    /// First source address; a client may forge it.
     pub source: Option<String>,
-    /// The last of them, where there are several: the one that connected.
+    /// Last source address, if there are several: the one that connected.
     pub via: Option<String>,
-    /// The HTTP status: 101 where a stream was opened.
+    /// The HTTP status; 101 for an opened stream.
     pub code: Option<u16>,
     pub audit_id: Option<String>,
-    /// Made of what tells it from other requests.
+    /// Derived from the values that identify the request.
     pub id: uuid::Uuid,
 }
 

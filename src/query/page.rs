@@ -24,7 +24,7 @@ use sessions::Sessions;
 /// The most container instances on a page: the newest.
 pub const INSTANCES_MAX: usize = 500;
 
-/// One page about one pod. Absent is `null`.
+/// Everything about one pod. Absent values are `null`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
@@ -36,15 +36,15 @@ pub struct Page {
     pub owner_kind: Option<String>,
     pub owner: Option<String>,
     pub addresses: Vec<Address>,
-    /// Oldest first. A time in whole seconds may be up to a second later.
+    /// Oldest first. A time in whole seconds may be up to a second late.
     pub steps: Vec<Step>,
-    /// Whether there were older sessions than those among the steps.
+    /// Whether older sessions exist that are not among the steps.
     pub more_sessions: bool,
     /// By start, oldest first.
     pub containers: Vec<Container>,
-    /// How many older instances are not on the page.
+    /// How many older instances were omitted.
     pub containers_left_out: u64,
-    /// Containers that had not started when this was last said, and why.
+    /// Containers that had not started when last reported, and why.
     pub waiting: Vec<Waiting>,
     pub unknown: Vec<Gap>,
 }
@@ -62,17 +62,17 @@ pub enum State {
     NotConfirmed,
 }
 
-/// An address, and while it was the pod's.
+/// An address, and when it belonged to the pod.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     pub ip: String,
     pub from: Time,
-    /// When the pod was done or gone; `null` while it is neither.
+    /// When the pod had finished or was gone; `null` before.
     pub to: Option<Time>,
 }
 
-/// A container that waits.
+/// A waiting container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Waiting {
@@ -80,28 +80,28 @@ pub struct Waiting {
     pub reason: String,
 }
 
-/// One step of a life.
+/// One step of the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     pub at: Time,
     pub what: What,
-    /// Of which container instance; `null`: of the pod.
+    /// The container instance concerned; `null` for the pod.
     pub instance: Option<Instance>,
-    /// The account; `a as b` where a impersonated b.
+    /// The account; `a as b` if a impersonated b.
     pub by: Option<String>,
     /// The node, the address, the phase, the reason.
     pub detail: Option<String>,
-    /// What the knowledge comes from.
+    /// The evidence.
     pub source: String,
-    /// The audit ID of that event, where it is a session, or asks for the pod's end and Kubernetes itself was not the
-    /// one that asked.
+    /// The audit ID of that event, for sessions and for requests for the pod's end that Kubernetes itself did not
+    /// make.
     pub audit_id: Option<String>,
-    /// Of a session: all of it.
+    /// For a session: all of it.
     pub session: Option<Session>,
 }
 
-/// What can happen. Of one instant, they come in this order.
+/// Kinds of steps, in the order in which they appear for the same instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
@@ -140,16 +140,16 @@ pub struct Instance {
     pub container_id: Option<String>,
 }
 
-/// Something that is not known.
+/// Something that is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gap {
     /// As in `unknown` of pods and containers.
     pub what: String,
-    /// Of which container instance; `null`: of the pod.
+    /// The container instance concerned; `null` for the pod.
     pub instance: Option<Instance>,
     pub means: String,
-    /// What would tell it.
+    /// How to fix it.
     pub mend: String,
 }
 
@@ -308,13 +308,13 @@ const PROOF_UNKNOWN: &str = "see schema/README.md";
 
 fn proof(proof: Proof) -> &'static str {
     match proof {
-        Proof::NameRemoved => "a request removed whatever had its name",
+        Proof::NameRemoved => "a request removed the pod of this name",
         Proof::Replaced => "a later pod of its name was created",
-        Proof::NodeDeleted => "its node was deleted, and nothing was seen of it since",
+        Proof::NodeDeleted => "its node was deleted, and the pod was not seen since",
         Proof::NamespaceEmpty => "its namespace was empty",
         Proof::NotFound => "a request did not find it",
         Proof::GraceOver => {
-            "its containers had ended, and its grace period was over for ten minutes"
+            "its containers had ended, and its grace period had expired ten minutes before"
         }
     }
 }

@@ -27,43 +27,43 @@ pub struct Params {
     /// How far back from now: `90s`, `15m`, `2h`, `1d12h`, `1.5h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// RFC 3339, or another time that [`when`] reads; inclusive.
+    /// RFC 3339, or another form that [`when`] accepts; inclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// A time, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// A time: what lived at this instant.
+    /// A time: what existed at this instant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// The zone of times without one: `Europe/Berlin`, `+02:00`; UTC if it is not given.
+    /// Time zone of times without one: `Europe/Berlin`, `+02:00`; default UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
     /// Names of pods, `POD`, `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`, separated by commas; `*` and `?` are wildcards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// A label selector, as `kubectl -l` takes it.
+    /// A label selector, as for `kubectl -l`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// `kind/name` of an owner, as kubectl takes it; `*` and `?` are wildcards in the name.
+    /// `kind/name` of an owner, as for kubectl; `*` and `?` are wildcards in the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
     /// The node that the pods ran on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// A part of the image's name or ID.
+    /// Part of the image's name or ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// An address that the pods had in that time.
+    /// An IP address that the pods had in that time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
-    /// The beginning of a container ID.
+    /// Prefix of a container ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_id: Option<String>,
     /// The UID of a pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
-    /// Of sessions: the account that asked, or that was impersonated.
+    /// For sessions: the account that made the request, or was impersonated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Why a container ended, like `OOMKilled`, or a pod, like `Evicted`. Names with wildcards, separated by commas.
@@ -75,34 +75,34 @@ pub struct Params {
     /// Values of `ended_why`, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Who asked for the end. Names with wildcards, separated by commas.
+    /// Who requested the end. Names with wildcards, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// `3`, `>3`: of a pod the sum over its containers, of a container the number of the instance.
+    /// `3`, `>3`: for a pod the sum of its containers, for a container the number of the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<String>,
-    /// `running`, `ended`, `failed`, or of pods `pending`: the state now.
+    /// Current state: `running`, `ended`, `failed`, or for pods `pending`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// Who created the pod. Names with wildcards, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
-    /// Of the pod. Names with wildcards, separated by commas.
+    /// The pod's service account. Names with wildcards, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account: Option<String>,
-    /// The most rows. Without it 1000, of CSV a million.
+    /// Maximum number of rows. Default 1000, for CSV a million.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// `newest` first, which is the default, or `oldest`: the limit keeps the first, and the cursor goes on from there.
+    /// `newest` first (default), or `oldest`: the limit keeps the first rows, and the cursor continues from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
-    /// Where to go on: `cursor` of the previous answer.
+    /// Where to continue: `cursor` of the previous answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Names of the fields that are wanted, separated by commas; the others are left out.
+    /// Names of the fields to return, separated by commas; others are omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<String>,
-    /// Whether the end of the answer says what it cost ClickHouse.
+    /// Whether the end of the answer includes what it cost ClickHouse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
 }
@@ -236,7 +236,7 @@ fn numbers(parameter: &'static str, text: Option<&str>) -> Result<Option<Numbers
     text.map(|text| Numbers::parse(parameter, text)).transpose()
 }
 
-/// The beginning of a container ID. Runtimes make 64 hex digits; a few make others, of these characters.
+/// Prefix of a container ID. Runtimes make 64 hex digits; a few make others, of these characters.
 fn container_id(text: Option<&str>) -> Result<Option<String>, ParseError> {
     let Some(text) = text else {
         return Ok(None);
@@ -323,9 +323,7 @@ mod tests {
         );
         check(
             r#"{"from":"2026-11-23T06:00:00Z","to":"2026-11-23T06:00:00Z"}"#,
-            expect![
-                "to: the end, 2026-11-23T06:00:00Z, is not after the beginning, 2026-11-23T06:00:00Z"
-            ],
+            expect!["to: the end 2026-11-23T06:00:00Z is not after the start 2026-11-23T06:00:00Z"],
         );
         check(
             r#"{"ip":"10.0.0"}"#,
@@ -338,7 +336,7 @@ mod tests {
         check(
             r#"{"cursor":"abc"}"#,
             expect![[
-                r#"cursor: invalid cursor "abc": use the one that the previous answer printed"#
+                r#"cursor: invalid cursor "abc": pass the value printed by the previous answer"#
             ]],
         );
     }

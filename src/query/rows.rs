@@ -403,7 +403,7 @@ impl Row<Session> for SessionRow {
             ("reason", !question.reasons.is_empty()),
             ("exit_code", question.exit_codes.is_some()),
             ("why", !question.why.is_empty()),
-            ("who asked for an end: use user", !question.by.is_empty()),
+            ("who requested an end: use user", !question.by.is_empty()),
             ("restarts", question.restarts.is_some()),
             ("state", question.state.is_some()),
             ("created_by", !question.created_by.is_empty()),

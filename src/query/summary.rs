@@ -132,21 +132,21 @@ pub(super) fn is_summed(group: Group, names: &[Summed], sql: &mut Statement) -> 
 #[serde(deny_unknown_fields, default)]
 pub struct Summary {
     pub cluster: String,
-    /// Of a workload.
+    /// For a workload.
     pub namespace: Option<String>,
-    /// Of a workload.
+    /// For a workload.
     pub kind: Option<String>,
     pub name: String,
     pub pods: u64,
-    /// Container instances; a restart is another one.
+    /// Container instances; every restart is a separate one.
     pub instances: u64,
-    /// How many of these are restarts.
+    /// Number of these that are restarts.
     pub restarts: u64,
-    /// When the first of them began.
+    /// When the first of them started.
     pub first: Option<Time>,
-    /// When the last of them was over; `null` while one lives.
+    /// When the last of them ended; `null` while one exists.
     pub last: Option<Time>,
-    /// The worst failure of an instance: `OOMKilled(137)`, then the highest exit code; `null` where none failed.
+    /// The worst failure of an instance: `OOMKilled(137)`, then the highest exit code; `null` if none failed.
     pub worst_end: Option<String>,
 }
 

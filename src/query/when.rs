@@ -98,7 +98,7 @@ fn check_combined(args: Args) -> Result<(), ParseError> {
 fn check_order(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), ParseError> {
     match (since, until) {
         (Some(since), Some(until)) if since >= until => {
-            let problem = format!("the end, {until}, is not after the beginning, {since}");
+            let problem = format!("the end {until} is not after the start {since}");
             Err(ParseError::value("to", problem))
         }
         _ => Ok(()),

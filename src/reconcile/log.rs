@@ -134,7 +134,7 @@ async fn check_slot(shard: &Shard<'_>, slot: &Slot) -> Result<Folded, Error> {
 
 /// Folds every name that is in the log.
 pub(super) async fn fold_all(shard: &Shard<'_>, outcome: &mut Outcome) -> Result<(), Error> {
-    info!("clickhouse was started anew: all pods in the log are checked");
+    info!("clickhouse was restarted: checking all pods in the log");
     let parameters = vec![("slot", datetime(0)), ("whole", true.to_string())];
     let folded = fold(shard, &parameters).await?;
     outcome.corrected += folded.corrected;
@@ -158,7 +158,7 @@ async fn fold(shard: &Shard<'_>, parameters: &Parameters) -> Result<Folded, Erro
     let scopes: Vec<Name> = scopes.into_iter().collect();
     let folded = lives.fold(&names, &scopes).await?;
     if let Some((_, why)) = folded.refused.first() {
-        error!("{} pods can't be stored: {why}", folded.refused.len());
+        error!("{} pods cannot be stored: {why}", folded.refused.len());
     }
     let refused = folded.refused.into_iter().map(|(name, _)| name);
     let mut refused: BTreeSet<Name> = refused.collect();

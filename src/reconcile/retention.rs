@@ -43,7 +43,9 @@ pub(super) async fn expire(
         let sql = include_str!("../../schema/reconcile/drop_partition.sql");
         shard.run(sql, &parameters).await?;
         let days = shard.config.retention_days;
-        info!("removed partition {partition} of {table}: it ended over {days} days ago");
+        info!(
+            "dropped partition {partition} of {table}: everything in it ended over {days} days ago"
+        );
         outcome.expired += 1;
     }
     // Containers first: a pod that is left without them is found again.
@@ -53,7 +55,7 @@ pub(super) async fn expire(
         let rows = filing::delete(shard, table, &gone, replicated).await?;
         if rows > 0 {
             let days = shard.config.retention_days;
-            info!("removed {rows} rows of open lives: no event in {days} days");
+            info!("removed {rows} rows without an end: no event in {days} days");
         }
         outcome.expired += rows;
     }

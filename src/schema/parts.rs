@@ -130,9 +130,9 @@ fn view(columns: &[Column]) -> String {
     let lines = columns.iter().filter_map(|column| {
         let (name, kind, _) = seen(column)?;
         let comment = match name {
-            "container_id" => "without runtime://; NULL where the kubelet told none",
-            "over_at" => "when it was over, at the latest; NULL while it lives",
-            "node" => "node that it was bound to",
+            "container_id" => "without runtime://; NULL if the kubelet reported none",
+            "over_at" => "latest possible end; NULL while it exists",
+            "node" => "node it was bound to",
             _ => column.comment,
         };
         let comment = comment.replace('\'', "\\'");

@@ -256,8 +256,5 @@ fn report(refused: &[(Name, String)]) {
     };
     let names: BTreeSet<&Name> = refused.iter().map(|(name, _)| name).collect();
     metrics::counter!(telemetry::SINK_NAMES_REFUSED).increment(names.len() as u64);
-    error!(
-        "{} pods could not be stored, and are tried again: {why}",
-        names.len()
-    );
+    error!("{} pods could not be stored, retrying: {why}", names.len());
 }

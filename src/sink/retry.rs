@@ -41,7 +41,7 @@ const REFUSALS: [u32; 18] = [
 /// What to do about a failed INSERT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The server's trouble, or an operator's to mend: the same INSERT goes again.
+    /// The server's problem, or one for an operator to fix: the same INSERT is retried.
     Wait,
     /// Nobody knows whether it happened: it goes again under a fresh token. Rows that come twice merge; a token
     /// that was noted for rows that were not kept would lose them.
@@ -97,7 +97,7 @@ impl Trouble {
         tables.remove(table);
         if tables.is_empty() {
             info!(
-                "clickhouse takes rows again, after {} s",
+                "clickhouse accepts rows again, after {} s",
                 since.elapsed().as_secs()
             );
             *told = None;

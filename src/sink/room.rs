@@ -44,8 +44,7 @@ impl Room {
             if self.full.begins() {
                 let max = self.rows_max;
                 warn!(
-                    "facts has {rows} rows, and at most {max} are wanted: rows wait in the spool \
-                     until reconcile has made room"
+                    "facts has {rows} rows, the limit is {max}: rows wait in the spool until reconcile has made room"
                 );
             }
             tokio::time::sleep(COUNT_HOLDS).await;

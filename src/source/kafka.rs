@@ -116,7 +116,7 @@ impl Kafka {
         match tokio::time::timeout(patience, self.thread).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => error!("kafka: the member's thread has panicked"),
-            Err(_) => error!("kafka: the member has not left its group within {patience:?}"),
+            Err(_) => error!("kafka: the member did not leave its group within {patience:?}"),
         }
     }
 }

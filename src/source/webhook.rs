@@ -11,7 +11,7 @@
 //! | 200 | everything readable is on disk; the rest is counted | forgets the batch |
 //! | 503, `Retry-After` | the memory budget or the spool is used up | sends it again soon |
 //! | 400 | the cluster's name is none, or the body is not what its encoding says | gives up after five tries |
-//! | 408, `Connection: close` | the body came too slowly, or not within 25 s | sends it again, five times |
+//! | 408, `Connection: close` | the body arrived too slowly, or not within 25 s | sends it again, five times |
 //! | 413 | the body is over `body_bytes_max`, or packed and over `event_bytes_max`, packed or unpacked | gives up after five tries |
 //! | 415 | an encoding that is not known | gives up after five tries |
 //! | 422 | as 200, but there was not one event in it; only with `?strict=true` | |
@@ -54,7 +54,7 @@ const CLUSTERS_MAX: usize = 100;
 /// What dead letters say of where they came from.
 const ORIGIN: &str = "webhook";
 
-const NO_SUCH_PATH: &str = "no such path: audit events go to /v1/audit/CLUSTER\n";
+const NO_SUCH_PATH: &str = "unknown path: send audit events to /v1/audit/CLUSTER\n";
 
 /// The header of a 200 that says how many parts of the delivery could not be read.
 pub const REJECTED: &str = "bygone-rejected";
@@ -73,9 +73,9 @@ struct Asked {
 pub struct Config {
     /// The largest body, in bytes. A large one is read in portions.
     pub body_bytes_max: usize,
-    /// The largest event, in bytes. Also the largest packed body, packed and unpacked.
+    /// The largest event, in bytes. Also the largest compressed body, before and after decompression.
     pub event_bytes_max: usize,
-    /// Memory that all bodies together may take, in bytes.
+    /// Memory for all bodies together, in bytes.
     pub memory_bytes_max: usize,
 }
 
@@ -155,8 +155,7 @@ async fn receive(
 /// Returns what was in it, or the answer to what was not taken.
 async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Result<Tally, Response> {
     if !is_cluster_name(cluster) {
-        let hint =
-            "a cluster's name has letters, digits, '-', '_', '.' and, as %2F, '/'; at most 253\n";
+        let hint = "invalid cluster name: use letters, digits, '-', '_', '.' and, as %2F, '/'; at most 253\n";
         return Err((StatusCode::BAD_REQUEST, hint).into_response());
     }
     let begun = Instant::now();
@@ -249,7 +248,7 @@ async fn refuse(
     refusal: Refusal,
 ) -> Response {
     // The listener warns of it, of each sender once a minute: who may send could flood the log.
-    debug!(cluster, "request refused: {refusal}");
+    debug!(cluster, "request rejected: {refusal}");
     let (status, reason) = match refusal {
         Refusal::NoMemory => return retry_after(1),
         Refusal::Slow => return timed_out(),

@@ -15,9 +15,10 @@ pub enum OpenError {
         found: u32,
         known: u32,
     },
-    #[error("{} belongs to another spool: move it away", .0.display())]
+    #[error("{} is from a different spool: move it elsewhere", .0.display())]
     Foreign(PathBuf),
-    #[error("spool {} cannot be read: its position and its newest segment are both damaged: move the folder away", .0.display())]
+    #[error("spool {} cannot be read: its position and its newest segment are both damaged: move the folder \
+             elsewhere", .0.display())]
     Unreadable(PathBuf),
     #[error("spool setting {0}")]
     Config(&'static str),
@@ -52,7 +53,7 @@ pub enum AppendError {
     #[error("the spool is full")]
     Full,
     /// Split it.
-    #[error("a batch of {bytes} bytes is more than a frame may have, {bytes_max}")]
+    #[error("a batch of {bytes} bytes exceeds the frame limit of {bytes_max}")]
     TooLarge { bytes: u64, bytes_max: u64 },
     /// A name or a count does not fit the format: a mistake of the caller.
     #[error("the batch does not fit the format")]

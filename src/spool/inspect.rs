@@ -238,7 +238,7 @@ impl VerifiedSegment {
     ) -> io::Result<()> {
         match segment_head(file)? {
             Ok(head) if head.identity != identity => {
-                self.damage.push("belongs to another spool".to_owned());
+                self.damage.push("is from a different spool".to_owned());
             }
             Ok(head) if head.first != first => {
                 self.damage

@@ -72,7 +72,7 @@ fn position(dir: &Path, lengths: &BTreeMap<u64, u64>) -> Result<Opened, OpenErro
     };
     let begin = lengths.first_key_value().map_or(0, |(first, _)| first - 1);
     if !lengths.is_empty() {
-        error!("spool: the position file is lost: all batches that are kept will be sent again");
+        error!("spool: the position file is missing: all kept batches will be resent");
     }
     let file = PositionFile::create(dir, identity, begin, replays)
         .map_err(OpenError::io("write", &path))?;
@@ -218,7 +218,7 @@ impl Opening<'_> {
         };
         let bytes_max = self.config.damaged_bytes_max;
         if let Err(error) = damage::set_aside(self.dir, None, &report, bytes_max) {
-            error!("spool: the report of it cannot be written: {error}");
+            error!("spool: cannot write the damage report: {error}");
         }
     }
 
@@ -267,7 +267,7 @@ impl Opening<'_> {
         let (at, cut) = (bytes.start, bytes.end - bytes.start);
         warn!(
             segment = first,
-            "spool: {cut} bytes at {at} are a torn write, cut off"
+            "spool: cut off {cut} bytes at {at}, a torn write"
         );
         if is_zero(walk.file(), bytes.clone())? {
             return Ok(());

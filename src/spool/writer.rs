@@ -243,7 +243,7 @@ impl Writer {
             Err(error) => {
                 // A file of this name may be there now.
                 self.next_sequence += 1;
-                error!("spool cannot begin a new segment: {error}");
+                error!("spool cannot start a new segment: {error}");
                 Err(AppendError::Failed(Arc::new(error)))
             }
         }
@@ -258,7 +258,7 @@ impl Writer {
             error!(
                 segment = active.first,
                 sequence = self.next_sequence,
-                "spool cannot write, goes on in a new segment: {cause}"
+                "spool cannot write, continuing in a new segment: {cause}"
             );
             if let Some(error) = uncut {
                 warn!(

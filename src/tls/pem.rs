@@ -18,7 +18,7 @@ pub fn certificates(content: &Content) -> Result<Vec<CertificateDer<'static>>, S
         .collect::<Result<Vec<_>, _>>();
     match read {
         Ok(certificates) if certificates.is_empty() => Err(format!(
-            "{}: holds no certificate in PEM",
+            "{}: contains no PEM certificate",
             content.path.display()
         )),
         Ok(certificates) => Ok(certificates),
@@ -61,8 +61,8 @@ pub fn roots(content: &Content) -> Result<RootCertStore, String> {
 /// Some of these errors quote the line that they stumbled over: it may be part of a key.
 fn reason(error: &pem::Error) -> &'static str {
     match error {
-        pem::Error::NoItemsFound => "holds nothing in PEM that is wanted here",
-        pem::Error::Base64Decode(_) => "holds PEM whose base64 is broken",
-        _ => "holds broken PEM",
+        pem::Error::NoItemsFound => "contains no usable PEM block",
+        pem::Error::Base64Decode(_) => "contains PEM with invalid base64",
+        _ => "contains invalid PEM",
     }
 }

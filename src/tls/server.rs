@@ -82,7 +82,7 @@ impl Server {
 
 fn config(contents: &[Content], required: bool) -> Result<ServerConfig, String> {
     let [certificate, key, ca @ ..] = contents else {
-        return Err("a certificate and a key are wanted".to_owned());
+        return Err("a certificate and a key are required".to_owned());
     };
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()

@@ -409,7 +409,7 @@ fn what_cannot_be_asked() {
         bygone: --by: must not be empty
         bygone: pods cannot be filtered by user
         bygone: containers cannot be filtered by state pending
-        bygone: sessions cannot be filtered by who asked for an end: use user
+        bygone: sessions cannot be filtered by who requested an end: use user
         bygone: sessions cannot be filtered by exit_code
     "#]].assert_eq(&lines);
     let said = stderr(&RECORDED.get(&["pods", "--why", "bored"]));
@@ -461,35 +461,35 @@ fn names_that_are_not_known() {
     expect_test::expect![[r#"
         pods --cluster dmeo
             no pods found: searched cluster dmeo, all namespaces, any time
-            no cluster "dmeo"; near: demo
+            no cluster "dmeo"; similar: demo
         pods --cluster prod
             no pods found: searched cluster prod, all namespaces, any time
             no cluster "prod"; known: demo
         pods -n kube-sytem
             no pods found: searched all clusters, namespace kube-sytem, any time
-            no namespace "kube-sytem" in this scope; near: kube-system
+            no namespace "kube-sytem" in this scope; similar: kube-system
         pods -n demo,kube-sytem --at 2026-11-23T06:15:30Z --zone UTC
             no pods found: searched all clusters, namespaces demo, kube-sytem, at 2026-11-23 06:15:30 (UTC)
             no namespace "demo" in this scope
-            no namespace "kube-sytem" in this scope; near: kube-system
+            no namespace "kube-sytem" in this scope; similar: kube-system
         containers --node worker-33
             no containers found: searched all clusters, all namespaces, any time
-            no node "worker-33" in this scope; near: worker-3, worker-0, worker-1, worker-2, worker-4
+            no node "worker-33" in this scope; similar: worker-3, worker-0, worker-1, worker-2, worker-4
         pods web0
             no pods found: searched all clusters, all namespaces, any time
-            no pod "web0" in this scope; near: web-0, web-1, web-2
+            no pod "web0" in this scope; similar: web-0, web-1, web-2
         pods wbe-* -n statefulset-38e
             no pods found: searched all clusters, namespace statefulset-38e, any time
-            no pod "wbe-*" in this scope; near: web-0, web-1, web-2
+            no pod "wbe-*" in this scope; similar: web-0, web-1, web-2
         pods nowhere/web-0
             no pods found: searched all clusters, all namespaces, any time
             no namespace "nowhere" in this scope
         pods --workload deploy/wbe -n statefulset-38e
             no pods found: searched all clusters, namespace statefulset-38e, any time
-            no workload "deployment/wbe" in this scope; near: StatefulSet/web
+            no workload "deployment/wbe" in this scope; similar: StatefulSet/web
         pods --image ngnix
             no pods found: searched all clusters, all namespaces, any time
-            no image "ngnix" in this scope; near: docker.io/library/nginx:1.27.3, docker.io/library/nginx:1.27.4
+            no image "ngnix" in this scope; similar: docker.io/library/nginx:1.27.3, docker.io/library/nginx:1.27.4
     "#]]
     .assert_eq(&said);
     let hints = |query: &str| {
@@ -499,7 +499,7 @@ fn names_that_are_not_known() {
     };
     assert_eq!(
         hints("cluster=dmeo"),
-        json!(["no cluster \"dmeo\"; near: demo"])
+        json!(["no cluster \"dmeo\"; similar: demo"])
     );
     assert_eq!(hints("cluster=demo&limit=1&fields=pod"), Value::Null);
 }
@@ -516,13 +516,13 @@ fn names_that_are_known() {
     expect_test::expect![[r#"
         pods web-0 --to 2026-11-23T06:00:00Z --zone Europe/Berlin
             no pods found: searched all clusters, all namespaces, before 2026-11-23 07:00:00 (Europe/Berlin)
-            pod "web-0" is known from 2026-11-23T06:15:08Z to 2026-11-23T06:15:38Z, outside the time that was asked for
+            pod "web-0" is known from 2026-11-23T06:15:08Z to 2026-11-23T06:15:38Z, outside the requested time
         pods web-0 --from 2026-11-24T06:00:00Z --to 2026-11-24T07:00:00Z --zone UTC
             no pods found: searched all clusters, all namespaces, from 2026-11-24 06:00:00 to 2026-11-24 07:00:00 (UTC)
-            pod "web-0" is known from 2026-11-23T06:15:08Z to 2026-11-23T06:15:38Z, outside the time that was asked for
+            pod "web-0" is known from 2026-11-23T06:15:08Z to 2026-11-23T06:15:38Z, outside the requested time
         sessions web0
             no sessions found: searched all clusters, all namespaces, any time
-            no pod "web0" in this scope; near: web-0, web-1, web-2
+            no pod "web0" in this scope; similar: web-0, web-1, web-2
         pods web-0 --ip 192.0.2.77
             no pods found: searched all clusters, all namespaces, any time
             no pod with the address "192.0.2.77" in this scope

@@ -99,9 +99,9 @@ fn times_and_filters() {
             "2026-11-22",
         ],
         64,
-        expect![[
-            r#"bygone: --to: the end, 2026-11-22T00:00:00Z, is not after the beginning, 2026-11-23T00:00:00Z"#
-        ]],
+        expect![
+            "bygone: --to: the end 2026-11-22T00:00:00Z is not after the start 2026-11-23T00:00:00Z"
+        ],
     );
     check(
         &["get", "pods", "--zone", "Europe/Atlantis"],
@@ -136,7 +136,7 @@ fn times_and_filters() {
         &["get", "pods", "--cursor", "7"],
         64,
         expect![[
-            r#"bygone: --cursor: invalid cursor "7": use the one that the previous answer printed"#
+            r#"bygone: --cursor: invalid cursor "7": pass the value printed by the previous answer"#
         ]],
     );
 }
@@ -148,21 +148,21 @@ fn stores() {
         &[&["get", "pods"], &nowhere[..]].concat(),
         2,
         expect![[
-            r#"bygone: no store is named and none runs in /dev/null/bygone: start one with "bygone serve", or name one with --server URL or --clickhouse-url URL"#
+            r#"bygone: no ClickHouse is configured and no bygone is running in /dev/null/bygone: start "bygone serve", or pass --server URL or --clickhouse-url URL"#
         ]],
     );
     check(
         &["get", "pods", "--server", "http://127.0.0.1:1"],
         2,
         expect![[
-            r#"bygone: no bygone answers at http://127.0.0.1:1: Connection refused (os error 111): is "bygone serve" running?"#
+            r#"bygone: no bygone is reachable at http://127.0.0.1:1: Connection refused (os error 111): is "bygone serve" running?"#
         ]],
     );
     check(
         &["get", "pods", "--server", "not a url"],
         2,
         expect![[
-            r#"bygone: server "not a url" is no URL: write it like http://127.0.0.1:7071: builder error: relative URL without a base"#
+            r#"bygone: invalid server URL "not a url": use one like http://127.0.0.1:7071: builder error: relative URL without a base"#
         ]],
     );
     check(
@@ -176,21 +176,21 @@ fn stores() {
         &["get", "pods", "--clickhouse-url", "clickhouse:8123"],
         2,
         expect![[
-            r#"bygone: clickhouse url "clickhouse:8123" is not one: write it like http://127.0.0.1:8123"#
+            r#"bygone: invalid clickhouse url "clickhouse:8123": use one like http://127.0.0.1:8123"#
         ]],
     );
     check(
         &["reconcile", "--retention", "a year"],
         64,
         expect![[
-            r#"bygone: invalid value 'a year' for '--retention <DAYS>': give it in days, like 400d: see "bygone help""#
+            r#"bygone: invalid value 'a year' for '--retention <DAYS>': use days, like 400d: see "bygone help""#
         ]],
     );
     check(
         &["schema", "apply"],
         64,
         expect![[
-            r#"bygone: no ClickHouse is named: give --clickhouse-url http://HOST:8123 (the embedded engine gets its schema by itself)"#
+            r#"bygone: no ClickHouse is configured: pass --clickhouse-url http://HOST:8123 (the embedded engine applies its schema itself)"#
         ]],
     );
     check(
@@ -220,9 +220,9 @@ fn a_library_that_is_not_there() {
     check(
         &[&args[..], &listen].concat(),
         2,
-        expect![[
-            r#"bygone: the engine ended while it started (exit status: 2): cannot load the engine /nonexistent/libchdb.so: dlopen failed"#
-        ]],
+        expect![
+            "bygone: the engine exited during start-up (exit status: 2): cannot load the engine /nonexistent/libchdb.so: dlopen failed"
+        ],
     );
 }
 
@@ -235,7 +235,7 @@ fn a_wrong_password() {
         run(on_shared("x", &["schema", "apply"]).env("BYGONE_CLICKHOUSE_PASSWORD_FILE", &file));
     assert_eq!(output.status.code(), Some(2));
     expect![[r#"
-        bygone: schema apply: clickhouse at URL refused the password of user tester: see clickhouse.user and clickhouse.password_file
+        bygone: schema apply: clickhouse at URL rejected the password of user tester: see clickhouse.user and clickhouse.password_file
     "#]].assert_eq(&stderr(&output).replace(&shared().url, "URL"));
 }
 
@@ -245,21 +245,21 @@ fn configuration() {
         &["serve", "--ingest-listen", "7070"],
         2,
         expect![[
-            r#"bygone: ingest.listen "7070" is not an address and a port: write it like 127.0.0.1:7070"#
+            r#"bygone: ingest.listen "7070" is not an address and a port: use one like 127.0.0.1:7070"#
         ]],
     );
     check(
         &["serve", "--api-listen", "7071"],
         2,
         expect![[
-            r#"bygone: api.listen "7071" is not an address and a port: write it like 127.0.0.1:7070"#
+            r#"bygone: api.listen "7071" is not an address and a port: use one like 127.0.0.1:7070"#
         ]],
     );
     check(
         &["serve", "--log", "=="],
         64,
         expect![[
-            r#"bygone: log filter "==": invalid filter directive: write it like info or bygone=debug"#
+            r#"bygone: log filter "==": invalid filter directive: use one like info or bygone=debug"#
         ]],
     );
     check(

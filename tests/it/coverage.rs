@@ -157,7 +157,7 @@ fn a_lean_recording_and_what_would_mend_it() {
     about_right(&told(day), &counted);
     assert!(counted.keys().all(|[_, level, _]| level == "Metadata"));
     let writes = told(day)[&["pods", "Metadata", "ResponseComplete"].map(str::to_owned)];
-    let why = format!("{writes} of {writes} writes to pods came at level Metadata");
+    let why = format!("{writes} of {writes} writes to pods were recorded at level Metadata");
     assert_eq!(whys(day)[0], why);
     assert!(
         day["pods"]["unknown"]["metadata only"].as_u64().unwrap() > 0,
@@ -273,7 +273,7 @@ fn too_long_a_time_is_refused() {
     let long = run(plain(BYGONE).args(["coverage", "--since", "500d", "--server", &bygone.api]));
     assert_eq!(long.status.code(), Some(2));
     assert!(
-        stderr(&long).contains("ask for a shorter one"),
+        stderr(&long).contains("use a shorter one"),
         "{}",
         stderr(&long)
     );

@@ -105,7 +105,7 @@ fn list_is_what_is_on_disk() {
         ID                                     RECEIVED (UTC)        CLUSTER   ORIGIN    REASON    FROM   BYTES
         2579c8c8-2b57-8cf7-8b25-c88a527750e9   2026-11-23 06:35:04   prod      webhook   cut off   7      9
         --- 2
-        bygone: dead letters file DATA/dead-letters/00001795415704239741-d4287f88469289809cbed2122d4152da.letters is damaged: its head can't be read
+        bygone: dead letters file DATA/dead-letters/00001795415704239741-d4287f88469289809cbed2122d4152da.letters is damaged: its header cannot be read
     "#]]);
 }
 
@@ -153,7 +153,7 @@ fn nothing_is_1_and_wrong_usage_64() {
         &["replay", "--all"],
         expect![[r#"
         --- 2
-        bygone: no bygone runs in DATA: start one with "bygone serve"
+        bygone: no bygone is running in DATA: start one with "bygone serve"
     "#]],
     );
 }
@@ -270,12 +270,12 @@ fn replay_removes_what_was_accepted_whole_and_nothing_else() {
         &["good", "of an older build", "large"],
         None,
         expect![[r#"
-        letter 0 accepted
-        bygone: letter letter 2 stays: the webhook answered 413 Payload Too Large
-        bygone: letter letter 1 stays: the webhook does not say whether it could be read
-        1 accepted and removed, 0 still unreadable, 2 failed
-        --- 2, 2 left
-    "#]],
+            letter 0 accepted
+            bygone: letter letter 2 is kept: the webhook answered 413 Payload Too Large
+            bygone: letter letter 1 is kept: the webhook did not report whether it could be read
+            1 accepted and removed, 0 still unreadable, 2 failed
+            --- 2, 2 left
+        "#]],
     );
     replay(
         &["bad"],
@@ -295,13 +295,13 @@ fn replay_needs_a_running_bygone() {
         &["replay", "--all"],
         expect![[r#"
         --- 2
-        bygone: no bygone runs in DATA: start one with "bygone serve"
+        bygone: no bygone is running in DATA: start one with "bygone serve"
     "#]],
     );
     home.announce("http://127.0.0.1:1");
     home.check(&["replay", "--all"], expect![[r#"
         --- 2
-        bygone: no bygone answers at http://127.0.0.1:1: Connection refused (os error 111): is it still running?
+        bygone: no bygone is reachable at http://127.0.0.1:1: Connection refused (os error 111): is it still running?
     "#]]);
     assert_eq!(home.files().len(), 1);
 }

@@ -102,8 +102,8 @@ fn what_is_not_there_or_means_several() {
         pod "flip" is known from 2026-11-23T06:15:59Z to 2026-11-23T06:16:10Z, outside the time that was asked for
         pod lone: Some(64) bygone: "lone" is a pod in demo/evict-39e, demo/nsdelete-392: name one with --namespace, --cluster or --uid
         pod flip --at noon: Some(64) bygone: --at: invalid time "noon": use 2026-11-23T06:15:00Z, '2026-11-23 06:15', 06:15, 'yesterday 14:00', 'monday 06:15', now, or seconds since 1970
-        pod shop/flip -n reuse-3aa: Some(64) bygone: "shop" and --namespace both name a namespace: leave one out
-        pod fl*: Some(64) bygone: "fl*" names several pods: describe one, or list them with "bygone get pods"
+        pod shop/flip -n reuse-3aa: Some(64) bygone: the namespace is given twice, as "shop" and with --namespace: leave one out
+        pod fl*: Some(64) bygone: "fl*" matches several pods: describe one, or list them with "bygone get pods"
         pod --uid abc: Some(64) bygone: --uid: invalid uid "abc": use the UUID of a pod
         pod: Some(64) bygone: the following required arguments were not provided: <NAME>: see "bygone help"
         container no-such-container: Some(1) no containers found: searched all clusters, all namespaces, any time
@@ -149,7 +149,7 @@ fn one_page_by_every_way() {
     let (status, error) = page(&RECORDED, "00000000-0000-4000-8000-000000000000");
     assert_eq!(
         (status, &*error["detail"].to_string()),
-        (404, "\"no pod of this uid is known\"")
+        (404, "\"no pod with this uid is known\"")
     );
 }
 

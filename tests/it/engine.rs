@@ -181,8 +181,8 @@ async fn a_folder_has_one_engine() {
     assert_eq!(
         error.to_string(),
         format!(
-            "another engine runs on {} (process {}): stop that bygone, \
-             or give another data folder",
+            "another engine is running in {} (process {}): stop that bygone, \
+             or use another data folder",
             folder.display(),
             engine.pid().unwrap()
         )

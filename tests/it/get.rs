@@ -310,7 +310,7 @@ fn limits_keep_the_newest_and_cursors_go_on_to_the_older() {
         pages.splice(0..0, items.iter().cloned());
         assert_eq!(page["more"], !page["cursor"].is_null());
         assert_eq!(
-            stderr(&output).contains("older ones follow"),
+            stderr(&output).contains("older rows follow"),
             page["more"] == true
         );
         cursor = page["cursor"].as_str().map(str::to_owned);
@@ -810,7 +810,7 @@ fn the_api_answers_json() {
         ("/api/v1/pods?limit=1000001", "limit"),
         ("/api/v1/pods?limit=-1", "limit"),
         ("/api/v1/pods?workload=web", "kind/name"),
-        ("/api/v1/pods?fields=pod,image", "no field"),
+        ("/api/v1/pods?fields=pod,image", "unknown field"),
     ] {
         let (status, text) = api(path);
         assert_eq!(status, 400, "{path}: {text}");

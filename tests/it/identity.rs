@@ -177,7 +177,7 @@ fn who_may_send_and_who_may_ask() {
     );
     let (code, out, err) = house.get(Some("shop"), &["-n", "bank"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
-    assert!(err.contains("these credentials do not allow that"), "{err}");
+    assert!(err.contains("these credentials do not allow this"), "{err}");
     let (code, out, err) = house.get(None, &[]);
     assert_eq!((code, &*out), (2, ""), "{err}");
     assert!(err.contains("--token-file"), "{err}");
@@ -214,7 +214,7 @@ fn pages_are_narrowed(house: &House) {
     let uid = page["pod"]["pod_uid"].as_str().expect("a uid");
     let (code, out, err) = describe("shop", &["bank/prod"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
-    assert!(err.contains("these credentials do not allow that"), "{err}");
+    assert!(err.contains("these credentials do not allow this"), "{err}");
     let (code, out, _) = describe("shop", &["prod"]);
     assert_eq!(code, 0);
     assert!(out.contains("Namespace:       shop"), "{out}");
@@ -278,11 +278,11 @@ fn hints_are_narrowed(house: &House) {
     );
     assert_eq!(
         hints("everything", &["-n", "bakn"]),
-        "no namespace \"bakn\" in this scope; near: bank\n"
+        "no namespace \"bakn\" in this scope; similar: bank\n"
     );
     assert_eq!(
         hints("everything", &["mtl"]),
-        "no pod \"mtl\" in this scope; near: mtls\n"
+        "no pod \"mtl\" in this scope; similar: mtls\n"
     );
     // Neither the other cluster, nor the other namespace.
     assert_eq!(
@@ -313,7 +313,7 @@ fn hints_are_narrowed(house: &House) {
     // A namespace in front of a name is asked for as any other.
     let (code, out, err) = house.get(Some("shop"), &["bank/prod"]);
     assert_eq!((code, &*out), (2, ""), "{err}");
-    assert!(err.contains("these credentials do not allow that"), "{err}");
+    assert!(err.contains("these credentials do not allow this"), "{err}");
 }
 
 /// Summaries count what the lists show to this reader.

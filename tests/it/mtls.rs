@@ -116,7 +116,7 @@ impl House {
     fn told(&self, why: &str, words: &str, count: u64) {
         let line = support::wait_for(why, || {
             let log = self.bygone.log();
-            let mut lines = log.lines().filter(|line| line.contains("ingest refused"));
+            let mut lines = log.lines().filter(|line| line.contains("ingest rejected"));
             lines
                 .find(|line| line.contains(&format!("\"{why}\"")))
                 .map(str::to_owned)
@@ -155,7 +155,7 @@ fn from_the_script_to_the_first_event() {
     let asked = house.ask(&["get", "pods"]);
     assert_eq!(asked.status.code(), Some(2));
     let said = stderr(&asked);
-    assert!(said.contains("shows another certificate than"), "{said}");
+    assert!(said.contains("presents another certificate than"), "{said}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn what_is_wrong_is_told() {
     // A name that the certificate has not; then one that the client has no CA for.
     let refused = house.post(&ca, Some(&apiserver), "other.example", path);
     assert!(refused.unwrap_err().contains("NotValidForName"));
-    house.told("tls_not_accepted", "does not accept our certificate", 1);
+    house.told("tls_not_accepted", "rejects our certificate", 1);
     let other = elsewhere.path().join("ca.crt");
     house
         .post(&other, Some(&apiserver), "localhost", path)
@@ -212,11 +212,11 @@ fn what_is_wrong_is_told() {
     let plain = house.bygone.ingest.replace("https://", "http://");
     let answer = block_on(support::client().post(plain).body(EVENT).send());
     assert_eq!(answer.expect("an answer").status(), 400);
-    house.told("tls_plain_http", "write https", 1);
+    house.told("tls_plain_http", "use https", 1);
 
     // One line a minute for each kind, whoever it was.
     let log = house.bygone.log();
-    let lines = log.matches("ingest refused").count();
+    let lines = log.matches("ingest rejected").count();
     assert_eq!(lines, 8, "{log}");
     assert!(!log.contains("never"), "{log}");
 }

@@ -247,7 +247,7 @@ const REFUSALS: [Refusal; 9] = [
     Refusal {
         name: "password",
         way: Way::Replaced(&[("x-clickhouse-key: ", "x-clickhouse-key: not ")]),
-        told: "refused the password of user",
+        told: "rejected the password of user",
     },
 ];
 
@@ -325,7 +325,7 @@ fn the_password_is_rotated() {
     let key = |password: &str| format!("x-clickhouse-key: {password}\r\n");
     let (old, new) = (key(&first), key("second"));
     proxy.replace(&[(&old, &key("wrong")), (&new, &old)]);
-    let told = "refused the password of user";
+    let told = "rejected the password of user";
     wait_for("a word in the log", || {
         bygone.log().contains(told).then_some(())
     });

@@ -58,7 +58,7 @@ fn another_version_is_refused_with_the_command_to_run() {
         let (code, _, err) = bygone(&database, args);
         assert_eq!(code, 2, "{err}");
         assert!(
-            err.contains("has no schema of bygone: run \"bygone schema apply\""),
+            err.contains("has no bygone schema: run \"bygone schema apply\""),
             "{err}"
         );
     }

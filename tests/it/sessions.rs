@@ -242,18 +242,18 @@ fn describe(bygone: &Bygone, args: &[&str]) -> String {
 
 fn page(bygone: &Bygone) {
     let text = describe(bygone, &["pod", "shop/target"]);
-    let (_, line) = text.split_once("Life line (UTC):\n").expect("a life line");
+    let (_, line) = text.split_once("Timeline (UTC):\n").expect("a life line");
     let (line, _) = line.split_once("\n\n").expect("its end");
     expect![[r#"
-          2026-11-23 06:00:00       created by deployer                                                    metadata.creationTimestamp; the account: its create
-          2026-11-23 06:05:00.100   ephemeral container debugger added by alice from 192.0.2.1             a request to its pods/ephemeralcontainers; audit ID 00000000-0000-4000-8000-000000000300
-          2026-11-23 06:06:00.100   resize by alice from 192.0.2.1                                         a request to its pods/resize; audit ID 00000000-0000-4000-8000-000000000360
-          2026-11-23 06:06:40.100   exec in main by alice from 192.0.2.1 for 60s                           a request to its pods/exec; audit ID 00000000-0000-4000-8000-000000000400
-          2026-11-23 06:08:20.100   attach to main by alice as bob from 203.0.113.9 via 10.0.0.1 for 60s   a request to its pods/attach; audit ID 00000000-0000-4000-8000-000000000500
-          2026-11-23 06:10:00.100   exec in main by mallory from 192.0.2.1, refused: 403                   a request to its pods/exec; audit ID 00000000-0000-4000-8000-000000000600
-          2026-11-23 06:11:40.100   port-forward by alice from 192.0.2.1, no end reported                  a request to its pods/portforward; audit ID 00000000-0000-4000-8000-000000000700
-          2026-11-23 06:50:00.100   deletion asked for by alice                                            a DELETE, or a deletecollection that listed it; audit ID 00000000-0000-4000-8000-000000003000
-          2026-11-23 06:50:00.100   removed                                                                the event at which the API server let go of it
+        2026-11-23 06:00:00       created by deployer                                                    metadata.creationTimestamp; account from the create request
+        2026-11-23 06:05:00.100   ephemeral container debugger added by alice from 192.0.2.1             a request to its pods/ephemeralcontainers; audit ID 00000000-0000-4000-8000-000000000300
+        2026-11-23 06:06:00.100   resize by alice from 192.0.2.1                                         a request to its pods/resize; audit ID 00000000-0000-4000-8000-000000000360
+        2026-11-23 06:06:40.100   exec in main by alice from 192.0.2.1 for 60s                           a request to its pods/exec; audit ID 00000000-0000-4000-8000-000000000400
+        2026-11-23 06:08:20.100   attach to main by alice as bob from 203.0.113.9 via 10.0.0.1 for 60s   a request to its pods/attach; audit ID 00000000-0000-4000-8000-000000000500
+        2026-11-23 06:10:00.100   exec in main by mallory from 192.0.2.1, refused: 403                   a request to its pods/exec; audit ID 00000000-0000-4000-8000-000000000600
+        2026-11-23 06:11:40.100   port-forward by alice from 192.0.2.1, no end reported                  a request to its pods/portforward; audit ID 00000000-0000-4000-8000-000000000700
+        2026-11-23 06:50:00.100   deletion requested by alice                                            a DELETE, or a deletecollection that listed it; audit ID 00000000-0000-4000-8000-000000003000
+        2026-11-23 06:50:00.100   removed                                                                the event with which the API server removed it
     "#]]
     .assert_eq(&format!("{line}\n").replace("\n  ", "\n")[2..]);
 }

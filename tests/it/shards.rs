@@ -388,10 +388,10 @@ fn what_does_not_fit_is_refused() {
             because,
         );
     };
-    refused_on("two", &[&urls[0]], "has 2 shards and 1 are named");
+    refused_on("two", &[&urls[0]], "has 2 shards, but 1 are given");
     refused_on("two", &[], "set clickhouse.shard_urls");
-    refused_on("three", &[&urls[0], &urls[1]], "knows no cluster three");
-    refused_on("it's", &[&urls[0]], "cluster name \"it's\" is not one");
+    refused_on("three", &[&urls[0], &urls[1]], "has no cluster three");
+    refused_on("it's", &[&urls[0]], "invalid cluster name");
 
     // What has tables of its own is not replaced by what spans shards, and the other way round.
     assert!(cluster.run(&apply).status.success());

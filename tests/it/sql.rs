@@ -213,10 +213,10 @@ fn wrong_statements(world: &World) {
         bygone: clickhouse at URL: code 497: bygone_reader: Not enough privileges. To execute this query, it's necessary to have the grant DROP VIEW ON bygone.pods. (ACCESS_DENIED) (version 26.7.2.1)
     "#]].assert_eq(&said(&["DROP VIEW pods"], 2));
     expect![[r#"
-        bygone: invalid value 'xls' for '--output <FORMAT>': it is one of table, vertical, json, ndjson, csv, tsv, markdown, or a format of ClickHouse's like Parquet: see "bygone help"
+        bygone: invalid value 'xls' for '--output <FORMAT>': use table, vertical, json, ndjson, csv, tsv, markdown, or a ClickHouse format like Parquet: see "bygone help"
     "#]].assert_eq(&said(&["SELECT 1", "-o", "xls"], 64));
     expect![[r#"
-        bygone: there is no statement on stdin
+        bygone: no statement on stdin
     "#]]
     .assert_eq(&said(&[], 64));
     // An answer that fails half-way is none.
@@ -447,7 +447,7 @@ fn survives_a_restart(mut world: World) {
     assert_eq!(missing.status.code(), Some(2));
     let folder = world.bygone.data_dir().display().to_string();
     expect![[r#"
-        bygone: no bygone runs in DIR: start one with "bygone serve", or name its --data-dir, or a ClickHouse with --clickhouse-url
+        bygone: no bygone is running in DIR: start one with "bygone serve", or pass its --data-dir, or a ClickHouse with --clickhouse-url
     "#]].assert_eq(&stderr(&missing).replace(&folder, "DIR"));
     world.bygone.spawn_again();
     support::wait_for("bygone", || world.bygone.serves().then_some(()));

@@ -279,7 +279,7 @@ fn without_clickhouse_the_spool_keeps_what_was_acknowledged() {
         "told once"
     );
     assert!(
-        bygone.log().contains("clickhouse takes rows again"),
+        bygone.log().contains("clickhouse accepts rows again"),
         "{}",
         bygone.log()
     );

@@ -80,7 +80,7 @@ impl Replay {
         block_on(&config, async {
             let Some(running) = running::find(&config.data_dir) else {
                 bail!(
-                    "no bygone runs in {}: start one with \"bygone serve\"",
+                    "no bygone is running in {}: start one with \"bygone serve\"",
                     config.data_dir.display()
                 );
             };
@@ -182,15 +182,18 @@ impl Webhook {
                 println!("{} still unreadable, {parts} rejected", letter.id);
                 tally.rejected += 1;
             }
-            Answer::Unclear(why) => tally.trouble(&format!("letter {} stays: {why}", letter.id)),
+            Answer::Unclear(why) => tally.trouble(&format!("letter {} is kept: {why}", letter.id)),
         }
         Ok(())
     }
 
     async fn post(&self, cluster: &str, raw: bytes::Bytes) -> anyhow::Result<Answer> {
-        let mut url: reqwest::Url = self.base.parse().context("running.json names no webhook")?;
+        let mut url: reqwest::Url = self
+            .base
+            .parse()
+            .context("running.json has no webhook address")?;
         url.path_segments_mut()
-            .map_err(|()| anyhow!("running.json names no webhook"))?
+            .map_err(|()| anyhow!("running.json has no webhook address"))?
             .extend(["v1", "audit", cluster]);
         let mut tries = 1;
         loop {
@@ -202,7 +205,7 @@ impl Webhook {
                 let cause = anyhow!(error.without_url());
                 let cause = cause.root_cause();
                 anyhow!(
-                    "no bygone answers at {}: {cause}: is it still running?",
+                    "no bygone is reachable at {}: {cause}: is it still running?",
                     self.base
                 )
             })?;
@@ -237,6 +240,6 @@ fn answer(response: &reqwest::Response) -> Answer {
     match rejected.and_then(|text| text.to_str().ok()?.parse().ok()) {
         Some(0) => Answer::Accepted,
         Some(parts) => Answer::Rejected(parts),
-        None => Answer::Unclear("the webhook does not say whether it could be read".to_owned()),
+        None => Answer::Unclear("the webhook did not report whether it could be read".to_owned()),
     }
 }

@@ -58,7 +58,9 @@ impl<L: Kind> Kept<L> {
         self.count += 1;
         let is_sorted = matches!(self.order, Order::Sorted(..));
         if is_sorted && self.open.len() > SORT_ROWS_MAX {
-            bail!("more than {SORT_ROWS_MAX} rows to sort: ask for less, or set a lower --limit");
+            bail!(
+                "more than {SORT_ROWS_MAX} rows to sort: narrow the query, or set a lower --limit"
+            );
         }
         if !is_sorted && self.open.len() == CHUNK_ROWS {
             self.chunks.push(pack(&self.open)?);

@@ -25,31 +25,31 @@ pub struct Shape {
     #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX, allow_negative_numbers = true,
           value_parser = rows)]
     limit: u64,
-    /// Continue towards older rows, with the value that the previous answer printed
+    /// Continue with older rows; use the value printed by the previous answer
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Sort the rows by a field, like restarts, ended_at or labels.app; absent comes last
+    /// Sort the rows by a field, like restarts, ended_at or labels.app; absent values come last
     #[arg(long, value_name = "FIELD")]
     sort_by: Option<String>,
-    /// The newest first, or with --sort-by the greatest
+    /// Newest first, or with --sort-by greatest first
     #[arg(long)]
     reverse: bool,
-    /// Go on with what is new or changes, until interrupted
+    /// Keep showing new and changed rows until interrupted
     #[arg(short, long, conflicts_with_all = ["sort_by", "reverse", "cursor", "explain"])]
     watch: bool,
-    /// Leave the headers of tables and csv out
+    /// Omit the headers of tables and csv
     #[arg(long)]
     no_headers: bool,
-    /// Of pods: a column with all labels
+    /// For pods: a column with all labels
     #[arg(long)]
     show_labels: bool,
-    /// Of pods: a column for each of these labels
+    /// For pods: a column for each of these labels
     #[arg(short = 'L', long, value_name = "KEY,...", value_delimiter = ',')]
     label_columns: Vec<String>,
-    /// In csv, texts as they are: no ' before what a spreadsheet would take for a formula (= + - @ tab CR), no escapes
+    /// In csv, raw text: no ' before what a spreadsheet would read as a formula (= + - @ tab CR), and no escapes
     #[arg(long)]
     csv_raw: bool,
-    /// Print what the answer cost ClickHouse: rows, bytes and CPU time; rows are printed at the end
+    /// Print what the answer cost ClickHouse: rows, bytes and CPU time; buffers the rows until the end
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
@@ -81,7 +81,7 @@ impl Shape {
     /// Whether summaries can be shown like that.
     pub fn check_summaries(&self, group: Group) -> Result<(), Usage> {
         if self.watch {
-            let text = "--watch shows pods, containers and sessions: leave it out";
+            let text = "--watch works only with pods, containers and sessions";
             return Err(Usage(text.to_owned()));
         }
         self.check_rows::<Summary>(group.plural())
@@ -105,8 +105,7 @@ impl Shape {
             Output::Template(_) => false,
         };
         if self.watch && !is_lines {
-            let text =
-                "--watch prints line by line: use table, wide, csv, ndjson, name or custom-columns";
+            let text = "--watch needs line-by-line output: use table, wide, csv, ndjson, name or custom-columns";
             return Err(Usage(text.to_owned()));
         }
         let named = self.output.named().into_iter();
@@ -307,7 +306,7 @@ fn end_of(ending: &Ending) -> End {
 fn tell(rows: u64, ending: &Ending) {
     if let Some(cursor) = &ending.cursor {
         let cursor = escape::controls(cursor);
-        eprintln!("{rows} shown, older ones follow: continue with --cursor {cursor}");
+        eprintln!("{rows} shown, older rows follow: continue with --cursor {cursor}");
     }
     if let Some(Cost {
         rows_read,

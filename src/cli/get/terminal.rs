@@ -12,10 +12,10 @@ const LESS: &str = "FRSX";
 #[derive(Args)]
 #[command(next_help_heading = "Output")]
 pub struct TerminalFlags {
-    /// Colour bad ends: on a terminal unless NO_COLOR is set, always, or never
+    /// Colour failures: on a terminal unless NO_COLOR is set, always, or never
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     color: When,
-    /// Do not show tables that are longer than the terminal in $PAGER (or less)
+    /// Do not open long tables in $PAGER (or less)
     #[arg(long)]
     no_pager: bool,
 }

@@ -27,7 +27,7 @@ pub fn check(params: &Params) -> Result<(), Usage> {
     match &params.to {
         None => Ok(()),
         Some(_) => {
-            let text = "--watch shows what changes from now on: leave out --to and --at";
+            let text = "--watch shows changes from now on: it cannot be combined with --to or --at";
             Err(Usage(text.to_owned()))
         }
     }

@@ -1,4 +1,4 @@
-//! One JSON object a line, and nothing else.
+//! One JSON object per line, and nothing else.
 
 use std::io::{self, Write};
 

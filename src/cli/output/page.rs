@@ -16,7 +16,7 @@ use crate::query::{Gap, Page, Pod, State, Step, Time, What};
 /// How a page is written.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PageFormat {
-    /// For eyes
+    /// Human-readable
     #[default]
     Text,
     /// One JSON document: all that is known, times in UTC
@@ -195,7 +195,7 @@ impl<'a> Text<'a> {
 
     fn life_line(&mut self, page: &Page) {
         let zone = cell::zone(self.look);
-        self.heading(&format!("Life line ({zone}):"));
+        self.heading(&format!("Timeline ({zone}):"));
         let sessions = page.steps.iter().filter(|step| step.session.is_some());
         let older = sessions.count().saturating_sub(SESSIONS_SHOWN);
         let mut place = 0;
@@ -263,7 +263,7 @@ impl<'a> Text<'a> {
                 of => format!(" ({})", of.join(", ")),
             };
             self.line(&format!("  {}{of}: {}", gap.what, gap.means));
-            self.line(&format!("    to mend: {}", gap.mend));
+            self.line(&format!("    fix: {}", gap.mend));
         }
     }
 
@@ -289,7 +289,7 @@ impl<'a> Text<'a> {
 
 fn state(page: &Page) -> String {
     let state = match page.state {
-        State::Lives => "lives",
+        State::Lives => "exists",
         State::Removed => "removed",
         State::Gone => "gone",
         State::NotConfirmed => "not confirmed",

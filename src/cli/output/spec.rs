@@ -98,7 +98,7 @@ impl TypedValueParser for OutputParser {
             ),
             (
                 "jsonpath=",
-                "A template over what json prints, like '{.items[*].pod}'",
+                "A template over the json output, like '{.items[*].pod}'",
             ),
         ];
         let more = more.map(|(name, help)| PossibleValue::new(name).help(help));

@@ -108,11 +108,15 @@ impl Activity {
             (
                 state.moved,
                 self.patience.idle,
-                Verdict::Stuck("the answer was not taken"),
+                Verdict::Stuck("the client did not read the response"),
             )
         } else if let Some(heading) = state.heading {
             let limit = shortened(self.patience.header);
-            (heading, limit, Verdict::Stuck("the header did not come"))
+            (
+                heading,
+                limit,
+                Verdict::Stuck("the request header did not arrive"),
+            )
         } else {
             (state.moved, shortened(self.patience.idle), Verdict::Rest)
         };
@@ -189,15 +193,15 @@ mod tests {
             assert_eq!(verdict, expected, "after {seconds} s");
         };
         check(9, false, "goes on");
-        check(10, false, "the header did not come");
-        check(1, true, "the header did not come");
+        check(10, false, "the request header did not arrive");
+        check(1, true, "the request header did not arrive");
 
         let mut running = activity.begin(false);
         assert!(!activity.rests());
         check(1000, true, "goes on");
         running.answered();
         check(119, true, "goes on");
-        check(120, false, "the answer was not taken");
+        check(120, false, "the client did not read the response");
         tokio::time::advance(Duration::from_secs(100)).await;
         running.moved();
         check(119, false, "goes on");
@@ -208,7 +212,7 @@ mod tests {
         check(120, false, "rests");
         check(1, true, "rests");
         activity.heard();
-        check(10, false, "the header did not come");
+        check(10, false, "the request header did not arrive");
     }
 
     #[tokio::test(start_paused = true)]

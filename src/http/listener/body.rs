@@ -88,7 +88,7 @@ where
             });
             ready!(waiting.limit.as_mut().poll(cx));
             *this.ended = true;
-            let slow = io::Error::new(io::ErrorKind::TimedOut, "the body comes too slowly");
+            let slow = io::Error::new(io::ErrorKind::TimedOut, "the body arrives too slowly");
             return Poll::Ready(Some(Err(slow.into())));
         };
         if let Some(waiting) = this.waiting.take() {

@@ -15,38 +15,38 @@ use crate::tls::{self, ServerFiles};
 pub struct Config {
     /// Address and port; without it the room's own default.
     pub listen: Option<String>,
-    /// PEM file with our certificate and its chain. Read again when it changes.
+    /// PEM file with our certificate and its chain. Reloaded when it changes.
     pub tls_certificate_file: Option<PathBuf>,
-    /// PEM file with the certificate's key. Read again when it changes.
+    /// PEM file with the certificate's key. Reloaded when it changes.
     pub tls_key_file: Option<PathBuf>,
-    /// PEM file with the CA certificates that vouch for clients. Read again when it changes.
+    /// PEM file with the CA certificates for client certificates. Reloaded when it changes.
     pub client_ca_file: Option<PathBuf>,
-    /// Whether a client without a certificate is sent away in the handshake.
+    /// Whether the handshake fails for a client without a certificate.
     pub client_certificate_required: bool,
-    /// How often files are looked at for a change, in seconds.
+    /// How often files are checked for changes, in seconds.
     pub reload_seconds: u64,
-    /// Connections at a time; more wait in the kernel's queue.
+    /// Concurrent connections; more wait in the kernel's queue.
     pub connections_max: u32,
     /// How long a TLS handshake may take.
     pub handshake_seconds_max: u64,
     /// How long a request's header may take, and a connection's first request.
     pub header_seconds_max: u64,
-    /// How long a connection may rest between requests, or a client take nothing of an answer.
+    /// How long a connection may be idle between requests, or a client may stop reading a response.
     pub idle_seconds_max: u64,
     /// The largest header of a request, in bytes, from 8192 on. HTTP/1 also buffers that much of a
     /// body at a time.
     pub header_bytes_max: u32,
-    /// How fast a body must come in, in bytes a second.
+    /// Minimum rate of a body, in bytes per second.
     pub body_bytes_per_second_min: u64,
-    /// How many seconds a body may be behind that rate.
+    /// How many seconds a body may fall behind that rate.
     pub body_grace_seconds: u64,
-    /// HTTP/2: requests at a time on one connection.
+    /// HTTP/2: concurrent requests per connection.
     pub http2_streams_max: u32,
-    /// HTTP/2: bytes of one body that may be on their way to us unread.
+    /// HTTP/2: unread bytes of one body that may be in flight.
     pub http2_stream_window_bytes: u32,
     /// HTTP/2: the same for all bodies of one connection.
     pub http2_connection_window_bytes: u32,
-    /// How long requests under way may take to finish when we stop.
+    /// How long requests in flight may take to finish when we stop.
     pub drain_seconds_max: u64,
 }
 

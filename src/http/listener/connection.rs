@@ -107,7 +107,7 @@ pub async fn run(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
     let opened = tokio::select! {
         opened = handshake => opened,
         () = shared.stop.cancelled() => return,
-        () = crowded(&shared) => return debug!(%address, "handshake was cut: others wait"),
+        () = crowded(&shared) => return debug!(%address, "handshake aborted: other connections are waiting"),
     };
     match opened {
         Ok(Ok(Opened::Tls(stream))) => {
@@ -207,13 +207,13 @@ where
                 end
             }
             (None, Verdict::Stuck(reason)) => {
-                return debug!(%address, "connection was cut: {reason}");
+                return debug!(%address, "connection closed: {reason}");
             }
         };
         tokio::select! {
             end = connection.as_mut() => {
                 if let Err(error) = end {
-                    debug!(%address, "connection broke: {error}");
+                    debug!(%address, "connection failed: {error}");
                     let error = error.downcast_ref::<hyper::Error>();
                     if let Some(why) = error.and_then(unreadable) {
                         shared.refused.connection(address, why);

@@ -93,8 +93,8 @@ impl Refused {
                 let more = More(more);
                 warn!(
                     listener = role,
-                    "{role} refuses more than {PAIRS_MAX} kinds of requests and addresses a minute: the others are counted by \
-                     {} alone{more}",
+                    "{role} rejects more than {PAIRS_MAX} kinds of requests and addresses a minute: further \
+                     ones are only counted, in {}{more}",
                     telemetry::LISTENER_REFUSED
                 );
             }

@@ -25,59 +25,60 @@ macro_rules! reasons {
 // Of handshakes.
 reasons! {
     UNKNOWN_CA = "tls_unknown_ca":
-        "no CA certificate in client_ca_file vouches for its client certificate";
+        "its client certificate is not signed by a CA in client_ca_file";
     NO_CERTIFICATE = "tls_no_certificate":
         "it has no client certificate, and client_certificate_required is set";
     EXPIRED = "tls_expired":
-        "its client certificate is expired or not valid yet: renew it, or compare the clocks";
+        "its client certificate is expired or not yet valid: renew it, or check the clocks";
     PURPOSE = "tls_purpose":
-        "its certificate is none for clients: it needs the extended key usage clientAuth";
+        "its certificate is not valid for clients: it needs the extended key usage clientAuth";
     CERTIFICATE = "tls_certificate":
-        "its client certificate can't be used";
+        "its client certificate cannot be used";
     CA_NOT_TRUSTED = "tls_ca_not_trusted":
         "it does not trust the CA of our certificate: give it the CA (certificate-authority in a kubeconfig)";
     NOT_ACCEPTED = "tls_not_accepted":
-        "it does not accept our certificate: is the name or address that it calls among the certificate's, does it trust \
-         the CA, and is the certificate still valid?";
+        "it rejects our certificate: check that the certificate has the name or address it connects to, that \
+         it trusts the CA, and that the certificate has not expired";
     PLAIN_HTTP = "tls_plain_http":
-        "it spoke plain HTTP, and this port speaks TLS: write https";
+        "it sent plain HTTP to a TLS port: use https";
     VERSION = "tls_version":
-        "no version or cipher of TLS in common: TLS 1.2 and 1.3 are spoken here";
+        "no TLS version or cipher in common: this port supports TLS 1.2 and 1.3";
     TOO_SLOW = "tls_too_slow":
         "its handshake took longer than handshake_seconds_max";
     NO_TLS = "tls_other":
-        "its handshake was no TLS that can be understood";
+        "its TLS handshake is invalid";
 }
 
 // Of requests.
 reasons! {
     NO_HTTP = "no_http":
-        "what it sent is no HTTP: is it TLS, sent to a port that speaks none? Then write http, or set \
-         tls_certificate_file and tls_key_file";
+        "it did not send HTTP: if it sent TLS to a port without TLS, use http, or set tls_certificate_file \
+         and tls_key_file";
     HEADER = "header_too_large":
         "the request's header is over header_bytes_max";
     UNAUTHORIZED = "unauthorized":
-        "no token and no client certificate that is known here: see [[access.ingest]] and [[access.api]]; an API server shows \
+        "no known token or client certificate: see [[access.ingest]] and [[access.api]]; an API server sends \
          no certificate whose CA is not in client_ca_file";
     FORBIDDEN = "forbidden":
-        "it is known and may not do this: see clusters and namespaces of its entry in [[access.ingest]] or [[access.api]]; \
-         or it is a web page";
+        "authenticated, but not allowed to do this: see clusters and namespaces of its entry in \
+         [[access.ingest]] or [[access.api]]; or the request came from a web page";
     NOT_FOUND = "not_found":
-        "no such path: audit events go to /v1/audit/CLUSTER of ingest.listen, questions to api.listen";
+        "unknown path: send audit events to /v1/audit/CLUSTER at ingest.listen, queries to api.listen";
     METHOD = "method_not_allowed":
-        "no such method: audit events are sent by POST";
+        "method not allowed: send audit events by POST";
     BROKEN = "bad_request":
-        "the body broke off or is not what its encoding says, or the path names no cluster";
+        "the body ended early or does not match its encoding, or the path has no cluster";
     SLOW = "timeout":
-        "the body did not come in time";
+        "the body did not arrive in time";
     TOO_LARGE = "too_large":
-        "the body is over webhook.body_bytes_max, or packed and over webhook.event_bytes_max";
+        "the body is over webhook.body_bytes_max, or compressed and over webhook.event_bytes_max";
     UNSUPPORTED = "unsupported":
-        "the content encoding is neither gzip nor zstd, or it is a form of a web page";
+        "the content encoding is neither gzip nor zstd, or the content type is that of a web form";
     MISDIRECTED = "misdirected":
-        "it called us by a name that is not this machine's own: without a login only 127.0.0.1 and localhost are answered";
+        "its Host header is not this machine's own name: without authentication only 127.0.0.1 and localhost \
+         are served";
     UNAVAILABLE = "unavailable":
-        "told to come again: the memory budget of bodies or the spool is used up (see \"bygone spool status\")";
+        "asked to retry: the memory budget for bodies or the spool is exhausted (see \"bygone spool status\")";
     OTHER = "other":
         "refused";
 }

@@ -36,7 +36,7 @@ const ROWS: [Row; 12] = [
         name: "invalid-request",
         status: 400,
         title: "Invalid request",
-        remedy: "Correct the parameter that the detail names.",
+        remedy: "Correct the parameter named in the detail.",
     },
     Row {
         kind: Kind::Unauthorized,
@@ -50,14 +50,14 @@ const ROWS: [Row; 12] = [
         name: "forbidden",
         status: 403,
         title: "Forbidden",
-        remedy: "Ask for clusters and namespaces that this token may read, or use another token.",
+        remedy: "Request clusters and namespaces that this token may read, or use another token.",
     },
     Row {
         kind: Kind::NotFound,
         name: "not-found",
         status: 404,
         title: "Not found",
-        remedy: "Check the path and the ID. What a token may not read is not found either.",
+        remedy: "Check the path and the ID. What a token may not read is reported as not found.",
     },
     Row {
         kind: Kind::MethodNotAllowed,
@@ -71,7 +71,7 @@ const ROWS: [Row; 12] = [
         name: "not-acceptable",
         status: 406,
         title: "Not acceptable",
-        remedy: "Accept one of the media types that the detail names.",
+        remedy: "Accept one of the media types named in the detail.",
     },
     Row {
         kind: Kind::Ambiguous,
@@ -92,28 +92,28 @@ const ROWS: [Row; 12] = [
         name: "misdirected",
         status: 421,
         title: "Misdirected request",
-        remedy: "Without a login, call this server 127.0.0.1 or localhost.",
+        remedy: "Without authentication, address this server as 127.0.0.1 or localhost.",
     },
     Row {
         kind: Kind::Internal,
         name: "internal",
         status: 500,
         title: "Internal error",
-        remedy: "Look at the log of bygone.",
+        remedy: "Check bygone's log.",
     },
     Row {
         kind: Kind::StoreUnavailable,
         name: "store-unavailable",
         status: 502,
         title: "ClickHouse did not answer",
-        remedy: "Ask again later, or for less, and look at the log of bygone.",
+        remedy: "Retry later, or request less, and check bygone's log.",
     },
     Row {
         kind: Kind::TooManyQuestions,
         name: "too-many-questions",
         status: 503,
-        title: "Too many questions at once",
-        remedy: "Ask again after the time that Retry-After names.",
+        title: "Too many concurrent queries",
+        remedy: "Retry after the time given in Retry-After.",
     },
 ];
 

@@ -1,15 +1,15 @@
-//! What would mend a day's gaps: lines of the audit policy.
+//! How to fix a day's gaps: rules of the audit policy.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Day;
 
-/// What is missing, and what would mend it.
+/// What is missing, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Advice {
     pub why: String,
-    /// Where the lines belong.
+    /// Where to put the lines.
     pub place: String,
     /// Lines of an audit policy (`audit.k8s.io/v1`).
     pub lines: String,
@@ -32,7 +32,7 @@ const LEASES: &str = "\
     - group: coordination.k8s.io
       resources: [leases]";
 
-const BEFORE_PODS: &str = "rules, before every other that matches writes to pods";
+const BEFORE_PODS: &str = "rules, before all others that match writes to pods";
 
 /// Of a day on which anything came.
 pub fn of(day: &Day) -> Vec<Advice> {
@@ -52,11 +52,11 @@ fn pods(day: &Day) -> Option<Advice> {
     let all = request + metadata + at("RequestResponse") + at("");
     let why = match (request, metadata) {
         (0, 0) if all > 0 || day.events.is_empty() => return None,
-        (0, 0) => "events came, and no write to a pod was among them".to_owned(),
-        (0, lean) => format!("{lean} of {all} writes to pods came at level Metadata"),
-        (lean, 0) => format!("{lean} of {all} writes to pods came at level Request"),
+        (0, 0) => "events arrived, but no write to a pod was among them".to_owned(),
+        (0, lean) => format!("{lean} of {all} writes to pods were recorded at level Metadata"),
+        (lean, 0) => format!("{lean} of {all} writes to pods were recorded at level Request"),
         (request, metadata) => format!(
-            "{metadata} of {all} writes to pods came at level Metadata, {request} at level Request"
+            "{metadata} of {all} writes to pods were recorded at level Metadata, {request} at level Request"
         ),
     };
     Some(Advice {
@@ -70,10 +70,10 @@ fn truncated(day: &Day) -> Option<Advice> {
     let cut = *day.pods.unknown.get("truncated")?;
     Some(Advice {
         why: format!(
-            "of {cut} pods an event was cut, by the API server as too large or by bygone for impossible values, or what \
-             became of a request was not told (see unknown in schema/README.md)"
+            "{cut} pods have incomplete data: the API server truncated an event, bygone dropped invalid values, or the outcome of a \
+             request is unknown (see unknown in schema/README.md)"
         ),
-        place: "against the first: the head of the policy; and a larger --audit-webhook-truncate-max-event-size, \
+        place: "for truncated events: at the top of the policy; also a larger --audit-webhook-truncate-max-event-size, \
                 --audit-log-truncate-max-event-size of the API server"
             .to_owned(),
         lines: "omitManagedFields: true".to_owned(),
@@ -85,8 +85,9 @@ fn heartbeats(day: &Day) -> Option<Advice> {
         return None;
     }
     Some(Advice {
-        why: "no event told which API server made it, so an outage of one can't be told from a quiet time".to_owned(),
-        place: "rules, before every other that matches leases".to_owned(),
+        why: "no event identifies its API server, so an outage of one looks like a quiet period"
+            .to_owned(),
+        place: "rules, before all others that match leases".to_owned(),
         lines: LEASES.to_owned(),
     })
 }
@@ -121,27 +122,27 @@ mod tests {
         assert_eq!(whys(&day(&[("pods", "RequestResponse", 3)])), "");
         assert_eq!(
             whys(&day(&[("other", "Metadata", 3)])),
-            "events came, and no write to a pod was among them"
+            "events arrived, but no write to a pod was among them"
         );
         assert_eq!(
             whys(&day(&[
                 ("pods", "RequestResponse", 3),
                 ("pods", "Metadata", 1)
             ])),
-            "1 of 4 writes to pods came at level Metadata"
+            "1 of 4 writes to pods were recorded at level Metadata"
         );
         assert_eq!(
             whys(&day(&[("pods", "Request", 3), ("pods", "Metadata", 1)])),
-            "1 of 4 writes to pods came at level Metadata, 3 at level Request"
+            "1 of 4 writes to pods were recorded at level Metadata, 3 at level Request"
         );
         let mut nameless = day(&[("pods", "RequestResponse", 3)]);
         nameless.api_servers.clear();
         nameless.pods.unknown.insert("truncated".to_owned(), 2);
         assert_eq!(
             whys(&nameless),
-            "of 2 pods an event was cut, by the API server as too large or by bygone for impossible values, or what became \
-             of a request was not told (see unknown in schema/README.md); \
-             no event told which API server made it, so an outage of one can't be told from a quiet time"
+            "2 pods have incomplete data: the API server truncated an event, bygone dropped invalid values, or the outcome of a \
+             request is unknown (see unknown in schema/README.md); \
+             no event identifies its API server, so an outage of one looks like a quiet period"
         );
     }
 

@@ -25,19 +25,18 @@ const RENEWAL_SECONDS: i64 = 11;
 
 const DAY_SECONDS: i64 = 24 * 3600;
 
-/// Within one day of UTC: a longer silence is one on each of its days.
+/// Within one UTC day; a longer silence appears on each of its days.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Silence {
     pub api_server: String,
-    /// The last renewal before it, or the beginning of the day.
+    /// The last renewal before it, or the start of the day.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
-    /// The next renewal, or the end of the day. Where none came: the last one of the others; of a cluster none of which was
-    /// heard since, none.
+    /// The next renewal, or the end of the day. If none arrived: the last renewal of the other API servers, if any.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub to: Option<Timestamp>,
-    /// Whether another API server of the cluster was heard in it, on any of its days. If not, all of them were down, or what
-    /// they sent did not arrive.
+    /// Whether another API server of the cluster was seen during it, on any of its days. If not, all of them were
+    /// down, or their events did not arrive.
     pub others_heard: bool,
 }
 

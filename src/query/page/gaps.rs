@@ -1,4 +1,4 @@
-//! What is not known, in sentences: what each word of `unknown` means, and what would mend it.
+//! What is not known, in sentences: what each word of `unknown` means, and how to fix it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use super::{Gap, Instance, instance_of};
 use crate::audit::words::{CLOCK_OFF, INSTANCES_UNSEEN, NOT_STARTED, Unknown, instances_unseen};
 use crate::query::model::{Container, Pod};
 
-/// What a word means, and what would mend it.
+/// What a word means, and how to fix it.
 type Words = (&'static str, &'static str);
 
 /// Of a node whose clock is off.
 const CLOCK: Words = (
-    "the times of its start and its end are those of its node's clock, which the API server's times of the same events \
-     contradict: it is found at the API server's",
-    "set the clock of the node",
+    "its start and end are by its node's clock, which disagrees with the API server's: filters use the API \
+     server's times",
+    "synchronize the node's clock",
 );
 
 /// Of a word that a newer build stored.
@@ -22,57 +22,54 @@ const WORD_UNKNOWN: Words = ("see schema/README.md", "see schema/README.md");
 fn of_pod(unknown: Unknown) -> Words {
     match unknown {
         Unknown::CreatedUnseen => (
-            "who created it is not known: the event is missing, or did not name it",
-            "record the create of pods at level RequestResponse; what an audit log of that time still \
-             has can be posted now",
+            "its creator is unknown: the event is missing, or did not name the pod",
+            "record create of pods at level RequestResponse; an audit log of that time can still be posted",
         ),
         Unknown::RemovalUnseen => (
-            "it is gone, and nobody saw it go: its end is the first proof that it was gone",
-            "record delete, deletecollection, patch and update of pods at level RequestResponse; what \
-             an audit log of that time still has can be posted now",
+            "its removal was not seen: its end is the first proof that it was gone",
+            "record delete, deletecollection, patch and update of pods at level RequestResponse; an audit \
+             log of that time can still be posted",
         ),
         Unknown::EndNotConfirmed => (
-            "whether it still lives is not known: only events that came late spoke of it, and none of \
-             its end",
-            "nothing, if it still lives: its next event confirms that; otherwise post an audit log of the \
-             time after",
+            "whether it still exists is unknown: all events about it arrived late, and none reports its end",
+            "none needed if it still exists: its next event confirms that; otherwise post an audit log of \
+             the time after",
         ),
         Unknown::MetadataOnly => (
-            "its state is not known: all events about it came at level Metadata",
+            "its state is unknown: all events about it were recorded at level Metadata",
             "record pods and pods/status at level RequestResponse",
         ),
         Unknown::Truncated => (
-            "some of its state may be missing, or its end: an event was cut, held what can't be, or did not tell what \
-             became of its request",
-            "where the API server cuts events, raise its --audit-webhook-truncate-max-event-size; nothing mends the rest",
+            "some of its state, or its end, may be missing: an event was truncated, had invalid values, or \
+             did not report the outcome of its request",
+            "if the API server truncates events, raise its --audit-webhook-truncate-max-event-size; there is \
+             no fix for the rest",
         ),
         Unknown::RequestUnseen => (
-            "somebody asked for its end before whoever is known to have asked, or instead: its deadline tells when, and \
-             not who",
-            "record delete and deletecollection of pods, and pods/eviction; what an audit log of that time still has can be \
-             posted now",
+            "the first request for its end is missing: its deadline shows when it was made, but not by whom",
+            "record delete and deletecollection of pods, and pods/eviction; an audit log of that time can \
+             still be posted",
         ),
         Unknown::CameBack => (
             "it was removed, and seen again minutes later: its cluster was restored from a backup",
-            "nothing: both are true",
+            "none needed: both are true",
         ),
         Unknown::MirrorRemoved => (
-            "the API's image of a static pod was removed, and no end of its container was reported: that may run on, under \
-             the next image",
+            "the mirror pod of a static pod was removed, and no end of its container was reported: it may \
+             still run, under the next mirror pod",
             "look for its container ID: the next pod of that name may have it",
         ),
         Unknown::EndsDiffer => (
-            "its kubelet reported its end twice, and differently: the first report counts",
-            "nothing: look at the events of that time",
+            "its kubelet reported two different ends: the first one counts",
+            "none: check the events of that time",
         ),
         Unknown::StartedAgain => (
-            "its runtime started it again under its ID: it is told from the first start to the last end",
-            "nothing: Docker does so when somebody starts a container by hand",
+            "its runtime restarted it with the same ID: it is shown from the first start to the last end",
+            "none: Docker does this when a container is started by hand",
         ),
         Unknown::WorkloadInferred => (
-            "its workload was told from the name of its owner, and the owner itself was not read",
-            "nothing needs it: Kubernetes names owners so, and only one that somebody named like this \
-             by hand would mislead",
+            "its workload was inferred from its owner's name; the owner itself was not read",
+            "none needed: Kubernetes names owners this way; only one named like this by hand would mislead",
         ),
     }
 }
@@ -81,16 +78,14 @@ fn of_pod(unknown: Unknown) -> Words {
 fn of_container(unknown: Unknown, container: &Container) -> Words {
     match (unknown, container.ended_at) {
         (Unknown::EndNotConfirmed, Some(_)) => (
-            "its end was not reported: how and when it ended is not known, the time told is when its \
-             pod was gone or a later instance began",
-            "nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a \
-             static pod, whose containers go on); otherwise record pods/status at level \
+            "its end was not reported: how and when it ended is unknown; the time shown is when its pod was \
+             gone or a later instance started",
+            "none if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers keep running); otherwise record pods/status at level \
              RequestResponse, or post an audit log of that time",
         ),
         (Unknown::EndNotConfirmed, None) => (
-            "whether it still runs is not known: only events that came late spoke of it, and none of \
-             its end",
-            "nothing, if it still runs: its next event confirms that; otherwise post an audit log of the \
+            "whether it still runs is unknown: all events about it arrived late, and none reports its end",
+            "none needed if it still runs: its next event confirms that; otherwise post an audit log of the \
              time after",
         ),
         (other, _) => of_pod(other),
@@ -147,9 +142,9 @@ fn unseen(container: &str, restarts: u32, seen: Option<&BTreeSet<u32>>) -> Optio
         what: instances_unseen(missing),
         instance: None,
         means: format!(
-            "the restart count of {container} tells of {started} instances, events told of {seen}"
+            "the restart count of {container} implies {started} instances, events reported {seen}"
         ),
-        mend: "nothing, if they began and ended between two statuses; otherwise record \
+        mend: "none if they started and ended between two statuses; otherwise record \
                pods/status at level RequestResponse, or post an audit log of that time"
             .to_owned(),
     })

@@ -88,28 +88,20 @@ fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
         (Some(at), Some(_)) => (
             Some(at),
             What::Created,
-            "metadata.creationTimestamp; the account: its create",
+            "metadata.creationTimestamp; account from the create request",
         ),
         (Some(at), None) => (Some(at), What::Created, "metadata.creationTimestamp"),
         (None, Some(_)) => (
             life.first_seen,
             What::FirstSeen,
-            "the first event that spoke of it; the account: its create",
+            "the first event about it; account from the create request",
         ),
-        (None, None) => (
-            life.first_seen,
-            What::FirstSeen,
-            "the first event that spoke of it",
-        ),
+        (None, None) => (life.first_seen, What::FirstSeen, "the first event about it"),
     };
     if let Some(step) = line.push(created, what, source) {
         step.by.clone_from(&pod.created_by);
     }
-    let scheduled = line.push(
-        pod.scheduled_at,
-        What::Scheduled,
-        "the create of its pods/binding",
-    );
+    let scheduled = line.push(pod.scheduled_at, What::Scheduled, "create of pods/binding");
     if let Some(step) = scheduled {
         step.detail.clone_from(&pod.node);
     }
@@ -125,7 +117,7 @@ fn beginning(pod: &Pod, life: &PodLife, line: &mut Line) {
         .map(|at| place(at, &[scheduled]))
         .or(scheduled);
     for (ip, seen) in &life.ips {
-        let source = "the first event whose status.podIPs had it";
+        let source = "the first event with it in status.podIPs";
         if let Some(step) = line.push(Some(*seen), What::AddressSeen, source) {
             step.detail = Some(ip.clone());
         }
@@ -142,7 +134,7 @@ fn changes(pod: &Pod, life: &PodLife, line: &mut Line) {
                 (&pod.labels, workload)
             }
         };
-        let source = "the first event whose metadata had it";
+        let source = "the first event with it in metadata";
         if let Some(step) = line.push(Some(former.until), What::Relabelled, source) {
             step.by.clone_from(&former.by);
             step.detail = Some(change(former, labels, workload.as_ref()));
@@ -247,7 +239,7 @@ fn how(container: &Container) -> Option<String> {
 fn proof_of_end(container: &Container, all: &[Container]) -> &'static str {
     let ended = container.ended_at.map(|at| at.instant);
     if ended == container.pod_removed_at.map(|at| at.instant) {
-        return "no report; the removal of its pod";
+        return "not reported; the removal of its pod";
     }
     let superseded = all.iter().any(|other| {
         other.container == container.container
@@ -255,8 +247,8 @@ fn proof_of_end(container: &Container, all: &[Container]) -> &'static str {
             && other.started_at.map(|at| at.instant) == ended
     });
     match superseded {
-        true => "no report; the start of a later instance",
-        false => "no report; what proves that its pod was gone",
+        true => "not reported; the start of a later instance",
+        false => "not reported; the proof that its pod was gone",
     }
 }
 
@@ -279,7 +271,7 @@ fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
         (
             life.eviction.as_ref(),
             What::EvictionAsked,
-            "a create of its pods/eviction",
+            "create of pods/eviction",
         ),
         (
             life.deletion.as_ref().filter(is_another),
@@ -303,14 +295,14 @@ fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
             step.by.clone_from(&asked.by);
             step.audit_id.clone_from(&asked.event);
             let deadline = life.hurried_deadline.filter(|_| what == What::Hurried);
-            step.detail = deadline.map(|at| format!("to be gone at {at}"));
+            step.detail = deadline.map(|at| format!("to be gone by {at}"));
         }
     }
-    let source = "the first event that told of this phase";
+    let source = "the first event with this phase";
     if let Some(step) = line.push(life.terminal_at, What::Finished, source) {
         step.detail.clone_from(&pod.phase);
     }
-    let source = "the event at which the API server let go of it";
+    let source = "the event with which the API server removed it";
     line.push(pod.removed_at, What::Removed, source);
     if let (None, Some((at, proof))) = (pod.removed_at, life.gone()) {
         line.push(Some(at), What::Gone, proof);

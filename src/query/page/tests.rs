@@ -126,18 +126,18 @@ fn whole_seconds_stand_where_they_belong() {
         &page(pod, life, containers),
         expect![[r#"
             Removed
-            2026-11-23T06:15:00Z Created alice | metadata.creationTimestamp; the account: its create
-            2026-11-23T06:15:00.300Z Scheduled node-a | the create of its pods/binding
+            2026-11-23T06:15:00Z Created alice | metadata.creationTimestamp; account from the create request
+            2026-11-23T06:15:00.300Z Scheduled node-a | create of pods/binding
             2026-11-23T06:15:00Z TakenUp  | status.startTime
             2026-11-23T06:15:00Z ContainerStarted id0 | the container's status: startedAt
-            2026-11-23T06:15:01.100Z AddressSeen 10.0.0.7 | the first event whose status.podIPs had it
+            2026-11-23T06:15:01.100Z AddressSeen 10.0.0.7 | the first event with it in status.podIPs
             2026-11-23T06:15:08Z ContainerEnded id0 Terminated(143) | the container's status: finishedAt
             2026-11-23T06:15:08Z ContainerStarted id1 | the container's status: startedAt
-            2026-11-23T06:15:08.500Z EvictionAsked bob | a create of its pods/eviction
+            2026-11-23T06:15:08.500Z EvictionAsked bob | create of pods/eviction
             2026-11-23T06:15:08Z Disrupted EvictionByEvictionAPI | condition DisruptionTarget: lastTransitionTime
             2026-11-23T06:15:08Z ContainerEnded id1 Terminated(143) | the container's status: finishedAt
-            2026-11-23T06:15:09.100Z Finished Failed | the first event that told of this phase
-            2026-11-23T06:15:09.900Z Removed  | the event at which the API server let go of it
+            2026-11-23T06:15:09.100Z Finished Failed | the first event with this phase
+            2026-11-23T06:15:09.900Z Removed  | the event with which the API server removed it
         "#]],
     );
 }
@@ -170,18 +170,18 @@ fn what_nobody_saw() {
         &page(pod, life, containers),
         expect![[r#"
             Gone
-            2026-11-23T06:15:00.400Z FirstSeen  | the first event that spoke of it
+            2026-11-23T06:15:00.400Z FirstSeen  | the first event about it
             2026-11-23T06:15:01Z ContainerStarted id1 | the container's status: startedAt
-            2026-11-23T06:15:03Z ContainerEnded id1 | no report; the start of a later instance
+            2026-11-23T06:15:03Z ContainerEnded id1 | not reported; the start of a later instance
             2026-11-23T06:15:03Z ContainerStarted id2 | the container's status: startedAt
-            2026-11-23T06:15:30.200Z ContainerEnded id2 | no report; what proves that its pod was gone
+            2026-11-23T06:15:30.200Z ContainerEnded id2 | not reported; the proof that its pod was gone
             2026-11-23T06:15:30.200Z Gone  | a later pod of its name was created
-            unknown created unseen: who created it is not known: the event is missing, or did not name it
+            unknown created unseen: its creator is unknown: the event is missing, or did not name the pod
             unknown something new: see schema/README.md
-            unknown end not confirmed: its end was not reported: how and when it ended is not known, the time told is when its pod was gone or a later instance began
-            unknown end not confirmed: its end was not reported: how and when it ended is not known, the time told is when its pod was gone or a later instance began
-            unknown 3 instances unseen: the restart count of app tells of 5 instances, events told of 2
-            unknown 1 instances unseen: the restart count of other tells of 1 instances, events told of 0
+            unknown end not confirmed: its end was not reported: how and when it ended is unknown; the time shown is when its pod was gone or a later instance started
+            unknown end not confirmed: its end was not reported: how and when it ended is unknown; the time shown is when its pod was gone or a later instance started
+            unknown 3 instances unseen: the restart count of app implies 5 instances, events reported 2
+            unknown 1 instances unseen: the restart count of other implies 1 instances, events reported 0
         "#]],
     );
 }

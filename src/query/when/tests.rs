@@ -273,15 +273,11 @@ fn windows() {
     check(&[("to", "06:15")], expect![".. 2026-11-23T06:15:00Z"]);
     check(
         &[("from", "2026-11-23 07:00"), ("to", "06:15")],
-        expect![
-            "--to: the end, 2026-11-23T06:15:00Z, is not after the beginning, 2026-11-23T07:00:00Z"
-        ],
+        expect!["--to: the end 2026-11-23T06:15:00Z is not after the start 2026-11-23T07:00:00Z"],
     );
     check(
         &[("since", "2h"), ("to", "06:15")],
-        expect![
-            "--to: the end, 2026-11-23T06:15:00Z, is not after the beginning, 2026-11-23T10:00:00Z"
-        ],
+        expect!["--to: the end 2026-11-23T06:15:00Z is not after the start 2026-11-23T10:00:00Z"],
     );
     check(
         &[("at", "now"), ("to", "06:15")],
@@ -395,7 +391,7 @@ fn times_of_the_day() {
         2026-11-23T12:00:00Z 13:00 14:00: 2026-11-22T13:00:00Z 2026-11-22T14:00:00Z
         2026-11-23T12:00:00Z 13:00 now: 2026-11-22T13:00:00Z 2026-11-23T12:00:00Z
         2026-11-23T12:00:00Z yesterday 23:00 01:00: 2026-11-22T23:00:00Z 2026-11-23T01:00:00Z
-        2026-11-23T12:00:00Z 06:00 06:00: --to: the end, 2026-11-23T06:00:00Z, is not after the beginning, 2026-11-23T06:00:00Z
+        2026-11-23T12:00:00Z 06:00 06:00: --to: the end 2026-11-23T06:00:00Z is not after the start 2026-11-23T06:00:00Z
     "#]].assert_eq(&lines);
     check(
         "at",

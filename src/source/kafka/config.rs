@@ -40,48 +40,48 @@ const OURS: [&str; 10] = [
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Addresses of brokers to begin with, separated by commas.
+    /// Addresses of bootstrap brokers, separated by commas.
     pub brokers: String,
     /// Names of topics. One that begins with ^ is a regular expression.
     pub topics: Vec<String>,
-    /// The consumer group: members of the same one share the partitions.
+    /// The consumer group. Its members share the partitions.
     pub group_id: String,
-    /// A name of this very member, so that its restart moves no partitions.
+    /// Name of this member, so that its restart moves no partitions.
     pub group_instance_id: Option<String>,
-    /// Where a partition begins that the group has no committed offset for.
+    /// Start offset of partitions without a committed offset.
     pub start: Start,
-    /// The cluster of events of which neither `cluster_from` nor their wrapper tells it.
+    /// The cluster of events for which neither `cluster_from` nor their wrapper has one.
     pub cluster: Option<String>,
-    /// The clusters that a wrapper may name: whoever writes to a topic writes the wrapper. Unset: where `cluster` is set
-    /// none, and any where it is not.
+    /// Clusters that a wrapper may name; whoever writes to a topic controls the wrapper. Unset: none if `cluster` is set,
+    /// otherwise any.
     pub clusters_of_wrappers: Option<BTreeSet<String>>,
-    /// What tells the cluster of a record: the first that does.
+    /// Where to find the cluster of a record; the first that has one wins.
     pub cluster_from: Vec<Teller>,
-    /// The header that tells the cluster.
+    /// The header with the cluster.
     pub cluster_header: String,
     /// A topic for copies of records that could not be read.
     pub dead_letter_topic: Option<String>,
-    /// Speak TLS.
+    /// Use TLS.
     pub tls: bool,
-    /// PEM file with the CA certificates that vouch for brokers; unset: the machine's own.
+    /// PEM file with the CA certificates of the brokers; unset: the system's.
     pub tls_ca_file: Option<PathBuf>,
     /// PEM files with our certificate and its key.
     pub tls_certificate_file: Option<PathBuf>,
     pub tls_key_file: Option<PathBuf>,
-    /// How we say who we are.
+    /// Authentication mechanism.
     pub sasl_mechanism: Option<Mechanism>,
     pub sasl_user: Option<String>,
-    /// A file that holds the password and nothing else.
+    /// A file that contains only the password.
     pub sasl_password_file: Option<PathBuf>,
-    /// Records that are fetched and not yet taken, in bytes; one fetch more may be there.
+    /// Memory for fetched records that are not yet processed, in bytes; exceeded by at most one fetch.
     pub queue_bytes_max: usize,
-    /// Records that are taken and not yet in ClickHouse, in bytes. At this the partitions pause.
+    /// Partitions pause at this many bytes of records that are not yet in ClickHouse.
     pub unstored_bytes_max: usize,
-    /// How long a partition that goes to another member may wait for ClickHouse, in seconds.
+    /// How long a revoked partition may wait for ClickHouse, in seconds.
     pub flush_seconds_max: u64,
     /// The cluster of each topic.
     pub cluster_by_topic: BTreeMap<String, String>,
-    /// Whatever else librdkafka can be told.
+    /// Other settings of librdkafka.
     pub librdkafka: Options,
 }
 
@@ -164,7 +164,7 @@ impl TryFrom<String> for Start {
             "latest" => Ok(Start::Latest),
             time => time.parse().map(Start::Time).map_err(|_| {
                 format!(
-                    "start {text:?} is none: earliest, latest, or a time like 2026-11-23T06:00:00Z"
+                    "invalid start {text:?}: use earliest, latest, or a time like 2026-11-23T06:00:00Z"
                 )
             }),
         }
@@ -253,7 +253,7 @@ impl Config {
         self.secure(&mut client)?;
         for (key, value) in &self.librdkafka.0 {
             if OURS.contains(&&**key) {
-                return Err(slip("librdkafka", format_args!("{key} can't be set here")));
+                return Err(slip("librdkafka", format_args!("{key} cannot be set here")));
             }
             client.set(key, value.to_string());
         }
@@ -305,23 +305,26 @@ impl Config {
 
     fn check(&self) -> Result<(), Error> {
         if self.topics.is_empty() {
-            return Err(slip("topics", "name one at least"));
+            return Err(slip("topics", "at least one is required"));
         }
         if self.cluster.is_none() && self.cluster_from.is_empty() {
             return Err(slip(
                 "cluster",
-                "no cluster is named: set it, or cluster_from",
+                "no cluster is configured: set it, or cluster_from",
             ));
         }
         if self.cluster_from.contains(&Teller::Topic) && self.cluster_by_topic.is_empty() {
             return Err(slip(
                 "cluster_by_topic",
-                "cluster_from names \"topic\", and no topic is here",
+                "cluster_from has \"topic\", and this table is empty",
             ));
         }
         let own = self.dead_letter_topic.as_ref();
         if own.is_some_and(|own| self.topics.contains(own)) {
-            return Err(slip("dead_letter_topic", "it is one of kafka.topics"));
+            return Err(slip(
+                "dead_letter_topic",
+                "it must not be one of kafka.topics",
+            ));
         }
         if self.unstored_bytes_max == 0 {
             return Err(slip("unstored_bytes_max", "it must be at least 1"));
@@ -355,7 +358,7 @@ impl Config {
             client.set(theirs, path.to_string_lossy());
         }
         if self.tls_certificate_file.is_some() != self.tls_key_file.is_some() {
-            return Err(slip("tls_key_file", "certificate and key go together"));
+            return Err(slip("tls_key_file", "set both the certificate and the key"));
         }
         let Some(mechanism) = self.sasl_mechanism else {
             return match &self.sasl_user {
@@ -364,7 +367,7 @@ impl Config {
             };
         };
         if mechanism == Mechanism::Plain && !self.tls {
-            let cause = "PLAIN sends the password as it is: it needs kafka.tls = true";
+            let cause = "PLAIN sends the password in clear text: it needs kafka.tls = true";
             return Err(slip("sasl_mechanism", cause));
         }
         let user = self.sasl_user.as_deref().unwrap_or_default();
@@ -384,7 +387,7 @@ impl Config {
             return Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])));
         }
         let text = std::env::var(PASSWORD_VARIABLE).map_err(|_| {
-            let cause = format_args!("name a file, or set {PASSWORD_VARIABLE}").to_string();
+            let cause = format_args!("set a file, or {PASSWORD_VARIABLE}").to_string();
             slip("sasl_password_file", cause)
         })?;
         Ok(SecretString::from(text))

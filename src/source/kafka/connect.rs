@@ -72,12 +72,12 @@ pub fn check(config: &Config) -> Result<(), Error> {
             None if found.is_some_and(|topic| !topic.partitions().is_empty()) => {}
             None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
                 return Err(Error(format!(
-                    "kafka: the brokers know no topic {topic:?}: create it, or see kafka.topics"
+                    "kafka: topic {topic:?} does not exist: create it, or check kafka.topics"
                 )));
             }
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                 return Err(Error(format!(
-                    "kafka: we may not read topic {topic:?}: give {} that right",
+                    "kafka: not authorized to read topic {topic:?}: grant it to {}",
                     config.sasl_user.as_deref().unwrap_or("this client")
                 )));
             }
@@ -134,6 +134,6 @@ fn refusal_of((code, text): &(RDKafkaErrorCode, String), config: &Config) -> Err
         Some(_) => "see kafka.sasl_user, its password, and kafka.sasl_mechanism",
     };
     Error(format!(
-        "kafka: user {user:?} is not let in: {text}: {hint}"
+        "kafka: authentication of user {user:?} failed: {text}: {hint}"
     ))
 }

@@ -47,12 +47,12 @@ impl ConsumerContext for Context {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, &places),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoke(consumer, &places),
             other => {
-                warn!("kafka: partitions could not be shared out: {other:?}");
+                warn!("kafka: rebalance failed: {other:?}");
                 consumer.unassign()
             }
         };
         if let Err(error) = outcome {
-            warn!("kafka: partitions could not be taken or let go: {error}");
+            warn!("kafka: cannot assign or revoke partitions: {error}");
         }
     }
 }
@@ -74,7 +74,7 @@ impl Context {
             }
             drop(state);
             info!(
-                "kafka: {} partitions are ours now: {}",
+                "kafka: assigned {} partitions: {}",
                 places.len(),
                 some(places)
             );
@@ -118,9 +118,9 @@ impl Context {
         let (count, names) = (places.len(), some(places));
         if self.0.state().trouble.is_down() {
             // That no broker answers says it already.
-            debug!("kafka: {count} partitions are lost to us: {names}");
+            debug!("kafka: lost {count} partitions: {names}");
         } else {
-            warn!("kafka: {count} partitions are lost to us: {names}");
+            warn!("kafka: lost {count} partitions: {names}");
         }
     }
 
@@ -128,14 +128,13 @@ impl Context {
         if !self.0.flush(places) {
             let seconds = self.0.config.flush_seconds_max;
             warn!(
-                "kafka: clickhouse has not taken everything within {seconds} s: \
-                 the next owner reads it again"
+                "kafka: clickhouse did not accept everything within {seconds} s: the next owner rereads it"
             );
         }
         let due = self.0.state().ledger.commit(Some(places));
         commit(consumer, &self.0, &due);
         info!(
-            "kafka: {} partitions go to others: {}",
+            "kafka: revoked {} partitions: {}",
             places.len(),
             some(places)
         );
@@ -206,7 +205,7 @@ fn begins(consumer: &BaseConsumer<Context>, places: &[Place], start: Start) -> V
         match ask(consumer, places, start) {
             Ok(begins) => return begins,
             Err(error) => warn!(
-                "kafka: where partitions begin is not known yet: {}",
+                "kafka: start offsets of partitions are not known yet: {}",
                 named(&error)
             ),
         }

@@ -38,7 +38,7 @@ pub struct Partition {
     /// What the broker has acknowledged.
     pub committed: Option<i64>,
     committing: Option<i64>,
-    /// Behind the last record that there is.
+    /// After the last existing record.
     pub end: Option<i64>,
     /// When records beyond `stored` were first known of, in milliseconds since 1970.
     pub behind_since: Option<i64>,

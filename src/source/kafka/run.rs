@@ -43,7 +43,7 @@ pub fn run(client: &ClientConfig, member: &Arc<Member>, stop: &CancellationToken
             return;
         };
         error!(
-            "kafka: {}: joining the group again in {AGAIN_WAIT:?}",
+            "kafka: {}: rejoining the group in {AGAIN_WAIT:?}",
             named(&failure)
         );
         let wait = async {
@@ -148,7 +148,7 @@ impl Poller<'_> {
         });
         match outcome {
             Ok(()) => self.member.state().paused = pause,
-            Err(error) => warn!("kafka: partitions can't pause or go on: {error}"),
+            Err(error) => warn!("kafka: cannot pause or resume partitions: {error}"),
         }
         self.blocked_since = None;
     }
@@ -163,10 +163,10 @@ impl Poller<'_> {
             let back = Offset::Offset(offset);
             match self.consumer.seek(topic, *partition, back, SEEK_WAIT) {
                 Ok(()) => {
-                    warn!("kafka: {place} is read again from {offset}: its rows were lost");
+                    warn!("kafka: rereading {place} from {offset}: its rows were lost");
                     self.member.state().ledger.rewound(&place);
                 }
-                Err(error) => warn!("kafka: {place} can't go back to {offset}: {error}"),
+                Err(error) => warn!("kafka: cannot seek {place} to {offset}: {error}"),
             }
         }
         self.commit();

@@ -61,7 +61,7 @@ impl Trouble {
         let Some(since) = self.down else { return };
         if (why_is_known || since.elapsed() >= WHY_WAIT) && self.down_logged.begins() {
             let why = self.last.as_ref().map_or("", |(text, _)| text);
-            warn!("kafka: no broker answers, trying again until one does: {why}");
+            warn!("kafka: no broker is reachable, retrying until one is: {why}");
         }
     }
 
@@ -70,7 +70,7 @@ impl Trouble {
         let logged = self.down_logged.ends();
         if let Some(since) = self.down.take().filter(|_| logged) {
             info!(
-                "kafka: a broker answers again after {:.0?}",
+                "kafka: a broker is reachable again after {:.0?}",
                 since.elapsed()
             );
         }

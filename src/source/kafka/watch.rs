@@ -84,7 +84,7 @@ fn oldest_seconds(
 pub fn statuses(member: &Member) -> Vec<Status> {
     let state = member.state();
     let condition = match (state.trouble.is_down(), state.paused) {
-        (true, _) => "no broker answers",
+        (true, _) => "no broker is reachable",
         (false, true) => "paused",
         (false, false) => "running",
     };
@@ -105,7 +105,7 @@ pub fn statuses(member: &Member) -> Vec<Status> {
         let condition = if state.trouble.is_down() {
             condition
         } else {
-            "no partition is ours"
+            "no partition assigned"
         };
         statuses.push(Status {
             last_error: state.trouble.last(),

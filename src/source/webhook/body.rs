@@ -92,20 +92,20 @@ pub struct Piece {
 /// Why a body was not taken, or the rest of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("the memory budget of all bodies is used up")]
+    #[error("the memory budget for bodies is exhausted")]
     NoMemory,
     #[error("the body is over the maximum of {bytes_max} bytes")]
     TooLarge { bytes_max: usize },
     #[error("the content encoding is neither gzip nor zstd")]
     Encoding,
-    #[error("the body is not what its content encoding says")]
+    #[error("the body does not match its content encoding")]
     Broken,
-    #[error("the body broke off")]
+    #[error("the body ended early")]
     CutOff,
-    #[error("the body came too slowly")]
+    #[error("the body arrived too slowly")]
     Slow,
     /// Of a large body, a part of which was taken.
-    #[error("the body did not come in time; the beginning of it was taken")]
+    #[error("the body did not arrive in time; its beginning was stored")]
     Late,
 }
 

@@ -25,11 +25,11 @@ fn scaled_down() {
             Labels:          app=web
                              pod-template-hash=544d5696fd
 
-            Life line (UTC):
-              2026-11-23 06:15:48       created by system:serviceaccount:kube-system:replicaset-controller              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:49.015   bound to worker-4                                                               the create of its pods/binding
-              2026-11-23 06:15:49       taken up by its node                                                            status.startTime
-              2026-11-23 06:15:49.642   address 10.244.4.26                                                             the first event whose status.podIPs had it
+            Timeline (UTC):
+              2026-11-23 06:15:48       created by system:serviceaccount:kube-system:replicaset-controller              metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:49.015   bound to worker-4                                                               create of pods/binding
+              2026-11-23 06:15:49       accepted by the kubelet                                                         status.startTime
+              2026-11-23 06:15:49.642   address 10.244.4.26                                                             the first event with it in status.podIPs
               2026-11-23 06:15:50       migrate #0 started                                                              the container's status: startedAt
               2026-11-23 06:15:50       migrate #0 ended: Completed(0)                                                  the container's status: finishedAt
               2026-11-23 06:15:51       app #0 started                                                                  the container's status: startedAt
@@ -37,8 +37,8 @@ fn scaled_down() {
               2026-11-23 06:15:51.786   deletion asked for by system:serviceaccount:kube-system:replicaset-controller   a DELETE, or a deletecollection that listed it
               2026-11-23 06:15:51       log-shipper #0 ended: Error(143)                                                the container's status: finishedAt
               2026-11-23 06:15:52       app #0 ended: Completed(0)                                                      the container's status: finishedAt
-              2026-11-23 06:15:52.642   phase Failed                                                                    the first event that told of this phase
-              2026-11-23 06:15:52.853   removed                                                                         the event at which the API server let go of it
+              2026-11-23 06:15:52.642   phase Failed                                                                    the first event with this phase
+              2026-11-23 06:15:52.853   removed                                                                         the event with which the API server removed it
 
             Containers:
               migrate, init, 0 restarts:
@@ -58,8 +58,8 @@ fn scaled_down() {
                      ghcr.io/example/vector@sha256:900d8cf0f8d999a1e086dab0debc979e280a409172182513da552959d2c3b4bf
 
             Unknown:
-              workload inferred: its workload was told from the name of its owner, and the owner itself was not read
-                to mend: nothing needs it: Kubernetes names owners so, and only one that somebody named like this by hand would mislead
+              workload inferred: its workload was inferred from its owner's name; the owner itself was not read
+                fix: none needed: Kubernetes names owners this way; only one named like this by hand would mislead
         "#]],
     );
 }
@@ -82,20 +82,20 @@ fn evicted() {
             Service account: default
             Labels:          app=lone
 
-            Life line (UTC):
-              2026-11-23 06:15:36       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:36.818   bound to worker-4                        the create of its pods/binding
-              2026-11-23 06:15:36       taken up by its node                     status.startTime
-              2026-11-23 06:15:37       main #0 started                          the container's status: startedAt
-              2026-11-23 06:15:37.282   address 10.244.4.21                      the first event whose status.podIPs had it
-              2026-11-23 06:15:38.343   eviction asked for by kubernetes-admin   a create of its pods/eviction; audit ID 3f3ba1bd-2ecf-4262-b932-93f1c80306b7
-              2026-11-23 06:15:38       to be disrupted: EvictionByEvictionAPI   condition DisruptionTarget: lastTransitionTime
-              2026-11-23 06:15:39       main #0 ended: Error(143)                the container's status: finishedAt
-              2026-11-23 06:15:39.412   phase Failed                             the first event that told of this phase
-              2026-11-23 06:15:39.466   removed                                  the event at which the API server let go of it
+            Timeline (UTC):
+              2026-11-23 06:15:36       created by kubernetes-admin                metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:36.818   bound to worker-4                          create of pods/binding
+              2026-11-23 06:15:36       accepted by the kubelet                    status.startTime
+              2026-11-23 06:15:37       main #0 started                            the container's status: startedAt
+              2026-11-23 06:15:37.282   address 10.244.4.21                        the first event with it in status.podIPs
+              2026-11-23 06:15:38.343   eviction requested by kubernetes-admin     create of pods/eviction; audit ID 3f3ba1bd-2ecf-4262-b932-93f1c80306b7
+              2026-11-23 06:15:38       disruption target: EvictionByEvictionAPI   condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:15:39       main #0 ended: Error(143)                  the container's status: finishedAt
+              2026-11-23 06:15:39.412   phase Failed                               the first event with this phase
+              2026-11-23 06:15:39.466   removed                                    the event with which the API server removed it
 
             Containers:
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   Error(143)   2026-11-23 06:15:37 to 2026-11-23 06:15:39, 2s   evicted
                      containerd://b70fc9857babb9675fe51dbae633b1cf85de2db26816e5b45dec446205ab49c2
                      quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
@@ -124,26 +124,26 @@ fn forced() {
             Service account: default
             Labels:          app=force
 
-            Life line (UTC):
-              2026-11-23 06:15:08       created by kubernetes-admin                            metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:08.509   bound to worker-4                                      the create of its pods/binding
-              2026-11-23 06:15:08       taken up by its node                                   status.startTime
-              2026-11-23 06:15:08.902   address 10.244.4.4                                     the first event whose status.podIPs had it
-              2026-11-23 06:15:09       main #0 started                                        the container's status: startedAt
-              2026-11-23 06:15:10.790   deletion without grace asked for by kubernetes-admin   a DELETE or deletecollection with grace 0; audit ID b8259877-b021-4b3c-a423-88cdb4a2cc19
-              2026-11-23 06:15:10.800   main #0 over                                           no report; the removal of its pod
-              2026-11-23 06:15:10.800   removed                                                the event at which the API server let go of it
+            Timeline (UTC):
+              2026-11-23 06:15:08       created by kubernetes-admin                     metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:08.509   bound to worker-4                               create of pods/binding
+              2026-11-23 06:15:08       accepted by the kubelet                         status.startTime
+              2026-11-23 06:15:08.902   address 10.244.4.4                              the first event with it in status.podIPs
+              2026-11-23 06:15:09       main #0 started                                 the container's status: startedAt
+              2026-11-23 06:15:10.790   forced deletion requested by kubernetes-admin   a DELETE or deletecollection with grace 0; audit ID b8259877-b021-4b3c-a423-88cdb4a2cc19
+              2026-11-23 06:15:10.800   main #0 ended (not reported)                    not reported; the removal of its pod
+              2026-11-23 06:15:10.800   removed                                         the event with which the API server removed it
 
             Containers:
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   Unknown   2026-11-23 06:15:09 to 2026-11-23 06:15:10.800, 1s   force-deleted
                      containerd://57bf88e67c5ecbe5198c8019dcccc502eb9a5daa3c76464d82edc24e2af4fc3d
                      registry.example.com/shop/api:4.1.0
                      registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
 
             Unknown:
-              end not confirmed (main #0): its end was not reported: how and when it ended is not known, the time told is when its pod was gone or a later instance began
-                to mend: nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers go on); otherwise record pods/status at level RequestResponse, or post an audit log of that time
+              end not confirmed (main #0): its end was not reported: how and when it ended is unknown; the time shown is when its pod was gone or a later instance started
+                fix: none if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers keep running); otherwise record pods/status at level RequestResponse, or post an audit log of that time
         "#]],
     );
 }
@@ -166,12 +166,12 @@ fn killed_for_memory_again_and_again() {
             Service account: default
             Labels:          app=crash
 
-            Life line (UTC):
-              2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:40.645   bound to worker-1                                                         the create of its pods/binding
-              2026-11-23 06:15:40       taken up by its node                                                      status.startTime
+            Timeline (UTC):
+              2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:40.645   bound to worker-1                                                         create of pods/binding
+              2026-11-23 06:15:40       accepted by the kubelet                                                   status.startTime
               2026-11-23 06:15:41       main #0 started                                                           the container's status: startedAt
-              2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event whose status.podIPs had it
+              2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event with it in status.podIPs
               2026-11-23 06:15:42       main #0 ended: OOMKilled(137)                                             the container's status: finishedAt
               2026-11-23 06:15:43       main #1 started                                                           the container's status: startedAt
               2026-11-23 06:15:44       main #1 ended: OOMKilled(137)                                             the container's status: finishedAt
@@ -179,10 +179,10 @@ fn killed_for_memory_again_and_again() {
               2026-11-23 06:15:47       main #2 ended: OOMKilled(137)                                             the container's status: finishedAt
               2026-11-23 06:15:51       main #3 started                                                           the container's status: startedAt
               2026-11-23 06:15:52       main #3 ended: OOMKilled(137)                                             the container's status: finishedAt
-              2026-11-23 06:15:57       to be disrupted: DeletionByTaintManager                                   condition DisruptionTarget: lastTransitionTime
-              2026-11-23 06:15:57.624   deletion asked for by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
-              2026-11-23 06:15:58.422   phase Failed                                                              the first event that told of this phase
-              2026-11-23 06:15:58.432   removed                                                                   the event at which the API server let go of it
+              2026-11-23 06:15:57       disruption target: DeletionByTaintManager                                 condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:15:57.624   deletion requested by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:58.422   phase Failed                                                              the first event with this phase
+              2026-11-23 06:15:58.432   removed                                                                   the event with which the API server removed it
 
             Containers:
               main, app, 3 restarts:
@@ -212,7 +212,7 @@ fn never_started() {
             Cluster:         demo
             UID:             82c44cd7-4c93-41e0-b6f2-7efbdc0df5f5
             State:           removed; last phase Pending
-            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
+            Ended:           deleted by kubernetes-admin: its deletion was requested
             Lifetime:        10s
             Owner:           <none>
             Node:            worker-1
@@ -220,16 +220,16 @@ fn never_started() {
             Service account: default
             Labels:          app=pull
 
-            Life line (UTC):
-              2026-11-23 06:15:07       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:07.838   bound to worker-1                        the create of its pods/binding
-              2026-11-23 06:15:07       taken up by its node                     status.startTime
-              2026-11-23 06:15:08.396   address 10.244.1.4                       the first event whose status.podIPs had it
-              2026-11-23 06:15:16.245   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 21eb51b0-0ce9-4824-8123-f1be3aca92d4
-              2026-11-23 06:15:17.038   removed                                  the event at which the API server let go of it
+            Timeline (UTC):
+              2026-11-23 06:15:07       created by kubernetes-admin              metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:07.838   bound to worker-1                        create of pods/binding
+              2026-11-23 06:15:07       accepted by the kubelet                  status.startTime
+              2026-11-23 06:15:08.396   address 10.244.1.4                       the first event with it in status.podIPs
+              2026-11-23 06:15:16.245   deletion requested by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 21eb51b0-0ce9-4824-8123-f1be3aca92d4
+              2026-11-23 06:15:17.038   removed                                  the event with which the API server removed it
 
             Containers:
-              main: never started; last it waited for ErrImagePull
+              main: never started; last reported waiting: ErrImagePull
 
             Unknown: nothing
         "#]],
@@ -254,20 +254,20 @@ fn preempted() {
             Service account: default
             Labels:          app=low
 
-            Life line (UTC):
-              2026-11-23 06:15:48       created by kubernetes-admin                   metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:48.874   bound to worker-3                             the create of its pods/binding
-              2026-11-23 06:15:48       taken up by its node                          status.startTime
-              2026-11-23 06:15:49.748   address 10.244.3.21                           the first event whose status.podIPs had it
+            Timeline (UTC):
+              2026-11-23 06:15:48       created by kubernetes-admin                   metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:48.874   bound to worker-3                             create of pods/binding
+              2026-11-23 06:15:48       accepted by the kubelet                       status.startTime
+              2026-11-23 06:15:49.748   address 10.244.3.21                           the first event with it in status.podIPs
               2026-11-23 06:15:50       main #0 started                               the container's status: startedAt
-              2026-11-23 06:15:51       to be disrupted: PreemptionByScheduler        condition DisruptionTarget: lastTransitionTime
-              2026-11-23 06:15:51.040   deletion asked for by system:kube-scheduler   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:51       disruption target: PreemptionByScheduler      condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:15:51.040   deletion requested by system:kube-scheduler   a DELETE, or a deletecollection that listed it
               2026-11-23 06:15:51       main #0 ended: Error(143)                     the container's status: finishedAt
-              2026-11-23 06:15:51.741   phase Failed                                  the first event that told of this phase
-              2026-11-23 06:15:51.789   removed                                       the event at which the API server let go of it
+              2026-11-23 06:15:51.741   phase Failed                                  the first event with this phase
+              2026-11-23 06:15:51.789   removed                                       the event with which the API server removed it
 
             Containers:
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   Error(143)   2026-11-23 06:15:50 to 2026-11-23 06:15:51, 1s   preempted
                      containerd://e9e9d57f3047cf71494b3b20aae12150ae29ab00963ff346133e21b0995389f2
                      quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
@@ -296,28 +296,28 @@ fn its_node_was_lost() {
             Service account: default
             Labels:          app=doomed
 
-            Life line (UTC):
-              2026-11-23 06:15:07       created by kubernetes-admin                                                                   metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:07.404   bound to worker-5                                                                             the create of its pods/binding
-              2026-11-23 06:15:07       taken up by its node                                                                          status.startTime
-              2026-11-23 06:15:08       main #0 started                                                                               the container's status: startedAt
-              2026-11-23 06:15:08.228   address 10.244.5.4                                                                            the first event whose status.podIPs had it
-              2026-11-23 06:16:05       to be disrupted: DeletionByPodGC                                                              condition DisruptionTarget: lastTransitionTime
-              2026-11-23 06:16:05.492   main #0 over                                                                                  no report; what proves that its pod was gone
-              2026-11-23 06:16:05.492   phase Failed                                                                                  the first event that told of this phase
-              2026-11-23 06:16:05.497   deletion without grace asked for by system:serviceaccount:kube-system:pod-garbage-collector   a DELETE or deletecollection with grace 0
-              2026-11-23 06:16:05.502   removed                                                                                       the event at which the API server let go of it
+            Timeline (UTC):
+              2026-11-23 06:15:07       created by kubernetes-admin                                                            metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:07.404   bound to worker-5                                                                      create of pods/binding
+              2026-11-23 06:15:07       accepted by the kubelet                                                                status.startTime
+              2026-11-23 06:15:08       main #0 started                                                                        the container's status: startedAt
+              2026-11-23 06:15:08.228   address 10.244.5.4                                                                     the first event with it in status.podIPs
+              2026-11-23 06:16:05       disruption target: DeletionByPodGC                                                     condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:16:05.492   main #0 ended (not reported)                                                           not reported; the proof that its pod was gone
+              2026-11-23 06:16:05.492   phase Failed                                                                           the first event with this phase
+              2026-11-23 06:16:05.497   forced deletion requested by system:serviceaccount:kube-system:pod-garbage-collector   a DELETE or deletecollection with grace 0
+              2026-11-23 06:16:05.502   removed                                                                                the event with which the API server removed it
 
             Containers:
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   Unknown   2026-11-23 06:15:08 to 2026-11-23 06:16:05.492, 57s   node-lost
                      containerd://d3a36625eebe0e7b32e2fb11263609229a2f599e620e7a8d69bea2deaac0fd01
                      registry.example.com/shop/api:4.1.0
                      registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
 
             Unknown:
-              end not confirmed (main #0): its end was not reported: how and when it ended is not known, the time told is when its pod was gone or a later instance began
-                to mend: nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers go on); otherwise record pods/status at level RequestResponse, or post an audit log of that time
+              end not confirmed (main #0): its end was not reported: how and when it ended is unknown; the time shown is when its pod was gone or a later instance started
+                fix: none if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers keep running); otherwise record pods/status at level RequestResponse, or post an audit log of that time
         "#]],
     );
 }
@@ -332,7 +332,7 @@ fn deleted_as_one_of_a_collection() {
             Cluster:         demo
             UID:             2310535d-7007-42b2-83e1-190b1d35c260
             State:           removed; last phase Pending
-            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
+            Ended:           deleted by kubernetes-admin: its deletion was requested
             Lifetime:        2s
             Owner:           <none>
             Node:            <none>
@@ -340,10 +340,10 @@ fn deleted_as_one_of_a_collection() {
             Service account: default
             Labels:          app=many
 
-            Life line (UTC):
-              2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:28.750   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID c8660fbe-eda1-43f9-8883-0a55cd9eae62
-              2026-11-23 06:15:28.910   removed                                  the event at which the API server let go of it
+            Timeline (UTC):
+              2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:28.750   deletion requested by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID c8660fbe-eda1-43f9-8883-0a55cd9eae62
+              2026-11-23 06:15:28.910   removed                                  the event with which the API server removed it
 
             Containers: none started
 
@@ -358,7 +358,7 @@ fn deleted_as_one_of_a_collection() {
             Cluster:         demo
             UID:             034ea52b-11ad-4595-a6be-e7cd240ad16f
             State:           removed
-            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
+            Ended:           deleted by kubernetes-admin: its deletion was requested
             Lifetime:        3s
             Owner:           <none>
             Node:            worker-0
@@ -366,19 +366,19 @@ fn deleted_as_one_of_a_collection() {
             Service account: default
             Labels:          app=many
 
-            Life line (UTC):
-              2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:26.540   bound to worker-0                        the create of its pods/binding
-              2026-11-23 06:15:26       taken up by its node                     status.startTime
+            Timeline (UTC):
+              2026-11-23 06:15:26       created by kubernetes-admin              metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:26.540   bound to worker-0                        create of pods/binding
+              2026-11-23 06:15:26       accepted by the kubelet                  status.startTime
               2026-11-23 06:15:27       main #0 started                          the container's status: startedAt
-              2026-11-23 06:15:27.040   address 10.244.0.7                       the first event whose status.podIPs had it
-              2026-11-23 06:15:28.750   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID c8660fbe-eda1-43f9-8883-0a55cd9eae62
+              2026-11-23 06:15:27.040   address 10.244.0.7                       the first event with it in status.podIPs
+              2026-11-23 06:15:28.750   deletion requested by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID c8660fbe-eda1-43f9-8883-0a55cd9eae62
               2026-11-23 06:15:29       main #0 ended: Error(143)                the container's status: finishedAt
-              2026-11-23 06:15:29.592   phase Failed                             the first event that told of this phase
-              2026-11-23 06:15:29.661   removed                                  the event at which the API server let go of it
+              2026-11-23 06:15:29.592   phase Failed                             the first event with this phase
+              2026-11-23 06:15:29.661   removed                                  the event with which the API server removed it
 
             Containers:
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   Error(143)   2026-11-23 06:15:27 to 2026-11-23 06:15:29, 2s   deleted
                      containerd://379ffdf4bf33f88f4f9584f42d57dbaef5ab8329750aad7ae88cc06b36c1bc7b
                      registry.example.com/shop/api:4.1.0
@@ -394,45 +394,45 @@ fn done() {
     check(
         &["pod", "minutely-29923577-l26m4"],
         expect![[r#"
-        Pod:             minutely-29923577-l26m4
-        Namespace:       cronjob-38a
-        Cluster:         demo
-        UID:             aacbcdce-b2c2-48ca-bdb0-c2768b423b31
-        State:           removed; last phase Succeeded
-        Ended:           finished: it had finished before anybody asked
-        Lifetime:        63s
-        Owner:           Job/minutely-29923577 of CronJob/minutely
-        Node:            worker-1
-        Addresses:       10.244.1.37   from 2026-11-23 06:17:01.113 to 2026-11-23 06:17:03.912
-        Service account: default
-        Labels:          app=tick
-                         batch.kubernetes.io/controller-uid=910a7f61-661a-43bb-8173-4c5329669157
-                         batch.kubernetes.io/job-name=minutely-29923577
-                         controller-uid=910a7f61-661a-43bb-8173-4c5329669157
-                         job-name=minutely-29923577
+            Pod:             minutely-29923577-l26m4
+            Namespace:       cronjob-38a
+            Cluster:         demo
+            UID:             aacbcdce-b2c2-48ca-bdb0-c2768b423b31
+            State:           removed; last phase Succeeded
+            Ended:           finished: it had finished before anyone requested its end
+            Lifetime:        63s
+            Owner:           Job/minutely-29923577 of CronJob/minutely
+            Node:            worker-1
+            Addresses:       10.244.1.37   from 2026-11-23 06:17:01.113 to 2026-11-23 06:17:03.912
+            Service account: default
+            Labels:          app=tick
+                             batch.kubernetes.io/controller-uid=910a7f61-661a-43bb-8173-4c5329669157
+                             batch.kubernetes.io/job-name=minutely-29923577
+                             controller-uid=910a7f61-661a-43bb-8173-4c5329669157
+                             job-name=minutely-29923577
 
-        Life line (UTC):
-          2026-11-23 06:17:00       created by system:serviceaccount:kube-system:job-controller                         metadata.creationTimestamp; the account: its create
-          2026-11-23 06:17:00.135   bound to worker-1                                                                   the create of its pods/binding
-          2026-11-23 06:17:00       taken up by its node                                                                status.startTime
-          2026-11-23 06:17:01       tick #0 started                                                                     the container's status: startedAt
-          2026-11-23 06:17:01.113   address 10.244.1.37                                                                 the first event whose status.podIPs had it
-          2026-11-23 06:17:03       tick #0 ended: Completed(0)                                                         the container's status: finishedAt
-          2026-11-23 06:17:03.912   phase Succeeded                                                                     the first event that told of this phase
-          2026-11-23 06:18:03.587   deletion asked for by system:serviceaccount:kube-system:generic-garbage-collector   a DELETE, or a deletecollection that listed it
-          2026-11-23 06:18:03.594   removed                                                                             the event at which the API server let go of it
+            Timeline (UTC):
+              2026-11-23 06:17:00       created by system:serviceaccount:kube-system:job-controller                         metadata.creationTimestamp; account from the create request
+              2026-11-23 06:17:00.135   bound to worker-1                                                                   create of pods/binding
+              2026-11-23 06:17:00       accepted by the kubelet                                                             status.startTime
+              2026-11-23 06:17:01       tick #0 started                                                                     the container's status: startedAt
+              2026-11-23 06:17:01.113   address 10.244.1.37                                                                 the first event with it in status.podIPs
+              2026-11-23 06:17:03       tick #0 ended: Completed(0)                                                         the container's status: finishedAt
+              2026-11-23 06:17:03.912   phase Succeeded                                                                     the first event with this phase
+              2026-11-23 06:18:03.587   deletion requested by system:serviceaccount:kube-system:generic-garbage-collector   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:18:03.594   removed                                                                             the event with which the API server removed it
 
-        Containers:
-          tick, app, 0 restarts:
-            #0   Completed(0)   2026-11-23 06:17:01 to 2026-11-23 06:17:03, 2s   exited
-                 containerd://8dcb6148ebecb53efcd4eef040784a08e23a4e441fe6d9bd4f50e4646e186ae1
-                 docker.io/library/busybox:1.37
-                 docker.io/library/busybox@sha256:b606ab8238fb2ffb1f1bfea94c26a87238623870cb315cf440156192c92ccd19
+            Containers:
+              tick (app container), 0 restarts:
+                #0   Completed(0)   2026-11-23 06:17:01 to 2026-11-23 06:17:03, 2s   exited
+                     containerd://8dcb6148ebecb53efcd4eef040784a08e23a4e441fe6d9bd4f50e4646e186ae1
+                     docker.io/library/busybox:1.37
+                     docker.io/library/busybox@sha256:b606ab8238fb2ffb1f1bfea94c26a87238623870cb315cf440156192c92ccd19
 
-        Unknown:
-          workload inferred: its workload was told from the name of its owner, and the owner itself was not read
-            to mend: nothing needs it: Kubernetes names owners so, and only one that somebody named like this by hand would mislead
-    "#]],
+            Unknown:
+              workload inferred: its workload was inferred from its owner's name; the owner itself was not read
+                fix: none needed: Kubernetes names owners this way; only one named like this by hand would mislead
+        "#]],
     );
 }
 
@@ -446,7 +446,7 @@ fn a_mirror_pod_that_came_back() {
             Cluster:         demo
             UID:             082bb149-e306-41c8-ac78-83da63ba8413
             State:           removed; last phase Running
-            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
+            Ended:           deleted by kubernetes-admin: its deletion was requested
             Lifetime:        18s
             Owner:           Node/worker-0
             Node:            worker-0
@@ -455,24 +455,24 @@ fn a_mirror_pod_that_came_back() {
             Labels:          component=node-agent
                              tier=node
 
-            Life line (UTC):
-              2026-11-23 06:15:04       created by system:node:worker-0          metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:04       taken up by its node                     status.startTime
-              2026-11-23 06:15:04.648   address 10.20.0.10                       the first event whose status.podIPs had it
+            Timeline (UTC):
+              2026-11-23 06:15:04       created by system:node:worker-0          metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:04       accepted by the kubelet                  status.startTime
+              2026-11-23 06:15:04.648   address 10.20.0.10                       the first event with it in status.podIPs
               2026-11-23 06:15:05       agent #0 started                         the container's status: startedAt
-              2026-11-23 06:15:22.282   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID b2e03c92-3c1f-4306-b4fa-74a41a5c128b
-              2026-11-23 06:15:22.304   removed                                  the event at which the API server let go of it
+              2026-11-23 06:15:22.282   deletion requested by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID b2e03c92-3c1f-4306-b4fa-74a41a5c128b
+              2026-11-23 06:15:22.304   removed                                  the event with which the API server removed it
 
             Containers:
-              agent, app, 0 restarts:
+              agent (app container), 0 restarts:
                 #0   Unknown   since 2026-11-23 06:15:05, <unknown>
                      containerd://51041aad222dd424a63ddded6898039995a57364bf5ded67c766264f4e02d676
                      registry.example.com/infra/node-agent:2.4.1
                      registry.example.com/infra/node-agent@sha256:8b7cc69f61c6c9e96b3f4a41437311718d066b715446aa70a81718c50dd55a0c
 
             Unknown:
-              mirror removed (agent #0): the API's image of a static pod was removed, and no end of its container was reported: that may run on, under the next image
-                to mend: look for its container ID: the next pod of that name may have it
+              mirror removed (agent #0): the mirror pod of a static pod was removed, and no end of its container was reported: it may still run, under the next mirror pod
+                fix: look for its container ID: the next pod of that name may have it
         "#]],
     );
 }
@@ -487,7 +487,7 @@ fn one_name_after_the_other() {
             Cluster:         demo
             UID:             d9c1f0c5-75fc-417f-b083-1f52c384ea27
             State:           removed
-            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
+            Ended:           deleted by kubernetes-admin: its deletion was requested
             Lifetime:        3s
             Owner:           <none>
             Node:            worker-2
@@ -495,19 +495,19 @@ fn one_name_after_the_other() {
             Service account: default
             Labels:          app=flip
 
-            Life line (UTC):
-              2026-11-23 06:16:07       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:16:07.537   bound to worker-2                        the create of its pods/binding
-              2026-11-23 06:16:07       taken up by its node                     status.startTime
+            Timeline (UTC):
+              2026-11-23 06:16:07       created by kubernetes-admin              metadata.creationTimestamp; account from the create request
+              2026-11-23 06:16:07.537   bound to worker-2                        create of pods/binding
+              2026-11-23 06:16:07       accepted by the kubelet                  status.startTime
               2026-11-23 06:16:08       main #0 started                          the container's status: startedAt
-              2026-11-23 06:16:08.202   address 10.244.2.30                      the first event whose status.podIPs had it
-              2026-11-23 06:16:09.059   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 22de6b48-8a59-47d6-9f43-f15de4d7fd32
+              2026-11-23 06:16:08.202   address 10.244.2.30                      the first event with it in status.podIPs
+              2026-11-23 06:16:09.059   deletion requested by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 22de6b48-8a59-47d6-9f43-f15de4d7fd32
               2026-11-23 06:16:09       main #0 ended: Error(143)                the container's status: finishedAt
-              2026-11-23 06:16:09.517   phase Failed                             the first event that told of this phase
-              2026-11-23 06:16:10.017   removed                                  the event at which the API server let go of it
+              2026-11-23 06:16:09.517   phase Failed                             the first event with this phase
+              2026-11-23 06:16:10.017   removed                                  the event with which the API server removed it
 
             Containers:
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   Error(143)   2026-11-23 06:16:08 to 2026-11-23 06:16:09, 1s   deleted
                      containerd://f375285ac87282d9f3a5628833e01272bd00c3e007850a6505f2bdea52de9f9e
                      registry.example.com/shop/api:4.1.0
@@ -542,12 +542,12 @@ fn node_pressure() {
             Service account: default
             Labels:          app=fill
 
-            Life line (UTC):
-              2026-11-23 06:15:48       created by kubernetes-admin                  metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:48.559   bound to worker-1                            the create of its pods/binding
-              2026-11-23 06:15:48       taken up by its node                         status.startTime
+            Timeline (UTC):
+              2026-11-23 06:15:48       created by kubernetes-admin                  metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:48.559   bound to worker-1                            create of pods/binding
+              2026-11-23 06:15:48       accepted by the kubelet                      status.startTime
               2026-11-23 06:15:49       side #0 started                              the container's status: startedAt
-              2026-11-23 06:15:49.536   address 10.244.1.25                          the first event whose status.podIPs had it
+              2026-11-23 06:15:49.536   address 10.244.1.25                          the first event with it in status.podIPs
               2026-11-23 06:15:50       main #0 started                              the container's status: startedAt
               2026-11-23 06:15:51       to be disrupted: TerminationByKubelet        condition DisruptionTarget: lastTransitionTime
               2026-11-23 06:15:51.557   side #0 ended: ContainerStatusUnknown(137)   no report; what proves that its pod was gone
@@ -585,7 +585,7 @@ fn held_by_a_finalizer() {
             Cluster:         demo
             UID:             f75c6e5c-cb64-4bb9-a7c7-2ab08f09dd0c
             State:           removed
-            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
+            Ended:           deleted by kubernetes-admin: its deletion was requested
             Lifetime:        11s
             Owner:           <none>
             Node:            worker-2
@@ -593,19 +593,19 @@ fn held_by_a_finalizer() {
             Service account: default
             Labels:          app=held
 
-            Life line (UTC):
-              2026-11-23 06:15:21       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:21.881   bound to worker-2                        the create of its pods/binding
-              2026-11-23 06:15:21       taken up by its node                     status.startTime
-              2026-11-23 06:15:22.413   address 10.244.2.7                       the first event whose status.podIPs had it
+            Timeline (UTC):
+              2026-11-23 06:15:21       created by kubernetes-admin              metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:21.881   bound to worker-2                        create of pods/binding
+              2026-11-23 06:15:21       accepted by the kubelet                  status.startTime
+              2026-11-23 06:15:22.413   address 10.244.2.7                       the first event with it in status.podIPs
               2026-11-23 06:15:23       main #0 started                          the container's status: startedAt
-              2026-11-23 06:15:23.929   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 689ccd5c-848c-4cac-8cdc-751d667a9c11
+              2026-11-23 06:15:23.929   deletion requested by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID 689ccd5c-848c-4cac-8cdc-751d667a9c11
               2026-11-23 06:15:24       main #0 ended: Error(143)                the container's status: finishedAt
-              2026-11-23 06:15:24.558   phase Failed                             the first event that told of this phase
-              2026-11-23 06:15:32.700   removed                                  the event at which the API server let go of it
+              2026-11-23 06:15:24.558   phase Failed                             the first event with this phase
+              2026-11-23 06:15:32.700   removed                                  the event with which the API server removed it
 
             Containers:
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   Error(143)   2026-11-23 06:15:23 to 2026-11-23 06:15:24, 1s   deleted
                      containerd://61209dd42c2bbb557d29c3a2bb2aa27df6a62f5c21637ffc84aabdab9344d9e5
                      docker.io/library/nginx:1.27.3
@@ -626,7 +626,7 @@ fn restarts_that_no_event_told_of() {
             Cluster:         demo
             UID:             cd7d107d-a66a-4a5f-a244-d53b382a3688
             State:           removed
-            Ended:           deleted by kubernetes-admin: somebody asked for its deletion
+            Ended:           deleted by kubernetes-admin: its deletion was requested
             Lifetime:        33s
             Owner:           <none>
             Node:            worker-0
@@ -634,13 +634,13 @@ fn restarts_that_no_event_told_of() {
             Service account: default
             Labels:          app=crash
 
-            Life line (UTC):
-              2026-11-23 06:15:40       created by kubernetes-admin              metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:40.695   bound to worker-0                        the create of its pods/binding
-              2026-11-23 06:15:40       taken up by its node                     status.startTime
+            Timeline (UTC):
+              2026-11-23 06:15:40       created by kubernetes-admin              metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:40.695   bound to worker-0                        create of pods/binding
+              2026-11-23 06:15:40       accepted by the kubelet                  status.startTime
               2026-11-23 06:15:41       main #1 started                          the container's status: startedAt
               2026-11-23 06:15:41       main #1 ended: Error(127)                the container's status: finishedAt
-              2026-11-23 06:15:41.340   address 10.244.0.15                      the first event whose status.podIPs had it
+              2026-11-23 06:15:41.340   address 10.244.0.15                      the first event with it in status.podIPs
               2026-11-23 06:15:43       main #2 started                          the container's status: startedAt
               2026-11-23 06:15:43       main #2 ended: Error(127)                the container's status: finishedAt
               2026-11-23 06:15:47       main #3 started                          the container's status: startedAt
@@ -649,9 +649,9 @@ fn restarts_that_no_event_told_of() {
               2026-11-23 06:15:55       main #4 ended: Error(127)                the container's status: finishedAt
               2026-11-23 06:16:11       main #5 started                          the container's status: startedAt
               2026-11-23 06:16:11       main #5 ended: Error(127)                the container's status: finishedAt
-              2026-11-23 06:16:13.026   deletion asked for by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID b93ddb46-2c2c-4e83-8147-09c87205c335
-              2026-11-23 06:16:13.062   phase Failed                             the first event that told of this phase
-              2026-11-23 06:16:13.689   removed                                  the event at which the API server let go of it
+              2026-11-23 06:16:13.026   deletion requested by kubernetes-admin   a DELETE, or a deletecollection that listed it; audit ID b93ddb46-2c2c-4e83-8147-09c87205c335
+              2026-11-23 06:16:13.062   phase Failed                             the first event with this phase
+              2026-11-23 06:16:13.689   removed                                  the event with which the API server removed it
 
             Containers:
               main, app, 5 restarts:
@@ -669,8 +669,8 @@ fn restarts_that_no_event_told_of() {
                      containerd://32a1b8587db205fc8ab3dfb5fe97f78602c30011e13af8b91a526262e6c7cda2
 
             Unknown:
-              1 instances unseen: the restart count of main tells of 6 instances, events told of 5
-                to mend: nothing, if they began and ended between two statuses; otherwise record pods/status at level RequestResponse, or post an audit log of that time
+              1 instances unseen: the restart count of main implies 6 instances, events reported 5
+                fix: none if they started and ended between two statuses; otherwise record pods/status at level RequestResponse, or post an audit log of that time
         "#]],
     );
 }
@@ -680,20 +680,20 @@ fn a_container() {
     check(
         &["container", "statefulset-38e/web-0/db"],
         expect![[r#"
-            Container:       db #0, app
+            Container:       db #0 (app container)
             Container ID:    containerd://3270d5875e4c6f05c7ed44c9277b5eb6f35b74ce2e2af7ec5c90d84481999d24
             Image:           registry.example.com/infra/postgres:17.2
             Image ID:        registry.example.com/infra/postgres@sha256:2dbb8b7c0e8ca05a120c4c72c729aab43107b8e6af4c95286188bd38ddc48f28
             State:           Completed(0)
             Ran:             2026-11-23 06:15:29 to 2026-11-23 06:15:37, 8s
-            Ended:           garbage-collected by system:serviceaccount:kube-system:generic-garbage-collector: its owner was deleted, and the garbage collector followed
+            Ended:           garbage-collected by system:serviceaccount:kube-system:generic-garbage-collector: its owner was deleted, so the garbage collector deleted it
 
             Pod:             web-0
             Namespace:       statefulset-38e
             Cluster:         demo
             UID:             4a10bf7a-cd90-4dc2-a01a-dda0118c2a26
             State:           removed
-            Ended:           garbage-collected by system:serviceaccount:kube-system:generic-garbage-collector: its owner was deleted, and the garbage collector followed
+            Ended:           garbage-collected by system:serviceaccount:kube-system:generic-garbage-collector: its owner was deleted, so the garbage collector deleted it
             Lifetime:        10s
             Owner:           StatefulSet/web
             Node:            worker-2
@@ -704,16 +704,16 @@ fn a_container() {
                              controller-revision-hash=web-6cd5cc9cd
                              statefulset.kubernetes.io/pod-name=web-0
 
-            Life line (UTC):
-              2026-11-23 06:15:28       created by system:serviceaccount:kube-system:statefulset-controller                 metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:28.863   bound to worker-2                                                                   the create of its pods/binding
-              2026-11-23 06:15:28       taken up by its node                                                                status.startTime
+            Timeline (UTC):
+              2026-11-23 06:15:28       created by system:serviceaccount:kube-system:statefulset-controller                 metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:28.863   bound to worker-2                                                                   create of pods/binding
+              2026-11-23 06:15:28       accepted by the kubelet                                                             status.startTime
               2026-11-23 06:15:29       db #0 started                                                                       the container's status: startedAt
-              2026-11-23 06:15:29.102   address 10.244.2.10                                                                 the first event whose status.podIPs had it
-              2026-11-23 06:15:36.754   deletion asked for by system:serviceaccount:kube-system:generic-garbage-collector   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:29.102   address 10.244.2.10                                                                 the first event with it in status.podIPs
+              2026-11-23 06:15:36.754   deletion requested by system:serviceaccount:kube-system:generic-garbage-collector   a DELETE, or a deletecollection that listed it
               2026-11-23 06:15:37       db #0 ended: Completed(0)                                                           the container's status: finishedAt
-              2026-11-23 06:15:38.089   phase Failed                                                                        the first event that told of this phase
-              2026-11-23 06:15:38.105   removed                                                                             the event at which the API server let go of it
+              2026-11-23 06:15:38.089   phase Failed                                                                        the first event with this phase
+              2026-11-23 06:15:38.105   removed                                                                             the event with which the API server removed it
 
             Unknown: nothing
 
@@ -731,13 +731,13 @@ fn a_container_by_its_id() {
     check(
         &["container", "containerd://BAB40FD5040C"],
         expect![[r#"
-            Container:       main #1, app
+            Container:       main #1 (app container)
             Container ID:    containerd://bab40fd5040c8a14d88a8371f3bfb43920b7b322a320f3845b24da984d3ed5b1
             Image:           quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
             Image ID:        quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
             State:           OOMKilled(137)
             Ran:             2026-11-23 06:15:43 to 2026-11-23 06:15:44, 1s
-            Ended:           exited: its process ended before its pod was to end
+            Ended:           exited: its process ended before the end of its pod was requested
 
             Pod:             oom
             Namespace:       crash-3a2
@@ -752,17 +752,17 @@ fn a_container_by_its_id() {
             Service account: default
             Labels:          app=crash
 
-            Life line (UTC):
-              2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; the account: its create
-              2026-11-23 06:15:40.645   bound to worker-1                                                         the create of its pods/binding
-              2026-11-23 06:15:40       taken up by its node                                                      status.startTime
-              2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event whose status.podIPs had it
+            Timeline (UTC):
+              2026-11-23 06:15:40       created by kubernetes-admin                                               metadata.creationTimestamp; account from the create request
+              2026-11-23 06:15:40.645   bound to worker-1                                                         create of pods/binding
+              2026-11-23 06:15:40       accepted by the kubelet                                                   status.startTime
+              2026-11-23 06:15:41.429   address 10.244.1.18                                                       the first event with it in status.podIPs
               2026-11-23 06:15:43       main #1 started                                                           the container's status: startedAt
               2026-11-23 06:15:44       main #1 ended: OOMKilled(137)                                             the container's status: finishedAt
-              2026-11-23 06:15:57       to be disrupted: DeletionByTaintManager                                   condition DisruptionTarget: lastTransitionTime
-              2026-11-23 06:15:57.624   deletion asked for by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
-              2026-11-23 06:15:58.422   phase Failed                                                              the first event that told of this phase
-              2026-11-23 06:15:58.432   removed                                                                   the event at which the API server let go of it
+              2026-11-23 06:15:57       disruption target: DeletionByTaintManager                                 condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:15:57.624   deletion requested by system:serviceaccount:kube-system:node-controller   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:58.422   phase Failed                                                              the first event with this phase
+              2026-11-23 06:15:58.432   removed                                                                   the event with which the API server removed it
 
             Unknown: nothing
         "#]],

@@ -47,7 +47,7 @@ fn the_broker_is_away_for_a_while() {
     group.drained(&broker);
     let lines_before = member.log().lines().count();
     broker.kill();
-    let told = "kafka: no broker answers";
+    let told = "kafka: no broker is reachable";
     wait_for("a word in the log", || {
         member.log().contains(told).then_some(())
     });
@@ -67,7 +67,7 @@ fn the_broker_is_away_for_a_while() {
     let told = statuses(&member);
     let kafka = told.iter().find(|it| it["source"] == "kafka");
     let kafka = kafka.expect("a source");
-    assert_eq!(kafka["state"], "no broker answers", "{kafka}");
+    assert_eq!(kafka["state"], "no broker is reachable", "{kafka}");
     let error = kafka["last_error"].as_str().expect("an error");
     assert!(error.contains("Connection refused"), "{kafka}");
 
@@ -80,7 +80,7 @@ fn the_broker_is_away_for_a_while() {
     senders.finish();
     group.drained(&broker);
     wait_for("a word in the log", || {
-        let told = "kafka: a broker answers again after";
+        let told = "kafka: a broker is reachable again after";
         member.log().contains(told).then_some(())
     });
     senders.check(&member);
@@ -94,7 +94,7 @@ fn the_broker_is_away_at_the_start() {
     let group = Group::new(&broker, "late", PARTITIONS, "");
     broker.kill();
     let member = group.join();
-    let told = "kafka: no broker answers";
+    let told = "kafka: no broker is reachable";
     wait_for("a word in the log", || {
         member.log().contains(told).then_some(())
     });
@@ -201,7 +201,7 @@ fn stopped_while_clickhouse_is_away() {
     );
     let committed = broker.committed(&group.topic, &group.topic, 1);
     assert_eq!(committed, [Some(1)]);
-    assert!(member.log().contains("the next owner reads it again"));
+    assert!(member.log().contains("the next owner rereads it"));
     proxy.open();
     let again = group.join();
     group.drained(broker);

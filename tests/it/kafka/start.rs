@@ -65,7 +65,7 @@ fn wrong_credentials() {
         check(
             &secure(&more),
             &[
-                "bygone: kafka: user \"bygone\" is not let in:",
+                "bygone: kafka: authentication of user \"bygone\" failed",
                 "see kafka.sasl_user",
             ],
         );
@@ -94,7 +94,7 @@ fn unknown_topic() {
     );
     check(
         &config,
-        &["bygone: kafka: the brokers know no topic \"nowhere\""],
+        &["bygone: kafka: topic \"nowhere\" does not exist"],
     );
 }
 
@@ -102,15 +102,18 @@ fn unknown_topic() {
 fn slips_of_the_configuration() {
     let kafka = "[kafka]\nbrokers = \"127.0.0.1:1\"\n";
     for (lines, word) in [
-        ("", "kafka.topics: name one at least"),
-        ("topics = [\"a\"]", "kafka.cluster: no cluster is named"),
+        ("", "kafka.topics: at least one is required"),
+        (
+            "topics = [\"a\"]",
+            "kafka.cluster: no cluster is configured",
+        ),
         (
             "topics = [\"a\"]\ncluster = \"b\"\nsasl_user = \"c\"",
             "kafka.sasl_user: it needs kafka.sasl_mechanism",
         ),
         (
             "topics = [\"a\"]\ncluster = \"b\"\nsasl_user = \"c\"\nsasl_mechanism = \"PLAIN\"",
-            "kafka.sasl_mechanism: PLAIN sends the password as it is",
+            "kafka.sasl_mechanism: PLAIN sends the password in clear text",
         ),
         (
             "topics = [\"a\"]\ncluster = \"b\"\ntls_ca_file = \"/c\"",
@@ -119,7 +122,7 @@ fn slips_of_the_configuration() {
         (
             "topics = [\"a\"]\ncluster = \"b\"\n[kafka.librdkafka]\n\
              \"enable.ssl.certificate.verification\" = false",
-            "kafka.librdkafka: enable.ssl.certificate.verification can't be set here",
+            "kafka.librdkafka: enable.ssl.certificate.verification cannot be set here",
         ),
         (
             "topics = [\"a\"]\ncluster = \"b\"\n[kafka.librdkafka]\n\"no.such\" = 1",
@@ -127,7 +130,7 @@ fn slips_of_the_configuration() {
         ),
         (
             "topics = [\"a\"]\ncluster = \"b\"\nstart = \"soon\"",
-            "start \"soon\" is none",
+            "invalid start \"soon\"",
         ),
     ] {
         check(&format!("{kafka}{lines}\n"), &["bygone: ", word]);

@@ -141,7 +141,7 @@ async fn slips_in_the_files_are_told_in_one_line() {
     files.key_file = Some(one.certificate.clone());
     assert_eq!(
         told(files.clone()),
-        "DIR/one.crt: holds nothing in PEM that is wanted here"
+        "DIR/one.crt: contains no usable PEM block"
     );
     files.key_file = None;
     assert_eq!(
@@ -150,5 +150,5 @@ async fn slips_in_the_files_are_told_in_one_line() {
     );
     files.certificate_file = None;
     files.ca_file = Some(two.key);
-    assert_eq!(told(files), "DIR/two.key: holds no certificate in PEM");
+    assert_eq!(told(files), "DIR/two.key: contains no PEM certificate");
 }

@@ -11,7 +11,10 @@ const INSTANCES_MAX: usize = 10;
 pub fn head(page: &Page, text: &mut Text) {
     for container in &page.containers {
         let name = format!("{} #{}", container.container, container.restart);
-        text.field("Container", format!("{name}, {}", container.kind));
+        text.field(
+            "Container",
+            format!("{name} ({} container)", container.kind),
+        );
         text.field("Container ID", id(container));
         let [image, image_id] = [&container.image, &container.image_id];
         text.field("Image", cell::text(image.as_deref(), cell::UNKNOWN));
@@ -63,12 +66,12 @@ fn container(name: &str, instances: &[&Container], waiting: Option<&Waiting>, te
     let Some(last) = instances.last() else {
         let reason = waiting.map_or(cell::UNKNOWN, |waiting| &waiting.reason);
         text.line(&format!(
-            "  {name}: never started; last it waited for {reason}"
+            "  {name}: never started; last reported waiting: {reason}"
         ));
         return;
     };
     text.line(&format!(
-        "  {name}, {}, {} restarts:",
+        "  {name} ({} container), {} restarts:",
         last.kind, last.restart
     ));
     let hidden = instances.len().saturating_sub(INSTANCES_MAX);

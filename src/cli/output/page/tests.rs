@@ -82,7 +82,7 @@ fn a_long_life() {
         Namespace:       shop
         Cluster:         prod
         UID:             00000000-0000-4000-8000-000000000001
-        State:           lives; last phase unknown
+        State:           exists; last phase unknown
         Ended:           a new word
         Lifetime:        60m so far
         Owner:           <none>
@@ -90,13 +90,13 @@ fn a_long_life() {
         Addresses:       <none>
         Service account: <none>
 
-        Life line (Europe/Berlin):
+        Timeline (Europe/Berlin):
           2026-11-23 07:15:01   app #19 started   its status
           ... 5 more steps: -o json has them
           2026-11-23 07:15:01   app #25 started   its status
 
         Containers:
-          app, app, 0 restarts:
+          app (app container), 0 restarts:
             ... 2 earlier instances: bygone get containers --uid 00000000-0000-4000-8000-000000000001
             #0   Running   since 2026-11-23 07:15:01, 59m
                  abc

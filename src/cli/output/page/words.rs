@@ -8,14 +8,14 @@ use crate::query::{Instance, Session};
 /// What a word of `ended_why` stands for (schema/README.md has its evidence).
 fn meaning(why: EndedWhy) -> &'static str {
     match why {
-        EndedWhy::Deleted => "somebody asked for its deletion",
+        EndedWhy::Deleted => "its deletion was requested",
         EndedWhy::ForceDeleted => "it was deleted with a grace period of 0",
         EndedWhy::Evicted => "evicted through the eviction API, as kubectl drain does",
         EndedWhy::Preempted => "it made room for a pod of higher priority",
         EndedWhy::TaintEvicted => "its node got a taint that it does not tolerate",
         EndedWhy::NodePressure => "its node ran short of resources, and the kubelet evicted it",
         EndedWhy::NodeLost => "its node was lost or shut down",
-        EndedWhy::GarbageCollected => "its owner was deleted, and the garbage collector followed",
+        EndedWhy::GarbageCollected => "its owner was deleted, so the garbage collector deleted it",
         EndedWhy::NamespaceDeleted => "its namespace was deleted",
         EndedWhy::ScaledOrRolledOut => {
             "the controller of its workload deleted it: scaled down, rolled out or replaced"
@@ -24,10 +24,10 @@ fn meaning(why: EndedWhy) -> &'static str {
             "the controller of its Job deleted it: suspended, past its deadline, or failed too often"
         }
         EndedWhy::DeadlineExceeded => "its own deadline (activeDeadlineSeconds) had passed",
-        EndedWhy::Finished => "it had finished before anybody asked",
-        EndedWhy::Replaced => "all that is known is that another pod of its name was created",
-        EndedWhy::Exited => "its process ended before its pod was to end",
-        EndedWhy::Unknown => "nothing says why",
+        EndedWhy::Finished => "it had finished before anyone requested its end",
+        EndedWhy::Replaced => "another pod of its name was created; nothing else is known",
+        EndedWhy::Exited => "its process ended before the end of its pod was requested",
+        EndedWhy::Unknown => "no event says why",
     }
 }
 
@@ -55,21 +55,21 @@ pub fn step(step: &Step) -> String {
         What::Created => "created".to_owned(),
         What::FirstSeen => "first seen".to_owned(),
         What::Scheduled => format!("bound to {detail}"),
-        What::TakenUp => "taken up by its node".to_owned(),
+        What::TakenUp => "accepted by the kubelet".to_owned(),
         What::Relabelled => format!("changed: {detail}"),
-        What::Hurried => format!("told to end sooner, {detail}"),
+        What::Hurried => format!("end moved forward, {detail}"),
         What::AddressSeen => format!("address {detail}"),
         What::Session => "a session".to_owned(),
         What::ContainerStarted => format!("{of} started"),
-        What::ContainerEnded if detail.is_empty() => format!("{of} over"),
+        What::ContainerEnded if detail.is_empty() => format!("{of} ended (not reported)"),
         What::ContainerEnded => format!("{of} ended: {detail}"),
-        What::Disrupted => format!("to be disrupted: {detail}"),
-        What::EvictionAsked => "eviction asked for".to_owned(),
-        What::DeletionAsked => "deletion asked for".to_owned(),
-        What::DeletionForced => "deletion without grace asked for".to_owned(),
+        What::Disrupted => format!("disruption target: {detail}"),
+        What::EvictionAsked => "eviction requested".to_owned(),
+        What::DeletionAsked => "deletion requested".to_owned(),
+        What::DeletionForced => "forced deletion requested".to_owned(),
         What::Finished => format!("phase {detail}"),
         What::Removed => "removed".to_owned(),
-        What::Gone => "gone by then".to_owned(),
+        What::Gone => "gone by now".to_owned(),
     };
     match &step.by {
         Some(by) => format!("{what} by {by}"),
@@ -109,7 +109,7 @@ fn session(session: &Session) -> String {
 fn became(session: &Session, kind: Option<SessionKind>) -> String {
     let lasts = kind.is_some_and(SessionKind::is_stream);
     match (session.code, session.over_at) {
-        (Some(code), _) if session.is_refused() => format!(", refused: {code}"),
+        (Some(code), _) if session.is_refused() => format!(", rejected: {code}"),
         (_, Some(_)) if lasts => format!(" for {}", lasted(session)),
         (_, None) if lasts => ", no end reported".to_owned(),
         _ => String::new(),
