@@ -1,10 +1,10 @@
--- What audit events say, until it is part of the lives for good.
+-- Facts from audit events, until they are part of pods and containers for good.
 --
--- `facts` is a log: whoever stores a life has read all facts about its name here, so several writers agree. It is no
--- home: slots of ten minutes, by the clock of the server that stores the row, are dropped when reconcile has checked
+-- `facts` is a log: a process that stores a life has read all facts about its name here, so several writers agree. It is
+-- temporary: slots of ten minutes, by the clock of the server that stores the row, are dropped when reconcile has checked
 -- that everything in them has become part of the lives.
 --
--- A row is what one event says of one pod, or of one name (then pod_uid is zero). What `body` holds only bygone reads:
+-- A row has the facts of one event about one pod, or about one name (then pod_uid is zero). Only bygone reads `body`:
 -- src/rows/fact.rs.
 
 CREATE TABLE IF NOT EXISTS facts
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS facts
 ENGINE = MergeTree
 PARTITION BY slot
 ORDER BY (cluster, namespace, pod, pod_uid)
--- Few rows of many names are read at a time: small granules, and parts of which all columns lie in one file.
+-- Reads fetch few rows of many names: small granules, and parts with all columns in one file.
 SETTINGS
     index_granularity = 32,
     enable_block_number_column = 1,
@@ -35,12 +35,12 @@ SETTINGS
     non_replicated_deduplication_window = 10000
 COMMENT 'facts from audit events, until they are part of pods and containers for good';
 
--- What events say of names: requests that name a pod and not its uid, emptied namespaces, nodes that came and went.
--- Which pods they meant is found out whenever such a pod is stored, so they are kept for the whole retention.
+-- Statements about names: requests with a pod's name but not its uid, emptied namespaces, nodes that were created and
+-- deleted. They are joined with pods whenever such a pod is stored, so they are kept for the whole retention.
 --
--- Of what is said more than once in a second the first and the last are kept, whoever said it: so a name takes no more room
--- because many accounts speak of it. Of what is said again and again (status, gone, truncated, obscure) it is the first and
--- the last of a minute, and of what was not found those of each kubelet, which knows its own pods alone.
+-- Of repeated statements the first and the last per second are kept, whoever made them, so a name takes no more space
+-- because many accounts mention it. For frequent ones (status, gone, truncated, obscure) it is per minute, and for what was
+-- not found per kubelet, because each kubelet knows only its own pods.
 CREATE TABLE IF NOT EXISTS said
 (
     cluster    LowCardinality(String) COMMENT 'Kubernetes cluster',
@@ -66,7 +66,7 @@ SETTINGS
     non_replicated_deduplication_window = 10000
 COMMENT 'statements of events about names';
 
--- Loads that are part of the lives: one row each. A load without a row did not finish, and reconcile folds what it touched.
+-- Loads that are part of the lives, one row each. A load without a row did not finish; reconcile folds what it touched.
 CREATE TABLE IF NOT EXISTS loads
 (
     writer       UInt64 COMMENT 'process that stored the row',

@@ -1,18 +1,18 @@
 -- Pods and container instances: plain rows, as answers show them.
 --
--- recent_*: what is open, what ended in the last minutes, and what was corrected since it was filed. A row is replaced as a
--- whole by one of a higher version.
+-- recent_*: rows that are open, ended in the last minutes, or were corrected after filing. A row is replaced as a whole by
+-- one with a higher version.
 --
--- ended_*: what ended, filed so that "which of them lived between t1 and t2" costs what the answer costs. A life is filed
+-- ended_*: rows that ended, filed so that "which existed between t1 and t2" costs about as much as its answer. A life is filed
 -- under its class, the number of these bounds (seconds) that its length exceeds, and then by its start:
 --
 --     64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864
 --
--- Whatever of class c overlaps [t1, t2) began after t1 - bound(c) and before t2. Lives of 12 days and more (class 8 and up)
--- lie in partitions by year, the rest by month: otherwise a question about an old hour would have to look into every
--- month for the few long lives. A corrected life that is filed at another place leaves a row with `moved` at the old one.
+-- A life of class c that overlaps [t1, t2) began after t1 - bound(c) and before t2. Lives of 12 days and more (class 8 and up)
+-- are in partitions by year, the rest by month: otherwise a query about an old hour would have to search every month for
+-- the few long lives. A corrected life that is filed elsewhere leaves a row with `moved` at its old place.
 --
--- A life in both is read from recent_*. The columns stand in src/rows/life.rs.
+-- A life in both is read from recent_*. The columns are in src/rows/life.rs.
 
 CREATE TABLE IF NOT EXISTS recent_pods
 (

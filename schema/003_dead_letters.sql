@@ -1,8 +1,8 @@
--- What could not be decoded: where it came from, how large it was, and its hash. Never its content; the bytes lie for
--- some days on the disk of the bygone that received them (bygone dead-letters show ID).
+-- Metadata of events that could not be decoded: origin, size and hash. Never the content; the bytes stay for some days on
+-- the disk of the bygone that received them (bygone dead-letters show ID).
 --
--- The id is made of the cluster and the bytes. A delivery that comes again, or to another replica, is the same row; the
--- newest stays. Rows merge within a month: count them with count(DISTINCT id), read them with FINAL.
+-- The id is derived from the cluster and the bytes. A repeated delivery, also to another replica, is the same row; the
+-- newest is kept. Rows merge within a month: count them with count(DISTINCT id), read them with FINAL.
 
 CREATE TABLE IF NOT EXISTS dead_letters
 (

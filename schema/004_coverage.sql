@@ -1,11 +1,11 @@
--- Which audit events came: how much of each hour, at which levels, and which API servers were heard.
+-- Which audit events arrived: how many per hour, at which levels, and which API servers were seen.
 --
--- A delivery brings one row for all of its events that have the key in common. It holds a number for each event, made from
--- its audit ID, stage and time; what is kept is a sketch that counts different numbers. So events that come twice, late, or by
--- way of several receivers count once. The sketch is exact for small counts and mostly within 2 % for large ones.
+-- A delivery adds one row for all of its events with the same key. It has a number for each event, derived from its audit ID,
+-- stage and time; a sketch that counts distinct numbers is stored. So events that arrive twice, late, or through several
+-- receivers count once. The sketch is exact for small counts and mostly within 2 % for large ones.
 --
--- hour is the event's; the partition is the month in which the row came, by the server's clock, so that old events can be sent
--- at any time and no sender can make more than one partition. Rows of one key in several months add up in the view.
+-- hour is the event's; the partition is the month of arrival, by the server's clock, so that old events can be sent at any
+-- time and no sender can create more than one partition. Rows of one key in several months are added in the view.
 
 CREATE TABLE IF NOT EXISTS received
 (

@@ -1,5 +1,5 @@
--- When each API server renewed its own lease, to the second. It does so every ten seconds, so that some that are missing tell
--- that it was away, also where it is the only one of its cluster.
+-- When each API server renewed its own lease, to the second. It does so every ten seconds, so missing ones show that it was
+-- down, even if it is the only one of its cluster.
 
 ALTER TABLE received
     ADD COLUMN IF NOT EXISTS seconds SimpleAggregateFunction(groupUniqArrayArray, Array(UInt16))

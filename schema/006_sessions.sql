@@ -1,11 +1,11 @@
--- Requests to pods that are there: exec, attach and port-forward sessions, added ephemeral containers, resizes.
+-- Requests to running pods: exec, attach and port-forward sessions, added ephemeral containers, resizes.
 --
--- A row is what one event says of one request; a session that lasted is two events. Rows of one request merge: whatever only
--- one of them knows counts. An audit ID alone tells no request from another, since a client may name it. Never here: a command,
--- its arguments, ports, or what else stood in the query or the body.
+-- A row has the data of one event about one request; a session has two events. Rows of one request merge, and keep what only
+-- one of them has. An audit ID alone does not identify a request, because a client may set it. Never here: a command, its
+-- arguments, ports, or anything else from the query or the body.
 --
--- The partition is the month in which a row came, by the server's clock, as in `received`. Rows of one request in several months
--- are one in the view.
+-- The partition is the month of arrival, by the server's clock, as in `received`. Rows of one request in several months are one
+-- in the view.
 
 CREATE TABLE IF NOT EXISTS session_events
 (

@@ -1,4 +1,4 @@
--- What came, by the hour.
+-- Which events arrived, by hour.
 
 CREATE OR REPLACE VIEW coverage
 (

@@ -1,4 +1,4 @@
--- What several views share; `t` is the table. A column is named with it where the view shows it in another form.
+-- Parts shared by several views; `t` is the table. A column is qualified with it where the view shows it in another form.
 -- `-- @name` begins a part; @name@ in a view, or in another part, is replaced by it.
 
 -- @no_recent_pod
@@ -12,8 +12,8 @@
         WHERE returned OR complete AND over_at < @never@ AND read_at < now('UTC') - 540)
 
 -- @newest_pod
--- By uid and by ID every row of a life is found, wherever it is: the newest counts. So no recent rows need be left out, and
--- FINAL, which would use no projection, is not needed either.
+-- By uid and by ID every row of a life is found, wherever it is, and the newest counts. So no recent rows have to be excluded,
+-- and FINAL, which would use no projection, is not needed.
 ORDER BY version DESC
     LIMIT 1 BY cluster, pod_uid
 
@@ -43,12 +43,12 @@ t.began_at < @until@ AND t.over_at > @since@
         t.ip_gaps)
 
 -- @has_prefix
--- The last bytes of the key are not of the ID where several instances have the same one.
+-- The last bytes of the key are not from the ID if several instances have the same one.
 startsWith(lower(hex(container_key)), lower(substring({prefix:String}, 1, 56)))
             AND startsWith(if(id_text = '', lower(hex(container_key)), id_text), lower({prefix:String}))
 
 -- @since_second
--- Not before the longest bound, as no time is before 1970. It has a name because what is planned costs by the expression.
+-- Not before the longest bound, as no time is before 1970. It has a name because planning costs grow with the expression.
 toDateTime(greatest(@since@, toDateTime64(67108864, 6, 'UTC')), 'UTC') AS since_second
 
 -- @filed_between
@@ -58,7 +58,7 @@ toDateTime(greatest(@since@, toDateTime64(67108864, 6, 'UTC')), 'UTC') AS since_
 class = @number@ AND filed_from >= since_second - @bound@
 
 -- @filed_about
--- The same by and by: few lives have one address, so fewer conditions cost less than fewer rows.
+-- A coarser form: few lives have one address, so fewer conditions cost less than fewer rows.
 (filed_from < @until@ AND (class >= 8 OR filed_from >= since_second - 1048576))
 
 -- @sessions_view

@@ -1,11 +1,11 @@
--- Requests to pods that are there, one row each. FINAL merges what the events of one request say.
+-- Requests to running pods, one row each. FINAL merges the events of one request.
 
 CREATE OR REPLACE VIEW sessions
 @sessions_view@
 AS
 @sessions@ FROM session_events AS t FINAL;
 
--- What was open at some instant between two.
+-- What was open at any time in a range.
 CREATE OR REPLACE VIEW sessions_between
 @sessions_view@
 AS

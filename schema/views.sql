@@ -1,13 +1,13 @@
--- What people ask: one row a pod, one row a container instance. The views fold, join and judge nothing: each reads the
--- recent rows, and of the ended ones those of which no recent row may speak; a look-up by uid or ID, the newest row of both.
+-- The views to query: one row per pod, one row per container instance. They fold, join and judge nothing: each reads the
+-- recent rows, and the ended rows without a recent one; a look-up by uid or ID reads the newest row of both.
 --
 --     SELECT * FROM containers_between(since = '2026-11-23 06:00:00', until = '2026-11-23 07:00:00')
 --     WHERE cluster = 'prod' AND namespace = 'shop' AND workload = 'cart'
 --
--- A life is in the answer when it and [since, until) have an instant in common. Absent is NULL. Times are UTC. Give
--- cluster and namespace whenever they are known: they are what keeps a question small.
+-- A life is in the answer if it overlaps [since, until). Absent values are NULL. Times are UTC. Filter by cluster and namespace
+-- whenever they are known: that keeps a query cheap.
 --
--- They are made anew whenever this text changes. What stands between two at signs is put in by src/schema/parts.rs.
+-- They are recreated whenever this text changes. src/schema/parts.rs replaces what is between two at signs.
 
 CREATE OR REPLACE VIEW pods
 @pods_view@
@@ -23,7 +23,7 @@ AS
 UNION ALL
 @containers@ FROM ended_containers AS t FINAL WHERE NOT moved AND NOT void AND @no_recent_container@;
 
--- What lived between two instants.
+-- What existed at any time in a range.
 CREATE OR REPLACE VIEW pods_between
 @pods_view@
 AS
@@ -41,7 +41,7 @@ WITH @since_second@
 @containers@ FROM ended_containers AS t FINAL
 WHERE @filed_between@ AND @between@ AND NOT moved AND NOT void AND @no_recent_container@;
 
--- What ran on a node; cluster '' is any.
+-- What ran on a node; cluster '' means any.
 CREATE OR REPLACE VIEW containers_on_node
 @containers_view@
 AS
@@ -57,8 +57,8 @@ WHERE (cluster, namespace, class, filed_from) IN (
     AND @on_node@ AND @between@ AND NOT moved AND NOT void AND @no_recent_container@
 SETTINGS min_table_rows_to_use_projection_index = 0;
 
--- Who had an address (cluster '' is any), from its first sight until the pod had others, ended or was done. Pods on the host's network
--- are left out: they don't own the address of their node.
+-- Who had an address (cluster '' means any), from its first appearance until the pod had others, ended or had finished. Pods
+-- on the host network are left out: they do not own the address of their node.
 CREATE OR REPLACE VIEW pods_with_ip
 @pods_view@
 AS
@@ -77,7 +77,7 @@ WHERE (cluster, namespace, class, filed_from) IN (
     AND @with_ip@ AND @between@ AND NOT moved AND @no_recent_pod@
 SETTINGS min_table_rows_to_use_projection_index = 0;
 
--- Container instances by the first hex digits of their ID, eight at least. An ID of another form stands in `containers` alone.
+-- Container instances by the first hex digits of their ID, at least eight. IDs of another form are only in `containers`.
 CREATE OR REPLACE VIEW containers_by_id
 @containers_view@
 AS

@@ -28,8 +28,7 @@ pub struct Filters {
     /// UID of the pod
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
-    /// Current state: running, ended, failed, or for pods pending; failed excludes failures of what was
-    /// requested to end
+    /// Current state: running, ended, failed, or for pods pending; failed excludes what failed after its end was requested
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Reason of the end, like OOMKilled, Error or Evicted

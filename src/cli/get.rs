@@ -182,7 +182,7 @@ pub(super) struct Time {
     /// From so long ago until now: 90s, 15m, 2h, 1d12h, 1.5h
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     since: Option<String>,
-    /// Start: RFC 3339, a local time like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
+    /// Start: RFC 3339, a time in --zone like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
     /// 14:00', 'monday 06:15', now, or seconds or milliseconds since 1970
     #[arg(long, value_name = "TIME")]
     from: Option<String>,

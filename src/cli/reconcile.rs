@@ -9,7 +9,7 @@ use super::{Common, block_on, say, schema};
 use crate::reconcile;
 
 const HELP: &str = "\
-A running bygone reconciles every minute. Use this with a ClickHouse of your own whose bygones do not
+A running bygone reconciles every minute. Use this if your bygones do not
 (reconcile.enabled = false), or to avoid waiting.
 
   bygone reconcile                    what is due
