@@ -49,7 +49,9 @@ fn write_page(document: &OpenApi, out: &mut String) -> std::fmt::Result {
          <meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title} API</title><style>{STYLE}</style></head><body>\n\
          <h1>{title} API {version}</h1>\n<p>{about}</p>\n\
-         <p>For programs: <a href=\"/api/v1/openapi.json\">openapi.json</a>. Responses are JSON, NDJSON or YAML, rows also CSV, selected by <code>Accept</code>; gzip and zstd by <code>Accept-Encoding</code>.</p>\n<h2>Paths</h2>\n"
+         <p>For programs: <a href=\"/api/v1/openapi.json\">openapi.json</a>. Responses are JSON, \
+         NDJSON or YAML, rows also CSV, selected by <code>Accept</code>; gzip and zstd by \
+         <code>Accept-Encoding</code>.</p>\n<h2>Paths</h2>\n"
     )?;
     for (path, operation) in operations(document) {
         write_operation(path, operation, out)?;

@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""Holds bygone against a real Kubernetes control plane, with kills, and looks for what is false.
+"""Compares bygone with a real Kubernetes control plane, with kills, and looks for false answers.
 
     tests/live/build.sh v1.37.2 DIR
     tests/live/run.py --bin DIR --bygone target/debug/bygone --minutes 6 --seed 1 --out OUT
     tests/live/run.py --out OUT --check
 
-Several threads do to pods what people and controllers do (workload.py); six imagined nodes run
-them, most with impolite kubelets (kubelet.py). Meanwhile the API server is killed three times
+Several threads act on pods like people and controllers (workload.py); six simulated nodes run
+them, most with misbehaving kubelets (kubelet.py). Meanwhile the API server is killed three times
 and bygone nine times, with SIGKILL, a third of it in the last quarter of the run. Then "bygone
-get" is asked about everything, and about random instants, and each statement is held against
+get" is queried for everything, and for random instants, and each answer is compared with
 what etcd held and what the nodes ran (evidence.py, checker.py, instances.py). Needs Python 3.11
 and openssl; everything is on loopback.
 
-OUT gets what the run wrote down, and the verdict: report.txt, falsehoods.jsonl, and under
-events/ what the API server said of each pod that is concerned, of which "given": false is what
-bygone never got. --check judges a former run again. Exit code: 0, 1 where something false was
-told, 2 where the run itself failed.
+OUT gets the records of the run, and the verdict: report.txt, falsehoods.jsonl, and under events/
+the API server's events about each affected pod; those with "given": false never reached bygone.
+--check evaluates a former run again. Exit code: 0, 1 if an answer was false, 2 if the run itself
+failed.
 """
 
 import argparse
@@ -299,12 +299,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", metavar="DIR", help="the binaries of build.sh")
     parser.add_argument("--bygone", metavar="PATH", help="the program under test")
-    parser.add_argument("--minutes", type=float, default=6, help="how long load is on (default 6)")
-    parser.add_argument("--seed", type=int, default=1, help="of the workload, the manners and the kills (default 1)")
+    parser.add_argument("--minutes", type=float, default=6, help="duration of the load (default 6)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the workload, the kubelets and the kills (default 1)")
     parser.add_argument("--api-server-kills", type=int, default=3, metavar="N")
     parser.add_argument("--bygone-kills", type=int, default=9, metavar="N")
-    parser.add_argument("--out", metavar="DIR", required=True, help="an empty folder, or with --check that of a run")
-    parser.add_argument("--check", action="store_true", help="judge a former run again")
+    parser.add_argument("--out", metavar="DIR", required=True, help="an empty folder, or with --check the folder of a run")
+    parser.add_argument("--check", action="store_true", help="evaluate a former run again")
     arguments = parser.parse_args()
     if not arguments.check:
         if not arguments.bin or not arguments.bygone:
