@@ -44,7 +44,7 @@ COMMENT 'facts from audit events, until they are part of pods and containers for
 CREATE TABLE IF NOT EXISTS said
 (
     cluster    LowCardinality(String) COMMENT 'Kubernetes cluster',
-    namespace  LowCardinality(String) COMMENT 'namespace of the name; empty for nodes',
+    namespace  LowCardinality(String) COMMENT 'namespace namespace of the name; empty for nodes',
     name       String COMMENT 'name of a pod or a node; empty for the namespace itself',
     what       Enum8(@sayings@) COMMENT 'kind of statement: see Saying in src/audit/words.rs',
     by         LowCardinality(String) COMMENT 'the kubelet that did not find it; otherwise empty',

@@ -74,7 +74,7 @@ enum Command {
     Describe(Box<describe::Describe>),
     /// Show the lines of containers, also of those that no longer exist
     Logs(Box<logs::Logs>),
-    /// Ask in SQL: the views of pods and containers, and nothing is written
+    /// Run a read-only SQL query on the views
     Sql(sql::Sql),
     /// Show ingest gaps, and the audit policy rules that fix them
     Coverage(coverage::Coverage),

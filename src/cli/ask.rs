@@ -49,7 +49,7 @@ pub struct ServerFlags {
     /// URL of a running bygone, like http://127.0.0.1:7071
     #[arg(long, value_name = "URL", env = "BYGONE_SERVER")]
     server: Option<String>,
-    /// File with the bearer token that the server wants; the variable BYGONE_TOKEN may hold the token itself
+    /// File with the bearer token for the server; the variable BYGONE_TOKEN may hold the token itself
     #[arg(long, value_name = "FILE", env = TOKEN_FILE)]
     token_file: Option<PathBuf>,
     /// File with the certificates that the server is trusted by, of CAs or its own [default: the machine's CAs]

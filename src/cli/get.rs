@@ -116,7 +116,7 @@ pub struct Get {
     /// Namespaces, separated by commas; * and ? are wildcards
     #[arg(short, long, value_name = "NAMES", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
-    /// All namespaces, which is the default without a context
+    /// All namespaces (default) without a context
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
     /// Kubernetes clusters, separated by commas
@@ -179,7 +179,7 @@ fn after_help() -> String {
 #[derive(Args)]
 #[command(next_help_heading = "Time")]
 pub(super) struct Time {
-    /// From so long ago until now: 90s, 15m, 2h, 1d12h, 1.5h
+    /// From this long ago until now: 90s, 15m, 2h, 1d12h, 1.5h
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     since: Option<String>,
     /// Start: RFC 3339, a time in --zone like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
@@ -192,7 +192,7 @@ pub(super) struct Time {
     /// What existed at this instant, which must not be in the future
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00 [default: the context's, or local]
+    /// Time zone of times without one, and of tables: local, UTC, Europe/Berlin, +02:00 [default: the context's, or local]
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
 }

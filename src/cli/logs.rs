@@ -30,8 +30,8 @@ Examples:
   bygone logs -l app=cart --since 2h --grep 'timeout|refused'
   bygone logs --container-id 38cb0c636df0 -o ndjson
 
-The lines are read from the stores under [[logs]] in the configuration of bygone, where log agents
-have put them. What was found by which identity, and what that leaves uncertain, is told on stderr.
+The lines are read from the stores under [[logs]] in bygone's configuration. A summary on stderr
+says how each instance was identified, and what that leaves uncertain.
 
 Exit codes: 0 lines found, 1 none, 2 trouble, 64 wrong usage.";
 
@@ -90,7 +90,7 @@ struct Which {
     /// Node
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
-    /// Container ID, or its beginning
+    /// Container ID, or a prefix of it
     #[arg(long, value_name = "PREFIX")]
     container_id: Option<String>,
     /// UID of the pod
@@ -140,7 +140,7 @@ impl Logs {
             let in_use = self.server.in_use(&self.common, &config)?;
             let zone = self.time.zone(in_use.zone())?;
             let params = self.params(&in_use, &zone, now)?;
-            // What is wrong with it is told before anybody is asked.
+            // Errors in the question come before anything is sent.
             params.read(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
             let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;

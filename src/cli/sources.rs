@@ -50,7 +50,7 @@ impl StatusCommand {
             (false, _) => named,
             (true, Some(running)) => named.at_api(running),
             (true, None) => bail!(
-                "no bygone runs in {}: start one with \"bygone serve\", or name one with --server URL",
+                "no bygone is running in {}: start one with \"bygone serve\", or pass --server URL",
                 config.data_dir.display()
             ),
         };

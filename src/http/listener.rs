@@ -161,7 +161,7 @@ impl Door {
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     if self.poor.due(1, Instant::now()).is_some() {
-                        error!("no connection can be accepted: {error}: raise the limit on files");
+                        error!("cannot accept connections: {error}: raise the limit on open files");
                     }
                     // At once it would fail again, for as long as it lasts.
                     tokio::time::sleep(Duration::from_millis(REST_MS)).await;

@@ -207,7 +207,7 @@ fn complete(parameter: &mut Parameter, path: &str) {
             Some(Group::Workloads) => {
                 "Names, or `kind/name`, separated by commas; `*` and `?` are wildcards in names."
             }
-            _ => "Names of what is summed up, separated by commas; `*` and `?` are wildcards.",
+            _ => "Names of the summarized things, separated by commas; `*` and `?` are wildcards.",
         };
         parameter.description = Some(text.to_owned());
     }

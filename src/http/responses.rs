@@ -74,7 +74,7 @@ fn list<T: ToSchema>() -> RefOr<Schema> {
     let hints = ArrayBuilder::new()
         .items(ObjectBuilder::new().schema_type(Type::String))
         .description(Some(
-            "Of an empty answer: names of the question that are not known",
+            "For an empty answer: names in the query that are unknown",
         ));
     let list = ObjectBuilder::new()
         .property("items", ArrayBuilder::new().items(reference::<T>()))
@@ -94,7 +94,7 @@ fn answered(what: &str, formats: &[Format], schema: &RefOr<Schema>) -> Responses
         let content = match format {
             Format::Json | Format::Yaml => ContentBuilder::new().schema(Some(schema.clone())),
             Format::Ndjson => lines(
-                "One JSON object a line; of a list the last line is {\"end\": {\"more\", \"cursor\"}}",
+                "One JSON object per line; the last line of a list is {\"end\": {\"more\", \"cursor\"}}",
             ),
             Format::Csv => lines(
                 "RFC 4180 with a header line; more and cursor follow as trailers, bygone-more and bygone-cursor",
@@ -177,11 +177,12 @@ impl PartialSchema for Problem {
             .description(Some("Problem details (RFC 9457)"))
             .property(
                 "type",
-                text("The kind, as the place where it is explained").format(Some(reference)),
+                text("Identifies the kind of problem; a link to its explanation")
+                    .format(Some(reference)),
             )
-            .property("title", text("The kind in words"))
+            .property("title", text("Short name of the kind"))
             .property("status", status)
-            .property("detail", text("What went wrong here, and what to do"))
+            .property("detail", text("What went wrong, and what to do"))
             .required("type")
             .required("title")
             .required("status")

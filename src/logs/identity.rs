@@ -15,7 +15,7 @@ pub enum Identity {
     /// Pod UID, container and restart number, also out of the file's path. A kubelet that lost its count may give one
     /// number twice.
     Restart,
-    /// Pod UID and container: instances of one container are told apart by time alone.
+    /// Pod UID and container: instances of one container differ by time alone.
     Uid,
     /// Namespace, pod and container: so are pods of one name.
     Names,
@@ -34,8 +34,8 @@ impl Identity {
         match self {
             Identity::ContainerId => "container ID",
             Identity::Restart => "pod UID, container and restart number",
-            Identity::Uid => "pod UID and container, the instances told apart by time",
-            Identity::Names => "names, the pods and instances told apart by time",
+            Identity::Uid => "pod UID and container, separated by time",
+            Identity::Names => "names, separated by time",
         }
     }
 }

@@ -32,22 +32,22 @@ pub struct Params {
     /// A time: all lines of the instances that ran at this instant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// The zone of times without one: `Europe/Berlin`, `+02:00`; UTC if it is not given.
+    /// Time zone of times without one: `Europe/Berlin`, `+02:00`; default UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
     /// Names of pods, `POD` or `NAMESPACE/POD`, separated by commas; `*` and `?` are wildcards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// A label selector, as `kubectl -l` takes it.
+    /// A label selector, as for `kubectl -l`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// `kind/name` of an owner, as kubectl takes it; `*` and `?` are wildcards in the name.
+    /// `kind/name` of an owner, as for kubectl; `*` and `?` are wildcards in the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
     /// The node that the pods ran on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// The beginning of a container ID.
+    /// Prefix of a container ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_id: Option<String>,
     /// The UID of a pod.

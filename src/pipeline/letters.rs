@@ -140,7 +140,7 @@ fn log_rejected(deliveries: &[Delivery], rejected: &[Placed]) {
     }
     let silent = rejected.len().saturating_sub(REJECTED_LOGGED_MAX);
     if silent > 0 {
-        warn!("rejected {silent} more parts of what came with them");
+        warn!("rejected {silent} more parts of the same deliveries");
     }
     for (_, Rejected { reason, .. }) in rejected {
         metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => reason.as_str()).increment(1);

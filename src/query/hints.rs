@@ -192,7 +192,7 @@ fn no_such(check: &Check<'_>, known: &[Known]) -> String {
     let rest = if check.names.is_none() {
         String::new()
     } else if let Some(near) = near {
-        format!("; near: {}", near.join(", "))
+        format!("; similar: {}", near.join(", "))
     } else if known.is_empty() {
         "; no others are known".to_owned()
     } else if known.len() <= ALL_SHOWN_MAX {

@@ -85,7 +85,7 @@ pub struct Container {
     pub unknown: Vec<String>,
 }
 
-/// One pod, from creation to removal of its uid. Absent is `null`. A field that was not asked for is left out.
+/// One pod, identified by its uid. Absent values are `null`. Fields that were not requested are omitted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pod {
@@ -126,8 +126,7 @@ pub struct Pod {
     pub unknown: Vec<String>,
 }
 
-/// One request to a pod that is there: a session in a container, an added ephemeral container, a resize. Absent is
-/// `null`. A field that was not asked for is left out.
+/// One request to a running pod: a session in a container, an added ephemeral container, or a resize. Absent values are `null`. Fields that were not requested are omitted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Session {

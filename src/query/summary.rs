@@ -127,7 +127,7 @@ pub(super) fn is_summed(group: Group, names: &[Summed], sql: &mut Statement) -> 
     format!("({})", any.join(" OR "))
 }
 
-/// What became of all pods of one name. Absent is `null`.
+/// Summary of all pods with one name. Absent values are `null`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Summary {

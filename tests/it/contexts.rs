@@ -94,7 +94,12 @@ fn which_context_is_in_use() {
         (0, "context \"nowhere\" is the current one\n"),
         "{err}"
     );
-    home.refused(&[], &follow, 2, "no bygone answers at http://127.0.0.1:1");
+    home.refused(
+        &[],
+        &follow,
+        2,
+        "no bygone is reachable at http://127.0.0.1:1",
+    );
     // A flag comes before both, by either name.
     assert_eq!(home.pods(&["--kubeconfig", text(&kubeconfig)], &[]), OF_ONE);
     assert_eq!(home.pods(&["--context", "demo"], &[]), OF_ONE);
@@ -167,7 +172,7 @@ fn what_is_said_of_contexts() {
     let err = err.replace(&RECORDED.api, "http://127.0.0.1:PORT");
     expect![[r#"
         no pods found: searched cluster demo, namespace statefulset-38e, any time
-        no pod "wbe-0" in this scope; near: web-0, web-1, web-2
+        no pod "wbe-0" in this scope; similar: web-0, web-1, web-2
         context "demo" is in use: server http://127.0.0.1:PORT, cluster demo, namespace statefulset-38e, zone Europe/Berlin
     "#]]
     .assert_eq(&err);

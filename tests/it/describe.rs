@@ -99,7 +99,7 @@ fn what_is_not_there_or_means_several() {
         pod flip -n rollout-3a6: Some(1) no pods found: searched all clusters, namespace rollout-3a6, any time
         no pod "flip" in this scope
         pod flip --at 2026-11-23T07:00:00Z: Some(1) no pods found: searched all clusters, all namespaces, at 2026-11-23 07:00:00 (UTC)
-        pod "flip" is known from 2026-11-23T06:15:59Z to 2026-11-23T06:16:10Z, outside the time that was asked for
+        pod "flip" is known from 2026-11-23T06:15:59Z to 2026-11-23T06:16:10Z, outside the requested time
         pod lone: Some(64) bygone: "lone" is a pod in demo/evict-39e, demo/nsdelete-392: name one with --namespace, --cluster or --uid
         pod flip --at noon: Some(64) bygone: --at: invalid time "noon": use 2026-11-23T06:15:00Z, '2026-11-23 06:15', 06:15, 'yesterday 14:00', 'monday 06:15', now, or seconds since 1970
         pod shop/flip -n reuse-3aa: Some(64) bygone: the namespace is given twice, as "shop" and with --namespace: leave one out

@@ -123,7 +123,7 @@ fn the_namespace_is_that_of_kubectl() {
     let (code, _, err) = desk.kubectl(&["bygone", "get", "pods", "--context", "nowhere"]);
     assert_eq!(code, 2);
     assert!(
-        err.contains("no bygone answers at http://127.0.0.1:1"),
+        err.contains("no bygone is reachable at http://127.0.0.1:1"),
         "{err}"
     );
     let (code, _, err) = desk.kubectl(&["bygone", "--context", "prod", "get", "pods"]);
@@ -144,9 +144,9 @@ fn the_namespace_is_that_of_kubectl() {
 fn kubectl_completes_what_follows() {
     let desk = Desk::new();
     expect![[r#"
-        describe	Show one page about a pod or a container: its life, step by step
-        demo	Play a recording into an engine of its own and show what no longer exists
-        dead-letters	Look at what could not be decoded, and try it again
+        describe	Show everything about one pod or container, with its timeline
+        demo	Replay a recording into a separate engine and show what no longer exists
+        dead-letters	Inspect events that could not be decoded, and retry them
         :4
     "#]]
     .assert_eq(&desk.completed(&["de"]));
@@ -160,7 +160,7 @@ fn kubectl_completes_what_follows() {
     "#]]
     .assert_eq(&desk.completed(&["get", "po", ""]));
     expect![[r#"
-        --all-namespaces	All namespaces, which is the default without a context
+        --all-namespaces	All namespaces (default) without a context
         --all	All of the history
         :4
     "#]]
@@ -192,7 +192,7 @@ fn kubectl_completes_names() {
     completed("get nodes --all worker-0", ":4 worker-0");
     completed(
         "get po --cluster d --all",
-        "--all\tAll of the history --all-namespaces\tAll namespaces, which is the default without a context :4",
+        "--all\tAll of the history --all-namespaces\tAll namespaces (default) without a context :4",
     );
     completed("get po --context nowhere web", ":4");
 }

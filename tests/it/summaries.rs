@@ -80,7 +80,7 @@ fn summaries_as_people_see_them() {
         StatefulSet/web
         nodes worker-77
         no nodes found: searched all clusters, all namespaces, any time
-        no node "worker-77" in this scope; near: worker-0, worker-1, worker-2, worker-3, worker-4
+        no node "worker-77" in this scope; similar: worker-0, worker-1, worker-2, worker-3, worker-4
         nodes a/b
         bygone: NAME: invalid node "a/b": use its name, with * and ? as wildcards
     "#]].assert_eq(

@@ -17,12 +17,12 @@ pub fn why(server: &Server, error: reqwest::Error) -> anyhow::Error {
     let cause = anyhow!(error.without_url());
     let Some(rustls::Error::InvalidCertificate(why)) = cause.chain().find_map(of_tls) else {
         let cause = cause.root_cause();
-        return anyhow!("no bygone answers at {base}: {cause}: is \"bygone serve\" running?");
+        return anyhow!("no bygone is reachable at {base}: {cause}: is \"bygone serve\" running?");
     };
     let found = server.found.as_ref();
     match found.and_then(|found| found.certificate_file.as_ref()) {
         Some(file) if server.ca_file.is_none() => anyhow!(
-            "{base} shows another certificate than {}: was it renewed just now? Ask again, or name the CA with --ca-file",
+            "{base} presents another certificate than {}: if it was just renewed, try again; otherwise pass --ca-file",
             file.display()
         ),
         _ => anyhow!("{}", refused(base, why, server.ca_file.as_deref())),

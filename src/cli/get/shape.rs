@@ -21,7 +21,7 @@ pub struct Shape {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = OutputParser)]
     output: Output,
-    /// The most rows to show, the newest; what is left out is said
+    /// Maximum number of rows, keeping the newest; stderr says if more exist
     #[arg(long, value_name = "ROWS", default_value_t = ROWS_MAX, allow_negative_numbers = true,
           value_parser = rows)]
     limit: u64,
@@ -231,7 +231,7 @@ impl Shape {
         }
         self.print_rows(kept, look, &End::default())?;
         if ending.more {
-            eprintln!("{count} shown, there are more: narrow the question");
+            eprintln!("{count} shown, there are more: narrow the query");
         }
         if count == 0 {
             nothing::say(group.plural(), &params, &zone, &ending.hints);

@@ -1,8 +1,8 @@
-//! What is told on stderr when the lines are out: how they were found, and what is not certain.
+//! The summary on stderr behind the lines: how they were found, and what is uncertain.
 
 use crate::logs::{LogsEnding, Part};
 
-/// As many parts are told one by one.
+/// Parts that are listed one by one.
 const PARTS_MAX: usize = 12;
 
 pub fn print(ending: &LogsEnding, is_full: bool) {
@@ -18,9 +18,9 @@ fn lines(ending: &LogsEnding, is_full: bool) -> Vec<String> {
         out.push("no container instance was found".to_owned());
         return out;
     }
-    let told = summary.parts.iter().filter(|part| part.lines > 0);
-    out.extend(told.clone().take(PARTS_MAX).map(of_part));
-    let more = told.count().saturating_sub(PARTS_MAX);
+    let with_lines = summary.parts.iter().filter(|part| part.lines > 0);
+    out.extend(with_lines.clone().take(PARTS_MAX).map(of_part));
+    let more = with_lines.count().saturating_sub(PARTS_MAX);
     if more > 0 {
         out.push(format!("and of {more} more instances"));
     }

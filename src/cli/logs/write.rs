@@ -17,7 +17,7 @@ pub enum Form {
     Text,
     /// One document
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
     /// Safe for spreadsheets
     Csv,

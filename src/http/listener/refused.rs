@@ -87,7 +87,7 @@ impl Refused {
             Line::None => {}
             Line::Of { more } => {
                 let (what, text, more) = (what(), why.text, More(more));
-                warn!(listener = role, peer = %ip, why = why.label, "{role} refused {ip}: {what}{text}{more}");
+                warn!(listener = role, peer = %ip, why = why.label, "{role} rejected {ip}: {what}{text}{more}");
             }
             Line::OfOthers { more } => {
                 let more = More(more);

@@ -550,11 +550,11 @@ fn node_pressure() {
               2026-11-23 06:15:49.536   address 10.244.1.25                          the first event with it in status.podIPs
               2026-11-23 06:15:50       main #0 started                              the container's status: startedAt
               2026-11-23 06:15:51       to be disrupted: TerminationByKubelet        condition DisruptionTarget: lastTransitionTime
-              2026-11-23 06:15:51.557   side #0 ended: ContainerStatusUnknown(137)   no report; what proves that its pod was gone
-              2026-11-23 06:15:51.557   main #0 ended: ContainerStatusUnknown(137)   no report; what proves that its pod was gone
-              2026-11-23 06:15:51.557   phase Failed                                 the first event that told of this phase
+              2026-11-23 06:15:51.557   side #0 ended: ContainerStatusUnknown(137)   not reported; the proof that its pod was gone
+              2026-11-23 06:15:51.557   main #0 ended: ContainerStatusUnknown(137)   not reported; the proof that its pod was gone
+              2026-11-23 06:15:51.557   phase Failed                                 the first event with this phase
               2026-11-23 06:15:57.342   deletion asked for by kubernetes-admin       a DELETE, or a deletecollection that listed it; audit ID 94f97753-6b06-47d4-9de2-d5d39e636a24
-              2026-11-23 06:15:57.353   removed                                      the event at which the API server let go of it
+              2026-11-23 06:15:57.353   removed                                      the event with which the API server removed it
 
             Containers:
               side, app, 0 restarts:
@@ -569,8 +569,7 @@ fn node_pressure() {
                      docker.io/library/busybox@sha256:b606ab8238fb2ffb1f1bfea94c26a87238623870cb315cf440156192c92ccd19
 
             Unknown:
-              end not confirmed (side #0, main #0): its end was not reported: how and when it ended is not known, the time told is when its pod was gone or a later instance began
-                to mend: nothing, if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers go on); otherwise record pods/status at level RequestResponse, or post an audit log of that time
+              end not confirmed (side #0, main #0): its end was not reported: how and when it ended is unknown; the time shown is when its pod was gone or a later instance started    fix: none if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers keep running); otherwise record pods/status at level RequestResponse, or post an audit log of that time
         "#]],
     );
 }
