@@ -72,7 +72,7 @@ enum Command {
     /// Show everything about one pod or container, with its timeline
     #[command(subcommand)]
     Describe(Box<describe::Describe>),
-    /// Show the lines of containers, also of those that no longer exist
+    /// Show the log lines of containers, including those that no longer exist
     Logs(Box<logs::Logs>),
     /// Run a read-only SQL query on the views
     Sql(sql::Sql),

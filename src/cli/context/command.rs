@@ -15,7 +15,7 @@ use super::{Asked, InUse, choose, file, names};
 use crate::cli::output::{End, ListFormat, Look, Printer};
 use crate::cli::{NOTHING, Usage, plugin, say};
 
-/// Show and choose contexts: which bygone is asked, and about what, where no flag says so
+/// List and choose contexts: which bygone to ask, and defaults for its flags
 #[derive(Subcommand)]
 #[command(after_help = FILE)]
 pub enum ContextCommand {

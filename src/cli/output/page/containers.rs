@@ -70,10 +70,11 @@ fn container(name: &str, instances: &[&Container], waiting: Option<&Waiting>, te
         ));
         return;
     };
-    text.line(&format!(
-        "  {name} ({} container), {} restarts:",
-        last.kind, last.restart
-    ));
+    let restarts = match last.restart {
+        1 => "1 restart".to_owned(),
+        several => format!("{several} restarts"),
+    };
+    text.line(&format!("  {name} ({} container), {restarts}:", last.kind));
     let hidden = instances.len().saturating_sub(INSTANCES_MAX);
     if hidden > 0 {
         let uid = last.pod_uid;
