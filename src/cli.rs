@@ -27,6 +27,7 @@ mod service;
 mod sources;
 mod spool;
 mod sql;
+mod what;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -117,7 +118,7 @@ struct Common {
     /// TOML file; see deploy/config.sample.toml
     #[arg(long, value_name = "FILE", env = "BYGONE_CONFIG")]
     config: Option<PathBuf>,
-    /// Folder for all local data [default: ~/.local/share/bygone]
+    /// Folder for all local data [env: BYGONE_DATA_DIR] [default: $XDG_DATA_HOME/bygone, or ~/.local/share/bygone]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
     /// ClickHouse's HTTP address, like http://127.0.0.1:8123 [default: the embedded engine]

@@ -19,7 +19,7 @@ mod kube;
 
 use std::path::{Path, PathBuf};
 
-pub use command::{ContextCommand, Listed};
+pub use command::ContextCommand;
 use file::{Context, File};
 
 use super::{Usage, plugin};

@@ -1,5 +1,7 @@
 //! `bygone demo`: the whole way on a real recording.
 
+mod lines;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -10,13 +12,14 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::ask::{Oracle, Server};
+use super::ask::{Lines, Oracle, Server};
 use super::output::{End, Format, Look, Printer};
 use super::running;
 use super::serve::stopped;
 use super::service::Service;
 use super::{Common, block_on, say};
 use crate::http::listener::Config;
+use crate::logs::{self, Record};
 use crate::query::{Container, Order, Params};
 
 /// Made with a real kube-apiserver: 157 pods and what became of them; see fixtures/README.md.
@@ -32,6 +35,9 @@ const WINDOW_LOG_MAX: u32 = 27;
 const ROWS_SHOWN_MAX: usize = 24;
 
 const CLUSTER: &str = "demo";
+
+/// Lines of a log that are shown.
+const LINES_SHOWN: u64 = 3;
 
 /// It keeps its data in a separate folder, which is recreated each time.
 #[derive(Args)]
@@ -63,6 +69,11 @@ impl Demo {
         // Its own ports are plain ones on loopback, whatever is configured for real use.
         config.access = Default::default();
         config.kafka = Default::default();
+        config.logs = vec![logs::Config {
+            name: "otel".to_owned(),
+            preset: Some("otel-clickhouse".to_owned()),
+            ..logs::Config::default()
+        }];
         config.ingest = Config {
             listen: config.ingest.listen,
             ..Config::default()
@@ -124,6 +135,10 @@ async fn show(service: &Service, once: bool, data_dir: &Path) -> anyhow::Result<
     post_recording(&webhook).await?;
     service.drained().await?;
     let containers = all_containers(&api).await?;
+    let lines = lines::load(&service.store, &containers).await?;
+    eprintln!(
+        "loaded {lines} made-up log lines of its containers, as an OpenTelemetry collector would"
+    );
     let gone: Vec<&Container> = containers
         .iter()
         .filter(|container| container.pod_removed_at.is_some())
@@ -140,12 +155,55 @@ async fn show(service: &Service, once: bool, data_dir: &Path) -> anyhow::Result<
     ))?;
     print_table(&gone)?;
     let more = gone.len().saturating_sub(ROWS_SHOWN_MAX);
-    say(&format!(
-        "... {more} more.
+    say(&format!("... {more} more.\n"))?;
+    let killed = gone
+        .iter()
+        .rev()
+        .find(|it| it.reason.as_deref() == Some("OOMKilled"));
+    if let Some(killed) = killed {
+        print_last_lines(&api, killed, data_dir).await?;
+    }
+    say(&go_on(once, data_dir, &gone, (from, to)))
+}
 
-{}",
-        go_on(once, data_dir, &gone, (from, to))
-    ))
+/// The last lines of a container that was killed, and the command that shows them.
+async fn print_last_lines(api: &str, of: &Container, data_dir: &Path) -> anyhow::Result<()> {
+    let Container {
+        namespace,
+        pod,
+        container,
+        restart,
+        ..
+    } = of;
+    let params = logs::Params {
+        namespace: Some(namespace.clone()),
+        name: Some(pod.clone()),
+        container: Some(container.clone()),
+        instance: Some(*restart),
+        tail: Some(LINES_SHOWN),
+        ..logs::Params::default()
+    };
+    let server = Server {
+        base: api.to_owned(),
+        ..Server::default()
+    };
+    let mut lines = Lines::open(&server, "logs", &params).await?;
+    say(&format!(
+        "The last lines of {namespace}/{pod}/{container}, which ran out of memory:\n\n\
+         {} logs {pod} -n {namespace} -c {container} --instance {restart} --tail {LINES_SHOWN} --data-dir {}\n",
+        program(),
+        data_dir.display()
+    ))?;
+    while let Some(Record { line, .. }) = lines.next().await? {
+        say(&line)?;
+    }
+    say("")
+}
+
+/// As it was called.
+fn program() -> String {
+    let name = std::env::args().next();
+    name.unwrap_or_else(|| "bygone".to_owned())
 }
 
 /// The commands to go on with. They find the demo by its data folder, whatever its port.
@@ -155,18 +213,19 @@ fn go_on(
     gone: &[&Container],
     (from, to): (Timestamp, Timestamp),
 ) -> String {
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "bygone".to_owned());
+    let program = program();
     let ask = format!("--data-dir {}", data_dir.display());
     let (first, middle) = (gone[0], gone[gone.len() / 2]);
     let at = first
         .started_at
         .map_or_else(|| from.to_string(), |start| start.to_string());
     let begin = if once {
-        "Without --once the demo keeps running and answers:"
+        "Without --once the demo keeps running and answers:".to_owned()
     } else {
-        "Next:"
+        format!(
+            "Next, here or after \"export BYGONE_DATA_DIR={}\" in another terminal:",
+            data_dir.display()
+        )
     };
     format!(
         "{begin}\n\n\

@@ -95,6 +95,10 @@ struct ScopeFlags {
     output: PageFormat,
     #[command(flatten)]
     time: Time,
+    /// All of the history, which is searched in any case: taken because `get` has it
+    #[arg(long, hide = true)]
+    #[allow(dead_code, reason = "changes nothing")]
+    all: bool,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]

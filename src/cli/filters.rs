@@ -28,7 +28,9 @@ pub struct Filters {
     /// UID of the pod
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
-    /// Current state: running, ended, failed, or for pods pending; failed excludes what failed after its end was requested
+    /// Current state: running, ended, failed, or for pods pending; a container has
+    /// failed if it ended with a failure and nobody had requested its end, a pod if its phase is Failed (not if it
+    /// crashed and was restarted)
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Reason of the end, like OOMKilled, Error or Evicted

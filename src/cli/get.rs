@@ -13,55 +13,18 @@ use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::{Error, ErrorKind};
 use clap::{Arg, Args, Command, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use self::shape::Shape;
 use super::ask::{Oracle, ServerFlags};
 use super::context::InUse;
 use super::filters::Filters;
 use super::output::Look;
+use super::what::{RECENT, What};
 use super::{Common, NOTHING, Usage, block_on, names, when};
 use crate::audit::words::EndedWhy;
-use crate::query::{self, Container, Group, Params, Pod, Question, Session, Window, Workload};
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum What {
-    #[value(aliases = ["container", "co"])]
-    Containers,
-    #[value(aliases = ["pod", "po"])]
-    Pods,
-    #[value(alias = "session")]
-    Sessions,
-    #[value(alias = "cluster")]
-    Clusters,
-    #[value(aliases = ["namespace", "ns"])]
-    Namespaces,
-    #[value(alias = "workload")]
-    Workloads,
-    #[value(aliases = ["node", "no"])]
-    Nodes,
-    #[value(alias = "image")]
-    Images,
-}
-
-impl What {
-    /// Where it is a summary: of what.
-    pub(super) fn group(self) -> Option<Group> {
-        match self {
-            What::Containers | What::Pods | What::Sessions => None,
-            What::Clusters => Some(Group::Clusters),
-            What::Namespaces => Some(Group::Namespaces),
-            What::Workloads => Some(Group::Workloads),
-            What::Nodes => Some(Group::Nodes),
-            What::Images => Some(Group::Images),
-        }
-    }
-}
-
-/// How far back a question without a time goes: what is asked about has mostly just happened, and all of the history is
-/// too much for a terminal.
-pub(super) const RECENT: SignedDuration = SignedDuration::from_hours(24);
+use crate::query::{self, Container, Params, Pod, Question, Session, Window, Workload};
 
 /// Reads [`What`]. Other kinds, and names with their kind, which kubectl takes, get a hint of their own.
 #[derive(Clone, Copy)]

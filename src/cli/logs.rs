@@ -15,10 +15,11 @@ use self::answer::Answer;
 use self::write::{Form, Writer};
 use super::ask::{Oracle, ServerFlags};
 use super::context::InUse;
-use super::get::{RECENT, Time};
+use super::get::{Time, nothing};
+use super::what::RECENT;
 use super::{Common, NOTHING, Usage, block_on, names, say};
 use crate::logs::{Params, Preset};
-use crate::query::Workload;
+use crate::query::{self, Workload};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -145,7 +146,7 @@ impl Logs {
             let direct = self.common.is_direct();
             let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
             let mut answer = Answer::open(&oracle, &config, &params).await?;
-            let mut writer = Writer::new(&self.shape, zone);
+            let mut writer = Writer::new(&self.shape, zone.clone());
             while !writer.is_full()
                 && let Some(record) = answer.next().await?
             {
@@ -153,6 +154,15 @@ impl Logs {
             }
             let (lines, is_full) = writer.end()?;
             let ending = answer.ending()?;
+            if ending.instances == 0 && ending.error.is_none() {
+                nothing::say(
+                    "container instances",
+                    &searched(params),
+                    &zone,
+                    &ending.hints,
+                );
+                return Ok(NOTHING.into());
+            }
             summary::print(&ending, is_full);
             match (&ending.error, lines) {
                 (Some(error), _) => Err(anyhow::anyhow!("{error}")),
@@ -211,6 +221,17 @@ impl Logs {
             grep: shape.grep.clone(),
             ..Params::default()
         })
+    }
+}
+
+/// The parameters that say where and when, for what was not found.
+fn searched(params: Params) -> query::Params {
+    query::Params {
+        cluster: params.cluster,
+        namespace: params.namespace,
+        from: params.from.or(params.at),
+        to: params.to,
+        ..query::Params::default()
     }
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::ask::{Oracle, ServerFlags};
 use super::context::InUse;
-use super::get::{RECENT, What};
+use super::what::{RECENT, What};
 use super::{Cli, Common, plugin};
 use crate::query::{Group, Params, Pod};
 

@@ -58,6 +58,8 @@ pub struct Service {
     pub ingest: String,
     /// Base address of the API.
     pub api: String,
+    /// Where queries go.
+    pub store: Arc<Store>,
     engine: Option<Engine>,
     spool: Spool,
     /// Ends the listeners.
@@ -164,7 +166,7 @@ impl Service {
         let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = http::App {
             logs: Arc::new(Logs::open(&config.logs, Some(&questions))?),
-            ..app(questions, spool.clone(), statuses, metrics)
+            ..app(questions.clone(), spool.clone(), statuses, metrics)
         };
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let sql = engine.as_ref().map(Engine::url);
@@ -180,6 +182,7 @@ impl Service {
         Ok(Service {
             ingest,
             api,
+            store: questions,
             engine,
             spool,
             stop,

@@ -52,7 +52,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`, `logs`"
         ],
     );
     check(
@@ -141,7 +141,7 @@ fn variables_that_are_no_keys_are_left_alone() {
         "",
         &[("BYGONE_PORT", "7070")],
         &[],
-        expect!["BYGONE_PORT: no such variable: did you mean BYGONE_LOGS?"],
+        expect!["BYGONE_PORT: no such variable: did you mean BYGONE_LOG?"],
     );
 }
 

@@ -22,7 +22,7 @@ use super::App;
 use super::format::{Format, OF_LOGS};
 use super::problem::{Kind, Problem};
 use super::questions::Place;
-use super::responses::{LogLines, Problems};
+use super::responses::{LogLines, NotFound, Problems};
 use super::rows::{count, narrow};
 use crate::access::Reader;
 use crate::logs::{self, Given, Lines, LogsEnding, Params, Record};
@@ -41,7 +41,7 @@ type Asked = Result<Query<Params>, QueryRejection>;
     path = "/api/v1/logs",
     tag = "history",
     params(Params),
-    responses(LogLines, Problems)
+    responses(LogLines, Problems, NotFound)
 )]
 pub async fn lines(
     State(app): State<App>,
@@ -66,11 +66,16 @@ async fn ask(
         let detail = "this token does not read logs: set logs = true below its [[access.api]]";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
+    if app.logs.is_empty() {
+        let detail = "no logs store is configured: add a [[logs]] block, see docs/logs.md";
+        return Err(Problem::new(Kind::NotFound, detail));
+    }
     let mut asked = params.read(Timestamp::now())?;
     narrow(reader, &mut asked.question)?;
     let place = app.questions.place(reader).await?;
     let selected = logs::select(&app.store, &asked.question, &asked.choice).await?;
     let ending = LogsEnding {
+        instances: selected.instances.len() as u64,
         more_instances: selected.more,
         hints: selected.hints,
         ..LogsEnding::default()

@@ -79,6 +79,8 @@ impl Record {
 pub struct LogsEnding {
     /// How the answer came about.
     pub summary: super::Summary,
+    /// The container instances that were meant.
+    pub instances: u64,
     /// Whether more than 1000 instances were meant, and the older ones left out.
     pub more_instances: bool,
     /// Which names of the question are not known, and what is near them. For people.

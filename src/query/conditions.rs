@@ -3,6 +3,7 @@
 mod described;
 mod endings;
 mod fits;
+mod summed;
 
 use jiff::Timestamp;
 
@@ -14,6 +15,7 @@ pub(super) use described::{has_label, is_owned, is_top_owner};
 use described::{labels, workload};
 pub(super) use endings::failed;
 pub(super) use fits::{fits, is_by, is_named};
+pub(super) use summed::is_summed;
 
 /// In the clusters and the namespaces that are asked for; the names of namespaces may have wildcards.
 pub(super) fn scope(question: &Question, sql: &mut Statement) {

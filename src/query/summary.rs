@@ -9,7 +9,7 @@ use ::clickhouse as driver;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::conditions::{conditions, failed, fits, is_top_owner};
+use super::conditions::{conditions, failed, is_summed};
 use super::model::{Container, Ending, Life, Pod, Time};
 use super::rows::micros;
 use super::statement::{NEVER, NEVER_MICROS, Statement};
@@ -109,22 +109,6 @@ impl fmt::Display for Summed {
             Summed::Workload(workload) => workload.fmt(f),
         }
     }
-}
-
-/// Whether a row belongs to one of these.
-pub(super) fn is_summed(group: Group, names: &[Summed], sql: &mut Statement) -> String {
-    let [.., name] = group.keys();
-    let (mut plain, mut any) = (Vec::new(), Vec::new());
-    for summed in names {
-        match summed {
-            Summed::Name(pattern) => plain.push(pattern.clone()),
-            Summed::Workload(workload) => any.push(format!("({})", is_top_owner(workload, sql))),
-        }
-    }
-    if !plain.is_empty() {
-        any.push(fits(name, &plain, sql));
-    }
-    format!("({})", any.join(" OR "))
 }
 
 /// Summary of all pods with one name. Absent values are `null`.

@@ -78,7 +78,12 @@ fn which_context_is_in_use() {
     let home = Home::new();
     let kubeconfig = home.path("kubeconfig");
     // None: no one names one.
-    home.refused(&[], &[], 2, "no store is named and none runs in");
+    home.refused(
+        &[],
+        &[],
+        2,
+        "no ClickHouse is configured and no bygone is running in",
+    );
     let (code, out, err) = home.run(&["context", "current"], &[]);
     assert_eq!((code, &*out), (1, ""), "{err}");
     // The kubeconfig's, by the list.
@@ -135,7 +140,7 @@ fn what_beats_a_context() {
     assert_eq!(home.pods(&[], &set), ALL);
     assert_eq!(home.pods(&[], &[("BYGONE_SERVER", "")]), OF_ONE);
     let nowhere = [("BYGONE_SERVER", "http://127.0.0.1:1")];
-    home.refused(&[], &nowhere, 2, "no bygone answers");
+    home.refused(&[], &nowhere, 2, "no bygone is reachable");
     assert_eq!(home.pods(&["--context", "demo"], &nowhere), OF_ONE);
     let data = RECORDED.data_dir();
     assert_eq!(home.pods(&["--data-dir", text(&data)], &[]), ALL);

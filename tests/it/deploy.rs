@@ -281,7 +281,7 @@ fn listed(text: &str) {
 
 #[test]
 fn contexts_of_the_documents_are_read() {
-    listed(include_str!("../../README.md"));
+    listed(include_str!("../../docs/ask.md"));
     let help = run(plain(BYGONE).args(["context", "--help"]));
     listed(&stdout(&help));
 }

@@ -100,7 +100,7 @@ fn what_is_not_there_or_means_several() {
         no pod "flip" in this scope
         pod flip --at 2026-11-23T07:00:00Z: Some(1) no pods found: searched all clusters, all namespaces, at 2026-11-23 07:00:00 (UTC)
         pod "flip" is known from 2026-11-23T06:15:59Z to 2026-11-23T06:16:10Z, outside the requested time
-        pod lone: Some(64) bygone: "lone" is a pod in demo/evict-39e, demo/nsdelete-392: name one with --namespace, --cluster or --uid
+        pod lone: Some(64) bygone: "lone" is a pod in demo/evict-39e, demo/nsdelete-392: choose one with --namespace, --cluster or --uid
         pod flip --at noon: Some(64) bygone: --at: invalid time "noon": use 2026-11-23T06:15:00Z, '2026-11-23 06:15', 06:15, 'yesterday 14:00', 'monday 06:15', now, or seconds since 1970
         pod shop/flip -n reuse-3aa: Some(64) bygone: the namespace is given twice, as "shop" and with --namespace: leave one out
         pod fl*: Some(64) bygone: "fl*" matches several pods: describe one, or list them with "bygone get pods"
@@ -108,8 +108,8 @@ fn what_is_not_there_or_means_several() {
         pod: Some(64) bygone: the following required arguments were not provided: <NAME>: see "bygone help"
         container no-such-container: Some(1) no containers found: searched all clusters, all namespaces, any time
         no container with the ID "no-such-container" in this scope
-        container lone/main: Some(64) bygone: "lone/main" means containers in demo/evict-39e, demo/nsdelete-392: name one with --namespace, --cluster or more of the ID
-        container 0: Some(64) bygone: "0" means containers in demo/binding-39b/03a0224d52b9, demo/crash-3a2/0efae3dcf7f2, demo/daemonset-399/03e4a504235a, demo/ephemeral-39f/0efe1f4b9c06, demo/exitcodes-39d/0153aab500c3, demo/exitcodes-39d/0fb7997b7d43, demo/force-391/01c54077008f, demo/nsdelete-392/0bb01acbce8f, demo/reboot-398/0cefb2d0b599, demo/statefulset-38e/035c7302c150, ...: name one with --namespace, --cluster or more of the ID
+        container lone/main: Some(64) bygone: "lone/main" matches containers in demo/evict-39e, demo/nsdelete-392: choose one with --namespace, --cluster or more of the ID
+        container 0: Some(64) bygone: "0" matches containers in demo/binding-39b/03a0224d52b9, demo/crash-3a2/0efae3dcf7f2, demo/daemonset-399/03e4a504235a, demo/ephemeral-39f/0efe1f4b9c06, demo/exitcodes-39d/0153aab500c3, demo/exitcodes-39d/0fb7997b7d43, demo/force-391/01c54077008f, demo/nsdelete-392/0bb01acbce8f, demo/reboot-398/0cefb2d0b599, demo/statefulset-38e/035c7302c150, ...: choose one with --namespace, --cluster or more of the ID
     "#]].assert_eq(&all);
 }
 

@@ -304,7 +304,7 @@ fn hints_are_narrowed(house: &House) {
     );
     // Wildcards stand for the namespaces that a reader may see.
     for args in [&["-n", "*"] as &[&str], &["-n", "s?op"], &["*/prod"]] {
-        let names = ["get", "pods", "-o", "name"];
+        let names = ["get", "pods", "--all", "-o", "name"];
         let (code, out, err) = house.run(Some("shop"), &[&names, args].concat());
         assert_eq!((code, &*out), (0, "shop/prod\n"), "{args:?}: {err}");
     }

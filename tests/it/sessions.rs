@@ -250,7 +250,7 @@ fn page(bygone: &Bygone) {
         2026-11-23 06:06:00.100   resize by alice from 192.0.2.1                                         a request to its pods/resize; audit ID 00000000-0000-4000-8000-000000000360
         2026-11-23 06:06:40.100   exec in main by alice from 192.0.2.1 for 60s                           a request to its pods/exec; audit ID 00000000-0000-4000-8000-000000000400
         2026-11-23 06:08:20.100   attach to main by alice as bob from 203.0.113.9 via 10.0.0.1 for 60s   a request to its pods/attach; audit ID 00000000-0000-4000-8000-000000000500
-        2026-11-23 06:10:00.100   exec in main by mallory from 192.0.2.1, refused: 403                   a request to its pods/exec; audit ID 00000000-0000-4000-8000-000000000600
+        2026-11-23 06:10:00.100   exec in main by mallory from 192.0.2.1, rejected: 403                  a request to its pods/exec; audit ID 00000000-0000-4000-8000-000000000600
         2026-11-23 06:11:40.100   port-forward by alice from 192.0.2.1, no end reported                  a request to its pods/portforward; audit ID 00000000-0000-4000-8000-000000000700
         2026-11-23 06:50:00.100   deletion requested by alice                                            a DELETE, or a deletecollection that listed it; audit ID 00000000-0000-4000-8000-000000003000
         2026-11-23 06:50:00.100   removed                                                                the event with which the API server removed it
@@ -326,7 +326,7 @@ fn as_recorded() {
         .collect();
     expect![[r#"
         attach to second by kubernetes-admin from 127.0.0.1 for 0s
-        port-forward by kubernetes-admin from 127.0.0.1, refused: 400
+        port-forward by kubernetes-admin from 127.0.0.1, rejected: 400
     "#]]
     .assert_eq(&format!("{}\n", told.join("\n")));
 }

@@ -7,12 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
-use serde::{Deserialize, Serialize};
 use toml_edit::DocumentMut;
 
-use super::file::Context;
 use super::{Asked, InUse, choose, file, names};
-use crate::cli::output::{End, ListFormat, Look, Printer};
+use crate::cli::output::{End, ListFormat, Listed, Look, Printer};
 use crate::cli::{NOTHING, Usage, plugin, say};
 
 /// List and choose contexts: which bygone to ask, and defaults for its flags
@@ -61,15 +59,6 @@ pub struct Use {
     name: String,
 }
 
-/// A context as it is listed. Of a token there is only the name of its file.
-#[derive(Serialize, Deserialize)]
-pub struct Listed {
-    pub name: String,
-    pub in_use: bool,
-    #[serde(flatten)]
-    pub context: Context,
-}
-
 impl ContextCommand {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
@@ -110,7 +99,13 @@ impl List {
             printer.row(&Listed {
                 in_use: in_use.name() == Some(&*name),
                 name,
-                context,
+                server: context.server,
+                token_file: context.token_file,
+                ca_file: context.ca_file,
+                cluster: context.cluster,
+                namespace: context.namespace,
+                zone: context.zone,
+                kube_contexts: context.kube_contexts,
             })?;
         }
         printer.end(&End::default())?;

@@ -236,7 +236,7 @@ mod tests {
         );
         check(
             "[contexts.a]\ntoken = 'secret'",
-            "contexts.a.token: no such key: use ca_file, cluster, kube_contexts, namespace, server, token_file, zone",
+            "contexts.a.token: no such key: did you mean token_file?",
         );
         check(
             "[contexts.a]\nzone = 'Mars'",

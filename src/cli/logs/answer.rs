@@ -39,12 +39,13 @@ impl Answer {
         asked.question.visible = Some(Default::default());
         let selected = select(store, &asked.question, &asked.choice).await?;
         Ok(Answer::Stores(Box::new(Reading {
-            lines: logs.lines(selected.instances, asked.ask),
             ending: LogsEnding {
+                instances: selected.instances.len() as u64,
                 more_instances: selected.more,
                 hints: selected.hints,
                 ..LogsEnding::default()
             },
+            lines: logs.lines(selected.instances, asked.ask),
             turned: None,
             is_tail: params.tail.is_some(),
         })))

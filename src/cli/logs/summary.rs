@@ -13,9 +13,12 @@ pub fn print(ending: &LogsEnding, is_full: bool) {
 
 fn lines(ending: &LogsEnding, is_full: bool) -> Vec<String> {
     let summary = &ending.summary;
-    let mut out: Vec<String> = ending.hints.clone();
+    let mut out = Vec::new();
     if summary.parts.is_empty() {
-        out.push("no container instance was found".to_owned());
+        let count = ending.instances;
+        out.push(format!(
+            "{count} container instances were found, but no logs store holds their cluster"
+        ));
         return out;
     }
     let with_lines = summary.parts.iter().filter(|part| part.lines > 0);

@@ -1,8 +1,25 @@
 //! The columns of contexts.
 
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
 use super::table::Column;
 use super::{Look, Row, cell};
-use crate::cli::context::Listed;
+
+/// A context as it is listed. Of a token there is only the name of its file.
+#[derive(Serialize, Deserialize)]
+pub struct Listed {
+    pub name: String,
+    pub in_use: bool,
+    pub server: Option<String>,
+    pub token_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub cluster: Option<String>,
+    pub namespace: Option<String>,
+    pub zone: Option<String>,
+    pub kube_contexts: Vec<String>,
+}
 
 impl Row for Listed {
     fn columns(_: &Look, _: bool) -> Vec<Column<Listed>> {
@@ -12,11 +29,11 @@ impl Row for Listed {
                 false => "no".to_owned(),
             }),
             Column::new("NAME", |c: &Listed, _| c.name.clone()),
-            Column::new("SERVER", |c, _| text(&c.context.server)),
-            Column::new("CLUSTER", |c, _| text(&c.context.cluster)),
-            Column::new("NAMESPACE", |c, _| text(&c.context.namespace)),
-            Column::new("ZONE", |c, _| text(&c.context.zone)),
-            Column::new("KUBE CONTEXTS", |c, _| cell::list(&c.context.kube_contexts)),
+            Column::new("SERVER", |c, _| text(&c.server)),
+            Column::new("CLUSTER", |c, _| text(&c.cluster)),
+            Column::new("NAMESPACE", |c, _| text(&c.namespace)),
+            Column::new("ZONE", |c, _| text(&c.zone)),
+            Column::new("KUBE CONTEXTS", |c, _| cell::list(&c.kube_contexts)),
         ]
     }
 

@@ -1,10 +1,11 @@
 //! What a question names, and where such names are looked up.
 
 use super::WANTED_MAX;
-use crate::query::conditions::{fits, has_image, has_label, is_by, is_named, is_owned, is_user};
+use crate::query::conditions::{
+    fits, has_image, has_label, is_by, is_named, is_owned, is_summed, is_user,
+};
 use crate::query::model::Container;
 use crate::query::statement::{Statement, Value, bare_id};
-use crate::query::summary::is_summed;
 use crate::query::{Group, Pattern, Question, Requirement, Workload, view};
 
 /// Of a name, what is compared.

@@ -34,24 +34,24 @@ fn scaled_down() {
               2026-11-23 06:15:50       migrate #0 ended: Completed(0)                                                  the container's status: finishedAt
               2026-11-23 06:15:51       app #0 started                                                                  the container's status: startedAt
               2026-11-23 06:15:51       log-shipper #0 started                                                          the container's status: startedAt
-              2026-11-23 06:15:51.786   deletion asked for by system:serviceaccount:kube-system:replicaset-controller   a DELETE, or a deletecollection that listed it
+              2026-11-23 06:15:51.786   deletion requested by system:serviceaccount:kube-system:replicaset-controller   a DELETE, or a deletecollection that listed it
               2026-11-23 06:15:51       log-shipper #0 ended: Error(143)                                                the container's status: finishedAt
               2026-11-23 06:15:52       app #0 ended: Completed(0)                                                      the container's status: finishedAt
               2026-11-23 06:15:52.642   phase Failed                                                                    the first event with this phase
               2026-11-23 06:15:52.853   removed                                                                         the event with which the API server removed it
 
             Containers:
-              migrate, init, 0 restarts:
+              migrate (init container), 0 restarts:
                 #0   Completed(0)   2026-11-23 06:15:50 to 2026-11-23 06:15:50, 0s   exited
                      containerd://36c5adfa505066b96ca6a926fa30324a4c9334efe4f313f5506778043d85c722
                      registry.example.com/shop/migrate:4.1.0
                      registry.example.com/shop/migrate@sha256:9d734618b0d1db3231f3aa4d4aba4a38ad23f2d2241c45a07c79193f4815dbcf
-              app, app, 0 restarts:
+              app (app container), 0 restarts:
                 #0   Completed(0)   2026-11-23 06:15:51 to 2026-11-23 06:15:52, 1s   scaled-or-rolled-out
                      containerd://0345c97e5e48a4a523e305cc0a2baec6ef737d20b419b2a8e51351393413e643
                      registry.example.com/shop/api:4.1.0
                      registry.example.com/shop/api@sha256:3469de534522e0602e65093b4f555052cc26e915b7e6ef2af1ac71378f3dfd88
-              log-shipper, app, 0 restarts:
+              log-shipper (app container), 0 restarts:
                 #0   Error(143)   2026-11-23 06:15:51 to 2026-11-23 06:15:51, 0s   scaled-or-rolled-out
                      containerd://b2eabae1bddad0cdc98fb9cdc78d66c10693ed04d0d8fc6dc63dc121e3aa549b
                      ghcr.io/example/vector:0.41
@@ -185,7 +185,7 @@ fn killed_for_memory_again_and_again() {
               2026-11-23 06:15:58.432   removed                                                                   the event with which the API server removed it
 
             Containers:
-              main, app, 3 restarts:
+              main (app container), 3 restarts:
                 #0   OOMKilled(137)   2026-11-23 06:15:41 to 2026-11-23 06:15:42, 1s   exited
                      containerd://9bf8abb8e17e26ca6726e01c0f367f9f7a72330dda05c1beb475aa95092ba757
                      quay.io/example/cache@sha256:4f1a1d3b6a7c58d2b0a4b7f2f9a1a0c5e6d7c8b9a0f1e2d3c4b5a69788776655
@@ -549,27 +549,28 @@ fn node_pressure() {
               2026-11-23 06:15:49       side #0 started                              the container's status: startedAt
               2026-11-23 06:15:49.536   address 10.244.1.25                          the first event with it in status.podIPs
               2026-11-23 06:15:50       main #0 started                              the container's status: startedAt
-              2026-11-23 06:15:51       to be disrupted: TerminationByKubelet        condition DisruptionTarget: lastTransitionTime
+              2026-11-23 06:15:51       disruption target: TerminationByKubelet      condition DisruptionTarget: lastTransitionTime
               2026-11-23 06:15:51.557   side #0 ended: ContainerStatusUnknown(137)   not reported; the proof that its pod was gone
               2026-11-23 06:15:51.557   main #0 ended: ContainerStatusUnknown(137)   not reported; the proof that its pod was gone
               2026-11-23 06:15:51.557   phase Failed                                 the first event with this phase
-              2026-11-23 06:15:57.342   deletion asked for by kubernetes-admin       a DELETE, or a deletecollection that listed it; audit ID 94f97753-6b06-47d4-9de2-d5d39e636a24
+              2026-11-23 06:15:57.342   deletion requested by kubernetes-admin       a DELETE, or a deletecollection that listed it; audit ID 94f97753-6b06-47d4-9de2-d5d39e636a24
               2026-11-23 06:15:57.353   removed                                      the event with which the API server removed it
 
             Containers:
-              side, app, 0 restarts:
+              side (app container), 0 restarts:
                 #0   ContainerStatusUnknown(137)   2026-11-23 06:15:49 to 2026-11-23 06:15:51.557, 2s   node-pressure
                      containerd://626d9d23b2d1b2bfc385715ff357184965eaa8ac076630af62128bf2b5b415f1
                      ghcr.io/example/worker:2025.11
                      ghcr.io/example/worker@sha256:49f140eaa852a963c8eda5ac3306d2b29e1806771813b9aa1575130a2c2022cc
-              main, app, 0 restarts:
+              main (app container), 0 restarts:
                 #0   ContainerStatusUnknown(137)   2026-11-23 06:15:50 to 2026-11-23 06:15:51.557, 1s   node-pressure
                      containerd://e44cad8f7aaa9278c86110e1b1bf569052745cef73012ce50215d1b859ef1be6
                      docker.io/library/busybox:1.37
                      docker.io/library/busybox@sha256:b606ab8238fb2ffb1f1bfea94c26a87238623870cb315cf440156192c92ccd19
 
             Unknown:
-              end not confirmed (side #0, main #0): its end was not reported: how and when it ended is unknown; the time shown is when its pod was gone or a later instance started    fix: none if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers keep running); otherwise record pods/status at level RequestResponse, or post an audit log of that time
+              end not confirmed (side #0, main #0): its end was not reported: how and when it ended is unknown; the time shown is when its pod was gone or a later instance started
+                fix: none if its kubelet never reported it (a forced deletion, a lost node, the mirror of a static pod, whose containers keep running); otherwise record pods/status at level RequestResponse, or post an audit log of that time
         "#]],
     );
 }
@@ -653,7 +654,7 @@ fn restarts_that_no_event_told_of() {
               2026-11-23 06:16:13.689   removed                                  the event with which the API server removed it
 
             Containers:
-              main, app, 5 restarts:
+              main (app container), 5 restarts:
                 #1   Error(127)   2026-11-23 06:15:41 to 2026-11-23 06:15:41, 0s   exited
                      containerd://0f72d96fdb3cf3629d11f609e91006567b2922d383650ecb732b9330e9d9a134
                      registry.example.com/shop/api:4.1.0

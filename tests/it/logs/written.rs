@@ -87,9 +87,12 @@ fn of_instance(row: &Value) -> Vec<Line> {
         restart: row["restart"].as_u64().expect("a number"),
         node: text("node"),
     };
-    // Of what still runs, or whose end nobody saw, half a minute.
-    let ended = time("ended_at").filter(|_| row["end_seen"] == true);
-    let ended = ended.unwrap_or(began + SignedDuration::from_secs(30));
+    // An end that was not seen lies before what proves it. What still runs writes for half a minute.
+    let ended = match (time("ended_at"), row["end_seen"] == true) {
+        (Some(ended), true) => ended,
+        (Some(over), false) => began.max(over - SignedDuration::from_secs(1)),
+        (None, _) => began + SignedDuration::from_secs(30),
+    };
     let life = ended.duration_since(began);
     let at = |part: i32| began + life * part / 4;
     let times = [
