@@ -22,6 +22,7 @@
 //!
 //! Never here: what a record says, in a log, an error or a metric.
 
+mod broker_errors;
 mod config;
 mod connect;
 mod context;
@@ -31,7 +32,6 @@ mod librdkafka;
 mod member;
 mod names;
 mod run;
-mod trouble;
 mod watch;
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ use tracing::error;
 
 use super::Status;
 use crate::pipeline::Pipeline;
-pub use config::{Config, Mechanism, Options, Start, Teller};
+pub use config::{ClusterFrom, Config, Mechanism, Options, Start};
 use dead::DeadTopic;
 use member::Member;
 

@@ -56,7 +56,7 @@ pub struct Config {
     /// otherwise any.
     pub clusters_of_wrappers: Option<BTreeSet<String>>,
     /// Where to find the cluster of a record; the first that has one wins.
-    pub cluster_from: Vec<Teller>,
+    pub cluster_from: Vec<ClusterFrom>,
     /// The header with the cluster.
     pub cluster_header: String,
     /// A topic for copies of records that could not be read.
@@ -117,7 +117,7 @@ impl Default for Config {
 /// What can tell the cluster of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Teller {
+pub enum ClusterFrom {
     /// `cluster_by_topic`.
     Topic,
     /// The header `cluster_header`.
@@ -313,7 +313,7 @@ impl Config {
                 "no cluster is configured: set it, or cluster_from",
             ));
         }
-        if self.cluster_from.contains(&Teller::Topic) && self.cluster_by_topic.is_empty() {
+        if self.cluster_from.contains(&ClusterFrom::Topic) && self.cluster_by_topic.is_empty() {
             return Err(slip(
                 "cluster_by_topic",
                 "cluster_from has \"topic\", and this table is empty",

@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, info, warn};
 
 use super::config::Start;
-use super::ledger::Place;
+use super::ledger::TopicPartition;
 use super::librdkafka::{asked, list, log, named};
 use super::member::{Context, Member};
 use super::watch;
@@ -30,7 +30,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         if let Some(code) = error.rdkafka_error_code() {
-            self.0.state().trouble.met(code, reason);
+            self.0.state().broker_errors.met(code, reason);
         }
     }
 }
@@ -42,10 +42,14 @@ impl ConsumerContext for Context {
         kind: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let places = places(list);
+        let topic_partitions = topic_partitions(list);
         let outcome = match kind {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, &places),
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoke(consumer, &places),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.assign(consumer, &topic_partitions)
+            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                self.revoke(consumer, &topic_partitions)
+            }
             other => {
                 warn!("kafka: rebalance failed: {other:?}");
                 consumer.unassign()
@@ -58,65 +62,79 @@ impl ConsumerContext for Context {
 }
 
 impl Context {
-    fn assign(&self, consumer: &BaseConsumer<Self>, places: &[Place]) -> KafkaResult<()> {
+    fn assign(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        topic_partitions: &[TopicPartition],
+    ) -> KafkaResult<()> {
         metrics::counter!(telemetry::KAFKA_REBALANCES, "kind" => "assigned").increment(1);
-        let mut list = list(places, Offset::Invalid);
-        if !places.is_empty() {
-            let begins = begins(consumer, places, self.0.config.start);
+        let mut list = list(topic_partitions, Offset::Invalid);
+        if !topic_partitions.is_empty() {
+            let begins = begins(consumer, topic_partitions, self.0.config.start);
             let mut state = self.0.state();
-            for (place, begin) in places.iter().zip(begins) {
+            for (topic_partition, begin) in topic_partitions.iter().zip(begins) {
                 let offset = begin.start.map_or(Offset::Invalid, Offset::Offset);
-                list.set_partition_offset(&place.topic, place.partition, offset)?;
+                list.set_partition_offset(
+                    &topic_partition.topic,
+                    topic_partition.partition,
+                    offset,
+                )?;
                 let Begin {
                     start, committed, ..
                 } = begin;
-                state.ledger.assigned(place.clone(), start, committed);
+                state
+                    .ledger
+                    .assigned(topic_partition.clone(), start, committed);
             }
             drop(state);
             info!(
                 "kafka: assigned {} partitions: {}",
-                places.len(),
-                some(places)
+                topic_partitions.len(),
+                some(topic_partitions)
             );
         }
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(&list)?,
             _ => consumer.assign(&list)?,
         }
-        match self.0.state().paused && !places.is_empty() {
+        match self.0.state().paused && !topic_partitions.is_empty() {
             true => consumer.pause(&list),
             false => Ok(()),
         }
     }
 
-    fn revoke(&self, consumer: &BaseConsumer<Self>, places: &[Place]) -> KafkaResult<()> {
+    fn revoke(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        topic_partitions: &[TopicPartition],
+    ) -> KafkaResult<()> {
         let lost = consumer.assignment_lost();
         let kind = if lost { "lost" } else { "revoked" };
         metrics::counter!(telemetry::KAFKA_REBALANCES, "kind" => kind).increment(1);
-        if !places.is_empty() {
+        if !topic_partitions.is_empty() {
             if lost {
                 // Somebody else may have them already: a commit of ours could turn theirs back.
-                self.tell_lost(places);
+                self.report_lost(topic_partitions);
             } else {
-                self.hand_over(consumer, places);
+                self.hand_over(consumer, topic_partitions);
             }
             let mut state = self.0.state();
-            for place in places {
-                state.ledger.gone(place);
-                watch::forget(place);
+            for topic_partition in topic_partitions {
+                state.ledger.gone(topic_partition);
+                watch::forget(topic_partition);
             }
         }
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => {
-                consumer.incremental_unassign(&list(places, Offset::Invalid))
+                consumer.incremental_unassign(&list(topic_partitions, Offset::Invalid))
             }
             _ => consumer.unassign(),
         }
     }
 
-    fn tell_lost(&self, places: &[Place]) {
-        let (count, names) = (places.len(), some(places));
-        if self.0.state().trouble.is_down() {
+    fn report_lost(&self, topic_partitions: &[TopicPartition]) {
+        let (count, names) = (topic_partitions.len(), some(topic_partitions));
+        if self.0.state().broker_errors.is_down() {
             // That no broker answers says it already.
             debug!("kafka: lost {count} partitions: {names}");
         } else {
@@ -124,25 +142,25 @@ impl Context {
         }
     }
 
-    fn hand_over(&self, consumer: &BaseConsumer<Self>, places: &[Place]) {
-        if !self.0.flush(places) {
+    fn hand_over(&self, consumer: &BaseConsumer<Self>, topic_partitions: &[TopicPartition]) {
+        if !self.0.flush(topic_partitions) {
             let seconds = self.0.config.flush_seconds_max;
             warn!(
                 "kafka: clickhouse did not accept everything within {seconds} s: the next owner rereads it"
             );
         }
-        let due = self.0.state().ledger.commit(Some(places));
+        let due = self.0.state().ledger.commit(Some(topic_partitions));
         commit(consumer, &self.0, &due);
         info!(
             "kafka: revoked {} partitions: {}",
-            places.len(),
-            some(places)
+            topic_partitions.len(),
+            some(topic_partitions)
         );
     }
 }
 
 /// Commits offsets, and notes the broker's answer. Waits for it.
-pub fn commit(consumer: &BaseConsumer<Context>, member: &Member, due: &[(Place, i64)]) {
+pub fn commit(consumer: &BaseConsumer<Context>, member: &Member, due: &[(TopicPartition, i64)]) {
     if due.is_empty() {
         return;
     }
@@ -150,8 +168,10 @@ pub fn commit(consumer: &BaseConsumer<Context>, member: &Member, due: &[(Place, 
     let outcome = if result.is_ok() { "done" } else { "failed" };
     metrics::counter!(telemetry::KAFKA_COMMITS, "outcome" => outcome).increment(1);
     let mut state = member.state();
-    for (place, offset) in due {
-        state.ledger.committed(place, *offset, result.is_ok());
+    for (topic_partition, offset) in due {
+        state
+            .ledger
+            .committed(topic_partition, *offset, result.is_ok());
     }
     drop(state);
     if let Err(error) = result {
@@ -161,30 +181,39 @@ pub fn commit(consumer: &BaseConsumer<Context>, member: &Member, due: &[(Place, 
 }
 
 /// The first names of a list.
-fn some(places: &[Place]) -> String {
+fn some(topic_partitions: &[TopicPartition]) -> String {
     const NAMED_MAX: usize = 12;
-    let named = places.iter().take(NAMED_MAX).map(Place::to_string);
-    let more = if places.len() > NAMED_MAX { " ..." } else { "" };
+    let named = topic_partitions
+        .iter()
+        .take(NAMED_MAX)
+        .map(TopicPartition::to_string);
+    let more = if topic_partitions.len() > NAMED_MAX {
+        " ..."
+    } else {
+        ""
+    };
     named.collect::<Vec<_>>().join(" ") + more
 }
 
-fn place(topic: &str, partition: i32) -> Place {
-    Place {
+fn topic_partition(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition {
         topic: topic.into(),
         partition,
     }
 }
 
-fn places(list: &TopicPartitionList) -> Vec<Place> {
+fn topic_partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     let elements = list.elements();
-    let places = elements.iter().map(|it| place(it.topic(), it.partition()));
-    places.collect()
+    let topic_partitions = elements
+        .iter()
+        .map(|it| topic_partition(it.topic(), it.partition()));
+    topic_partitions.collect()
 }
 
 /// The same with an offset for each.
-fn offsets(due: &[(Place, i64)]) -> TopicPartitionList {
+fn offsets(due: &[(TopicPartition, i64)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(due.len());
-    for (Place { topic, partition }, offset) in due {
+    for (TopicPartition { topic, partition }, offset) in due {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
             .expect("an offset that librdkafka can name");
     }
@@ -200,9 +229,13 @@ struct Begin {
 
 /// The committed offsets decide. Where there is none, `start` does; it is then committed at once.
 /// Where the brokers can't be asked librdkafka goes by the committed offset, or the beginning.
-fn begins(consumer: &BaseConsumer<Context>, places: &[Place], start: Start) -> Vec<Begin> {
+fn begins(
+    consumer: &BaseConsumer<Context>,
+    topic_partitions: &[TopicPartition],
+    start: Start,
+) -> Vec<Begin> {
     for _ in 0..ASKED_MAX {
-        match ask(consumer, places, start) {
+        match ask(consumer, topic_partitions, start) {
             Ok(begins) => return begins,
             Err(error) => warn!(
                 "kafka: start offsets of partitions are not known yet: {}",
@@ -210,36 +243,37 @@ fn begins(consumer: &BaseConsumer<Context>, places: &[Place], start: Start) -> V
             ),
         }
     }
-    vec![Begin::default(); places.len()]
+    vec![Begin::default(); topic_partitions.len()]
 }
 
 fn ask(
     consumer: &BaseConsumer<Context>,
-    places: &[Place],
+    topic_partitions: &[TopicPartition],
     start: Start,
 ) -> KafkaResult<Vec<Begin>> {
-    let committed = consumer.committed_offsets(list(places, Offset::Invalid), ASK_WAIT)?;
-    let first = asked(consumer, places, Offset::Beginning, ASK_WAIT)?;
+    let committed =
+        consumer.committed_offsets(list(topic_partitions, Offset::Invalid), ASK_WAIT)?;
+    let first = asked(consumer, topic_partitions, Offset::Beginning, ASK_WAIT)?;
     let wanted = match start {
         Start::Earliest => first.clone(),
-        Start::Latest => asked(consumer, places, Offset::End, ASK_WAIT)?,
+        Start::Latest => asked(consumer, topic_partitions, Offset::End, ASK_WAIT)?,
         Start::Time(time) => {
-            let ends = asked(consumer, places, Offset::End, ASK_WAIT)?;
+            let ends = asked(consumer, topic_partitions, Offset::End, ASK_WAIT)?;
             let time = Offset::Offset(time.as_millisecond().max(0));
-            let found = asked(consumer, places, time, ASK_WAIT)?;
+            let found = asked(consumer, topic_partitions, time, ASK_WAIT)?;
             // Where nothing is that young, the end is what comes next.
             let either = found.iter().zip(ends).map(|(found, end)| found.or(end));
             either.collect()
         }
     };
-    let begins = places.iter().zip(first.into_iter().zip(wanted));
-    let begins = begins.map(|(place, (first, wanted))| {
-        let element = committed.find_partition(&place.topic, place.partition);
+    let begins = topic_partitions.iter().zip(first.into_iter().zip(wanted));
+    let begins = begins.map(|(topic_partition, (first, wanted))| {
+        let element = committed.find_partition(&topic_partition.topic, topic_partition.partition);
         let committed = match element.map(|element| element.offset()) {
             Some(Offset::Offset(offset)) => Some(offset),
             _ => None,
         };
-        let start = committed.map(|committed| begin_at(place, committed, first));
+        let start = committed.map(|committed| begin_at(topic_partition, committed, first));
         Begin {
             start: start.or(wanted),
             committed,
@@ -249,12 +283,14 @@ fn ask(
 }
 
 /// The committed offset, or the first record where retention was faster than we.
-fn begin_at(place: &Place, committed: i64, first: Option<i64>) -> i64 {
+fn begin_at(topic_partition: &TopicPartition, committed: i64, first: Option<i64>) -> i64 {
     let first = first.unwrap_or(committed);
     if committed < first {
         let gone = first - committed;
         metrics::counter!(telemetry::KAFKA_RECORDS_GONE).increment(gone.unsigned_abs());
-        warn!("kafka: {gone} records of {place} were removed by retention before they were read");
+        warn!(
+            "kafka: {gone} records of {topic_partition} were removed by retention before they were read"
+        );
     }
     committed.max(first)
 }

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 /// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct TopicPartition {
     pub topic: Arc<str>,
     pub partition: i32,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}/{}", self.topic, self.partition)
     }
@@ -48,7 +48,7 @@ pub struct Partition {
 
 /// The records of one partition in a flight.
 #[derive(Clone, Debug)]
-struct Leg {
+struct OffsetRange {
     epoch: u64,
     next: i64,
     /// When the first of them was made, in milliseconds since 1970.
@@ -57,10 +57,10 @@ struct Leg {
 
 /// Records that are on their way together.
 #[derive(Debug, Default)]
-struct Flight {
+struct Batch {
     id: u64,
     bytes: usize,
-    legs: BTreeMap<Place, Leg>,
+    ranges: BTreeMap<TopicPartition, OffsetRange>,
     /// How it ended: whether ClickHouse has them.
     settled: Option<bool>,
 }
@@ -76,16 +76,21 @@ pub struct Record {
 
 #[derive(Debug, Default)]
 pub struct Ledger {
-    partitions: BTreeMap<Place, Partition>,
-    gathered: Flight,
-    flights: VecDeque<Flight>,
+    partitions: BTreeMap<TopicPartition, Partition>,
+    gathered: Batch,
+    batches: VecDeque<Batch>,
     epochs: u64,
     unstored_bytes: usize,
 }
 
 impl Ledger {
     /// A partition is ours from `start` on. `committed` is what the group has committed.
-    pub fn assigned(&mut self, place: Place, start: Option<i64>, committed: Option<i64>) {
+    pub fn assigned(
+        &mut self,
+        topic_partition: TopicPartition,
+        start: Option<i64>,
+        committed: Option<i64>,
+    ) {
         self.epochs += 1;
         let partition = Partition {
             epoch: self.epochs,
@@ -93,28 +98,30 @@ impl Ledger {
             committed,
             ..Partition::default()
         };
-        self.partitions.insert(place, partition);
+        self.partitions.insert(topic_partition, partition);
     }
 
     /// A partition is no longer ours.
-    pub fn gone(&mut self, place: &Place) {
-        self.partitions.remove(place);
+    pub fn gone(&mut self, topic_partition: &TopicPartition) {
+        self.partitions.remove(topic_partition);
     }
 
-    pub fn partitions(&self) -> impl Iterator<Item = (&Place, &Partition)> {
+    pub fn partitions(&self) -> impl Iterator<Item = (&TopicPartition, &Partition)> {
         self.partitions.iter()
     }
 
     /// The place of that name, if it is ours.
-    pub fn place(&self, topic: &str, partition: i32) -> Option<Place> {
-        let mut places = self.partitions.keys();
-        let same = |place: &&Place| place.partition == partition && &*place.topic == topic;
-        places.find(same).cloned()
+    pub fn topic_partition(&self, topic: &str, partition: i32) -> Option<TopicPartition> {
+        let mut topic_partitions = self.partitions.keys();
+        let same = |topic_partition: &&TopicPartition| {
+            topic_partition.partition == partition && &*topic_partition.topic == topic
+        };
+        topic_partitions.find(same).cloned()
     }
 
     /// Notes a record. Returns whether it is to be taken.
-    pub fn take(&mut self, place: &Place, record: Record) -> bool {
-        let Some(partition) = self.partitions.get_mut(place) else {
+    pub fn take(&mut self, topic_partition: &TopicPartition, record: Record) -> bool {
+        let Some(partition) = self.partitions.get_mut(topic_partition) else {
             return false;
         };
         if partition.rewinding {
@@ -123,16 +130,16 @@ impl Ledger {
         partition.stored.get_or_insert(record.offset);
         let epoch = partition.epoch;
         let next = record.offset + 1;
-        match self.gathered.legs.get_mut(place) {
-            Some(leg) if leg.epoch == epoch => leg.next = next,
+        match self.gathered.ranges.get_mut(topic_partition) {
+            Some(range) if range.epoch == epoch => range.next = next,
             _ => {
                 let made_at = record.made_at;
-                let leg = Leg {
+                let range = OffsetRange {
                     epoch,
                     next,
                     made_at,
                 };
-                self.gathered.legs.insert(place.clone(), leg);
+                self.gathered.ranges.insert(topic_partition.clone(), range);
             }
         }
         self.gathered.bytes += record.bytes;
@@ -143,36 +150,36 @@ impl Ledger {
     /// Makes a flight of what is gathered.
     pub fn seal(&mut self) -> u64 {
         let id = self.gathered.id;
-        let next = Flight {
+        let next = Batch {
             id: id + 1,
-            ..Flight::default()
+            ..Batch::default()
         };
-        let flight = std::mem::replace(&mut self.gathered, next);
-        self.flights.push_back(flight);
+        let batch = std::mem::replace(&mut self.gathered, next);
+        self.batches.push_back(batch);
         id
     }
 
     /// A flight has ended. `stored` says whether ClickHouse has it.
     pub fn settled(&mut self, id: u64, stored: bool) {
-        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) {
-            flight.settled = Some(stored);
+        if let Some(batch) = self.batches.iter_mut().find(|batch| batch.id == id) {
+            batch.settled = Some(stored);
         }
-        while let Some(stored) = self.flights.front().and_then(|flight| flight.settled) {
-            let flight = self.flights.pop_front().expect("there is a first");
-            self.unstored_bytes -= flight.bytes;
-            for (place, leg) in flight.legs {
-                self.land(&place, &leg, stored);
+        while let Some(stored) = self.batches.front().and_then(|batch| batch.settled) {
+            let batch = self.batches.pop_front().expect("there is a first");
+            self.unstored_bytes -= batch.bytes;
+            for (topic_partition, range) in batch.ranges {
+                self.land(&topic_partition, &range, stored);
             }
         }
     }
 
-    fn land(&mut self, place: &Place, leg: &Leg, stored: bool) {
-        let partition = self.partitions.get_mut(place);
-        let Some(partition) = partition.filter(|partition| partition.epoch == leg.epoch) else {
+    fn land(&mut self, topic_partition: &TopicPartition, range: &OffsetRange, stored: bool) {
+        let partition = self.partitions.get_mut(topic_partition);
+        let Some(partition) = partition.filter(|partition| partition.epoch == range.epoch) else {
             return;
         };
         if stored {
-            partition.stored = Some(leg.next);
+            partition.stored = Some(range.next);
             partition.behind_since = None;
         } else {
             self.epochs += 1;
@@ -182,43 +189,44 @@ impl Ledger {
     }
 
     /// Where the consumer must go back to, since something was lost.
-    pub fn rewinds(&self) -> Vec<(Place, i64)> {
+    pub fn rewinds(&self) -> Vec<(TopicPartition, i64)> {
         let rewinding = self.partitions.iter().filter(|(_, it)| it.rewinding);
         rewinding
-            .filter_map(|(place, it)| Some((place.clone(), it.stored?)))
+            .filter_map(|(topic_partition, it)| Some((topic_partition.clone(), it.stored?)))
             .collect()
     }
 
     /// The consumer has gone back.
-    pub fn rewound(&mut self, place: &Place) {
-        if let Some(partition) = self.partitions.get_mut(place) {
+    pub fn rewound(&mut self, topic_partition: &TopicPartition) {
+        if let Some(partition) = self.partitions.get_mut(topic_partition) {
             partition.rewinding = false;
         }
     }
 
     /// What may be committed and is not, of all partitions or of these. It counts as on its way
     /// from now on.
-    pub fn commit(&mut self, of: Option<&[Place]>) -> Vec<(Place, i64)> {
+    pub fn commit(&mut self, of: Option<&[TopicPartition]>) -> Vec<(TopicPartition, i64)> {
         let mut due = Vec::new();
-        for (place, partition) in &mut self.partitions {
+        for (topic_partition, partition) in &mut self.partitions {
             let Some(stored) = partition.stored else {
                 continue;
             };
-            let asked = of.is_none_or(|places| places.contains(place));
+            let asked =
+                of.is_none_or(|topic_partitions| topic_partitions.contains(topic_partition));
             let known = partition.committing.or(partition.committed);
             // Whoever asks for a partition is about to let it go: what is on its way may fail.
             let due_now = of.is_some() && partition.committed != Some(stored);
             if asked && (known != Some(stored) || due_now) {
                 partition.committing = Some(stored);
-                due.push((place.clone(), stored));
+                due.push((topic_partition.clone(), stored));
             }
         }
         due
     }
 
     /// The broker's answer to a commit.
-    pub fn committed(&mut self, place: &Place, offset: i64, done: bool) {
-        let Some(partition) = self.partitions.get_mut(place) else {
+    pub fn committed(&mut self, topic_partition: &TopicPartition, offset: i64, done: bool) {
+        let Some(partition) = self.partitions.get_mut(topic_partition) else {
             return;
         };
         if done {
@@ -236,8 +244,8 @@ impl Ledger {
     }
 
     /// Behind the last record of a partition, as the broker said at `now`.
-    pub fn ended(&mut self, place: &Place, end: i64, now: i64) {
-        if let Some(partition) = self.partitions.get_mut(place) {
+    pub fn ended(&mut self, topic_partition: &TopicPartition, end: i64, now: i64) {
+        if let Some(partition) = self.partitions.get_mut(topic_partition) {
             partition.end = Some(end);
             let behind = partition.stored.is_some_and(|stored| stored < end);
             partition.behind_since = behind.then(|| partition.behind_since.unwrap_or(now));
@@ -245,31 +253,33 @@ impl Ledger {
     }
 
     /// Whether records of these places are on their way.
-    pub fn is_under_way(&self, places: &[Place]) -> bool {
-        places.iter().any(|place| self.oldest(place).is_some())
+    pub fn is_under_way(&self, topic_partitions: &[TopicPartition]) -> bool {
+        topic_partitions
+            .iter()
+            .any(|topic_partition| self.oldest(topic_partition).is_some())
     }
 
     /// Whether anybody still waits for this flight.
     pub fn is_wanted(&self, id: u64) -> bool {
-        let flight = self.flights.iter().find(|flight| flight.id == id);
-        flight.is_some_and(|flight| {
-            flight
-                .legs
+        let batch = self.batches.iter().find(|batch| batch.id == id);
+        batch.is_some_and(|batch| {
+            batch
+                .ranges
                 .iter()
-                .any(|(place, leg)| self.is_now(place, leg))
+                .any(|(topic_partition, range)| self.is_now(topic_partition, range))
         })
     }
 
-    fn is_now(&self, place: &Place, leg: &Leg) -> bool {
-        let partition = self.partitions.get(place);
-        partition.is_some_and(|partition| partition.epoch == leg.epoch)
+    fn is_now(&self, topic_partition: &TopicPartition, range: &OffsetRange) -> bool {
+        let partition = self.partitions.get(topic_partition);
+        partition.is_some_and(|partition| partition.epoch == range.epoch)
     }
 
     /// When the oldest record of a partition that is on its way was made.
-    pub fn oldest(&self, place: &Place) -> Option<i64> {
-        let flights = self.flights.iter().chain([&self.gathered]);
-        let mut legs = flights.filter_map(|flight| flight.legs.get(place));
-        let first = legs.find(|leg| self.is_now(place, leg))?;
+    pub fn oldest(&self, topic_partition: &TopicPartition) -> Option<i64> {
+        let batches = self.batches.iter().chain([&self.gathered]);
+        let mut ranges = batches.filter_map(|batch| batch.ranges.get(topic_partition));
+        let first = ranges.find(|range| self.is_now(topic_partition, range))?;
         Some(first.made_at)
     }
 
@@ -277,8 +287,8 @@ impl Ledger {
         self.unstored_bytes
     }
 
-    pub fn flights(&self) -> usize {
-        self.flights.len()
+    pub fn batches(&self) -> usize {
+        self.batches.len()
     }
 }
 

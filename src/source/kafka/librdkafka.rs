@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::debug;
 
-use super::ledger::Place;
+use super::ledger::TopicPartition;
 
 /// librdkafka's own lines: many for one event, so they are for who looks for them.
 pub fn log(facility: &str, text: &str) {
@@ -27,9 +27,9 @@ pub fn named(error: &KafkaError) -> String {
 }
 
 /// librdkafka's form of these places, all with one offset.
-pub fn list(places: &[Place], offset: Offset) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(places.len());
-    for Place { topic, partition } in places {
+pub fn list(topic_partitions: &[TopicPartition], offset: Offset) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(topic_partitions.len());
+    for TopicPartition { topic, partition } in topic_partitions {
         list.add_partition_offset(topic, *partition, offset)
             .expect("an offset that librdkafka can name");
     }
@@ -39,18 +39,18 @@ pub fn list(places: &[Place], offset: Offset) -> TopicPartitionList {
 /// Asks the brokers for offsets: of the beginning, of the end, or of a time.
 pub fn asked<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    places: &[Place],
+    topic_partitions: &[TopicPartition],
     what: Offset,
     wait: Duration,
 ) -> KafkaResult<Vec<Option<i64>>> {
-    let answer = consumer.offsets_for_times(list(places, what), wait)?;
-    let offset = |place: &Place| {
-        let element = answer.find_partition(&place.topic, place.partition)?;
+    let answer = consumer.offsets_for_times(list(topic_partitions, what), wait)?;
+    let offset = |topic_partition: &TopicPartition| {
+        let element = answer.find_partition(&topic_partition.topic, topic_partition.partition)?;
         element.error().ok()?;
         match element.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
         }
     };
-    Ok(places.iter().map(offset).collect())
+    Ok(topic_partitions.iter().map(offset).collect())
 }

@@ -11,24 +11,24 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{BorrowedMessage, Headers};
 use tokio::runtime::Handle;
 
+use super::broker_errors::BrokerErrors;
 use super::config::Config;
 use super::dead::{DeadTopic, Poisoned};
-use super::ledger::{Ledger, Place, Record};
-use super::names::{self, Told};
-use super::trouble::Trouble;
+use super::ledger::{Ledger, Record, TopicPartition};
+use super::names::{self, ClusterHints};
 use crate::pipeline::{Delivery, NotTaken, Pipeline, Taken};
 use crate::telemetry;
 
 /// A flight is sent off at this many records or bytes at the latest.
-const FLIGHT_RECORDS_MAX: usize = 4_096;
-const FLIGHT_BYTES_MAX: usize = 4 << 20;
+const BATCH_RECORDS_MAX: usize = 4_096;
+const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// Flights that are being decoded and written to the spool at the same time. The bodies of their
 /// records are in memory until then.
 const DECODING_MAX: usize = 2;
 
 /// Flights that wait for ClickHouse.
-const FLIGHTS_MAX: usize = 1_024;
+const BATCHES_MAX: usize = 1_024;
 
 /// How long a flight waits for room in the spool before it looks again.
 const ROOM_WAIT: Duration = Duration::from_millis(250);
@@ -55,7 +55,7 @@ pub struct Member {
 #[derive(Default)]
 pub struct State {
     pub ledger: Ledger,
-    pub trouble: Trouble,
+    pub broker_errors: BrokerErrors,
     pub paused: bool,
     gathered: Vec<Delivery>,
     gathered_bytes: usize,
@@ -63,13 +63,13 @@ pub struct State {
     gathered_records: usize,
     decoding: usize,
     /// Of the last record: the next one is mostly of the same.
-    place: Option<Place>,
+    topic_partition: Option<TopicPartition>,
 }
 
 /// A record, as far as it may tell its cluster.
 struct Labels<'a>(&'a BorrowedMessage<'a>);
 
-impl Told for Labels<'_> {
+impl ClusterHints for Labels<'_> {
     fn topic(&self) -> &str {
         self.0.topic()
     }
@@ -126,11 +126,13 @@ impl Member {
     pub fn gather(&self, message: &BorrowedMessage) {
         let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
         let mut state = self.state();
-        let known = |place: &Place| place.partition == partition && &*place.topic == topic;
-        if !state.place.as_ref().is_some_and(known) {
-            state.place = state.ledger.place(topic, partition);
+        let known = |topic_partition: &TopicPartition| {
+            topic_partition.partition == partition && &*topic_partition.topic == topic
+        };
+        if !state.topic_partition.as_ref().is_some_and(known) {
+            state.topic_partition = state.ledger.topic_partition(topic, partition);
         }
-        let Some(place) = state.place.clone() else {
+        let Some(topic_partition) = state.topic_partition.clone() else {
             return;
         };
         let body = message.payload().unwrap_or_default();
@@ -139,7 +141,7 @@ impl Member {
             made_at: message.timestamp().to_millis().unwrap_or_default(),
             bytes: body.len(),
         };
-        if !state.ledger.take(&place, record) {
+        if !state.ledger.take(&topic_partition, record) {
             return;
         }
         state.gathered_records += 1;
@@ -152,7 +154,7 @@ impl Member {
                 cluster: cluster.map(str::to_owned),
                 cluster_else: self.config.cluster.clone(),
                 clusters_of_wrappers: self.wrappers.clone(),
-                origin: format!("kafka {place} offset {offset}"),
+                origin: format!("kafka {topic_partition} offset {offset}"),
                 received_at: Timestamp::now(),
                 body: Bytes::copy_from_slice(body),
                 from: 0,
@@ -166,7 +168,7 @@ impl Member {
         let full = state.is_full() && state.decoding >= DECODING_MAX;
         let bytes_max = self.config.unstored_bytes_max;
         full || state.ledger.unstored_bytes() >= bytes_max
-            || state.ledger.flights() >= FLIGHTS_MAX
+            || state.ledger.batches() >= BATCHES_MAX
             || !self.pipeline.has_room()
     }
 
@@ -175,7 +177,7 @@ impl Member {
         let half = self.config.unstored_bytes_max / 2;
         let state = self.state();
         let enough = state.ledger.unstored_bytes() <= half;
-        enough && state.ledger.flights() <= FLIGHTS_MAX / 2 && self.pipeline.has_room()
+        enough && state.ledger.batches() <= BATCHES_MAX / 2 && self.pipeline.has_room()
     }
 
     /// Whether something is gathered, and whether a flight is full of it.
@@ -256,10 +258,10 @@ impl Member {
 
     /// Sends off what is gathered and waits until ClickHouse has what was taken of these places.
     /// Returns whether it has.
-    pub fn flush(self: &Arc<Self>, places: &[Place]) -> bool {
+    pub fn flush(self: &Arc<Self>, topic_partitions: &[TopicPartition]) -> bool {
         self.dispatch(true);
         let deadline = Instant::now() + self.flush_wait();
-        while self.state().ledger.is_under_way(places) {
+        while self.state().ledger.is_under_way(topic_partitions) {
             if Instant::now() >= deadline {
                 return false;
             }
@@ -271,6 +273,6 @@ impl Member {
 
 impl State {
     fn is_full(&self) -> bool {
-        self.gathered_records >= FLIGHT_RECORDS_MAX || self.gathered_bytes >= FLIGHT_BYTES_MAX
+        self.gathered_records >= BATCH_RECORDS_MAX || self.gathered_bytes >= BATCH_BYTES_MAX
     }
 }

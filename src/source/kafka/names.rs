@@ -1,25 +1,25 @@
 //! The cluster that a record is of.
 
-use super::config::{Config, Teller};
+use super::config::{ClusterFrom, Config};
 use crate::source::is_cluster_name;
 
 /// What of a record may tell the cluster.
-pub trait Told {
+pub trait ClusterHints {
     fn topic(&self) -> &str;
     fn key(&self) -> Option<&[u8]>;
     fn header(&self, name: &str) -> Option<&[u8]>;
 }
 
 /// The name that the first of `cluster_from` tells, if any. What is no name of a cluster is not told.
-pub fn cluster<'a>(config: &'a Config, record: &'a impl Told) -> Option<&'a str> {
-    config.cluster_from.iter().find_map(|teller| {
-        let name = match teller {
-            Teller::Topic => config
+pub fn cluster<'a>(config: &'a Config, record: &'a impl ClusterHints) -> Option<&'a str> {
+    config.cluster_from.iter().find_map(|from| {
+        let name = match from {
+            ClusterFrom::Topic => config
                 .cluster_by_topic
                 .get(record.topic())
                 .map(String::as_str),
-            Teller::Header => text(record.header(&config.cluster_header)),
-            Teller::Key => text(record.key()),
+            ClusterFrom::Header => text(record.header(&config.cluster_header)),
+            ClusterFrom::Key => text(record.key()),
         };
         name.filter(|name| is_cluster_name(name))
     })
@@ -36,7 +36,7 @@ mod tests {
 
     struct Record(&'static str, Option<&'static str>, Option<&'static str>);
 
-    impl Told for Record {
+    impl ClusterHints for Record {
         fn topic(&self) -> &str {
             self.0
         }

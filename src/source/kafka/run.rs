@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::context;
-use super::ledger::Place;
+use super::ledger::TopicPartition;
 use super::librdkafka::named;
 use super::member::{Context, Member};
 
@@ -155,18 +155,18 @@ impl Poller<'_> {
 
     fn tend(&self) {
         let mut state = self.member.state();
-        state.trouble.tell_down(false);
+        state.broker_errors.report_down(false);
         let rewinds = state.ledger.rewinds();
         drop(state);
-        for (place, offset) in rewinds {
-            let Place { topic, partition } = &place;
+        for (topic_partition, offset) in rewinds {
+            let TopicPartition { topic, partition } = &topic_partition;
             let back = Offset::Offset(offset);
             match self.consumer.seek(topic, *partition, back, SEEK_WAIT) {
                 Ok(()) => {
-                    warn!("kafka: rereading {place} from {offset}: its rows were lost");
-                    self.member.state().ledger.rewound(&place);
+                    warn!("kafka: rereading {topic_partition} from {offset}: its rows were lost");
+                    self.member.state().ledger.rewound(&topic_partition);
                 }
-                Err(error) => warn!("kafka: cannot seek {place} to {offset}: {error}"),
+                Err(error) => warn!("kafka: cannot seek {topic_partition} to {offset}: {error}"),
             }
         }
         self.commit();

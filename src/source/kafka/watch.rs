@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rdkafka::Offset;
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::{Partition, Place};
+use super::ledger::{Partition, TopicPartition};
 use super::librdkafka::asked;
 use super::member::{Member, State};
 use crate::source::Status;
@@ -40,24 +40,24 @@ fn ask(member: &Member) {
     let Some(consumer) = member.consumer() else {
         return;
     };
-    let places: Vec<Place> = {
+    let topic_partitions: Vec<TopicPartition> = {
         let state = member.state();
         state
             .ledger
             .partitions()
-            .map(|(place, _)| place.clone())
+            .map(|(topic_partition, _)| topic_partition.clone())
             .collect()
     };
-    if places.is_empty() {
+    if topic_partitions.is_empty() {
         return;
     }
-    if let Ok(ends) = asked(&consumer, &places, Offset::End, LOOK_WAIT) {
+    if let Ok(ends) = asked(&consumer, &topic_partitions, Offset::End, LOOK_WAIT) {
         let now = Timestamp::now().as_millisecond();
         let mut state = member.state();
-        state.trouble.over();
-        for (place, end) in places.iter().zip(ends) {
+        state.broker_errors.over();
+        for (topic_partition, end) in topic_partitions.iter().zip(ends) {
             if let Some(end) = end {
-                state.ledger.ended(place, end, now);
+                state.ledger.ended(topic_partition, end, now);
             }
         }
     }
@@ -72,43 +72,46 @@ fn lag(partition: &Partition) -> Option<i64> {
 /// was known of.
 fn oldest_seconds(
     state: &State,
-    place: &Place,
+    topic_partition: &TopicPartition,
     partition: &Partition,
     now: Timestamp,
 ) -> Option<f64> {
-    let since = state.ledger.oldest(place).or(partition.behind_since)?;
+    let since = state
+        .ledger
+        .oldest(topic_partition)
+        .or(partition.behind_since)?;
     Some((now.as_millisecond() - since).max(0) as f64 / 1e3)
 }
 
 /// One for each partition that is ours, or one that says that there is none.
 pub fn statuses(member: &Member) -> Vec<Status> {
     let state = member.state();
-    let condition = match (state.trouble.is_down(), state.paused) {
+    let condition = match (state.broker_errors.is_down(), state.paused) {
         (true, _) => "no broker is reachable",
         (false, true) => "paused",
         (false, false) => "running",
     };
     let now = Timestamp::now();
-    let status = |(place, partition): (&Place, &Partition)| Status {
-        place: Some(place.to_string()),
+    let status = |(topic_partition, partition): (&TopicPartition, &Partition)| Status {
+        place: Some(topic_partition.to_string()),
         position: partition.stored,
         committed: partition.committed,
         // What was stored since the brokers were asked was there, too.
         end: partition.end.max(partition.stored),
         lag: lag(partition),
-        oldest_seconds: oldest_seconds(&state, place, partition, now),
-        last_error: state.trouble.last(),
+        oldest_seconds: oldest_seconds(&state, topic_partition, partition, now),
+        last_error: state.broker_errors.last(),
         ..Status::of("kafka", condition)
     };
     let mut statuses: Vec<Status> = state.ledger.partitions().map(status).collect();
     if statuses.is_empty() {
-        let condition = if state.trouble.is_down() {
+        let condition = if state.broker_errors.is_down() {
             condition
         } else {
             "no partition assigned"
         };
         statuses.push(Status {
-            last_error: state.trouble.last(),
+            last_error: state.broker_errors.last(),
             ..Status::of("kafka", condition)
         });
     }
@@ -120,12 +123,12 @@ pub fn measure(member: &Member) {
     let state = member.state();
     let now = Timestamp::now();
     metrics::gauge!(telemetry::KAFKA_PAUSED).set(f64::from(u8::from(state.paused)));
-    metrics::gauge!(telemetry::KAFKA_DOWN).set(f64::from(u8::from(state.trouble.is_down())));
+    metrics::gauge!(telemetry::KAFKA_DOWN).set(f64::from(u8::from(state.broker_errors.is_down())));
     metrics::gauge!(telemetry::KAFKA_UNSTORED_BYTES).set(state.ledger.unstored_bytes() as f64);
-    for (place, partition) in state.ledger.partitions() {
-        let oldest = oldest_seconds(&state, place, partition, now);
+    for (topic_partition, partition) in state.ledger.partitions() {
+        let oldest = oldest_seconds(&state, topic_partition, partition, now);
         set(
-            place,
+            topic_partition,
             lag(partition).unwrap_or_default() as f64,
             oldest.unwrap_or_default(),
         );
@@ -133,14 +136,14 @@ pub fn measure(member: &Member) {
 }
 
 /// A partition that went to another member is not ours to tell of: sums over members stay right.
-pub fn forget(place: &Place) {
-    set(place, 0.0, 0.0);
+pub fn forget(topic_partition: &TopicPartition) {
+    set(topic_partition, 0.0, 0.0);
 }
 
-fn set(place: &Place, lag: f64, oldest_seconds: f64) {
+fn set(topic_partition: &TopicPartition, lag: f64, oldest_seconds: f64) {
     let labels = [
-        ("topic", place.topic.to_string()),
-        ("partition", place.partition.to_string()),
+        ("topic", topic_partition.topic.to_string()),
+        ("partition", topic_partition.partition.to_string()),
     ];
     metrics::gauge!(telemetry::KAFKA_LAG, &labels).set(lag);
     metrics::gauge!(telemetry::KAFKA_OLDEST_SECONDS, &labels).set(oldest_seconds);

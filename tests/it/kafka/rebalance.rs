@@ -117,7 +117,7 @@ impl Sender {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum Action {
     Join,
     Leave,
     Kill,
@@ -125,23 +125,23 @@ enum Deed {
 }
 
 /// The first rounds have one of each; then the seed decides.
-const FIRST: [Deed; 5] = [
-    Deed::Join,
-    Deed::Kill,
-    Deed::RestartBroker,
-    Deed::Join,
-    Deed::Leave,
+const FIRST: [Action; 5] = [
+    Action::Join,
+    Action::Kill,
+    Action::RestartBroker,
+    Action::Join,
+    Action::Leave,
 ];
 
-fn deed(round: u64, members: usize, random: &mut Random) -> Deed {
+fn action(round: u64, members: usize, random: &mut Random) -> Action {
     if let Some(first) = FIRST.get(round as usize) {
         return *first;
     }
     match random.below(10) {
-        0 => Deed::RestartBroker,
-        1..=3 if members < MEMBERS_MAX => Deed::Join,
-        4..=6 if members > 1 => Deed::Leave,
-        _ => Deed::Kill,
+        0 => Action::RestartBroker,
+        1..=3 if members < MEMBERS_MAX => Action::Join,
+        4..=6 if members > 1 => Action::Leave,
+        _ => Action::Kill,
     }
 }
 
@@ -156,20 +156,20 @@ fn rebalances_under_load() {
     let mut senders = Senders::start(&broker, &group.topic, PARTITIONS);
     let mut samples = 0;
     for round in 0..rounds {
-        let deed = deed(round, members.len(), &mut random);
+        let action = action(round, members.len(), &mut random);
         let chosen = random.below(members.len() as u64) as usize;
-        println!("round {round}: {deed:?} with {} members", members.len());
-        match deed {
-            Deed::Join => members.push(group.join()),
-            Deed::Leave => {
+        println!("round {round}: {action:?} with {} members", members.len());
+        match action {
+            Action::Join => members.push(group.join()),
+            Action::Leave => {
                 let mut member = members.remove(chosen);
                 assert!(member.stop().success(), "{}", member.log());
             }
-            Deed::Kill => {
+            Action::Kill => {
                 members.remove(chosen).kill();
                 members.push(group.join());
             }
-            Deed::RestartBroker => {
+            Action::RestartBroker => {
                 broker.kill();
                 broker.launch();
                 broker.answers();

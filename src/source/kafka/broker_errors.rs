@@ -19,7 +19,7 @@ const WHY_WAIT: Duration = Duration::from_secs(3);
 const TEXT_CHARS_MAX: usize = 300;
 
 #[derive(Debug, Default)]
-pub struct Trouble {
+pub struct BrokerErrors {
     /// No broker answers since then.
     down: Option<Instant>,
     down_logged: Episode,
@@ -28,7 +28,7 @@ pub struct Trouble {
     last: Option<(String, Timestamp)>,
 }
 
-impl Trouble {
+impl BrokerErrors {
     /// librdkafka has met an error.
     pub fn met(&mut self, code: RDKafkaErrorCode, text: &str) {
         let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
@@ -45,7 +45,7 @@ impl Trouble {
                 | RDKafkaErrorCode::OperationTimedOut
         );
         if connection || self.down.is_some() {
-            self.tell_down(connection);
+            self.report_down(connection);
             return;
         }
         let line = self.logged.entry(code as i32);
@@ -57,7 +57,7 @@ impl Trouble {
 
     /// Tells that all brokers are away, once: when the first try to connect has said why, or when
     /// that does not come.
-    pub fn tell_down(&mut self, why_is_known: bool) {
+    pub fn report_down(&mut self, why_is_known: bool) {
         let Some(since) = self.down else { return };
         if (why_is_known || since.elapsed() >= WHY_WAIT) && self.down_logged.begins() {
             let why = self.last.as_ref().map_or("", |(text, _)| text);
