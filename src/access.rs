@@ -91,7 +91,7 @@ pub enum Error {
         cause: &'static str,
     },
     #[error(transparent)]
-    Tokens(#[from] crate::fresh::Error),
+    Tokens(#[from] crate::reload::Error),
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub mod near;
 pub mod query;
 // The door: who listens, over what, and who may say or ask what.
 pub mod access;
-pub mod fresh;
+pub mod reload;
 pub mod tls;
 // The only place that sees both.
 pub mod cli;

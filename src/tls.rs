@@ -7,7 +7,7 @@
 //! A CA file vouches for what its certificates signed, and for each of them as a server's own (`ca_file`).
 //!
 //! What can go wrong: files that are missing or no PEM, a key that is not the certificate's. One
-//! line names the file. After the start that leaves the old files' content in use: [`crate::fresh`].
+//! line names the file. After the start that leaves the old files' content in use: [`crate::reload`].
 //!
 //! The cryptography is aws-lc-rs, for all of bygone: it is what rustls itself defaults to and is
 //! looked after by a paid team; it builds with a C compiler alone (no cmake) and agrees on keys that
@@ -33,7 +33,7 @@ pub use server::{Server, ServerFiles};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    File(#[from] crate::fresh::Error),
+    File(#[from] crate::reload::Error),
     #[error("a certificate and its key belong together: {present} is set, {absent} is not")]
     Half {
         present: &'static str,

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::names::Names;
 use super::tokens::{Own, Tokens};
 use super::{Denied, Error, browser};
-use crate::fresh::Fresh;
+use crate::reload::Reloaded;
 
 /// One who may ask. Nothing is left open: each field must be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -35,7 +35,7 @@ pub struct ApiCredential {
 
 /// Who may ask.
 pub struct Api {
-    tokens: Option<Arc<Fresh<Tokens>>>,
+    tokens: Option<Arc<Reloaded<Tokens>>>,
     /// What each token file is good for.
     readers: Vec<Reader>,
     own: Option<Own>,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::names::Names;
 use super::tokens::{Own, Tokens};
 use super::{Denied, Error, Peer, browser};
-use crate::fresh::Fresh;
+use crate::reload::Reloaded;
 
 /// One who may send. Either `token_file` or `certificate_names` says how they are known.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -34,7 +34,7 @@ pub struct IngestCredential {
 
 /// Who may send.
 pub struct Ingest {
-    tokens: Option<Arc<Fresh<Tokens>>>,
+    tokens: Option<Arc<Reloaded<Tokens>>>,
     /// The clusters of each token file.
     token_clusters: Vec<Names>,
     certificates: Vec<(CertificateRule, Names)>,

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use tracing::error;
 
-use crate::fresh::{Content, Error, Fresh};
+use crate::reload::{Content, Error, Reloaded};
 
 /// Shorter ones could be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
@@ -45,8 +45,8 @@ impl Tokens {
     /// # Errors
     ///
     /// When a file can't be read, or holds no token, or what is none.
-    pub fn load(what: &'static str, files: Vec<PathBuf>) -> Result<Fresh<Tokens>, Error> {
-        Ok(Fresh::load(what, files, Tokens::parse)?.each(Tokens::parse_each))
+    pub fn load(what: &'static str, files: Vec<PathBuf>) -> Result<Reloaded<Tokens>, Error> {
+        Ok(Reloaded::load(what, files, Tokens::parse)?.each(Tokens::parse_each))
     }
 
     fn parse(contents: &[Content]) -> Result<Tokens, String> {

@@ -14,7 +14,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 
 use super::{pem, provider};
-use crate::fresh::Content;
+use crate::reload::Content;
 
 /// Trusts the certificates of a file, and what they signed.
 #[derive(Debug)]

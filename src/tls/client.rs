@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ca_file::CaFile;
 use super::{Error, both, pem, provider};
-use crate::fresh::{Content, Fresh};
+use crate::reload::{Content, Reloaded};
 
 /// How long a connection may take to come about.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -43,7 +43,7 @@ pub struct ClientFiles {
 #[derive(Clone)]
 pub struct Client {
     config: ClientConfig,
-    pair: Option<Arc<Fresh<CertifiedKey>>>,
+    pair: Option<Arc<Reloaded<CertifiedKey>>>,
 }
 
 impl Client {
@@ -62,7 +62,7 @@ impl Client {
                 .map_err(|error| Error::Roots(error.to_string()))?,
             Some(path) => {
                 let make = |contents: &[Content]| CaFile::read(&contents[0]);
-                let trusted = Fresh::load("ca certificates", vec![path.clone()], make)?;
+                let trusted = Reloaded::load("ca certificates", vec![path.clone()], make)?;
                 let builder = builder.dangerous();
                 builder.with_custom_certificate_verifier(trusted.now())
             }
@@ -79,7 +79,7 @@ impl Client {
         };
         let make = |contents: &[Content]| pem::pair(&contents[0], &contents[1]);
         let paths = vec![certificate.clone(), key.clone()];
-        let pair = Arc::new(Fresh::load("client certificate", paths, make)?);
+        let pair = Arc::new(Reloaded::load("client certificate", paths, make)?);
         let mut config = builder.with_client_cert_resolver(Arc::new(Newest(Arc::clone(&pair))));
         // A resumed session goes on under the certificate that it began with.
         config.resumption = Resumption::disabled();
@@ -97,7 +97,7 @@ impl Client {
     /// When the file can't be used.
     pub fn of_server(certificate: &Path) -> Result<Client, Error> {
         let make = |contents: &[Content]| pem::certificates(&contents[0]);
-        let read = Fresh::load("server certificate", vec![certificate.to_owned()], make)?;
+        let read = Reloaded::load("server certificate", vec![certificate.to_owned()], make)?;
         let only = OnlyThis {
             // There is at least one.
             certificate: read.now()[0].clone(),
@@ -143,7 +143,7 @@ impl Client {
 }
 
 /// Answers a server's wish for a certificate with the newest one.
-struct Newest(Arc<Fresh<CertifiedKey>>);
+struct Newest(Arc<Reloaded<CertifiedKey>>);
 
 impl ResolvesClientCert for Newest {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {

@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::provider;
-use crate::fresh::Content;
+use crate::reload::Content;
 
 /// The most certificates in one file: the largest public bundles have about 150.
 const CERTIFICATES_MAX: usize = 1000;

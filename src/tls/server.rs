@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, both, pem, provider};
-use crate::fresh::{Content, Fresh};
+use crate::reload::{Content, Reloaded};
 
 /// The files of a listener.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ pub struct ServerFiles {
 /// TLS of a listener; a clone shares it.
 #[derive(Clone)]
 pub struct Server {
-    config: Arc<Fresh<ServerConfig>>,
+    config: Arc<Reloaded<ServerConfig>>,
     client_ca: bool,
 }
 
@@ -57,7 +57,7 @@ impl Server {
         }
         let paths = [certificate, key].into_iter().chain(&files.client_ca);
         let make = move |contents: &[Content]| config(contents, required);
-        let config = Fresh::load("tls certificate", paths.cloned().collect(), make)?;
+        let config = Reloaded::load("tls certificate", paths.cloned().collect(), make)?;
         Ok(Some(Server {
             config: Arc::new(config),
             client_ca: files.client_ca.is_some(),

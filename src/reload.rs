@@ -7,7 +7,7 @@
 //!
 //! What can go wrong: a file is missing or holds what makes no value. At the start that is an error;
 //! later the old value stays, and it is logged once for each broken content; or, where that would keep
-//! what somebody took away ([`Fresh::each`]), the rest makes the new value. A change that is half
+//! what somebody took away ([`Reloaded::each`]), the rest makes the new value. A change that is half
 //! written (a new certificate, the old key) is not reported unless it is still so at the next look.
 //!
 //! Limits: a file has at most [`FILE_BYTES_MAX`].
@@ -56,7 +56,7 @@ type MakeOfEach<T> = Box<dyn Fn(&[Content]) -> T + Send + Sync>;
 type Make<T> = Box<dyn Fn(&[Content]) -> Result<T, String> + Send + Sync>;
 
 /// A value and the files that it is made from.
-pub struct Fresh<T> {
+pub struct Reloaded<T> {
     what: &'static str,
     paths: Vec<PathBuf>,
     make: Make<T>,
@@ -76,7 +76,7 @@ struct Failure {
     logged: bool,
 }
 
-impl<T: Send + Sync + 'static> Fresh<T> {
+impl<T: Send + Sync + 'static> Reloaded<T> {
     /// Reads the files for the first time. `what` names the value in the log: `tls certificate`.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl<T: Send + Sync + 'static> Fresh<T> {
         what: &'static str,
         paths: Vec<PathBuf>,
         make: impl Fn(&[Content]) -> Result<T, String> + Send + Sync + 'static,
-    ) -> Result<Fresh<T>, Error> {
+    ) -> Result<Reloaded<T>, Error> {
         let contents = read(&paths)?;
         let now = make(&contents).map_err(Error::Content)?;
         let last = Last {
@@ -94,7 +94,7 @@ impl<T: Send + Sync + 'static> Fresh<T> {
             failure: None,
         };
         drop(contents);
-        Ok(Fresh {
+        Ok(Reloaded {
             what,
             paths,
             make: Box::new(make),
@@ -107,8 +107,8 @@ impl<T: Send + Sync + 'static> Fresh<T> {
     /// The same, where a broken file must not keep its old part of the value: `make` makes a value of those that can be
     /// used, and tells the log of the others.
     #[must_use]
-    pub fn each(self, make: impl Fn(&[Content]) -> T + Send + Sync + 'static) -> Fresh<T> {
-        Fresh {
+    pub fn each(self, make: impl Fn(&[Content]) -> T + Send + Sync + 'static) -> Reloaded<T> {
+        Reloaded {
             make_of_each: Some(Box::new(make)),
             ..self
         }

@@ -15,8 +15,8 @@ fn joined(contents: &[Content]) -> Result<String, String> {
     Ok(text.join("+"))
 }
 
-fn logged<T: Send + Sync + 'static>(fresh: &Fresh<T>) -> Option<bool> {
-    let last = fresh.last.lock().unwrap();
+fn logged<T: Send + Sync + 'static>(reloaded: &Reloaded<T>) -> Option<bool> {
+    let last = reloaded.last.lock().unwrap();
     last.failure.as_ref().map(|failure| failure.logged)
 }
 
@@ -26,13 +26,13 @@ fn a_changed_file_makes_a_new_value() {
     let paths = vec![dir.path().join("a"), dir.path().join("b")];
     fs::write(&paths[0], "1").unwrap();
     fs::write(&paths[1], "2").unwrap();
-    let fresh = Fresh::load("test", paths.clone(), joined).unwrap();
-    assert_eq!(*fresh.now(), "1+2");
-    assert!(!fresh.look(), "nothing has changed");
+    let reloaded = Reloaded::load("test", paths.clone(), joined).unwrap();
+    assert_eq!(*reloaded.now(), "1+2");
+    assert!(!reloaded.look(), "nothing has changed");
 
     fs::write(&paths[1], "3").unwrap();
-    assert!(fresh.look());
-    assert_eq!(*fresh.now(), "1+3");
+    assert!(reloaded.look());
+    assert_eq!(*reloaded.now(), "1+3");
 }
 
 #[test]
@@ -45,14 +45,14 @@ fn the_link_swap_of_a_mounted_secret_is_seen() {
     }
     symlink("..1", at("..data")).unwrap();
     symlink("..data/token", at("token")).unwrap();
-    let fresh = Fresh::load("test", vec![at("token")], joined).unwrap();
+    let reloaded = Reloaded::load("test", vec![at("token")], joined).unwrap();
 
     // As the kubelet does it: a new link beside the old, then a rename over it.
     symlink("..2", at("..data_tmp")).unwrap();
     fs::rename(at("..data_tmp"), at("..data")).unwrap();
     fs::remove_dir_all(at("..1")).unwrap();
-    assert!(fresh.look());
-    assert_eq!(*fresh.now(), "new");
+    assert!(reloaded.look());
+    assert_eq!(*reloaded.now(), "new");
 }
 
 #[test]
@@ -60,24 +60,24 @@ fn what_is_broken_leaves_the_old_value_and_is_logged_once_at_the_second_look() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a");
     fs::write(&path, "good").unwrap();
-    let fresh = Fresh::load("test", vec![path.clone()], joined).unwrap();
+    let reloaded = Reloaded::load("test", vec![path.clone()], joined).unwrap();
 
     fs::write(&path, "broken").unwrap();
-    assert!(!fresh.look());
-    assert_eq!(logged(&fresh), Some(false), "it may be half written");
-    assert!(!fresh.look());
-    assert_eq!(logged(&fresh), Some(true));
-    assert_eq!(*fresh.now(), "good");
+    assert!(!reloaded.look());
+    assert_eq!(logged(&reloaded), Some(false), "it may be half written");
+    assert!(!reloaded.look());
+    assert_eq!(logged(&reloaded), Some(true));
+    assert_eq!(*reloaded.now(), "good");
 
     fs::remove_file(&path).unwrap();
-    assert!(!fresh.look());
-    assert_eq!(logged(&fresh), Some(false), "another failure");
-    assert_eq!(*fresh.now(), "good");
+    assert!(!reloaded.look());
+    assert_eq!(logged(&reloaded), Some(false), "another failure");
+    assert_eq!(*reloaded.now(), "good");
 
     // The same content as at the start is a recovery too.
     fs::write(&path, "good").unwrap();
-    assert!(fresh.look());
-    assert_eq!(logged(&fresh), None);
+    assert!(reloaded.look());
+    assert_eq!(logged(&reloaded), None);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_huge_file_is_refused() {
         .unwrap()
         .set_len(FILE_BYTES_MAX + 1)
         .unwrap();
-    let error = Fresh::load("test", vec![path], joined).err().unwrap();
+    let error = Reloaded::load("test", vec![path], joined).err().unwrap();
     assert!(
         error.to_string().contains("is over 1048576 bytes"),
         "{error}"
