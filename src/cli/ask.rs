@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::context::{self, InUse};
-use super::running::{self, Running};
+use super::running::{self, RunningServer};
 use super::{Common, plugin};
 use crate::access::is_loopback;
 use crate::clickhouse::Store;
@@ -36,11 +36,14 @@ const SILENCE_SECONDS_MAX: u64 = 120;
 /// The longest row of an answer: a line of 4 MiB of a log, each byte of which is an escape.
 const ROW_BYTES_MAX: usize = 32 << 20;
 
-/// Who is asked.
-pub enum Oracle {
+/// Who answers a question: ClickHouse itself, or a running bygone.
+pub enum Backend {
     Store(Arc<Store>),
     Server(Server),
 }
+
+/// The name in `cli::logs`.
+pub type Oracle = Backend;
 
 /// The flags that name a running bygone.
 #[derive(Args)]
@@ -170,7 +173,7 @@ pub struct Server {
 
 impl Server {
     /// The same, at the API of the bygone that the data folder names.
-    pub fn at_api(self, running: Running) -> Server {
+    pub fn at_api(self, running: RunningServer) -> Server {
         Server {
             base: running.api,
             found: Some(Found {
@@ -182,7 +185,7 @@ impl Server {
     }
 
     /// The same, at its webhook.
-    pub fn at_webhook(self, running: Running) -> Server {
+    pub fn at_webhook(self, running: RunningServer) -> Server {
         Server {
             base: running.ingest,
             found: Some(Found {
@@ -229,24 +232,24 @@ impl Server {
     }
 }
 
-impl Oracle {
+impl Backend {
     /// `--server`, `--clickhouse-url`, the environment, the config file, the bygone that the data
     /// folder names: the first that there is.
     pub async fn find(
         config: &Config,
         server: Server,
         clickhouse_flag: bool,
-    ) -> anyhow::Result<Oracle> {
+    ) -> anyhow::Result<Backend> {
         if !server.base.is_empty() && !clickhouse_flag {
-            return Ok(Oracle::Server(server));
+            return Ok(Backend::Server(server));
         }
         if config.clickhouse.url.is_some() {
             let store = Store::open(&config.clickhouse)?;
             schema::check(&store).await?;
-            return Ok(Oracle::Store(Arc::new(store)));
+            return Ok(Backend::Store(Arc::new(store)));
         }
         match running::find(&config.data_dir) {
-            Some(running) => Ok(Oracle::Server(server.at_api(running))),
+            Some(running) => Ok(Backend::Server(server.at_api(running))),
             None => bail!(
                 "no ClickHouse is configured and no bygone is running in {}: start \"bygone serve\", or pass \
                  --server URL or --clickhouse-url URL",
@@ -258,7 +261,7 @@ impl Oracle {
     /// Asks.
     pub async fn ask<L: Life>(&self, params: &Params) -> anyhow::Result<Rows<L>> {
         match self {
-            Oracle::Store(store) => {
+            Backend::Store(store) => {
                 let question = Question {
                     // Who has an account of ClickHouse sees all of it.
                     visible: Some(Visible::default()),
@@ -266,14 +269,14 @@ impl Oracle {
                 };
                 Ok(Rows::Store(query::answer(store, &question)?))
             }
-            Oracle::Server(server) => {
+            Backend::Server(server) => {
                 Ok(Rows::Server(Lines::open(server, L::PLURAL, params).await?))
             }
         }
     }
 }
 
-impl Oracle {
+impl Backend {
     /// Asks for summaries. Also: how the answer ended.
     pub async fn summaries(
         &self,
@@ -281,14 +284,14 @@ impl Oracle {
         params: &Params,
     ) -> anyhow::Result<(Vec<Summary>, Ending)> {
         match self {
-            Oracle::Store(store) => {
+            Backend::Store(store) => {
                 let question = Question {
                     visible: Some(Visible::default()),
                     ..params.summary(group, Timestamp::now())?
                 };
                 Ok(query::summaries(store, group, &question).await?)
             }
-            Oracle::Server(server) => {
+            Backend::Server(server) => {
                 let mut lines = Lines::open(server, group.plural(), params).await?;
                 let mut rows = Vec::new();
                 while let Some(row) = lines.next().await? {
@@ -302,14 +305,14 @@ impl Oracle {
     /// Asks for the page about a pod.
     pub async fn page(&self, cluster: &str, uid: uuid::Uuid) -> anyhow::Result<Option<Page>> {
         match self {
-            Oracle::Store(store) => {
+            Backend::Store(store) => {
                 let scope = Question {
                     clusters: vec![cluster.to_owned()],
                     ..Question::default()
                 };
                 Ok(query::page(store, uid, &scope).await?)
             }
-            Oracle::Server(server) => {
+            Backend::Server(server) => {
                 let what = format!("{}/{uid}", query::Pod::PLURAL);
                 let params = Params {
                     cluster: Some(cluster.to_owned()),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::ask::{Lines, Oracle, ServerFlags};
+use super::ask::{Backend, Lines, ServerFlags};
 use super::output::{End, ListFormat, Look, Printer};
 use super::{Common, NOTHING, Usage, block_on, when};
 use crate::query::Params;
@@ -60,8 +60,8 @@ impl Coverage {
             let mut params = self.params(now)?;
             params.cluster = in_use.cluster(self.cluster.as_ref());
             let direct = self.common.is_direct();
-            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
-            let days = days(&oracle, &params, now).await?;
+            let backend = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
+            let days = days(&backend, &params, now).await?;
             if days.is_empty() {
                 in_use.say(false);
             }
@@ -99,9 +99,9 @@ impl Coverage {
     }
 }
 
-async fn days(oracle: &Oracle, params: &Params, now: Timestamp) -> anyhow::Result<Vec<Day>> {
-    match oracle {
-        Oracle::Store(store) => {
+async fn days(backend: &Backend, params: &Params, now: Timestamp) -> anyhow::Result<Vec<Day>> {
+    match backend {
+        Backend::Store(store) => {
             let asked = params.question(now)?;
             let scope = Scope {
                 clusters: asked.clusters,
@@ -110,7 +110,7 @@ async fn days(oracle: &Oracle, params: &Params, now: Timestamp) -> anyhow::Resul
             };
             Ok(coverage::coverage(store, &scope, now).await?)
         }
-        Oracle::Server(server) => {
+        Backend::Server(server) => {
             let mut lines = Lines::open(server, "coverage", params).await?;
             let mut days = Vec::new();
             while let Some(day) = lines.next::<Day>().await? {

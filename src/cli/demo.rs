@@ -12,7 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::ask::{Lines, Oracle, Server};
+use super::ask::{Lines, Backend, Server};
 use super::output::{End, Format, Look, Printer};
 use super::running;
 use super::serve::stopped;
@@ -267,7 +267,7 @@ async fn all_containers(api: &str) -> anyhow::Result<Vec<Container>> {
         order: Some(Order::Oldest),
         ..Params::default()
     };
-    let mut rows = Oracle::Server(Server {
+    let mut rows = Backend::Server(Server {
         base: api.to_owned(),
         ..Server::default()
     })

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 
-use super::ask::{Oracle, ServerFlags};
+use super::ask::{Backend, ServerFlags};
 use super::get::{Time, nothing};
 use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
 use super::{Common, NOTHING, Usage, block_on, names};
@@ -127,14 +127,14 @@ impl DescribePod {
         }
         let mut params = scope.params(namespace)?;
         params.name = exact(name)?;
-        scope.answer(params, async |oracle, params| {
+        scope.answer(params, async |backend, params| {
             let place = |pod: &Pod| Some(format!("{}/{}", pod.cluster, pod.namespace));
-            let lives = Lives::find(oracle, params, place).await?;
+            let lives = Lives::find(backend, params, place).await?;
             lives.check_place(&format!("{name:?} is a pod in"), "--uid")?;
             let Some(pod) = &lives.newest else {
                 return Ok(Answer::Nothing(Pod::PLURAL, lives.hints));
             };
-            let page = oracle.page(&pod.cluster, pod.pod_uid).await?;
+            let page = backend.page(&pod.cluster, pod.pod_uid).await?;
             Ok(match page {
                 Some(page) => Answer::of(page, Subject::Pod, lives.others(other_pod)),
                 None => Answer::Nothing(Pod::PLURAL, Vec::new()),
@@ -152,9 +152,9 @@ impl DescribeContainer {
         if meant.pod.is_empty() && scope.uid.is_none() {
             params.container_id = Some(container.clone());
         }
-        scope.answer(params, async |oracle, params| {
+        scope.answer(params, async |backend, params| {
             let place = |row: &Container| meant.place(row);
-            let lives = Lives::find(oracle, params, place).await?;
+            let lives = Lives::find(backend, params, place).await?;
             lives.check_place(
                 &format!("{container:?} matches containers in"),
                 "more of the ID",
@@ -162,7 +162,7 @@ impl DescribeContainer {
             let Some(newest) = &lives.newest else {
                 return Ok(Answer::Nothing(Container::PLURAL, lives.hints));
             };
-            let Some(page) = oracle.page(&newest.cluster, newest.pod_uid).await? else {
+            let Some(page) = backend.page(&newest.cluster, newest.pod_uid).await? else {
                 return Ok(Answer::Nothing(Container::PLURAL, Vec::new()));
             };
             let page = page.of_instance(&instance_of(newest));
@@ -258,7 +258,7 @@ impl ScopeFlags {
     fn answer(
         &self,
         mut params: Params,
-        ask: impl AsyncFnOnce(&Oracle, &Params) -> anyhow::Result<Answer>,
+        ask: impl AsyncFnOnce(&Backend, &Params) -> anyhow::Result<Answer>,
     ) -> anyhow::Result<ExitCode> {
         let config = self
             .common
@@ -280,8 +280,8 @@ impl ScopeFlags {
             params.order = Some(Order::Oldest);
             params.question(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
-            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
-            let (page, subject, others) = match ask(&oracle, &params).await? {
+            let backend = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
+            let (page, subject, others) = match ask(&backend, &params).await? {
                 Answer::Page(page, subject, others) => (page, subject, others),
                 Answer::Nothing(what, hints) => {
                     nothing::say(what, &params, &zone, &hints);
@@ -316,7 +316,7 @@ impl<L: Life> Lives<L> {
     /// Rows come by their start, so the last one is the newest. `place` tells where a row is, or that
     /// it is not meant.
     async fn find(
-        oracle: &Oracle,
+        backend: &Backend,
         params: &Params,
         place: impl Fn(&L) -> Option<String>,
     ) -> anyhow::Result<Lives<L>> {
@@ -327,7 +327,7 @@ impl<L: Life> Lives<L> {
             places: BTreeSet::new(),
             hints: Vec::new(),
         };
-        let mut rows = oracle.ask::<L>(params).await?;
+        let mut rows = backend.ask::<L>(params).await?;
         while let Some(row) = rows.next().await? {
             let Some(place) = place(&row) else { continue };
             if lives.places.len() <= PLACES_MAX {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::shape::Shape;
-use super::ask::{Oracle, ServerFlags};
+use super::ask::{Backend, ServerFlags};
 use super::context::InUse;
 use super::filters::Filters;
 use super::output::Look;
@@ -216,7 +216,7 @@ impl Get {
             let question = question.map_err(Usage::from)?;
             self.check(&question)?;
             let direct = self.common.is_direct();
-            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
+            let backend = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
             let is_one = |names: &Option<String>| {
                 let is_one = |names: &String| !names.contains([',', '*', '?']);
                 names.as_ref().is_some_and(is_one)
@@ -233,10 +233,14 @@ impl Get {
                 say_recent();
             }
             let code = match (self.what, self.what.group()) {
-                (_, Some(group)) => shape.print_summaries(&oracle, &params, (group, look)).await,
-                (What::Pods, _) => shape.print::<Pod>(&oracle, &params, look).await,
-                (What::Sessions, _) => shape.print::<Session>(&oracle, &params, look).await,
-                _ => shape.print::<Container>(&oracle, &params, look).await,
+                (_, Some(group)) => {
+                    shape
+                        .print_summaries(&backend, &params, (group, look))
+                        .await
+                }
+                (What::Pods, _) => shape.print::<Pod>(&backend, &params, look).await,
+                (What::Sessions, _) => shape.print::<Session>(&backend, &params, look).await,
+                _ => shape.print::<Container>(&backend, &params, look).await,
             }?;
             // Behind the answer, where a pager leaves it to be seen.
             if self.is_without_time() {

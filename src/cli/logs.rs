@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use self::answer::Answer;
 use self::write::{Form, Writer};
-use super::ask::{Oracle, ServerFlags};
+use super::ask::{Backend, ServerFlags};
 use super::context::InUse;
 use super::get::{Time, nothing};
 use super::what::RECENT;
@@ -144,7 +144,7 @@ impl Logs {
             // Errors in the question come before anything is sent.
             params.read(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
-            let oracle = Oracle::find(&config, self.server.server(&in_use)?, direct).await?;
+            let oracle = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
             let mut answer = Answer::open(&oracle, &config, &params).await?;
             let mut writer = Writer::new(&self.shape, zone.clone());
             while !writer.is_full()

@@ -11,7 +11,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use clap_complete::CompletionCandidate;
 use jiff::Timestamp;
 
-use super::ask::{Oracle, ServerFlags};
+use super::ask::{Backend, ServerFlags};
 use super::context::InUse;
 use super::what::{RECENT, What};
 use super::{Cli, Common, plugin};
@@ -84,10 +84,10 @@ fn ask(line: &ArgMatches, group: Option<Group>, begun: &str) -> anyhow::Result<V
     runtime.block_on(async {
         let asked = async {
             let direct = common.is_direct();
-            let oracle = Oracle::find(&config, server.server(&in_use)?, direct).await?;
+            let backend = Backend::find(&config, server.server(&in_use)?, direct).await?;
             match group {
-                Some(group) => names_of(&oracle, group, &params).await,
-                None => pods_of(&oracle, params, begun).await,
+                Some(group) => names_of(&backend, group, &params).await,
+                None => pods_of(&backend, params, begun).await,
             }
         };
         tokio::time::timeout(WAIT, asked).await?
@@ -118,16 +118,16 @@ fn params(line: &ArgMatches, in_use: &InUse, group: Option<Group>) -> anyhow::Re
     })
 }
 
-async fn names_of(oracle: &Oracle, group: Group, params: &Params) -> anyhow::Result<Vec<String>> {
-    let (rows, _) = oracle.summaries(group, params).await?;
+async fn names_of(backend: &Backend, group: Group, params: &Params) -> anyhow::Result<Vec<String>> {
+    let (rows, _) = backend.summaries(group, params).await?;
     let mut names: Vec<String> = rows.into_iter().map(|row| row.name).collect();
     names.sort_unstable();
     names.dedup();
     Ok(names)
 }
 
-async fn pods_of(oracle: &Oracle, params: Params, begun: &str) -> anyhow::Result<Vec<String>> {
-    let mut rows = oracle
+async fn pods_of(backend: &Backend, params: Params, begun: &str) -> anyhow::Result<Vec<String>> {
+    let mut rows = backend
         .ask::<Pod>(&Params {
             name: (!begun.is_empty()).then(|| format!("{begun}*")),
             fields: Some("pod".to_owned()),

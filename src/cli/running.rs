@@ -12,7 +12,7 @@ use crate::disk;
 
 /// What the file says. Its mode is 0600. Without `Debug`, since it holds a token.
 #[derive(Deserialize, Serialize)]
-pub struct Running {
+pub struct RunningServer {
     pub pid: u32,
     /// Base address of the API.
     pub api: String,
@@ -39,7 +39,11 @@ impl Drop for Announced {
     fn drop(&mut self) {
         // Another bygone may have named itself meanwhile. A file that stays names a process that no
         // longer answers; `get` then says so.
-        let ours = |text: Vec<u8>| serde_json::from_slice(&text).ok().map(|it: Running| it.pid);
+        let ours = |text: Vec<u8>| {
+            serde_json::from_slice(&text)
+                .ok()
+                .map(|it: RunningServer| it.pid)
+        };
         if fs::read(&self.0).ok().and_then(ours) == Some(std::process::id()) {
             _ = fs::remove_file(&self.0);
         }
@@ -100,7 +104,7 @@ pub fn create_data_dir(data_dir: &Path) -> anyhow::Result<()> {
 }
 
 /// Writes the file.
-pub fn announce(data_dir: &Path, running: &Running) -> anyhow::Result<Announced> {
+pub fn announce(data_dir: &Path, running: &RunningServer) -> anyhow::Result<Announced> {
     let path = path(data_dir);
     let unfinished = path.with_extension(format!("json.{}", running.pid));
     let write = |file: &mut fs::File| file.write_all(&serde_json::to_vec(running)?);
@@ -110,7 +114,7 @@ pub fn announce(data_dir: &Path, running: &Running) -> anyhow::Result<Announced>
 }
 
 /// The bygone that the data folder names.
-pub fn find(data_dir: &Path) -> Option<Running> {
+pub fn find(data_dir: &Path) -> Option<RunningServer> {
     serde_json::from_slice(&fs::read(path(data_dir)).ok()?).ok()
 }
 

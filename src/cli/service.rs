@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use super::running::{self, Announced, Running};
+use super::running::{self, Announced, RunningServer};
 use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::{Store, Stores};
 use crate::config::Config;
@@ -91,7 +91,7 @@ impl Threads {
     /// Answers on these threads.
     fn serve(
         &self,
-        door: Door,
+        door: BoundListener,
         routes: Router,
         stop: CancellationToken,
     ) -> JoinHandle<std::io::Result<()>> {
@@ -110,16 +110,22 @@ impl Drop for Threads {
     }
 }
 
-async fn open_ingest(config: &Config, token: &SecretString) -> anyhow::Result<(Door, Arc<Ingest>)> {
-    let door = Door::open(Role::Ingest, &config.ingest).await?;
+async fn open_ingest(
+    config: &Config,
+    token: &SecretString,
+) -> anyhow::Result<(BoundListener, Arc<Ingest>)> {
+    let door = BoundListener::open(Role::Ingest, &config.ingest).await?;
     let writers = Ingest::load(&config.access.ingest, door.asks_for_certificates())?;
     let writers = writers.with_own_token(token);
     door.check(writers.has_identity(), config.access.insecure)?;
     Ok((door, Arc::new(writers)))
 }
 
-async fn open_api(config: &Config, token: &SecretString) -> anyhow::Result<(Door, Arc<Api>)> {
-    let door = Door::open(Role::Api, &config.api).await?;
+async fn open_api(
+    config: &Config,
+    token: &SecretString,
+) -> anyhow::Result<(BoundListener, Arc<Api>)> {
+    let door = BoundListener::open(Role::Api, &config.api).await?;
     let readers = Api::load(&config.access.api)?.with_own_token(token);
     door.check(readers.has_identity(), config.access.insecure)?;
     Ok((door, Arc::new(readers)))
@@ -254,12 +260,12 @@ fn own_token() -> SecretString {
 
 /// What others on this machine need to find this process.
 fn running(
-    ingest: &Door,
-    api: &Door,
+    ingest: &BoundListener,
+    api: &BoundListener,
     token: &SecretString,
     sql: Option<&str>,
-) -> std::io::Result<Running> {
-    Ok(Running {
+) -> std::io::Result<RunningServer> {
+    Ok(RunningServer {
         pid: std::process::id(),
         api: api.url_from_here(),
         ingest: ingest.url_from_here(),
@@ -397,7 +403,7 @@ fn app(
 }
 
 /// A listener that is bound and does not serve yet.
-struct Door {
+struct BoundListener {
     role: Role,
     config: listener::Config,
     tls: Option<tls::Server>,
@@ -405,8 +411,8 @@ struct Door {
     address: SocketAddr,
 }
 
-impl Door {
-    async fn open(role: Role, config: &listener::Config) -> anyhow::Result<Door> {
+impl BoundListener {
+    async fn open(role: Role, config: &listener::Config) -> anyhow::Result<BoundListener> {
         let room = role.name();
         let listen = config.listen.as_deref().unwrap_or_default();
         let tls = config.tls().context(room)?;
@@ -415,7 +421,7 @@ impl Door {
                 "cannot listen on {room}.listen {listen}: choose another address with --{room}-listen"
             )
         })?;
-        Ok(Door {
+        Ok(BoundListener {
             role,
             config: config.clone(),
             tls,

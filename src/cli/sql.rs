@@ -82,7 +82,7 @@ impl Sql {
         let flags = vec![("log", self.common.log_or("warn"))];
         let config = self.common.load(flags)?;
         if let Some(dsn) = self.dsn {
-            return show(&Place::of_engine(&config)?, dsn, &config);
+            return show(&ReaderAccount::of_engine(&config)?, dsn, &config);
         }
         let statement = match self.statement.as_deref() {
             None | Some("-") => read_statement()?,
@@ -126,14 +126,14 @@ async fn print(store: &Store, statement: &str, format: &str) -> anyhow::Result<E
 }
 
 /// Where the running bygone's engine answers, and as whom.
-struct Place {
+struct ReaderAccount {
     url: String,
     password: String,
     database: String,
 }
 
-impl Place {
-    fn of_engine(config: &Config) -> anyhow::Result<Place> {
+impl ReaderAccount {
+    fn of_engine(config: &Config) -> anyhow::Result<ReaderAccount> {
         if config.clickhouse.url.is_some() {
             bail!(
                 "bygone creates no accounts in a ClickHouse of your own: run deploy/clickhouse-reader.sql there"
@@ -155,7 +155,7 @@ impl Place {
         let password = password.with_context(|| {
             format!("the engine in {folder} has no account for readers: see its engine.log")
         })?;
-        Ok(Place {
+        Ok(ReaderAccount {
             url,
             password,
             database: config.clickhouse.database.clone(),
@@ -172,22 +172,22 @@ fn open(config: &Config) -> anyhow::Result<Store> {
             .with_setting("max_execution_time", &seconds_max)
             .with_setting("max_memory_usage", &memory_bytes_max));
     }
-    let place = Place::of_engine(config)?;
-    let password = SecretString::from(place.password);
+    let account = ReaderAccount::of_engine(config)?;
+    let password = SecretString::from(account.password);
     Ok(Store::at(
-        &place.url,
+        &account.url,
         READER,
         Some(&password),
-        &place.database,
+        &account.database,
     )?)
 }
 
-fn show(place: &Place, dsn: Dsn, config: &Config) -> anyhow::Result<ExitCode> {
-    let Place {
+fn show(account: &ReaderAccount, dsn: Dsn, config: &Config) -> anyhow::Result<ExitCode> {
+    let ReaderAccount {
         url,
         password,
         database,
-    } = place;
+    } = account;
     let host = url.trim_start_matches("http://");
     say(&match dsn {
         Dsn::Url => format!("http://{READER}:{password}@{host}/{database}"),

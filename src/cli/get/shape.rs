@@ -8,7 +8,7 @@ use clap::Args;
 use super::kept::{Kept, Order};
 use super::terminal::TerminalFlags;
 use super::{nothing, watch};
-use crate::cli::ask::{Oracle, Rows};
+use crate::cli::ask::{Backend, Rows};
 use crate::cli::output::{End, Look, Output, OutputParser, Printer, Row};
 use crate::cli::{NOTHING, Usage};
 use crate::csv::{self, Texts};
@@ -167,7 +167,7 @@ impl Shape {
     /// Asks, and prints the answer.
     pub async fn print<L: Life + Row>(
         &self,
-        oracle: &Oracle,
+        backend: &Backend,
         params: &Params,
         look: Look,
     ) -> anyhow::Result<ExitCode> {
@@ -185,9 +185,9 @@ impl Shape {
             watch::check(&params)?;
             let mut out = BufWriter::new(io::stdout().lock());
             let printer = Printer::new(self.output.clone(), look, &mut out);
-            match watch::run::<L>(oracle, &params, printer).await? {}
+            match watch::run::<L>(backend, &params, printer).await? {}
         }
-        let mut rows = oracle.ask::<L>(&params).await?;
+        let mut rows = backend.ask::<L>(&params).await?;
         let zone = look.zone.clone();
         let (count, ending) = match self.goes_on() {
             true => self.print_on(&mut rows, look).await?,
@@ -208,7 +208,7 @@ impl Shape {
     /// Asks for summaries, and prints them.
     pub async fn print_summaries(
         &self,
-        oracle: &Oracle,
+        backend: &Backend,
         params: &Params,
         (group, look): (Group, Look),
     ) -> anyhow::Result<ExitCode> {
@@ -216,7 +216,7 @@ impl Shape {
             limit: Some(self.limit.min(SUMMARIES_MAX)),
             ..params.clone()
         };
-        let (rows, ending) = oracle.summaries(group, &params).await?;
+        let (rows, ending) = backend.summaries(group, &params).await?;
         let count = rows.len();
         let zone = look.zone.clone();
         let look = Look {

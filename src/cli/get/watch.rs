@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::kept::{Kept, Order};
 use crate::cli::Usage;
-use crate::cli::ask::{Oracle, Rows};
+use crate::cli::ask::{Backend, Rows};
 use crate::cli::output::{Printer, Row};
 use crate::query::{Life, Params};
 
@@ -35,7 +35,7 @@ pub fn check(params: &Params) -> Result<(), Usage> {
 
 /// Prints until it is interrupted, or something fails.
 pub async fn run<L: Life + Row>(
-    oracle: &Oracle,
+    backend: &Backend,
     params: &Params,
     mut printer: Printer<'_, L>,
 ) -> anyhow::Result<Infallible> {
@@ -44,7 +44,7 @@ pub async fn run<L: Life + Row>(
     let mut shown = HashSet::new();
     loop {
         let now = Timestamp::now();
-        let mut rows = oracle.ask::<L>(&params).await?;
+        let mut rows = backend.ask::<L>(&params).await?;
         shown = print(&mut rows, &shown, &mut printer).await?;
         let back = now.checked_sub(BACK)?;
         params.from = Some(since.map_or(back, |since| since.max(back)).to_string());

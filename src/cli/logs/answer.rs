@@ -3,7 +3,7 @@
 use anyhow::bail;
 use jiff::Timestamp;
 
-use super::super::ask::{self, Oracle};
+use super::super::ask::{self, Backend};
 use crate::config::Config;
 use crate::logs::{Lines, Logs, LogsEnding, Params, Record, select};
 
@@ -23,13 +23,13 @@ pub struct Reading {
 }
 
 impl Answer {
-    pub async fn open(oracle: &Oracle, config: &Config, params: &Params) -> anyhow::Result<Answer> {
+    pub async fn open(oracle: &Backend, config: &Config, params: &Params) -> anyhow::Result<Answer> {
         let store = match oracle {
-            Oracle::Server(server) => {
+            Backend::Server(server) => {
                 let lines = ask::Lines::open(server, "logs", params).await?;
                 return Ok(Answer::Server(lines));
             }
-            Oracle::Store(store) => store,
+            Backend::Store(store) => store,
         };
         let logs = Logs::open(&config.logs, Some(store))?;
         if logs.is_empty() {
