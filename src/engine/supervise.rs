@@ -29,9 +29,9 @@ impl State {
         Some(self.0.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
     }
 
-    pub(super) fn now_up(&self, running: &Running) {
+    pub(super) fn now_up(&self, process: &ServerProcess) {
         self.0
-            .store(running.child.id().unwrap_or(0), Ordering::Relaxed);
+            .store(process.child.id().unwrap_or(0), Ordering::Relaxed);
     }
 
     fn now_down(&self) {
@@ -40,7 +40,7 @@ impl State {
 }
 
 /// A child that answers, the pipe that keeps it alive, and where its part of the log begins.
-pub(super) struct Running {
+pub(super) struct ServerProcess {
     child: Child,
     stdin: Option<ChildStdin>,
     log_since: u64,
@@ -56,7 +56,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Spawns the child and returns when it answers.
-    pub(super) async fn launch(&self) -> Result<Running, EngineError> {
+    pub(super) async fn launch(&self) -> Result<ServerProcess, EngineError> {
         let log_since = folder::log_bytes(&self.run.data_dir);
         let mut child = self.spawn()?;
         let mut stdin = child.stdin.take();
@@ -66,14 +66,14 @@ impl Plan {
                 .write_all(format!("{}\n", self.password).as_bytes())
                 .await;
         }
-        let mut running = Running {
+        let mut process = ServerProcess {
             child,
             stdin,
             log_since,
             since: Instant::now(),
         };
-        self.ready(&mut running).await?;
-        Ok(running)
+        self.ready(&mut process).await?;
+        Ok(process)
     }
 
     fn spawn(&self) -> Result<Child, EngineError> {
@@ -100,21 +100,21 @@ impl Plan {
             .map_err(|source| EngineError::io(format!("start {}", program.display()), source))
     }
 
-    async fn ready(&self, running: &mut Running) -> Result<(), EngineError> {
-        let deadline = running.since + START_WAIT;
+    async fn ready(&self, process: &mut ServerProcess) -> Result<(), EngineError> {
+        let deadline = process.since + START_WAIT;
         while !self.answers().await {
             tokio::select! {
-                status = running.child.wait() => {
+                status = process.child.wait() => {
                     let status = status
                         .map_err(|source| EngineError::io("wait for the engine", source))?;
-                    let line = folder::last_line(&self.run.data_dir, running.log_since);
+                    let line = folder::last_line(&self.run.data_dir, process.log_since);
                     return Err(EngineError::Ended { status, line });
                 }
                 () = sleep(READY_POLL) => {}
             }
             if Instant::now() > deadline {
                 let log = folder::log_path(&self.run.data_dir);
-                let _ = running.child.kill().await;
+                let _ = process.child.kill().await;
                 return Err(EngineError::Slow {
                     wait_s: START_WAIT.as_secs(),
                     log,
@@ -143,19 +143,19 @@ fn running_program() -> Option<PathBuf> {
 /// itself.
 pub(super) async fn run(
     plan: Plan,
-    mut running: Running,
+    mut process: ServerProcess,
     state: std::sync::Arc<State>,
     mut stop: oneshot::Receiver<()>,
 ) {
     let mut backoff = Backoff::default();
     loop {
         tokio::select! {
-            status = ended(&plan, &mut running) => {
+            status = ended(&plan, &mut process) => {
                 state.now_down();
-                if running.since.elapsed() >= GOOD_RUN {
+                if process.since.elapsed() >= GOOD_RUN {
                     backoff = Backoff::default();
                 }
-                let line = folder::last_line(&plan.run.data_dir, running.log_since);
+                let line = folder::last_line(&plan.run.data_dir, process.log_since);
                 tracing::warn!(
                     engine.status = status,
                     engine.last_line = line,
@@ -164,23 +164,23 @@ pub(super) async fn run(
             }
             _ = &mut stop => {
                 state.now_down();
-                return end(running).await;
+                return end(process).await;
             }
         }
-        running = tokio::select! {
-            running = start_again(&plan, &mut backoff) => running,
+        process = tokio::select! {
+            process = start_again(&plan, &mut backoff) => process,
             _ = &mut stop => return,
         };
-        state.now_up(&running);
+        state.now_up(&process);
     }
 }
 
 /// Waits for the child's end and says how it ended. Keeps its log short meanwhile.
-async fn ended(plan: &Plan, running: &mut Running) -> String {
+async fn ended(plan: &Plan, process: &mut ServerProcess) -> String {
     let mut trim = interval(TRIM_LOG_EVERY);
     loop {
         tokio::select! {
-            status = running.child.wait() => {
+            status = process.child.wait() => {
                 return status.map_or_else(|error| error.to_string(), |status| status.to_string());
             }
             _ = trim.tick() => folder::trim_log(&plan.run.data_dir),
@@ -189,17 +189,17 @@ async fn ended(plan: &Plan, running: &mut Running) -> String {
 }
 
 /// Tries until it answers, with growing pauses.
-async fn start_again(plan: &Plan, backoff: &mut Backoff) -> Running {
+async fn start_again(plan: &Plan, backoff: &mut Backoff) -> ServerProcess {
     loop {
         backoff.wait().await;
         match plan.launch().await {
-            Ok(running) => {
-                let duration_ms = running.since.elapsed().as_millis();
+            Ok(process) => {
+                let duration_ms = process.since.elapsed().as_millis();
                 tracing::info!(
                     duration_ms,
                     "the engine answers again after {duration_ms} ms"
                 );
-                return running;
+                return process;
             }
             Err(error) => {
                 let wait_ms = backoff.next().as_millis();
@@ -210,16 +210,16 @@ async fn start_again(plan: &Plan, backoff: &mut Backoff) -> Running {
 }
 
 /// Closes the pipe, which is the order to end, and waits; kills when the limit is reached.
-async fn end(mut running: Running) {
-    drop(running.stdin.take());
-    match timeout(STOP_WAIT, running.child.wait()).await {
+async fn end(mut process: ServerProcess) {
+    drop(process.stdin.take());
+    match timeout(STOP_WAIT, process.child.wait()).await {
         Ok(Ok(status)) if status.success() => {}
         Ok(Ok(status)) => tracing::warn!("the engine stopped with {status}"),
         Ok(Err(error)) => tracing::warn!("the engine's exit status is unknown: {error}"),
         Err(_) => {
             let wait_s = STOP_WAIT.as_secs();
             tracing::warn!("the engine did not stop within {wait_s} s and is being killed");
-            let _ = running.child.kill().await;
+            let _ = process.child.kill().await;
         }
     }
 }

@@ -100,7 +100,7 @@ pub async fn serve(
         tls,
         builder: connection::builder(config),
         handshake: Duration::from_secs(config.handshake_seconds_max),
-        patience: config.patience(),
+        timeouts: config.timeouts(),
         pace: config.pace(),
         refused: Arc::new(Refused::new(role)),
         crowded: watch::Sender::new(false),
@@ -109,7 +109,7 @@ pub async fn serve(
     });
     let connections_max = config.connections_max.clamp(1, 1 << 20);
     let slots = Arc::new(Semaphore::new(connections_max as usize));
-    let mut door = Door::new(tcp, connections_max, Arc::clone(&slots));
+    let mut door = Acceptor::new(tcp, connections_max, Arc::clone(&slots));
     while let Some(next) = stop.run_until_cancelled(door.next(&shared)).await {
         let (stream, address, slot) = next?;
         let shared = Arc::clone(&shared);
@@ -130,7 +130,7 @@ pub async fn serve(
 }
 
 /// Where connections come in, each with its slot.
-struct Door {
+struct Acceptor {
     listener: TcpListener,
     connections_max: u32,
     slots: Arc<Semaphore>,
@@ -138,9 +138,9 @@ struct Door {
     poor: Throttle,
 }
 
-impl Door {
-    fn new(listener: TcpListener, connections_max: u32, slots: Arc<Semaphore>) -> Door {
-        Door {
+impl Acceptor {
+    fn new(listener: TcpListener, connections_max: u32, slots: Arc<Semaphore>) -> Acceptor {
+        Acceptor {
             listener,
             connections_max,
             slots,

@@ -26,13 +26,13 @@ const STORE_HOLDS: Duration = Duration::from_secs(1);
 struct Probe {
     app: App,
     access: Arc<Api>,
-    store: Arc<Mutex<Option<Heard>>>,
+    store: Arc<Mutex<Option<LastCheck>>>,
 }
 
 /// What ClickHouse said last, and when.
-struct Heard {
+struct LastCheck {
     at: Instant,
-    trouble: Option<String>,
+    failure: Option<String>,
 }
 
 /// The routes.
@@ -49,7 +49,7 @@ pub fn routes(app: App, access: Arc<Api>) -> Router {
 }
 
 async fn metrics(State(probe): State<Probe>, request: Request) -> Response {
-    match probe.may_hear(&request) {
+    match probe.may_see_all(&request) {
         Ok(true) => (probe.app.metrics)().into_response(),
         Ok(false) => Problem::from(Denied::Forbidden).into_response(),
         Err(denied) => Problem::from(denied).into_response(),
@@ -58,7 +58,7 @@ async fn metrics(State(probe): State<Probe>, request: Request) -> Response {
 
 impl Probe {
     /// Whether who asks may hear of every cluster.
-    fn may_hear(&self, request: &Request) -> Result<bool, Denied> {
+    fn may_see_all(&self, request: &Request) -> Result<bool, Denied> {
         let peer = request.extensions().get::<Peer>();
         if peer.is_some_and(Peer::is_local) {
             return Ok(true);
@@ -70,36 +70,36 @@ impl Probe {
     }
 
     /// Why no questions are answered.
-    async fn trouble(&self) -> Option<String> {
+    async fn failure(&self) -> Option<String> {
         let mut last = self.store.lock().await;
-        if let Some(heard) = &*last
-            && heard.at.elapsed() < STORE_HOLDS
+        if let Some(last_check) = &*last
+            && last_check.at.elapsed() < STORE_HOLDS
         {
-            return heard.trouble.clone();
+            return last_check.failure.clone();
         }
         let checked = schema::check(&self.app.store).await;
-        let trouble = checked.err().map(|error| error.to_string());
-        *last = Some(Heard {
+        let failure = checked.err().map(|error| error.to_string());
+        *last = Some(LastCheck {
             at: Instant::now(),
-            trouble: trouble.clone(),
+            failure: failure.clone(),
         });
-        trouble
+        failure
     }
 }
 
 async fn ready(State(probe): State<Probe>, request: Request) -> Response {
-    let may_hear = probe.may_hear(&request) == Ok(true);
+    let may_see_all = probe.may_see_all(&request) == Ok(true);
     if let Err(why) = (probe.app.ready)() {
-        let why = if may_hear { &*why } else { "not ready" };
+        let why = if may_see_all { &*why } else { "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
     }
     // Events are taken as long as the spool has room: a ClickHouse that is away is told, but does
     // not make a load balancer send them elsewhere.
-    let trouble = match may_hear {
-        true => probe.trouble().await,
+    let failure = match may_see_all {
+        true => probe.failure().await,
         false => None,
     };
-    match trouble {
+    match failure {
         None => "ok\n".into_response(),
         Some(error) => format!("events are accepted; queries fail: {error}\n").into_response(),
     }

@@ -14,7 +14,7 @@ const CROWDED_SECONDS_MAX: u64 = 1;
 
 /// How long a connection may take for what.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// From the connection's or the header's first byte to the header's last.
     pub header: Duration,
     /// Between two requests, and between two parts of an answer that the client takes.
@@ -23,7 +23,7 @@ pub struct Patience {
 
 /// What is known of a connection; shared by its driver, its wire and its requests.
 pub struct Activity {
-    patience: Patience,
+    timeouts: Timeouts,
     state: Mutex<State>,
 }
 
@@ -54,10 +54,10 @@ pub enum Verdict {
 }
 
 impl Activity {
-    pub fn new(patience: Patience) -> Arc<Activity> {
+    pub fn new(timeouts: Timeouts) -> Arc<Activity> {
         let now = Instant::now();
         Arc::new(Activity {
-            patience,
+            timeouts,
             state: Mutex::new(State {
                 moved: now,
                 heading: Some(now),
@@ -70,7 +70,7 @@ impl Activity {
     }
 
     /// Bytes came in.
-    pub fn heard(&self) {
+    pub fn received(&self) {
         let mut state = self.state();
         let between = state.under_way == 0 && !state.multiplexed;
         if between && state.heading.is_none() {
@@ -79,14 +79,14 @@ impl Activity {
     }
 
     /// A request's header is complete. The guard is given back with the answer's last part.
-    pub fn begin(self: &Arc<Self>, multiplexed: bool) -> Running {
+    pub fn begin(self: &Arc<Self>, multiplexed: bool) -> InFlight {
         let mut state = self.state();
         state.heading = None;
         state.served = true;
         state.multiplexed = multiplexed;
         state.under_way += 1;
         state.at_work += 1;
-        Running {
+        InFlight {
             activity: Arc::clone(self),
             at_work: true,
         }
@@ -101,24 +101,24 @@ impl Activity {
         let crowd = Duration::from_secs(CROWDED_SECONDS_MAX);
         let shortened = |limit: Duration| if crowded { limit.min(crowd) } else { limit };
         // A state that begins right after this look must not be missed: none has a shorter limit.
-        let soon = now + shortened(self.patience.header.min(self.patience.idle));
+        let soon = now + shortened(self.timeouts.header.min(self.timeouts.idle));
         let (since, limit, end) = if state.at_work > 0 {
             return Verdict::Until(soon);
         } else if state.under_way > 0 {
             (
                 state.moved,
-                self.patience.idle,
+                self.timeouts.idle,
                 Verdict::Stuck("the client did not read the response"),
             )
         } else if let Some(heading) = state.heading {
-            let limit = shortened(self.patience.header);
+            let limit = shortened(self.timeouts.header);
             (
                 heading,
                 limit,
                 Verdict::Stuck("the request header did not arrive"),
             )
         } else {
-            (state.moved, shortened(self.patience.idle), Verdict::Rest)
+            (state.moved, shortened(self.timeouts.idle), Verdict::Rest)
         };
         match since + limit {
             deadline if deadline > now => Verdict::Until(deadline.min(soon)),
@@ -138,12 +138,12 @@ impl Activity {
 }
 
 /// A request that is under way, until this is dropped.
-pub struct Running {
+pub struct InFlight {
     activity: Arc<Activity>,
     at_work: bool,
 }
 
-impl Running {
+impl InFlight {
     /// The handler has answered; the answer's parts follow.
     pub fn answered(&mut self) {
         if std::mem::take(&mut self.at_work) {
@@ -159,7 +159,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.answered();
         let mut state = self.activity.state();
@@ -172,7 +172,7 @@ impl Drop for Running {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience {
+    const TIMEOUTS: Timeouts = Timeouts {
         header: Duration::from_secs(10),
         idle: Duration::from_secs(120),
     };
@@ -183,7 +183,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_state_has_its_limit() {
-        let activity = Activity::new(PATIENCE);
+        let activity = Activity::new(TIMEOUTS);
         let check = |seconds, crowded, expected: &str| {
             let verdict = match activity.verdict(after(seconds), crowded) {
                 Verdict::Until(_) => "goes on",
@@ -196,30 +196,30 @@ mod tests {
         check(10, false, "the request header did not arrive");
         check(1, true, "the request header did not arrive");
 
-        let mut running = activity.begin(false);
+        let mut in_flight = activity.begin(false);
         assert!(!activity.rests());
         check(1000, true, "goes on");
-        running.answered();
+        in_flight.answered();
         check(119, true, "goes on");
         check(120, false, "the client did not read the response");
         tokio::time::advance(Duration::from_secs(100)).await;
-        running.moved();
+        in_flight.moved();
         check(119, false, "goes on");
-        drop(running);
+        drop(in_flight);
         assert!(activity.rests());
 
         check(119, false, "goes on");
         check(120, false, "rests");
         check(1, true, "rests");
-        activity.heard();
+        activity.received();
         check(10, false, "the request header did not arrive");
     }
 
     #[tokio::test(start_paused = true)]
     async fn frames_between_http2_requests_are_no_header() {
-        let activity = Activity::new(PATIENCE);
+        let activity = Activity::new(TIMEOUTS);
         drop(activity.begin(true));
-        activity.heard();
+        activity.received();
         assert!(matches!(
             activity.verdict(after(119), false),
             Verdict::Until(_)

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::activity::Running;
+use super::activity::InFlight;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -41,7 +41,7 @@ pin_project! {
         #[pin]
         body: B,
         pace: Pace,
-        patience: Duration,
+        timeouts: Duration,
         waiting: Option<Waiting>,
         ended: bool,
     }
@@ -57,7 +57,7 @@ impl<B> Paced<B> {
         Paced {
             body,
             pace,
-            patience: pace.grace,
+            timeouts: pace.grace,
             waiting: None,
             ended: false,
         }
@@ -81,10 +81,10 @@ where
             return Poll::Ready(None);
         }
         let Poll::Ready(frame) = this.body.poll_frame(cx) else {
-            let patience = *this.patience;
+            let timeouts = *this.timeouts;
             let waiting = this.waiting.get_or_insert_with(|| Waiting {
                 since: Instant::now(),
-                limit: Box::pin(sleep(patience)),
+                limit: Box::pin(sleep(timeouts)),
             });
             ready!(waiting.limit.as_mut().poll(cx));
             *this.ended = true;
@@ -92,7 +92,7 @@ where
             return Poll::Ready(Some(Err(slow.into())));
         };
         if let Some(waiting) = this.waiting.take() {
-            *this.patience = this.patience.saturating_sub(waiting.since.elapsed());
+            *this.timeouts = this.timeouts.saturating_sub(waiting.since.elapsed());
         }
         let bytes = match &frame {
             Some(Ok(frame)) => frame.data_ref().map_or(0, Buf::remaining),
@@ -100,7 +100,7 @@ where
         };
         let rate = this.pace.bytes_per_second_min.max(1);
         let won = Duration::from_micros((bytes as u64).saturating_mul(1_000_000) / rate);
-        *this.patience = this.patience.saturating_add(won).min(this.pace.grace);
+        *this.timeouts = this.timeouts.saturating_add(won).min(this.pace.grace);
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
@@ -180,13 +180,13 @@ pin_project! {
     pub struct Sending<B> {
         #[pin]
         body: B,
-        running: Running,
+        in_flight: InFlight,
     }
 }
 
 impl<B> Sending<B> {
-    pub fn new(body: B, running: Running) -> Sending<B> {
-        Sending { body, running }
+    pub fn new(body: B, in_flight: InFlight) -> Sending<B> {
+        Sending { body, in_flight }
     }
 }
 
@@ -200,7 +200,7 @@ impl<B: Body> Body for Sending<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
-        this.running.moved();
+        this.in_flight.moved();
         Poll::Ready(frame)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::activity::Patience;
+use super::activity::Timeouts;
 use super::body::Pace;
 use crate::tls::{self, ServerFiles};
 
@@ -93,8 +93,8 @@ impl Config {
         })
     }
 
-    pub(super) fn patience(&self) -> Patience {
-        Patience {
+    pub(super) fn timeouts(&self) -> Timeouts {
+        Timeouts {
             header: Duration::from_secs(self.header_seconds_max),
             idle: Duration::from_secs(self.idle_seconds_max),
         }

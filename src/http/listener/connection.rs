@@ -25,7 +25,7 @@ use tower_service::Service as _;
 use tracing::debug;
 
 use super::Config;
-use super::activity::{Activity, Patience, Verdict};
+use super::activity::{Activity, Timeouts, Verdict};
 use super::body::{Pace, Paced, ReadToTheEnd, Sending};
 use super::refused::{Answer, Refused};
 use super::why::{self, Why};
@@ -53,7 +53,7 @@ pub struct Shared {
     pub tls: Option<tls::Server>,
     pub builder: auto::Builder<TokioExecutor>,
     pub handshake: Duration,
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     pub pace: Pace,
     pub refused: Arc<Refused>,
     /// Whether others wait for a place.
@@ -155,7 +155,7 @@ const SAY_TLS: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\
     this port speaks TLS: write https instead of http here\n";
 
 async fn say_tls(stream: TcpStream, shared: &Shared) {
-    let mut wire = Wire::new(stream, Activity::new(shared.patience));
+    let mut wire = Wire::new(stream, Activity::new(shared.timeouts));
     let say = async {
         wire.write_all(SAY_TLS.as_bytes()).await?;
         wire.shutdown().await
@@ -178,7 +178,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let address = peer.address;
-    let activity = Activity::new(shared.patience);
+    let activity = Activity::new(shared.timeouts);
     let requests = Requests {
         router: shared.router.clone(),
         peer,
@@ -257,7 +257,7 @@ impl Service<Request<Incoming>> for Requests {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let is_http2 = request.version() == Version::HTTP_2;
-        let mut running = self.activity.begin(is_http2);
+        let mut in_flight = self.activity.begin(is_http2);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let (peer, refused) = (self.peer.clone(), Arc::clone(&self.refused));
         let mut request = request.map(|body| {
@@ -272,7 +272,7 @@ impl Service<Request<Incoming>> for Requests {
         let answer = self.router.clone().call(request);
         Box::pin(async move {
             let response = answer.await?;
-            running.answered();
+            in_flight.answered();
             let status = response.status();
             if let Some(why) = Why::of_answer(refused.role, &method, status) {
                 let (method, path) = (&method, uri.path());
@@ -283,7 +283,7 @@ impl Service<Request<Incoming>> for Requests {
                 };
                 refused.request(&peer, why, answer);
             }
-            Ok(response.map(|body| Sending::new(body, running)))
+            Ok(response.map(|body| Sending::new(body, in_flight)))
         })
     }
 }

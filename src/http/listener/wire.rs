@@ -55,7 +55,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         let before = buffer.filled().len();
         let read = ready!(Pin::new(&mut this.stream).poll_read(cx, buffer));
         if buffer.filled().len() > before {
-            this.activity.heard();
+            this.activity.received();
         }
         Poll::Ready(read)
     }

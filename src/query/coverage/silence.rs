@@ -45,18 +45,18 @@ pub fn silences(hours: &[Hour], until: Timestamp) -> Vec<(String, Silence)> {
     let mut clusters: BTreeMap<&str, BTreeMap<&str, Vec<i64>>> = BTreeMap::new();
     for hour in hours.iter().filter(|hour| !hour.api_server.is_empty()) {
         let servers = clusters.entry(&hour.cluster).or_default();
-        let heard = servers.entry(&hour.api_server).or_default();
+        let seen = servers.entry(&hour.api_server).or_default();
         let seconds = hour.seconds.iter();
-        heard.extend(seconds.map(|second| i64::from(hour.hour) + i64::from(*second)));
+        seen.extend(seconds.map(|second| i64::from(hour.hour) + i64::from(*second)));
     }
     let mut found = Vec::new();
     for (cluster, mut servers) in clusters {
-        for heard in servers.values_mut() {
-            heard.sort_unstable();
-            heard.dedup();
+        for seen in servers.values_mut() {
+            seen.sort_unstable();
+            seen.dedup();
         }
         for server in servers.keys() {
-            let silences = Heard { servers: &servers }.silences(server, until.as_second());
+            let silences = Heartbeats { servers: &servers }.silences(server, until.as_second());
             found.extend(silences.into_iter().map(|it| (cluster.to_owned(), it)));
         }
     }
@@ -64,25 +64,25 @@ pub fn silences(hours: &[Hour], until: Timestamp) -> Vec<(String, Silence)> {
 }
 
 /// When the API servers of a cluster were heard, in seconds, the first first.
-struct Heard<'h> {
+struct Heartbeats<'h> {
     servers: &'h BTreeMap<&'h str, Vec<i64>>,
 }
 
-impl Heard<'_> {
+impl Heartbeats<'_> {
     fn silences(&self, server: &str, until: i64) -> Vec<Silence> {
-        let heard = &self.servers[server];
-        let gaps = heard.windows(2).map(|pair| (pair[0], pair[1]));
+        let seen = &self.servers[server];
+        let gaps = seen.windows(2).map(|pair| (pair[0], pair[1]));
         let mut silences = Vec::new();
         for (from, to) in gaps.filter(|(from, to)| to - from >= GAP_SECONDS_MIN) {
-            self.tell(server, (from, to), &mut silences);
+            self.add_by_day(server, (from, to), &mut silences);
         }
-        let Some(&last) = heard.last() else {
+        let Some(&last) = seen.last() else {
             return silences;
         };
-        let end = self.servers.values().filter_map(|heard| heard.last()).max();
+        let end = self.servers.values().filter_map(|seen| seen.last()).max();
         match end {
             Some(&end) if end - last >= OPEN_SECONDS_MIN => {
-                self.tell(server, (last, end), &mut silences);
+                self.add_by_day(server, (last, end), &mut silences);
             }
             Some(&end) if until - end >= OPEN_SECONDS_MIN => {
                 silences.extend(silence(server, (last, None), false));
@@ -93,7 +93,7 @@ impl Heard<'_> {
     }
 
     /// Day by day.
-    fn tell(&self, server: &str, (from, to): (i64, i64), silences: &mut Vec<Silence>) {
+    fn add_by_day(&self, server: &str, (from, to): (i64, i64), silences: &mut Vec<Silence>) {
         let others_heard = self.others(server, (from + RENEWAL_SECONDS, to - RENEWAL_SECONDS));
         let mut begin = from;
         while begin < to {
@@ -106,9 +106,9 @@ impl Heard<'_> {
 
     fn others(&self, server: &str, (from, to): (i64, i64)) -> bool {
         let mut others = self.servers.iter().filter(|(name, _)| **name != server);
-        others.any(|(_, heard)| {
-            let next = heard.partition_point(|second| *second < from);
-            heard.get(next).is_some_and(|second| *second <= to)
+        others.any(|(_, seen)| {
+            let next = seen.partition_point(|second| *second < from);
+            seen.get(next).is_some_and(|second| *second <= to)
         })
     }
 }
