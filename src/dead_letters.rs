@@ -59,7 +59,7 @@ use uuid::Uuid;
 use crate::disk::private_folder;
 use crate::telemetry;
 use crate::throttle::Throttle;
-use draft::{Draft, Fate};
+use draft::{Draft, Outcome};
 use index::Index;
 pub use letter::{Digest, Kept, Letter, Summary, id};
 pub use list::{List, list, remove, show};
@@ -156,16 +156,16 @@ impl DeadLetters {
         if state.pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
             self.prune_now(&mut state, Timestamp::now());
         }
-        let fates = if self.config.keep {
+        let outcomes = if self.config.keep {
             self.keep(&mut state, letters, &kept)
         } else {
-            vec![Fate::Off; letters.len()]
+            vec![Outcome::Off; letters.len()]
         };
         drop(state);
-        for (kept, fate) in kept.iter_mut().zip(&fates) {
-            kept.raw = fate.is_on_disk();
+        for (kept, outcome) in kept.iter_mut().zip(&outcomes) {
+            kept.raw = outcome.is_on_disk();
         }
-        count(&fates);
+        count(&outcomes);
         kept
     }
 
@@ -181,39 +181,42 @@ impl DeadLetters {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, state: &mut State, letters: &[Letter], kept: &[Kept]) -> Vec<Fate> {
+    fn keep(&self, state: &mut State, letters: &[Letter], kept: &[Kept]) -> Vec<Outcome> {
         let index = match index(&mut state.index, &self.folder) {
             Ok(index) => index,
             Err(cause) => {
-                self.tell_failed(&mut state.failures, letters.len(), &cause);
-                return vec![Fate::Failed; letters.len()];
+                self.log_failed(&mut state.failures, letters.len(), &cause);
+                return vec![Outcome::Failed; letters.len()];
             }
         };
         let mut draft = Draft::new(self.config.size_bytes_max);
-        let fates = letters.iter().zip(kept).map(|(letter, kept)| {
+        let outcomes = letters.iter().zip(kept).map(|(letter, kept)| {
             if index.holds(&self.folder, kept.id) {
-                Fate::Again
+                Outcome::Again
             } else {
                 draft.add(letter, kept)
             }
         });
-        let mut fates: Vec<Fate> = fates.collect();
+        let mut outcomes: Vec<Outcome> = outcomes.collect();
         match index.write(&self.folder, self.config.size_bytes_max, draft) {
-            Ok(evicted) => self.tell_evicted(&mut state.evictions, evicted),
+            Ok(evicted) => self.log_evicted(&mut state.evictions, evicted),
             Err(cause) => {
                 let mut failed = 0;
-                for fate in fates.iter_mut().filter(|fate| **fate == Fate::Kept) {
-                    *fate = Fate::Failed;
+                for outcome in outcomes
+                    .iter_mut()
+                    .filter(|outcome| **outcome == Outcome::Kept)
+                {
+                    *outcome = Outcome::Failed;
                     failed += 1;
                 }
-                self.tell_failed(&mut state.failures, failed, &cause);
+                self.log_failed(&mut state.failures, failed, &cause);
             }
         }
-        fates
+        outcomes
     }
 
     /// Most often the disk is full. It is no reason to refuse what is good in the delivery.
-    fn tell_failed(&self, failures: &mut Throttle, letters: usize, cause: &io::Error) {
+    fn log_failed(&self, failures: &mut Throttle, letters: usize, cause: &io::Error) {
         if let Some(letters) = failures.due(letters as u64, Instant::now().into()) {
             let folder = self.folder.display();
             error!(
@@ -223,7 +226,7 @@ impl DeadLetters {
         }
     }
 
-    fn tell_evicted(&self, evictions: &mut Throttle, letters: u64) {
+    fn log_evicted(&self, evictions: &mut Throttle, letters: u64) {
         if letters == 0 {
             return;
         }
@@ -275,11 +278,11 @@ fn oldest(now: Timestamp, kept_days: u32) -> u64 {
     u64::try_from(oldest).unwrap_or(0)
 }
 
-fn count(fates: &[Fate]) {
-    for fate in Fate::ALL {
-        let letters = fates.iter().filter(|other| **other == fate).count();
+fn count(outcomes: &[Outcome]) {
+    for outcome in Outcome::ALL {
+        let letters = outcomes.iter().filter(|other| **other == outcome).count();
         if letters > 0 {
-            metrics::counter!(telemetry::DEAD_LETTERS, "raw" => fate.as_str())
+            metrics::counter!(telemetry::DEAD_LETTERS, "raw" => outcome.as_str())
                 .increment(letters as u64);
         }
     }

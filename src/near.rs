@@ -42,10 +42,10 @@ struct Wanted<'a> {
     text: &'a str,
     chars: usize,
     /// Where in a known name it is looked for.
-    place: Place,
+    anchor: Anchor,
 }
 
-enum Place {
+enum Anchor {
     Whole,
     Beginning,
     End,
@@ -57,16 +57,16 @@ impl Wanted<'_> {
         // What stands for one character differs from it at most.
         let texts = name.split('*');
         let text = texts.max_by_key(|text| text.len()).unwrap_or_default();
-        let place = match (name.starts_with(text), name.ends_with(text)) {
-            (true, true) => Place::Whole,
-            (true, false) => Place::Beginning,
-            (false, true) => Place::End,
-            (false, false) => Place::Anywhere,
+        let anchor = match (name.starts_with(text), name.ends_with(text)) {
+            (true, true) => Anchor::Whole,
+            (true, false) => Anchor::Beginning,
+            (false, true) => Anchor::End,
+            (false, false) => Anchor::Anywhere,
         };
         Wanted {
             text,
             chars: text.chars().count(),
-            place,
+            anchor,
         }
     }
 
@@ -80,11 +80,11 @@ impl Wanted<'_> {
         }
         let chars = known.chars();
         let count = chars.clone().count();
-        let compared: String = match self.place {
-            Place::Whole => known.to_owned(),
-            Place::Beginning => chars.take(self.chars).collect(),
-            Place::End => chars.skip(count.saturating_sub(self.chars)).collect(),
-            Place::Anywhere => return None,
+        let compared: String = match self.anchor {
+            Anchor::Whole => known.to_owned(),
+            Anchor::Beginning => chars.take(self.chars).collect(),
+            Anchor::End => chars.skip(count.saturating_sub(self.chars)).collect(),
+            Anchor::Anywhere => return None,
         };
         let distance = strsim::damerau_levenshtein(self.text, &compared);
         // One slip in three characters, two at least: "dmeo" is demo with two of them.

@@ -22,7 +22,7 @@ use crate::rows::DeadLetterRows;
 use crate::spool::{self, AppendError, Spool};
 use crate::telemetry;
 use decode::{Decoded, Unwrapping};
-use letters::bury;
+use letters::keep_rejected;
 use pieces::batch_of_letters;
 
 pub use delivery::Delivery;
@@ -178,7 +178,7 @@ impl Pipeline {
             }
             let ended = decoded.end();
             let told = ended.map(|(receipts, rejected)| {
-                let letters = bury(&deliveries, &rejected, &dead_letters);
+                let letters = keep_rejected(&deliveries, &rejected, &dead_letters);
                 (receipts, letters)
             });
             drop((deliveries, memory));

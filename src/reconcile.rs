@@ -168,7 +168,7 @@ pub async fn once(
 /// Rounds, until `stop`. Also records the lag, even if this process does not reconcile.
 pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
     let mut memories = vec![Memory::default(); stores.shards.len()];
-    let mut trouble = Trouble::default();
+    let mut failures = FailureLog::default();
     let mut wait = RETRY_INTERVAL;
     while stop
         .run_until_cancelled(tokio::time::sleep(wait))
@@ -188,7 +188,7 @@ pub async fn run(stores: Stores, config: Config, stop: CancellationToken) {
             Ok(()) => ROUND_INTERVAL,
             Err(_) => RETRY_INTERVAL,
         };
-        trouble.report(outcome);
+        failures.report(outcome);
     }
 }
 
@@ -297,9 +297,9 @@ fn report(outcome: &Outcome) {
 
 /// What was logged of the last failure: each is logged once, not every ten seconds.
 #[derive(Default)]
-struct Trouble(String);
+struct FailureLog(String);
 
-impl Trouble {
+impl FailureLog {
     fn report(&mut self, outcome: Result<(), Error>) {
         let Err(error) = outcome else {
             self.0.clear();

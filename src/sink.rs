@@ -46,7 +46,7 @@ use aside::Aside;
 use facts::{Share, Writer};
 use folder::Folder;
 use load::{Load, Rows};
-use retry::{Trouble, Verdict};
+use retry::{FailureLog, Verdict};
 use room::Room;
 
 /// How long loads that are under way may take to finish when we stop. What is not finished stays
@@ -105,18 +105,18 @@ pub fn start(parts: Parts, stop: CancellationToken) -> JoinHandle<()> {
         config,
         aside,
     } = parts;
-    let (aside, trouble) = (Aside::new(aside), Arc::new(Trouble::default()));
+    let (aside, failures) = (Aside::new(aside), Arc::new(FailureLog::default()));
     let room = Room::new(config.facts_rows_max);
     let writer = uuid::Uuid::new_v4().as_u128() as u64;
     let folders = stores.shards.iter();
-    let folders = folders.map(|shard| Folder::start(shard.clone(), writer, trouble.clone()));
+    let folders = folders.map(|shard| Folder::start(shard.clone(), writer, failures.clone()));
     let sink = Arc::new(Sink {
         spool,
         folders: folders.collect(),
         stores,
         config,
         aside,
-        trouble,
+        failures,
         room,
         writer,
         loads: AtomicU64::new(1),
@@ -132,7 +132,7 @@ struct Sink {
     folders: Vec<Folder>,
     config: Config,
     aside: Aside,
-    trouble: Arc<Trouble>,
+    failures: Arc<FailureLog>,
     room: Room,
     /// Tells this process from others, in the log.
     writer: u64,
@@ -314,7 +314,7 @@ impl Sink {
             let outcome = store.insert(&rows.statement(), rows.pieces(), &token).await;
             let Err(failure) = outcome else {
                 confirmed(rows, begun.elapsed());
-                self.trouble.over(rows.table());
+                self.failures.over(rows.table());
                 return Ok(());
             };
             metrics::counter!(telemetry::SINK_FAILURES).increment(1);
@@ -323,7 +323,7 @@ impl Sink {
                 Verdict::Unanswered => unanswered += 1,
                 Verdict::Wait => {}
             }
-            self.trouble.is(rows.table(), &failure);
+            self.failures.is(rows.table(), &failure);
             backoff.wait().await;
         }
     }

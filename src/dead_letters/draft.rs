@@ -18,7 +18,7 @@ const HEAD_BYTES_MAX: usize = 256;
 
 /// What becomes of a letter's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Outcome {
     Kept,
     /// They were on disk before.
     Again,
@@ -31,32 +31,32 @@ pub enum Fate {
     Failed,
 }
 
-impl Fate {
-    pub const ALL: [Fate; 7] = [
-        Fate::Kept,
-        Fate::Again,
-        Fate::Off,
-        Fate::Empty,
-        Fate::TooLarge,
-        Fate::TooMany,
-        Fate::Failed,
+impl Outcome {
+    pub const ALL: [Outcome; 7] = [
+        Outcome::Kept,
+        Outcome::Again,
+        Outcome::Off,
+        Outcome::Empty,
+        Outcome::TooLarge,
+        Outcome::TooMany,
+        Outcome::Failed,
     ];
 
     /// The name in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
-            Fate::Kept => "kept",
-            Fate::Again => "kept before",
-            Fate::Off => "off",
-            Fate::Empty => "empty",
-            Fate::TooLarge => "too large",
-            Fate::TooMany => "too many",
-            Fate::Failed => "failed",
+            Outcome::Kept => "kept",
+            Outcome::Again => "kept before",
+            Outcome::Off => "off",
+            Outcome::Empty => "empty",
+            Outcome::TooLarge => "too large",
+            Outcome::TooMany => "too many",
+            Outcome::Failed => "failed",
         }
     }
 
     pub fn is_on_disk(self) -> bool {
-        matches!(self, Fate::Kept | Fate::Again)
+        matches!(self, Outcome::Kept | Outcome::Again)
     }
 }
 
@@ -85,15 +85,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes the letter if it fits.
-    pub fn add(&mut self, letter: &Letter<'a>, kept: &Kept) -> Fate {
+    pub fn add(&mut self, letter: &Letter<'a>, kept: &Kept) -> Outcome {
         if letter.bytes.is_empty() {
-            return Fate::Empty;
+            return Outcome::Empty;
         }
         if self.ids.contains(&kept.id) {
-            return Fate::Kept;
+            return Outcome::Kept;
         }
         if self.lines.len() == FILE_LETTERS_MAX {
-            return Fate::TooMany;
+            return Outcome::TooMany;
         }
         let summary = Summary::of(letter, kept);
         let at = self.raw_bytes;
@@ -101,7 +101,7 @@ impl<'a> Draft<'a> {
         let table = HEAD_BYTES_MAX + self.table.len() + line.len();
         let whole = table as u64 + self.raw_bytes + kept.bytes;
         if blocks(whole) > self.size_bytes_max || line.len() > LINE_BYTES_MAX {
-            return Fate::TooLarge;
+            return Outcome::TooLarge;
         }
         if self.lines.is_empty() {
             let at = letter.received_at.as_microsecond();
@@ -112,7 +112,7 @@ impl<'a> Draft<'a> {
         self.table.extend_from_slice(&line);
         self.raw.push(letter.bytes);
         self.raw_bytes += kept.bytes;
-        Fate::Kept
+        Outcome::Kept
     }
 
     pub fn letters(&self) -> usize {

@@ -53,12 +53,12 @@ pub struct Summary {
     pub bytes: u64,
     pub sha256: Digest,
     #[serde(skip)]
-    pub(super) place: Place,
+    pub(super) location: Location,
 }
 
 /// Where a letter is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     pub path: PathBuf,
     pub mark_at: u64,
     pub raw_at: u64,
@@ -90,7 +90,7 @@ impl Summary {
             position_from: kept.position.start,
             bytes: kept.bytes,
             sha256: kept.sha256,
-            place: Place::default(),
+            location: Location::default(),
         }
     }
 }
@@ -98,9 +98,9 @@ impl Summary {
 /// The same for the same bytes of the same cluster, on every machine. An empty letter, the missing end of a list, is
 /// told from others by its place.
 fn id_of(letter: &Letter, sha256: Digest) -> Uuid {
-    let place = (letter.position.start as u64).to_le_bytes();
-    let place = letter.bytes.is_empty().then_some(&place[..]);
-    id(letter.cluster, &[&sha256.0, place.unwrap_or_default()])
+    let location = (letter.position.start as u64).to_le_bytes();
+    let location = letter.bytes.is_empty().then_some(&location[..]);
+    id(letter.cluster, &[&sha256.0, location.unwrap_or_default()])
 }
 
 /// A UUID of version 8 from the SHA-256 of the cluster and of what tells a letter from its others.

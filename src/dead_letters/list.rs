@@ -111,26 +111,26 @@ impl Summary {
     /// When it was removed since it was listed, its bytes are damaged, or the disk fails.
     pub fn raw(&self) -> Result<Vec<u8>, Error> {
         let read = || -> io::Result<(Vec<u8>, u8)> {
-            let file = File::open(&self.place.path)?;
+            let file = File::open(&self.location.path)?;
             // Not more than the file has: its table said so when it was read.
             let mut raw = vec![0; usize::try_from(self.bytes).map_err(io::Error::other)?];
-            file.read_exact_at(&mut raw, self.place.raw_at)?;
+            file.read_exact_at(&mut raw, self.location.raw_at)?;
             let mut mark = [0];
             // Read after the bytes: removing goes the other way.
-            file.read_exact_at(&mut mark, self.place.mark_at)?;
+            file.read_exact_at(&mut mark, self.location.mark_at)?;
             Ok((raw, mark[0]))
         };
         let (raw, mark) = match read() {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::Absent(self.id));
             }
-            read => read.map_err(|cause| disk(&self.place.path, cause))?,
+            read => read.map_err(|cause| disk(&self.location.path, cause))?,
         };
         if mark == REMOVED {
             Err(Error::Absent(self.id))
         } else if Digest(Sha256::digest(&raw).into()) != self.sha256 {
             Err(Error::Damaged {
-                path: self.place.path.clone(),
+                path: self.location.path.clone(),
                 what: format!("the bytes of letter {} are corrupted", self.id),
             })
         } else {
@@ -146,18 +146,18 @@ impl Summary {
     pub fn remove(&self) -> Result<(), Error> {
         match self.blot_out().and_then(|()| self.delete_file_if_last()) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                Err(disk(&self.place.path, cause))
+                Err(disk(&self.location.path, cause))
             }
             _ => Ok(()),
         }
     }
 
     fn blot_out(&self) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(&self.place.path)?;
-        file.write_all_at(&[REMOVED], self.place.mark_at)?;
+        let file = OpenOptions::new().write(true).open(&self.location.path)?;
+        file.write_all_at(&[REMOVED], self.location.mark_at)?;
         // The mark first: bytes that are gone must not look like damage after a crash.
         file.sync_all()?;
-        let mut at = self.place.raw_at;
+        let mut at = self.location.raw_at;
         let end = at + self.bytes;
         while at < end {
             let zeros = ZEROS.len().min((end - at) as usize);
@@ -169,12 +169,12 @@ impl Summary {
 
     /// A file with damage in its table stays for somebody to look at, until it is too old.
     fn delete_file_if_last(&self) -> io::Result<()> {
-        let Ok(mut table) = Table::open(&self.place.path) else {
+        let Ok(mut table) = Table::open(&self.location.path) else {
             return Ok(());
         };
         if table.all(|entry| entry.is_ok_and(|entry| !entry.live)) {
-            remove_file(&self.place.path)?;
-            sync_folder_of(&self.place.path)?;
+            remove_file(&self.location.path)?;
+            sync_folder_of(&self.location.path)?;
         }
         Ok(())
     }

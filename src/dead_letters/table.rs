@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::format::{self, HEAD, Head, LETTER, LINE_BYTES_MAX, Line, REMOVED};
-use super::letter::{Place, Summary};
+use super::letter::{Location, Summary};
 
 /// One line.
 pub struct Entry {
@@ -85,7 +85,7 @@ impl Table {
             let what = format!("the bytes of letter {} are truncated", summary.id);
             return Err(self.damaged(what));
         }
-        summary.place = Place {
+        summary.location = Location {
             path: self.path.clone(),
             mark_at,
             raw_at,

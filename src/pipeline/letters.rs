@@ -76,7 +76,7 @@ impl Missing<'_> {
 pub(super) type Placed = (usize, Rejected);
 
 /// Keeps what could not be read, and makes the rows that tell of it.
-pub(super) fn bury(
+pub(super) fn keep_rejected(
     deliveries: &[Delivery],
     rejected: &[Placed],
     dead_letters: &DeadLetters,
@@ -84,11 +84,11 @@ pub(super) fn bury(
     log_rejected(deliveries, rejected);
     let pieces = rejected.chunks(LETTERS_MAX);
     pieces
-        .map(|piece| bury_piece(deliveries, piece, dead_letters))
+        .map(|piece| keep_piece(deliveries, piece, dead_letters))
         .collect()
 }
 
-fn bury_piece(
+fn keep_piece(
     deliveries: &[Delivery],
     rejected: &[Placed],
     dead_letters: &DeadLetters,

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::facts::{Touched, Writer};
-use super::retry::Trouble;
+use super::retry::FailureLog;
 use crate::backoff::Backoff;
 use crate::clickhouse::{Scope as Database, Store};
 use crate::lives::{Lives, Name, Scope};
@@ -48,13 +48,13 @@ pub struct Folder {
 
 impl Folder {
     /// Starts the worker. It ends when the last [`Folder`] is dropped.
-    pub fn start(store: Arc<Store>, writer: u64, trouble: Arc<Trouble>) -> Folder {
+    pub fn start(store: Arc<Store>, writer: u64, failures: Arc<FailureLog>) -> Folder {
         let (to, from) = mpsc::channel(LOADS_MAX);
         let round_ms = Arc::new(AtomicU64::new(0));
         let worker = Worker {
             store,
             writer,
-            trouble,
+            failures,
             waiting: Vec::new(),
             round_ms: round_ms.clone(),
             unnoted: Vec::new(),
@@ -88,7 +88,7 @@ impl Folder {
 struct Worker {
     store: Arc<Store>,
     writer: u64,
-    trouble: Arc<Trouble>,
+    failures: Arc<FailureLog>,
     waiting: Vec<Work>,
     round_ms: Arc<AtomicU64>,
     /// Loads that are part of the lives and not noted yet.
@@ -195,12 +195,12 @@ impl Worker {
         loop {
             match lives.fold(names, scopes).await {
                 Ok(folded) => {
-                    self.trouble.over("lives");
+                    self.failures.over("lives");
                     metrics::counter!(telemetry::SINK_LIVES_ROWS).increment(folded.rows);
                     report(&folded.refused);
                     return folded.refused.is_empty();
                 }
-                Err(failure) => self.trouble.is("lives", &failure),
+                Err(failure) => self.failures.is("lives", &failure),
             }
             // Some of the rows may have been written, or be written yet.
             lives.raced = true;
@@ -221,7 +221,7 @@ impl Worker {
         loop {
             match lives.names_of(scopes).await {
                 Ok(names) => return names,
-                Err(failure) => self.trouble.is("lives", &failure),
+                Err(failure) => self.failures.is("lives", &failure),
             }
             backoff.wait().await;
         }
@@ -243,8 +243,8 @@ impl Worker {
             rows.join(", ")
         );
         match self.store.execute(&sql, Database::Database).await {
-            Ok(()) => self.trouble.over("loads"),
-            Err(failure) => self.trouble.is("loads", &failure),
+            Ok(()) => self.failures.over("loads"),
+            Err(failure) => self.failures.is("loads", &failure),
         }
     }
 }

@@ -62,36 +62,36 @@ pub fn verdict(error: &Error) -> Verdict {
 
 /// What is wrong with ClickHouse now, so that it is told once and not with every try.
 #[derive(Default)]
-pub struct Trouble(Mutex<Option<Told>>);
+pub struct FailureLog(Mutex<Option<Failing>>);
 
 /// Kinds of trouble that were told since it began.
-struct Told {
+struct Failing {
     kinds: BTreeSet<String>,
     /// The tables that have not taken rows since.
     tables: BTreeSet<String>,
     since: Instant,
 }
 
-impl Trouble {
+impl FailureLog {
     /// Tells it, unless this kind of trouble was told already: texts of one kind differ by sizes and
     /// names, and two INSERTs under way may fail in two ways in turn.
     pub fn is(&self, table: &str, failure: &Error) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = told.get_or_insert_with(|| Told {
+        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let failing = failing.get_or_insert_with(|| Failing {
             kinds: BTreeSet::new(),
             tables: BTreeSet::new(),
             since: Instant::now(),
         });
-        told.tables.insert(table.to_owned());
-        if told.kinds.insert(kind(failure)) {
+        failing.tables.insert(table.to_owned());
+        if failing.kinds.insert(kind(failure)) {
             warn!("{failure}: rows wait in the spool");
         }
     }
 
     /// A table took rows. Another one may still not.
     pub fn over(&self, table: &str) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Told { tables, since, .. }) = &mut *told else {
+        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Failing { tables, since, .. }) = &mut *failing else {
             return;
         };
         tables.remove(table);
@@ -100,7 +100,7 @@ impl Trouble {
                 "clickhouse accepts rows again, after {} s",
                 since.elapsed().as_secs()
             );
-            *told = None;
+            *failing = None;
         }
     }
 }

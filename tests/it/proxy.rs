@@ -22,7 +22,7 @@ const CUT_AFTER_BYTES_MAX: u64 = 4_000;
 
 /// Where an exchange is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum Fault {
     Whole,
     /// Nothing of the request gets through.
     Before,
@@ -149,20 +149,20 @@ impl Shared {
         [head.as_bytes(), &bytes[end..]].concat()
     }
 
-    fn fate(&self) -> Fate {
+    fn fault(&self) -> Fault {
         let one_in = self.cut_one_in.load(Ordering::Relaxed);
         let mut random = self.random.lock().expect("nobody panics with it");
         if one_in == 0 || random.below(one_in) > 0 {
-            return Fate::Whole;
+            return Fault::Whole;
         }
         // The kind that came least often: few requests are long enough to be cut on the way.
         let [before, during, after] = self.cuts.counts();
         if during <= before.min(after) {
-            Fate::During(random.below(CUT_AFTER_BYTES_MAX))
+            Fault::During(random.below(CUT_AFTER_BYTES_MAX))
         } else if before <= after {
-            Fate::Before
+            Fault::Before
         } else {
-            Fate::After
+            Fault::After
         }
     }
 }
@@ -193,7 +193,7 @@ async fn exchange(
     shared: &Shared,
 ) -> std::io::Result<()> {
     let (mut request, mut answer) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
-    let (mut fate, mut answered, mut sent) = (Fate::Whole, true, 0_u64);
+    let (mut fault, mut answered, mut sent) = (Fault::Whole, true, 0_u64);
     loop {
         tokio::select! {
             read = client.read(&mut request) => {
@@ -202,16 +202,16 @@ async fn exchange(
                     return Ok(());
                 }
                 if std::mem::take(&mut answered) {
-                    (fate, sent) = (shared.fate(), 0);
+                    (fault, sent) = (shared.fault(), 0);
                     bytes = shared.altered(&bytes);
                 }
-                let room = match fate {
-                    Fate::Before => {
+                let room = match fault {
+                    Fault::Before => {
                         shared.cuts.before.fetch_add(1, Ordering::Relaxed);
                         return Ok(());
                     }
-                    Fate::During(cut) => cut - sent,
-                    Fate::Whole | Fate::After => u64::MAX,
+                    Fault::During(cut) => cut - sent,
+                    Fault::Whole | Fault::After => u64::MAX,
                 };
                 let passed = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
                 server.write_all(&bytes[..passed]).await?;
@@ -227,7 +227,7 @@ async fn exchange(
                 if bytes.is_empty() {
                     return Ok(());
                 }
-                if fate != Fate::Whole {
+                if fault != Fault::Whole {
                     shared.cuts.after.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
