@@ -39,7 +39,7 @@ COMMENT 'facts from audit events, until they are part of pods and containers for
 -- deleted. They are joined with pods whenever such a pod is stored, so they are kept for the whole retention.
 --
 -- Of repeated statements the first and the last per second are kept, whoever made them, so a name takes no more space
--- because many accounts mention it. For frequent ones (status, gone, truncated, obscure) it is per minute, and for what was
+-- because many accounts mention it. For frequent ones (status, gone, truncated, unresolved) it is per minute, and for what was
 -- not found per kubelet, because each kubelet knows only its own pods.
 CREATE TABLE IF NOT EXISTS said
 (

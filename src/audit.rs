@@ -20,7 +20,7 @@ pub use event::{
     Actor, Document, Event, Events, Level, NO_TIME, NOT_AN_EVENT, ObjectRef, ResponseStatus, Stage,
     Verb,
 };
-pub use json::{Few, Lenient, Text, time};
+pub use json::{Capped, Lenient, Text, time};
 pub use pod::{
     Binding, ContainerState, ContainerStatus, Count, DeleteOptions, Eviction, Items, Metadata,
     Object, OwnerReference, PodSpec, PodStatus, Preconditions, TableRow, Terminated,

@@ -25,7 +25,7 @@
 //!
 //! Never here: I/O, a clock, and the content of what was rejected: a reason names kind and place.
 
-mod around;
+mod context;
 mod cut;
 mod encodings;
 mod fields;
@@ -53,7 +53,7 @@ use std::ops::Range;
 pub use limits::Limits;
 pub use portions::{Portion, Portions};
 pub use reading::read;
-pub use walk::{Found, Rest, Tell};
+pub use walk::{Emit, Found, Rest};
 
 use crate::audit::{NO_TIME, NOT_AN_EVENT};
 

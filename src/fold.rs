@@ -10,17 +10,17 @@
 //! Never here: I/O, a clock, SQL. Time comes in as a value.
 
 mod addresses;
+pub mod bucket;
 mod columns;
 mod described;
 mod group;
 mod instance;
 mod judge;
-pub mod let_go;
 pub mod life;
 mod merge;
 mod names;
 mod past;
-pub mod place;
+pub mod prune;
 mod row;
 mod runs;
 mod state;
@@ -35,8 +35,8 @@ use crate::rows::{ContainerRow, NEVER, PodRow, Said, Seconds, UnreadableBody, pi
 use group::{NONE, runs};
 use instance::Instance;
 use judge::{Judged, Name};
-use let_go::INSTANCES_KEPT;
 use life::{Arrival, InstanceKey, Life};
+use prune::INSTANCES_KEPT;
 use row::Whole;
 pub use state::UnreadableState;
 pub use stored::{LoggedFact, StoredInstance, StoredPod};
@@ -217,7 +217,7 @@ impl<'a> Fold<'a> {
     fn speaks_of_past(&self, uid: u128, life: &Life) -> bool {
         let kept = self.stored.get(&uid).map(|(_, life)| &life.instances);
         let is_kept = |key| kept.is_some_and(|kept| kept.contains_key(key));
-        life.has_let_go() && !life.instances.keys().all(is_kept)
+        life.has_pruned() && !life.instances.keys().all(is_kept)
     }
 
     /// The rows that have changed; `read_at` is the server's time, in seconds, before the first of what came in
@@ -248,7 +248,7 @@ impl<'a> Fold<'a> {
             let whole = self.whole(*uid, life);
             let runs = runs(&whole);
             let needs_all = self.speaks_of_past(*uid, life)
-                || whole.has_let_go() && (self.raced || !is_copied || whole.is_in_doubt(&runs));
+                || whole.has_pruned() && (self.raced || !is_copied || whole.is_in_doubt(&runs));
             if needs_all && !self.recalled.contains_key(uid) {
                 missing.push(*uid);
                 continue;
@@ -275,8 +275,8 @@ impl<'a> Fold<'a> {
         let mut whole = life.clone();
         let recalled = self.recalled.get(&uid).into_iter().flatten();
         // Of those that its state has, that knows more than their rows.
-        let let_go = recalled.filter(|(key, _)| !self.keeps(uid, key));
-        for (key, (_, instance)) in let_go {
+        let pruned = recalled.filter(|(key, _)| !self.keeps(uid, key));
+        for (key, (_, instance)) in pruned {
             let kept = whole.instances.entry(*key);
             kept.and_modify(|kept| kept.merge(instance.clone()))
                 .or_insert_with(|| instance.clone());
@@ -317,7 +317,7 @@ impl<'a> Fold<'a> {
             false => INSTANCES_KEPT,
             true => 0,
         };
-        kept.let_go_of(whole.runs, keep);
+        kept.prune_runs(whole.runs, keep);
         let before = rows.containers.len();
         self.containers_of(name, known, &kept, rows);
         pod.state.0 = kept.encode();
@@ -408,7 +408,7 @@ impl<'a> Fold<'a> {
             return rows;
         };
         let recalled = self.recalled.get(&judged.uid).into_iter().flatten();
-        let let_go = Life {
+        let pruned = Life {
             instances: recalled
                 .filter(|(key, _)| !stored.instances.contains_key(*key))
                 .map(|(key, (_, instance))| (*key, instance.clone()))
@@ -416,10 +416,10 @@ impl<'a> Fold<'a> {
             ..whole.clone()
         };
         let kept = runs(stored);
-        for (life, runs, is_let_go) in [(&let_go, &runs(&let_go), true), (stored, &kept, false)] {
+        for (life, runs, is_pruned) in [(&pruned, &runs(&pruned), true), (stored, &kept, false)] {
             let whole = Whole { life, runs };
             for run in runs {
-                let row = judged.container_row(name, whole, run, is_let_go);
+                let row = judged.container_row(name, whole, run, is_pruned);
                 rows.insert((run.container, run.key), row);
             }
         }

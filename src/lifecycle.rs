@@ -41,7 +41,7 @@ mod session;
 mod uri;
 mod workload;
 
-use crate::audit::words::Saying;
+use crate::audit::words::NameEvent;
 use crate::audit::{Actor, Binding, Event, Level, Object, Stage, Verb};
 use crate::rows::{Fact, microseconds};
 
@@ -49,7 +49,7 @@ pub use session::session;
 
 /// What is the same in all facts of one event.
 #[derive(Clone, Copy)]
-struct Occasion<'a> {
+struct EventContext<'a> {
     cluster: &'a str,
     event: &'a Event<'a>,
     /// Microseconds since the epoch.
@@ -65,63 +65,63 @@ const AUDIT_ID_BYTES_MAX: usize = 64;
 pub struct Unreadable(pub &'static str);
 
 /// Whoever takes the facts, one by one.
-type Tell<'t> = &'t mut dyn FnMut(&Fact);
+type Emit<'t> = &'t mut dyn FnMut(&Fact);
 
 /// Tells what `event` says. Of events that say nothing about pods nothing is told.
 ///
 /// # Errors
 ///
 /// [`Unreadable`] when the event changed a pod and does not say which.
-pub fn facts(cluster: &str, event: &Event, tell: Tell) -> Result<(), Unreadable> {
+pub fn facts(cluster: &str, event: &Event, emit: Emit) -> Result<(), Unreadable> {
     if !counts(event) {
         return Ok(());
     }
-    let tell: Tell = &mut |fact| limits::tell(fact, tell);
-    let occasion = Occasion {
+    let emit: Emit = &mut |fact| limits::emit(fact, emit);
+    let context = EventContext {
         cluster,
         event,
         at: microseconds(Some(event.at)),
     };
-    let Some(outcome) = outcome(occasion) else {
+    let Some(outcome) = outcome(context) else {
         return Ok(());
     };
     // Kubernetes itself tries nothing.
-    let by_kubernetes = occasion.is_by_kubernetes().then_some(false);
+    let by_kubernetes = context.is_by_kubernetes().then_some(false);
     let is_dry_run = request::is_dry_run(event).or(by_kubernetes);
     if is_dry_run == Some(true) {
         return Ok(());
     }
-    if occasion.at == 0 {
+    if context.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
     if let Some(what) = of_namespace(event) {
         if outcome == Outcome::Done {
-            named::tell_of_namespace(occasion, what, tell);
+            named::emit_for_namespace(context, what, emit);
         }
         return Ok(());
     }
     if let Some(what) = of_node(event) {
         if outcome == Outcome::Done && is_dry_run.is_some() {
-            named::tell(occasion, what, occasion.at, tell);
+            named::emit(context, what, context.at, emit);
         }
         return Ok(());
     }
     match outcome {
         Outcome::Done => {}
         Outcome::NotFound => {
-            request::gone(occasion, tell);
+            request::gone(context, emit);
             return Ok(());
         }
-        Outcome::Untold => {
-            truncated(occasion, tell);
+        Outcome::Unknown => {
+            truncated(context, emit);
             return Ok(());
         }
     }
     if event.is_truncated || is_dry_run.is_none() || lacks_answer(event) {
-        truncated(occasion, tell);
+        truncated(context, emit);
     }
     match is_dry_run {
-        Some(_) => carried_out(occasion, tell),
+        Some(_) => carried_out(context, emit),
         None => Ok(()),
     }
 }
@@ -136,10 +136,10 @@ fn lacks_answer(event: &Event) -> bool {
 }
 
 /// What it held can't be told, only that there was something.
-fn truncated(occasion: Occasion, tell: Tell) {
-    let event = occasion.event;
+fn truncated(context: EventContext, emit: Emit) {
+    let event = context.event;
     if event.verb == Verb::DeleteCollection {
-        collection::untold(occasion, tell);
+        collection::unknown(context, emit);
         return;
     }
     let named = &event.object_ref;
@@ -150,30 +150,30 @@ fn truncated(occasion: Occasion, tell: Tell) {
         _ => &named.uid,
     };
     match parse_uid(uid) {
-        Ok(uid) => tell(&Fact {
+        Ok(uid) => emit(&Fact {
             namespace: &named.namespace,
             pod: &named.name,
             truncated: true,
-            ..occasion.fact(uid)
+            ..context.fact(uid)
         }),
-        Err(_) => named::tell(occasion, Saying::Truncated, occasion.at, tell),
+        Err(_) => named::emit(context, NameEvent::Truncated, context.at, emit),
     }
 }
 
-fn carried_out(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
-    let event = occasion.event;
+fn carried_out(context: EventContext, emit: Emit) -> Result<(), Unreadable> {
+    let event = context.event;
     match (event.verb, &*event.object_ref.subresource) {
-        (Verb::Create, "binding") => binding(occasion, tell),
-        (Verb::Create, _) if &*event.object_ref.resource == "bindings" => binding(occasion, tell),
+        (Verb::Create, "binding") => binding(context, emit),
+        (Verb::Create, _) if &*event.object_ref.resource == "bindings" => binding(context, emit),
         (Verb::Create, "eviction") => {
-            request::eviction(occasion, tell);
+            request::eviction(context, emit);
             Ok(())
         }
-        (Verb::DeleteCollection, "") => collection::facts(occasion, tell),
+        (Verb::DeleteCollection, "") => collection::facts(context, emit),
         (Verb::Create | Verb::Update | Verb::Patch | Verb::Delete, _) => {
             match event.response_object.as_ref().and_then(pod_of) {
-                Some(object) => pod::facts(occasion, object, tell),
-                None => request::facts(occasion, tell),
+                Some(object) => pod::facts(context, object, emit),
+                None => request::facts(context, emit),
             }
         }
         (Verb::DeleteCollection | Verb::Other, _) => Ok(()),
@@ -194,7 +194,7 @@ enum Outcome {
     /// Nothing was changed, because there was no such pod (404), or one of another uid (409).
     NotFound,
     /// It was carried out, in part, or not at all, and may have ended pods.
-    Untold,
+    Unknown,
 }
 
 /// What became of it, by its code; nothing where nothing was changed. Some codes come before it is tried and after it was done: where the answer could not be
@@ -202,23 +202,23 @@ enum Outcome {
 /// pod has deleted others. A failure that comes before has a Status with its reason.
 ///
 /// Kubernetes itself asks for no odd answers: where a relay lost the reason, its conflicts are what they seem.
-fn outcome(occasion: Occasion) -> Option<Outcome> {
-    let event = occasion.event;
+fn outcome(context: EventContext) -> Option<Outcome> {
+    let event = context.event;
     let status = event.response_status.unwrap_or_default();
-    let untold = may_end(event).then_some(Outcome::Untold);
+    let unknown = may_end(event).then_some(Outcome::Unknown);
     if status.is_closed_early {
-        return untold;
+        return unknown;
     }
     let is_collection = event.verb == Verb::DeleteCollection;
     match status.code {
         None | Some(200..300) => (!status.is_failure).then_some(Outcome::Done),
-        Some(404 | 409) if is_collection && status.has_reason => untold,
+        Some(404 | 409) if is_collection && status.has_reason => unknown,
         Some(404) => Some(Outcome::NotFound),
-        Some(409) if status.has_reason || occasion.is_by_kubernetes() => Some(Outcome::NotFound),
+        Some(409) if status.has_reason || context.is_by_kubernetes() => Some(Outcome::NotFound),
         // An admission webhook that is away refuses writes so, and tells that.
         Some(500) if status.has_reason && matches!(event.verb, Verb::Patch | Verb::Update) => None,
-        Some(500 | 504) => untold,
-        Some(400 | 406 | 409 | 422) if !status.has_reason => untold,
+        Some(500 | 504) => unknown,
+        Some(400 | 406 | 409 | 422) if !status.has_reason => unknown,
         Some(_) => None,
     }
 }
@@ -237,7 +237,7 @@ fn may_end(event: &Event) -> bool {
 
 /// Whether the deletion of a namespace was asked for, or nothing is left in it: then the namespace controller finalizes
 /// it. (Others may do so before: that proves nothing.)
-fn of_namespace(event: &Event) -> Option<Saying> {
+fn of_namespace(event: &Event) -> Option<NameEvent> {
     let named = &event.object_ref;
     if &*named.resource != "namespaces" || !named.api_group.is_empty() {
         return None;
@@ -247,8 +247,8 @@ fn of_namespace(event: &Event) -> Option<Saying> {
         "system:serviceaccount:kube-system:namespace-controller" | "system:kube-controller-manager"
     );
     match (event.verb, &*named.subresource) {
-        (Verb::Delete, "") => Some(Saying::Close),
-        (Verb::Update, "finalize") if is_by_controller => Some(Saying::Finalize),
+        (Verb::Delete, "") => Some(NameEvent::Close),
+        (Verb::Update, "finalize") if is_by_controller => Some(NameEvent::Finalize),
         _ => None,
     }
 }
@@ -256,15 +256,15 @@ fn of_namespace(event: &Event) -> Option<Saying> {
 /// Whether a node came or went. At level Metadata a dry run of its deletion looks like a deletion, and the
 /// pods would live on: there it says nothing. An answer that holds the node says that it is still there:
 /// finalizers keep it while it is drained.
-fn of_node(event: &Event) -> Option<Saying> {
+fn of_node(event: &Event) -> Option<NameEvent> {
     match event.verb {
         _ if !event.object_ref.is_node() => None,
         // Whether it was a dry run, and whether it is still there, was cut off.
         _ if event.is_truncated => None,
-        Verb::Create => Some(Saying::NodeCame),
+        Verb::Create => Some(NameEvent::NodeCame),
         Verb::Delete if event.response_object.as_ref().is_some_and(is_node) => None,
         Verb::Delete if matches!(event.level, Level::Request | Level::RequestResponse) => {
-            Some(Saying::NodeGone)
+            Some(NameEvent::NodeGone)
         }
         _ => None,
     }
@@ -293,8 +293,8 @@ fn pod_of<'o, 'a>(object: &'o Object<'a>) -> Option<&'o Object<'a>> {
 }
 
 /// The scheduler's choice of a node.
-fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
-    let Occasion { event, at, .. } = occasion;
+fn binding(context: EventContext, emit: Emit) -> Result<(), Unreadable> {
+    let EventContext { event, at, .. } = context;
     let binding: Binding = match event.request_object {
         Some(raw) => {
             serde_json::from_str(raw.get()).map_err(|_| Unreadable("requestObject of a binding"))?
@@ -311,7 +311,7 @@ fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
         // At level Metadata an old server does not say which pod.
         return Ok(());
     }
-    tell(&Fact {
+    emit(&Fact {
         namespace: &named.namespace,
         pod: if named.name.is_empty() {
             &binding.metadata.name
@@ -321,7 +321,7 @@ fn binding(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
         node: &binding.target.name,
         scheduled_at: at,
         is_alive: true,
-        ..occasion.fact(parse_uid(uid)?)
+        ..context.fact(parse_uid(uid)?)
     });
     Ok(())
 }
@@ -348,7 +348,7 @@ fn is_of_kubernetes(user: &str) -> bool {
     itself.iter().any(|prefix| user.starts_with(prefix))
 }
 
-impl<'a> Occasion<'a> {
+impl<'a> EventContext<'a> {
     /// An empty fact about a pod.
     fn fact(self, pod_uid: u128) -> Fact<'a> {
         Fact {

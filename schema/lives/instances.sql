@@ -21,7 +21,7 @@ SELECT
 FROM recent_containers
 WHERE (cluster, namespace, pod) IN ?
     AND (cluster, pod_uid) IN ?
-    AND let_go
+    AND pruned
     AND end_seen
     AND started_at IS NOT NULL
     AND NOT void
@@ -48,7 +48,7 @@ SELECT
 FROM ended_containers
 WHERE uid_head IN (SELECT toUInt32(bitShiftRight(toUInt128(toUUID(pod.2)), 96)) FROM (SELECT arrayJoin(?) AS pod))
     AND (cluster, pod_uid) IN ?
-    AND let_go
+    AND pruned
     AND end_seen
     AND started_at IS NOT NULL
     AND NOT void

@@ -175,35 +175,35 @@ pub const LIST_MAX: usize = 1024;
 
 /// The first 1,024 items of a list; absent and `null` are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Few<T> {
+pub struct Capped<T> {
     items: Option<Vec<T>>,
     is_cut: bool,
 }
 
-impl<T> Few<T> {
+impl<T> Capped<T> {
     /// Whether there were more.
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    pub(super) fn of(items: Vec<T>, is_cut: bool) -> Few<T> {
-        Few {
+    pub(super) fn of(items: Vec<T>, is_cut: bool) -> Capped<T> {
+        Capped {
             items: Some(items),
             is_cut,
         }
     }
 }
 
-impl<T> Default for Few<T> {
+impl<T> Default for Capped<T> {
     fn default() -> Self {
-        Few {
+        Capped {
             items: None,
             is_cut: false,
         }
     }
 }
 
-impl<T> Deref for Few<T> {
+impl<T> Deref for Capped<T> {
     type Target = Option<Vec<T>>;
 
     fn deref(&self) -> &Option<Vec<T>> {
@@ -211,30 +211,30 @@ impl<T> Deref for Few<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Capped<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FewVisitor(PhantomData))
+        deserializer.deserialize_any(CappedVisitor(PhantomData))
     }
 }
 
-struct FewVisitor<T>(PhantomData<T>);
+struct CappedVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
-    type Value = Few<T>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for CappedVisitor<T> {
+    type Value = Capped<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Few<T>, E> {
-        Ok(Few::default())
+    fn visit_unit<E: Error>(self) -> Result<Capped<T>, E> {
+        Ok(Capped::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Capped<T>, A::Error> {
         let mut items = Vec::new();
         while items.len() < LIST_MAX {
             let Some(item) = seq.next_element()? else {
-                return Ok(Few::of(items, false));
+                return Ok(Capped::of(items, false));
             };
             items.push(item);
         }
@@ -242,7 +242,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
         while seq.next_element::<IgnoredAny>()?.is_some() {
             is_cut = true;
         }
-        Ok(Few::of(items, is_cut))
+        Ok(Capped::of(items, is_cut))
     }
 }
 

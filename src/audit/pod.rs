@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{Few, LIST_MAX, Lenient, Text, time, whole};
+use super::json::{Capped, LIST_MAX, Lenient, Text, time, whole};
 
 /// A response object: a Pod, a PartialObjectMetadata, or something that is neither; `kind` tells.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Object<'a> {
     pub items: Option<&'a RawValue>,
     /// Of a `Table`.
     #[serde(borrow)]
-    pub rows: Few<TableRow<'a>>,
+    pub rows: Capped<TableRow<'a>>,
 }
 
 /// Reads the items of a list, one after the other.
@@ -86,16 +86,16 @@ pub struct Metadata<'a> {
     #[serde(deserialize_with = "whole")]
     pub deletion_grace_period_seconds: Option<i64>,
     #[serde(borrow)]
-    pub finalizers: Few<Text<'a>>,
+    pub finalizers: Capped<Text<'a>>,
     /// Pairs in the order of the input.
     #[serde(borrow, deserialize_with = "pairs")]
-    pub labels: Few<(Text<'a>, Text<'a>)>,
+    pub labels: Capped<(Text<'a>, Text<'a>)>,
     /// Whether the annotation `kubernetes.io/config.mirror` is there: the API's image of a
     /// static pod. Annotations' values are not read.
     #[serde(rename = "annotations", deserialize_with = "has_mirror_key")]
     pub is_mirror: bool,
     #[serde(borrow)]
-    pub owner_references: Few<OwnerReference<'a>>,
+    pub owner_references: Capped<OwnerReference<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -120,9 +120,9 @@ pub struct PodSpec<'a> {
     #[serde(deserialize_with = "whole")]
     pub termination_grace_period_seconds: Option<i64>,
     #[serde(borrow)]
-    pub init_containers: Few<InitContainer<'a>>,
+    pub init_containers: Capped<InitContainer<'a>>,
     #[serde(borrow)]
-    pub ephemeral_containers: Few<EphemeralContainer<'a>>,
+    pub ephemeral_containers: Capped<EphemeralContainer<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -151,19 +151,19 @@ pub struct PodStatus<'a> {
     #[serde(borrow)]
     pub reason: Text<'a>,
     #[serde(borrow)]
-    pub conditions: Few<Condition<'a>>,
+    pub conditions: Capped<Condition<'a>>,
     #[serde(borrow, rename = "podIP")]
     pub pod_ip: Text<'a>,
     #[serde(borrow, rename = "podIPs")]
-    pub pod_ips: Few<PodIp<'a>>,
+    pub pod_ips: Capped<PodIp<'a>>,
     #[serde(deserialize_with = "time")]
     pub start_time: Option<Timestamp>,
     #[serde(borrow)]
-    pub init_container_statuses: Few<ContainerStatus<'a>>,
+    pub init_container_statuses: Capped<ContainerStatus<'a>>,
     #[serde(borrow)]
-    pub container_statuses: Few<ContainerStatus<'a>>,
+    pub container_statuses: Capped<ContainerStatus<'a>>,
     #[serde(borrow)]
-    pub ephemeral_container_statuses: Few<ContainerStatus<'a>>,
+    pub ephemeral_container_statuses: Capped<ContainerStatus<'a>>,
 }
 
 /// `PodCondition` without its message.
@@ -276,7 +276,7 @@ pub struct BindingTarget<'a> {
 #[serde(rename_all = "camelCase", default)]
 pub struct DeleteOptions<'a> {
     #[serde(borrow)]
-    pub dry_run: Few<Text<'a>>,
+    pub dry_run: Capped<Text<'a>>,
     #[serde(deserialize_with = "whole")]
     pub grace_period_seconds: Option<i64>,
     #[serde(borrow)]
@@ -329,24 +329,24 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> 
 /// Reads `metadata.labels`.
 fn pairs<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Few<(Text<'de>, Text<'de>)>, D::Error> {
+) -> Result<Capped<(Text<'de>, Text<'de>)>, D::Error> {
     struct Pairs;
     impl<'de> Visitor<'de> for Pairs {
-        type Value = Few<(Text<'de>, Text<'de>)>;
+        type Value = Capped<(Text<'de>, Text<'de>)>;
 
         fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("an object of strings")
         }
 
         fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-            Ok(Few::default())
+            Ok(Capped::default())
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut pairs = Vec::new();
             while pairs.len() < LIST_MAX {
                 let Some(pair) = map.next_entry()? else {
-                    return Ok(Few::of(pairs, false));
+                    return Ok(Capped::of(pairs, false));
                 };
                 pairs.push(pair);
             }
@@ -354,7 +354,7 @@ fn pairs<'de, D: Deserializer<'de>>(
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
                 is_cut = true;
             }
-            Ok(Few::of(pairs, is_cut))
+            Ok(Capped::of(pairs, is_cut))
         }
     }
     deserializer.deserialize_any(Pairs)

@@ -139,7 +139,7 @@ words! {
 words! {
     /// What an event says about a name, where it does not say which pod had it: the values of `what` in the
     /// table `said`.
-    pub enum Saying {
+    pub enum NameEvent {
         /// A pod of this name was created.
         Create = "create",
         /// Its deletion was asked for.
@@ -167,7 +167,7 @@ words! {
         /// A node of this name was deleted.
         NodeGone = "node gone",
         /// What a deletecollection did was not told: to the namespace, or to what `selector` selects.
-        Obscure = "obscure",
+        Unresolved = "unresolved",
         /// The deletion of the namespace was asked for.
         Close = "close",
     }
@@ -199,27 +199,27 @@ impl SessionKind {
     }
 }
 
-impl Saying {
+impl NameEvent {
     /// Its number in the table.
     pub fn number(self) -> u8 {
         self as u8
     }
 
     /// By its number; nothing for a number of a newer build.
-    pub fn of_number(number: u8) -> Option<Saying> {
-        Saying::ALL.get(usize::from(number)).copied()
+    pub fn of_number(number: u8) -> Option<NameEvent> {
+        NameEvent::ALL.get(usize::from(number)).copied()
     }
 
     /// Whether it asks for the end of one pod.
     pub fn asks(self) -> bool {
-        matches!(self, Saying::Ask | Saying::Force | Saying::Evict)
+        matches!(self, NameEvent::Ask | NameEvent::Force | NameEvent::Evict)
     }
 
     /// Whether it is said of one name again and again: kubelets send statuses, clients ask for what is gone.
     pub fn is_frequent(self) -> bool {
         matches!(
             self,
-            Saying::Status | Saying::Gone | Saying::Truncated | Saying::Obscure
+            NameEvent::Status | NameEvent::Gone | NameEvent::Truncated | NameEvent::Unresolved
         )
     }
 
@@ -227,13 +227,13 @@ impl Saying {
     pub fn is_of_scope(self) -> bool {
         matches!(
             self,
-            Saying::Collect
-                | Saying::Purge
-                | Saying::Obscure
-                | Saying::Finalize
-                | Saying::Close
-                | Saying::NodeCame
-                | Saying::NodeGone
+            NameEvent::Collect
+                | NameEvent::Purge
+                | NameEvent::Unresolved
+                | NameEvent::Finalize
+                | NameEvent::Close
+                | NameEvent::NodeCame
+                | NameEvent::NodeGone
         )
     }
 }

@@ -55,7 +55,7 @@ pub struct Portions {
     /// The last string that stood directly in a document: the key, where a value follows.
     key: Range<usize>,
     /// The value under way is too long: what was let go of it.
-    let_go: Option<LetGo>,
+    discard: Option<Discarding>,
     ready: VecDeque<Portion>,
 }
 
@@ -89,7 +89,7 @@ impl Within {
     }
 }
 
-struct LetGo {
+struct Discarding {
     at: u64,
     bytes: u64,
     hash: Sha256,
@@ -112,7 +112,7 @@ impl Portions {
             string: None,
             is_escaped: false,
             key: 0..0,
-            let_go: None,
+            discard: None,
             ready: VecDeque::new(),
         }
     }
@@ -127,8 +127,8 @@ impl Portions {
         self.held.extend_from_slice(chunk);
         self.look();
         let is_too_long = self.held.len() - self.value > self.value_bytes_max;
-        if self.let_go.is_some() || (is_too_long && !self.cut_lines()) {
-            self.let_go();
+        if self.discard.is_some() || (is_too_long && !self.cut_lines()) {
+            self.discard();
         }
         std::mem::take(&mut self.ready)
     }
@@ -136,8 +136,8 @@ impl Portions {
     /// After the last byte: what is left.
     pub fn end(mut self) -> VecDeque<Portion> {
         let end = self.held.len();
-        if self.let_go.is_some() {
-            self.tell_too_long(end, end);
+        if self.discard.is_some() {
+            self.report_too_long(end, end);
         } else if end > self.repeated {
             self.within = Within::Nothing;
             self.cut(end, end);
@@ -201,7 +201,7 @@ impl Portions {
     fn open(&mut self, at: usize) {
         // A long beginning is neither repeated nor searched, over and over: then it is a value like any other.
         let is_short = self.seen - self.value <= BEGINNING_BYTES_MAX;
-        let is_top = self.within == Within::Nothing && self.let_go.is_none() && is_short;
+        let is_top = self.within == Within::Nothing && self.discard.is_none() && is_short;
         let within = match self.depth {
             0 if is_top => Within::Array,
             1 if is_top && self.is_items(at) => Within::Items,
@@ -294,8 +294,8 @@ impl Portions {
     }
 
     /// Keeps nothing of the value under way but its hash.
-    fn let_go(&mut self) {
-        self.begin_to_let_go();
+    fn discard(&mut self) {
+        self.begin_discard();
         self.hash_to(self.held.len());
         self.from += self.held.len() as i64 - self.value as i64;
         self.held.truncate(self.value);
@@ -303,8 +303,8 @@ impl Portions {
         self.string = self.string.map(|_| self.value);
     }
 
-    fn begin_to_let_go(&mut self) {
-        if self.let_go.is_some() {
+    fn begin_discard(&mut self) {
+        if self.discard.is_some() {
             return;
         }
         if self.value > self.repeated {
@@ -312,8 +312,8 @@ impl Portions {
             let before = before.strip_suffix(b",").unwrap_or(before);
             self.cut(before.len(), self.value);
         }
-        self.let_go = Some(LetGo {
-            at: self.place(self.value),
+        self.discard = Some(Discarding {
+            at: self.position(self.value),
             bytes: 0,
             hash: Sha256::new(),
         });
@@ -322,27 +322,27 @@ impl Portions {
     /// As [`Portions::border`], if the value under way is too long. Returns whether it is.
     fn end_too_long(&mut self, end: usize, next: usize) -> bool {
         let (bytes, border) = (end - self.value, next - end);
-        if self.let_go.is_none() && bytes <= self.value_bytes_max {
+        if self.discard.is_none() && bytes <= self.value_bytes_max {
             return false;
         }
-        self.begin_to_let_go();
+        self.begin_discard();
         let end = self.value + bytes;
-        self.tell_too_long(end, end + border);
+        self.report_too_long(end, end + border);
         true
     }
 
     fn hash_to(&mut self, end: usize) {
-        if let Some(let_go) = &mut self.let_go {
+        if let Some(discard) = &mut self.discard {
             let value = &self.held[self.value..end];
-            let_go.hash.update(value);
-            let_go.bytes += value.len() as u64;
+            discard.hash.update(value);
+            discard.bytes += value.len() as u64;
         }
     }
 
     /// The value that was let go ends before `end`, and the next one begins at `next`.
-    fn tell_too_long(&mut self, end: usize, next: usize) {
+    fn report_too_long(&mut self, end: usize, next: usize) {
         self.hash_to(end);
-        if let Some(LetGo { at, bytes, hash }) = self.let_go.take() {
+        if let Some(Discarding { at, bytes, hash }) = self.discard.take() {
             let sha256 = hash.finalize().into();
             let at = at..at + bytes;
             self.ready.push_back(Portion::TooLong { at, sha256 });
@@ -354,7 +354,7 @@ impl Portions {
     }
 
     /// Where what stands at `at` stands in the body.
-    fn place(&self, at: usize) -> u64 {
+    fn position(&self, at: usize) -> u64 {
         self.from
             .saturating_add_unsigned(at as u64)
             .max(0)
@@ -456,27 +456,27 @@ mod tests {
         );
         for chunk in 1..body.len() {
             let found = portions(body.as_bytes(), 1, 40, chunk);
-            let mut told = 0;
+            let mut reported = 0;
             for portion in &found {
                 match portion {
                     Portion::Text { from, bytes } => {
                         let text = std::str::from_utf8(bytes).unwrap();
                         for name in ["\"a\"", "\"b\"", "\"c\"", "\"d\""] {
                             let Some(at) = text.find(name) else { continue };
-                            let place = body.find(name).unwrap();
-                            assert_eq!(from + at as i64, place as i64, "{name}");
-                            told += 1;
+                            let position = body.find(name).unwrap();
+                            assert_eq!(from + at as i64, position as i64, "{name}");
+                            reported += 1;
                         }
                     }
                     Portion::TooLong { at, sha256 } => {
                         let value = &body[at.start as usize..at.end as usize];
                         assert_eq!(value, long);
                         assert_eq!(*sha256, <[u8; 32]>::from(Sha256::digest(value)));
-                        told += 1;
+                        reported += 1;
                     }
                 }
             }
-            assert_eq!(told, 5, "{:?} in chunks of {chunk}", texts(&found));
+            assert_eq!(reported, 5, "{:?} in chunks of {chunk}", texts(&found));
         }
     }
 

@@ -6,12 +6,12 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 
-use super::around::Around;
+use super::context::Context;
 use super::fields::Fields;
 use super::holds::may_hold;
 use super::known::{self, Known};
 use super::split_lines::{CriLine, Record, is_tail};
-use super::walk::{Rest, Tell, Walk};
+use super::walk::{Emit, Rest, Walk};
 use super::{Limits, Reason, Rejected, encodings, other_logs, prefix, push_rejected, split};
 use crate::audit::{Document, Event, Events};
 
@@ -21,7 +21,7 @@ const SEARCHES_MAX: usize = 8;
 /// The way through one text: the delivery, or what was in a wrapper.
 pub(super) struct Reading<'r, 'l, 't> {
     walk: &'r mut Walk<'l, 't>,
-    around: &'r Around,
+    context: &'r Context,
     /// Events and wrappers.
     pub found: usize,
     pub rejected: Vec<Rejected>,
@@ -69,40 +69,40 @@ struct Outcome {
     /// Behind what was read.
     end: usize,
     /// Events that were told.
-    told: usize,
+    emitted: usize,
     /// Those of them that were refused, by their number.
     refused: Vec<(usize, Reason)>,
 }
 
 /// Unwraps a delivery, and tells each event when it is read. Returns what else there was.
-pub fn read(body: &[u8], limits: Limits, tell: Tell) -> Rest {
-    let mut walk = Walk::new(limits, tell);
-    let around = Around::default();
-    let mut reading = Reading::new(&mut walk, &around);
+pub fn read(body: &[u8], limits: Limits, emit: Emit) -> Rest {
+    let mut walk = Walk::new(limits, emit);
+    let context = Context::default();
+    let mut reading = Reading::new(&mut walk, &context);
     reading.read(body);
     let (rejected, ignored) = (reading.rejected, reading.ignored);
-    walk.leave(rejected, ignored, &around);
+    walk.leave(rejected, ignored, &context);
     walk.end()
 }
 
 impl Walk<'_, '_> {
     /// Reads what was wrapped; where nothing is readable, it may be an event that was cut.
-    pub(super) fn text(&mut self, text: &[u8], around: &Around) {
-        let mut reading = Reading::new(self, around);
+    pub(super) fn text(&mut self, text: &[u8], context: &Context) {
+        let mut reading = Reading::new(self, context);
         reading.read(text);
         let is_broken = reading.found == 0 && !reading.rejected.is_empty();
         let (rejected, ignored) = (reading.rejected, reading.ignored);
-        if !(is_broken && self.cut(text, around)) {
-            self.leave(rejected, ignored, around);
+        if !(is_broken && self.cut(text, context)) {
+            self.leave(rejected, ignored, context);
         }
     }
 }
 
 impl<'r, 'l, 't> Reading<'r, 'l, 't> {
-    pub fn new(walk: &'r mut Walk<'l, 't>, around: &'r Around) -> Reading<'r, 'l, 't> {
+    pub fn new(walk: &'r mut Walk<'l, 't>, context: &'r Context) -> Reading<'r, 'l, 't> {
         Reading {
             walk,
-            around,
+            context,
             found: 0,
             rejected: Vec::new(),
             ignored: 0,
@@ -141,9 +141,9 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         push_rejected(&mut self.rejected, part);
     }
 
-    fn tell(&mut self, event: &Event) -> Result<(), Reason> {
+    fn emit(&mut self, event: &Event) -> Result<(), Reason> {
         self.found += 1;
-        self.walk.found(event, self.around)
+        self.walk.found(event, self.context)
     }
 
     /// Takes a value that is no audit event, for `reason`: a wrapper, a piece of a line, a record of another log, or
@@ -152,7 +152,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         let value = &body[at.clone()];
         let record = record_of(value);
         if let Some(record) = &record
-            && self.walk.record(record, at.clone(), self.around)
+            && self.walk.record(record, at.clone(), self.context)
         {
             self.found += 1;
             return;
@@ -160,7 +160,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         match known::recognise(value) {
             Some(Known::Wrapper(wrapper)) => {
                 self.found += 1;
-                self.walk.unwrap(&wrapper, body, &at, self.around);
+                self.walk.unwrap(&wrapper, body, &at, self.context);
             }
             Some(Known::OtherLog) => self.ignored += 1,
             None => {
@@ -195,13 +195,13 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
 
     /// Reads a document or an array at once.
     fn read_at_once(&mut self, from: Start) -> Outcome {
-        let mut told = 0;
+        let mut emitted = 0;
         let mut refused = Vec::new();
         let mut each = |event: Event| {
-            if let Err(reason) = self.tell(&event) {
-                refused.push((told, reason));
+            if let Err(reason) = self.emit(&event) {
+                refused.push((emitted, reason));
             }
-            told += 1;
+            emitted += 1;
         };
         let (result, bytes) = match from.text.and_then(|text| text.get(from.start..)) {
             Some(text) => parse(serde_json::Deserializer::from_str(text), from, &mut each),
@@ -213,16 +213,16 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         Outcome {
             result,
             end: from.start + bytes,
-            told,
+            emitted,
             refused,
         }
     }
 
     /// Finds the places of events that were refused: items from `first` on, which all close.
-    fn place(&mut self, body: &[u8], first: usize, refused: &[(usize, Reason)]) {
+    fn locate(&mut self, body: &[u8], first: usize, refused: &[(usize, Reason)]) {
         let (mut at, mut number) = (first, 0);
         for (wanted, reason) in refused {
-            let place = loop {
+            let locate = loop {
                 let Some(start) = split::next_value(body, at) else {
                     break body.len()..body.len();
                 };
@@ -233,7 +233,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
                 }
             };
             self.reject(Rejected {
-                at: place,
+                at: locate,
                 reason: *reason,
             });
         }
@@ -245,7 +245,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         let Start { body, start, .. } = from;
         if !outcome.refused.is_empty() {
             let items = split::items_of(body, start);
-            self.place(body, items.unwrap_or(start), &outcome.refused);
+            self.locate(body, items.unwrap_or(start), &outcome.refused);
         }
         match outcome.result {
             Ok(true) => outcome.end,
@@ -259,7 +259,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
                 outcome.end
             }
             Err(error) => {
-                let next = self.salvage_document(body, start, outcome.told, &error);
+                let next = self.salvage_document(body, start, outcome.emitted, &error);
                 // What lies behind is read again.
                 self.searched += outcome.end.saturating_sub(next);
                 next
@@ -268,7 +268,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
     }
 
     /// Takes what is readable of the document at `start`, which failed with `error` behind its first
-    /// `told` items.
+    /// `emitted` items.
     ///
     /// Where lines are documents, nothing of this one is looked for behind its line: a text that was
     /// cut turns inside and outside of quotes round.
@@ -276,10 +276,10 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         &mut self,
         body: &[u8],
         start: usize,
-        told: usize,
+        emitted: usize,
         error: &serde_json::Error,
     ) -> usize {
-        if let Some(other) = self.torn(body, start).filter(|_| told == 0) {
+        if let Some(other) = self.torn(body, start).filter(|_| emitted == 0) {
             let (at, reason) = (start..other, Reason::CutOff);
             self.reject(Rejected { at, reason });
             return other;
@@ -292,7 +292,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         });
         let whole = line.unwrap_or(body.len());
         if let Some(items) = split::items_of(&body[..whole], start) {
-            return self.salvage_items(&body[..whole], items, told);
+            return self.salvage_items(&body[..whole], items, emitted);
         }
         let end = self.end_of(&body[..whole], start).unwrap_or(whole);
         self.put(body, start..end, Reason::of(error));
@@ -329,22 +329,22 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
     fn read_array(&mut self, from: Start) -> usize {
         let outcome = self.read_at_once(from);
         let Start { body, start, .. } = from;
-        self.place(body, start + 1, &outcome.refused);
+        self.locate(body, start + 1, &outcome.refused);
         if outcome.result.is_ok() {
             return outcome.end;
         }
         // A head may begin with a bracket.
-        if let Some(end) = self.read_behind_head(from).filter(|_| outcome.told == 0) {
+        if let Some(end) = self.read_behind_head(from).filter(|_| outcome.emitted == 0) {
             return end;
         }
-        let next = self.salvage_items(body, start + 1, outcome.told);
+        let next = self.salvage_items(body, start + 1, outcome.emitted);
         self.searched += outcome.end.saturating_sub(next);
         next
     }
 
     /// Reads the items of an array one by one from `at`, which is behind its `[`, but for the first
     /// ones that were told. Returns where the document ends as far as brackets tell.
-    fn salvage_items(&mut self, body: &[u8], mut at: usize, mut told: usize) -> usize {
+    fn salvage_items(&mut self, body: &[u8], mut at: usize, mut emitted: usize) -> usize {
         let first = split::next_value(body, at);
         while let Some(start) = split::next_value(body, at) {
             if body[start] == b']' {
@@ -364,14 +364,14 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
                 continue;
             };
             at = end;
-            if told > 0 {
-                told -= 1;
+            if emitted > 0 {
+                emitted -= 1;
                 continue;
             }
             let mut json = serde_json::Deserializer::from_slice(&body[start..end]);
             match Event::deserialize(&mut json) {
                 Ok(event) => {
-                    if let Err(reason) = self.tell(&event) {
+                    if let Err(reason) = self.emit(&event) {
                         let at = start..end;
                         self.reject(Rejected { at, reason });
                     }
@@ -400,7 +400,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         let line = body[start..end].strip_suffix(b"\n");
         if let Some(line) = CriLine::of(line.unwrap_or(&body[start..end])) {
             self.found += 1;
-            self.walk.cri_line(&line, start..end, self.around);
+            self.walk.cri_line(&line, start..end, self.context);
             return end;
         }
         self.read_behind_head(from)

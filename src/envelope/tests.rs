@@ -17,11 +17,11 @@ fn event(name: &str) -> String {
 
 /// What is asserted of a delivery, and of an event in it.
 struct Opened {
-    events: Vec<Told>,
+    events: Vec<FoundEvent>,
     rejected: Vec<Rejected>,
 }
 
-struct Told {
+struct FoundEvent {
     verb: Verb,
     name: String,
     at: Timestamp,
@@ -30,7 +30,7 @@ struct Told {
 fn open(body: &[u8]) -> Opened {
     let mut events = Vec::new();
     let rejected = read_bare(body, &mut |found| {
-        events.push(Told {
+        events.push(FoundEvent {
             verb: found.event.verb,
             name: found.event.object_ref.name.to_string(),
             at: found.event.at,
@@ -41,13 +41,13 @@ fn open(body: &[u8]) -> Opened {
 }
 
 /// Without memory for wrappers.
-fn read_bare(body: &[u8], tell: Tell) -> Vec<Rejected> {
+fn read_bare(body: &[u8], emit: Emit) -> Vec<Rejected> {
     let limits = Limits {
         unpacked_bytes_max: 0,
         held_bytes_max: 0,
         reserve: &mut |_| true,
     };
-    read(body, limits, tell).rejected
+    read(body, limits, emit).rejected
 }
 
 fn check(body: &str, expected: Expect) {
@@ -149,9 +149,9 @@ fn not_json_at_all() {
 fn one_bad_item_among_good_ones() {
     let (a, b) = (event("a"), event("b"));
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
-    let around = |bad: &str| format!(r#"{{"kind":"EventList","items":[{a},{bad},{b}]}}"#);
+    let context = |bad: &str| format!(r#"{{"kind":"EventList","items":[{a},{bad},{b}]}}"#);
     check(
-        &around("null"),
+        &context("null"),
         expect![[r#"
         event Delete a
         event Delete b
@@ -159,7 +159,7 @@ fn one_bad_item_among_good_ones() {
     "#]],
     );
     check(
-        &around("17"),
+        &context("17"),
         expect![[r#"
         event Delete a
         event Delete b
@@ -167,7 +167,7 @@ fn one_bad_item_among_good_ones() {
     "#]],
     );
     check(
-        &around("\"text\""),
+        &context("\"text\""),
         expect![[r#"
         event Delete a
         event Delete b
@@ -175,7 +175,7 @@ fn one_bad_item_among_good_ones() {
     "#]],
     );
     check(
-        &around("{}"),
+        &context("{}"),
         expect![[r#"
         event Delete a
         event Delete b
@@ -183,7 +183,7 @@ fn one_bad_item_among_good_ones() {
     "#]],
     );
     check(
-        &around(r#"{"auditID":"1","stage":"ResponseComplete","verb":"get"}"#),
+        &context(r#"{"auditID":"1","stage":"ResponseComplete","verb":"get"}"#),
         expect![[r#"
             event Delete a
             event Delete b
@@ -191,7 +191,7 @@ fn one_bad_item_among_good_ones() {
         "#]],
     );
     check(
-        &around(&event(r"\ud800")),
+        &context(&event(r"\ud800")),
         expect![[r#"
         event Delete a
         event Delete b
@@ -199,7 +199,7 @@ fn one_bad_item_among_good_ones() {
     "#]],
     );
     check(
-        &around(&event("x").replace("\"verb\":\"delete\"", "\"verb\":7")),
+        &context(&event("x").replace("\"verb\":\"delete\"", "\"verb\":7")),
         expect![[r#"
             event Delete a
             event Delete b
@@ -207,7 +207,7 @@ fn one_bad_item_among_good_ones() {
         "#]],
     );
     check(
-        &around(&event("x").replace("\"Metadata\"", "1e999")),
+        &context(&event("x").replace("\"Metadata\"", "1e999")),
         expect![[r#"
             event Delete a
             event Delete x
@@ -215,7 +215,7 @@ fn one_bad_item_among_good_ones() {
         "#]],
     );
     check(
-        &around(&event("x").replace("\"Metadata\"", &deep)),
+        &context(&event("x").replace("\"Metadata\"", &deep)),
         expect![[r#"
             event Delete a
             event Delete x
@@ -223,7 +223,7 @@ fn one_bad_item_among_good_ones() {
         "#]],
     );
     check(
-        &around(&event("x").replace("\"1\"", &deep)),
+        &context(&event("x").replace("\"1\"", &deep)),
         expect![[r#"
         event Delete a
         event Delete b
@@ -231,7 +231,7 @@ fn one_bad_item_among_good_ones() {
     "#]],
     );
     check(
-        &around(&event("x")[..90]),
+        &context(&event("x")[..90]),
         expect![[r#"
         event Delete a
         event Delete b
@@ -255,7 +255,7 @@ fn a_list_over_several_lines() {
     );
 }
 
-/// What `tell` refuses is rejected where it stands, whatever form the delivery has.
+/// What `emit` refuses is rejected where it stands, whatever form the delivery has.
 #[test]
 fn refused_events_have_their_places() {
     let (a, b) = (event("a"), event("b"));

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::around::{Around, Place, range_in};
+use super::context::{Context, Origin, range_in};
 use super::encodings::Utf16;
 use super::fields::text_of;
 use super::inside::Inside;
@@ -33,7 +33,7 @@ pub struct Found<'f> {
 
 /// Whoever takes the events of a delivery, in its order. An event may be refused, and is then one of
 /// the parts that were rejected.
-pub type Tell<'t> = &'t mut dyn FnMut(&Found) -> Result<(), Reason>;
+pub type Emit<'t> = &'t mut dyn FnMut(&Found) -> Result<(), Reason>;
 
 /// What a delivery held besides events.
 #[derive(Debug, Default)]
@@ -47,17 +47,17 @@ pub struct Rest {
 
 pub(super) struct Walk<'l, 't> {
     allowance: Allowance<'l>,
-    tell: Tell<'t>,
+    emit: Emit<'t>,
     rest: Rest,
     /// Lines that were split and go on. Their texts are held.
     lines: Lines,
 }
 
 impl<'l, 't> Walk<'l, 't> {
-    pub fn new(limits: Limits<'l>, tell: Tell<'t>) -> Walk<'l, 't> {
+    pub fn new(limits: Limits<'l>, emit: Emit<'t>) -> Walk<'l, 't> {
         Walk {
             allowance: Allowance::new(limits),
-            tell,
+            emit,
             rest: Rest::default(),
             lines: Lines::default(),
         }
@@ -74,19 +74,19 @@ impl<'l, 't> Walk<'l, 't> {
         }
     }
 
-    pub fn found(&mut self, event: &Event, around: &Around) -> Result<(), Reason> {
+    pub fn found(&mut self, event: &Event, context: &Context) -> Result<(), Reason> {
         let own = cluster_name(event.cluster.to_string());
-        (self.tell)(&Found {
+        (self.emit)(&Found {
             event,
-            cluster: own.as_deref().or(around.cluster.as_deref()),
+            cluster: own.as_deref().or(context.cluster.as_deref()),
         })
     }
 
     /// Keeps what a text held besides events and wrappers.
-    pub fn leave(&mut self, rejected: Vec<Rejected>, ignored: usize, around: &Around) {
+    pub fn leave(&mut self, rejected: Vec<Rejected>, ignored: usize, context: &Context) {
         self.rest.ignored += ignored;
         for Rejected { at, reason } in rejected {
-            let at = around.place.of(at);
+            let at = context.origin.of(at);
             self.reject(Rejected { at, reason });
         }
     }
@@ -95,7 +95,7 @@ impl<'l, 't> Walk<'l, 't> {
         push_rejected(&mut self.rest.rejected, part);
     }
 
-    pub fn unwrap(&mut self, wrapper: &Wrapper, body: &[u8], at: &Range<usize>, around: &Around) {
+    pub fn unwrap(&mut self, wrapper: &Wrapper, body: &[u8], at: &Range<usize>, context: &Context) {
         wrapper.unwrap(&mut |content| {
             if self.allowance.starved {
                 return;
@@ -103,63 +103,67 @@ impl<'l, 't> Walk<'l, 't> {
             let part = content
                 .part
                 .and_then(|part| range_in(body, part.as_bytes()));
-            let whole = around.whole(part.unwrap_or_else(|| at.clone()));
+            let whole = context.whole(part.unwrap_or_else(|| at.clone()));
             // The items of a list stand by themselves, and so does what has nothing around it that says more.
             let says_more = content.cluster.is_some() || content.time.is_some();
             let inner = match &content.inside {
                 Inside::Text(Cow::Borrowed(text)) if text.starts_with(b"[") || !says_more => {
-                    around.part(body, text)
+                    context.part(body, text)
                 }
                 _ => None,
             };
             let inner = inner.unwrap_or_else(|| whole.clone());
-            let around = Around {
-                cluster: content.cluster.or_else(|| around.cluster.clone()),
-                time: content.time.or_else(|| around.time.clone()),
+            let context = Context {
+                cluster: content.cluster.or_else(|| context.cluster.clone()),
+                time: content.time.or_else(|| context.time.clone()),
                 ..inner
             };
-            if around.layers > LAYERS_MAX {
+            if context.layers > LAYERS_MAX {
                 return self.reject(whole.rejected(Reason::WrappedTooDeep));
             }
-            let opened = self.open(content.inside, &around);
+            let opened = self.open(content.inside, &context);
             if let Err(reason) = opened {
                 self.reject(whole.rejected(reason));
             }
         });
     }
 
-    fn open(&mut self, inside: Inside, around: &Around) -> Result<(), Reason> {
+    fn open(&mut self, inside: Inside, context: &Context) -> Result<(), Reason> {
         match inside {
             Inside::OtherLog => self.rest.ignored += 1,
             Inside::Unreadable(reason) => return Err(reason),
             // A part of what is held already.
-            Inside::Text(Cow::Borrowed(text)) => self.text(text, around),
+            Inside::Text(Cow::Borrowed(text)) => self.text(text, context),
             Inside::Text(Cow::Owned(text)) => {
-                return self.held(text.len(), around, || Ok(Cow::Owned(text)));
+                return self.held(text.len(), context, || Ok(Cow::Owned(text)));
             }
-            Inside::Quoted(raw) => return self.quoted(raw, around),
+            Inside::Quoted(raw) => return self.quoted(raw, context),
             Inside::Base64(text) => {
-                return self.held(text.len(), around, || {
+                return self.held(text.len(), context, || {
                     let unpacked = STANDARD.decode(&*unquoted(text));
                     Ok(Cow::Owned(unpacked.map_err(|_| Reason::BadPacking)?))
                 });
             }
             Inside::Bytes(list) => {
-                return self.held(list.get().len(), around, || {
+                return self.held(list.get().len(), context, || {
                     let bytes = serde_json::from_str::<Vec<u8>>(list.get());
                     Ok(Cow::Owned(bytes.map_err(|_| Reason::NotJson)?))
                 });
             }
             Inside::Utf16(order, text) => {
-                return self.held(Utf16::utf8_bytes_max(text), around, || Ok(order.text(text)));
+                return self.held(
+                    Utf16::utf8_bytes_max(text),
+                    context,
+                    || Ok(order.text(text)),
+                );
             }
-            Inside::Packed(packing, packed) => return self.packed(packing, packed, around),
+            Inside::Packed(packing, packed) => return self.packed(packing, packed, context),
         }
         Ok(())
     }
 
-    fn quoted(&mut self, raw: &RawValue, around: &Around) -> Result<(), Reason> {
-        self.held(raw.get().len(), around, || {
+    fn quoted(&mut self, raw: &RawValue, context: &Context) -> Result<(), Reason> {
+        self.held(raw.get().len(), context, || {
             let text = text_of(raw).ok_or(Reason::NotJson)?;
             let text = text.into_owned().into_bytes();
             match is_tail(first_line(&text)) {
@@ -170,19 +174,19 @@ impl<'l, 't> Walk<'l, 't> {
     }
 
     /// Of what broke off the lines that are whole are read.
-    fn packed(&mut self, packing: Packing, packed: &[u8], around: &Around) -> Result<(), Reason> {
+    fn packed(&mut self, packing: Packing, packed: &[u8], context: &Context) -> Result<(), Reason> {
         let unpacked = self.allowance.unpack(packing, packed)?;
         let text = &unpacked.text[..];
         if unpacked.is_cut {
             let lines = memchr::memrchr(b'\n', text).map_or(text, |end| &text[..=end]);
-            self.text(lines, around);
-            let cut = around.rejected(Reason::CutOff);
+            self.text(lines, context);
+            let cut = context.rejected(Reason::CutOff);
             // Where it is one document, reading it has told so.
             if self.rest.rejected.last() != Some(&cut) {
                 self.reject(cut);
             }
         } else {
-            self.text(text, around);
+            self.text(text, context);
         }
         self.allowance.release(text.len());
         Ok(())
@@ -192,48 +196,48 @@ impl<'l, 't> Walk<'l, 't> {
     fn held<'m>(
         &mut self,
         bytes: usize,
-        around: &Around,
+        context: &Context,
         make: impl FnOnce() -> Result<Cow<'m, [u8]>, Reason>,
     ) -> Result<(), Reason> {
         self.allowance.hold(bytes)?;
-        let made = make().map(|text| self.text(&text, around));
+        let made = make().map(|text| self.text(&text, context));
         self.allowance.release(bytes);
         made
     }
 
     /// Takes a line of a container's log, which stands at `at`.
-    pub fn cri_line(&mut self, line: &CriLine, at: Range<usize>, around: &Around) {
-        let around = around.whole(at);
-        let Place::Of(at) = around.place.clone() else {
+    pub fn cri_line(&mut self, line: &CriLine, at: Range<usize>, context: &Context) {
+        let context = context.whole(at);
+        let Origin::Of(at) = context.origin.clone() else {
             return;
         };
-        if around.layers > LAYERS_MAX {
-            return self.reject(around.rejected(Reason::WrappedTooDeep));
+        if context.layers > LAYERS_MAX {
+            return self.reject(context.rejected(Reason::WrappedTooDeep));
         }
         let stream = String::from_utf8_lossy(line.stream);
         if line.is_last && !self.lines.has(&stream) {
-            return self.line(line.text, &around);
+            return self.line(line.text, &context);
         }
         if let Err(reason) = self.allowance.hold(line.text.len()) {
-            return self.reject(around.rejected(reason));
+            return self.reject(context.rejected(reason));
         }
         self.add(&stream, at, line.text);
         if line.is_last {
-            self.end_line(&stream, &around);
+            self.end_line(&stream, &context);
         }
     }
 
     /// Takes a record that is a piece of a line, and stands at `at`; returns whether it is one.
-    pub fn record(&mut self, record: &Record, at: Range<usize>, around: &Around) -> bool {
+    pub fn record(&mut self, record: &Record, at: Range<usize>, context: &Context) -> bool {
         let stream = &*record.stream;
         if record.is_last() && !self.lines.has(stream) {
             return false;
         }
-        let around = around.whole(at);
-        let Place::Of(at) = around.place.clone() else {
+        let context = context.whole(at);
+        let Origin::Of(at) = context.origin.clone() else {
             return false;
         };
-        if around.layers > LAYERS_MAX || self.allowance.hold(record.text.get().len()).is_err() {
+        if context.layers > LAYERS_MAX || self.allowance.hold(record.text.get().len()).is_err() {
             return false;
         }
         let unread = record.text.get().len();
@@ -251,7 +255,7 @@ impl<'l, 't> Walk<'l, 't> {
         self.allowance.release(unread - text.len());
         self.add(stream, at, text.as_bytes());
         if record.is_last() || self.lines.get(stream).is_some_and(Line::is_closed) {
-            self.end_line(stream, &around);
+            self.end_line(stream, &context);
         }
         true
     }
@@ -264,13 +268,13 @@ impl<'l, 't> Walk<'l, 't> {
     }
 
     /// The last piece of a line came.
-    fn end_line(&mut self, stream: &str, around: &Around) {
+    fn end_line(&mut self, stream: &str, context: &Context) {
         if let Some(line) = self.lines.take(stream) {
-            let around = Around {
-                place: Place::Of(line.at.clone()),
-                ..around.clone()
+            let context = Context {
+                origin: Origin::Of(line.at.clone()),
+                ..context.clone()
             };
-            self.line(&line.text, &around);
+            self.line(&line.text, &context);
             self.allowance.release(line.text.len());
         }
     }
@@ -283,27 +287,27 @@ impl<'l, 't> Walk<'l, 't> {
     }
 
     /// Reads what a container has written on a line.
-    fn line(&mut self, text: &[u8], around: &Around) {
+    fn line(&mut self, text: &[u8], context: &Context) {
         if is_tail(text) {
-            self.reject(around.rejected(Reason::HalfLine));
+            self.reject(context.rejected(Reason::HalfLine));
         } else if other_logs::is_text(text) {
             self.rest.ignored += 1;
         } else {
-            self.text(text, around);
+            self.text(text, context);
         }
     }
 
     /// Tells the event whose end was cut off, if what is left of it says enough.
-    pub fn cut(&mut self, text: &[u8], around: &Around) -> bool {
-        let Some(closed) = cut::close(text, around.time.as_deref()) else {
+    pub fn cut(&mut self, text: &[u8], context: &Context) -> bool {
+        let Some(closed) = cut::close(text, context.time.as_deref()) else {
             return false;
         };
         let event = Event::deserialize(&mut serde_json::Deserializer::from_slice(&closed));
-        let Some(event) = event.ok().filter(tells_enough) else {
+        let Some(event) = event.ok().filter(is_sufficient) else {
             return false;
         };
-        if let Err(reason) = self.found(&event, around) {
-            self.reject(around.rejected(reason));
+        if let Err(reason) = self.found(&event, context) {
+            self.reject(context.rejected(reason));
         }
         true
     }
@@ -311,13 +315,13 @@ impl<'l, 't> Walk<'l, 't> {
 
 /// Whether nothing that was cut off is missed: the event is not about a pod, or changes none, or
 /// what came before the cut has what the object is and what became of the request.
-fn tells_enough(event: &Event) -> bool {
+fn is_sufficient(event: &Event) -> bool {
     let object = event.response_object.as_ref();
-    let is_told = object.is_some_and(|object| object.metadata.is_some())
+    let is_known = object.is_some_and(|object| object.metadata.is_some())
         && event.response_status.is_some()
         && !event.request_uri.is_empty();
     let is_other = !event.object_ref.is_pod() || event.verb == Verb::Other;
-    !event.object_ref.resource.is_empty() && (is_told || is_other)
+    !event.object_ref.resource.is_empty() && (is_known || is_other)
 }
 
 /// Base64 stands bare or as a JSON string, in which a slash may be escaped.

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
+use super::bucket;
 use super::merge::Seen;
-use super::place;
 use crate::rows::PodPiece;
 
 /// What one status says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Told {
+pub struct Reported {
     /// In the order of the status.
     pub ips: Vec<Ipv6Addr>,
     /// Whether there were no others.
@@ -22,9 +22,9 @@ pub struct Told {
     pub lost: Vec<Ipv6Addr>,
 }
 
-/// What statuses told, by the span of its age (see [`place::BOUNDS`]) in which they did. Milliseconds.
+/// What statuses told, by the span of its age (see [`bucket::BOUNDS`]) in which they did. Milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Addresses(pub BTreeMap<(Told, u8), Seen>);
+pub struct Addresses(pub BTreeMap<(Reported, u8), Seen>);
 
 /// A time during which an address that the pod had before was not its own. Milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,21 +41,21 @@ fn span(created_at: u32, at: i64) -> u8 {
         return 0;
     }
     let age = at.div_euclid(1_000) - i64::from(created_at);
-    let bound = place::BOUNDS.partition_point(|bound| i64::from(*bound) < age);
+    let bound = bucket::BOUNDS.partition_point(|bound| i64::from(*bound) < age);
     bound as u8
 }
 
 impl Addresses {
-    pub(super) fn said(said: &PodPiece, at: i64) -> Addresses {
-        let told = Told {
-            ips: said.pod_ips.clone(),
-            are_all: said.are_all_ips,
-            lost: said.lost_ips.clone(),
+    pub(super) fn of_piece(piece: &PodPiece, at: i64) -> Addresses {
+        let reported = Reported {
+            ips: piece.pod_ips.clone(),
+            are_all: piece.are_all_ips,
+            lost: piece.lost_ips.clone(),
         };
-        if told == Told::default() {
+        if reported == Reported::default() {
             return Addresses::default();
         }
-        let key = (told, span(said.created_at, at));
+        let key = (reported, span(piece.created_at, at));
         Addresses(BTreeMap::from([(key, Seen::at(at))]))
     }
 
@@ -68,8 +68,8 @@ impl Addresses {
     /// Each address with its first sight, in their order; of one event, in that of the status.
     pub fn sights(&self) -> Vec<(Ipv6Addr, i64)> {
         let mut first: BTreeMap<Ipv6Addr, (i64, usize)> = BTreeMap::new();
-        for ((told, _), seen) in &self.0 {
-            for (place, ip) in told.ips.iter().enumerate() {
+        for ((reported, _), seen) in &self.0 {
+            for (place, ip) in reported.ips.iter().enumerate() {
                 let sight = first.entry(*ip).or_insert((seen.first, place));
                 *sight = (*sight).min((seen.first, place));
             }
@@ -83,27 +83,29 @@ impl Addresses {
     /// When it had not what it had had before.
     pub fn gaps(&self) -> Vec<Gap> {
         // Of what was told in the same millisecond, that it is there comes last.
-        let mut told: BTreeSet<(i64, bool, Ipv6Addr)> = BTreeSet::new();
+        let mut reported: BTreeSet<(i64, bool, Ipv6Addr)> = BTreeSet::new();
         let sights = self.sights();
         for ((what, _), seen) in &self.0 {
             for (ip, _) in &sights {
                 let is_there = what.ips.contains(ip);
                 if is_there || what.are_all || what.lost.contains(ip) {
-                    told.extend([(seen.first, is_there, *ip), (seen.last, is_there, *ip)]);
+                    reported.extend([(seen.first, is_there, *ip), (seen.last, is_there, *ip)]);
                 }
             }
         }
         let gaps = sights.into_iter().flat_map(|(ip, first)| {
-            let of_ip = told.iter().filter(|(at, _, of)| *of == ip && *at >= first);
+            let of_ip = reported
+                .iter()
+                .filter(|(at, _, of)| *of == ip && *at >= first);
             gaps_of(ip, of_ip.map(|(at, is_there, _)| (*at, *is_there)))
         });
         gaps.collect()
     }
 }
 
-fn gaps_of(ip: Ipv6Addr, told: impl Iterator<Item = (i64, bool)>) -> Vec<Gap> {
+fn gaps_of(ip: Ipv6Addr, reported: impl Iterator<Item = (i64, bool)>) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = Vec::new();
-    for (at, is_there) in told {
+    for (at, is_there) in reported {
         let open = gaps.last_mut().filter(|gap| gap.until.is_none());
         match (open, is_there) {
             (Some(gap), true) => gap.until = Some(at),

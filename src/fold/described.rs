@@ -51,18 +51,18 @@ pub struct Former<'d, 'a> {
 }
 
 impl<'a> Descriptions<'a> {
-    pub(super) fn said(said: &PodPiece<'a>, as_of: AsOf, at: i64) -> Descriptions<'a> {
-        let Some(labels) = &said.labels else {
+    pub(super) fn of_piece(piece: &PodPiece<'a>, as_of: AsOf, at: i64) -> Descriptions<'a> {
+        let Some(labels) = &piece.labels else {
             return Descriptions::default();
         };
         let description = Description {
             labels: labels.clone(),
-            owner: said.owner.clone(),
-            is_held: said.is_held,
+            owner: piece.owner.clone(),
+            is_held: piece.is_held,
         };
         let sights = Sights {
             first: (as_of, at),
-            by: said.changed_by.unwrap_or_default(),
+            by: piece.changed_by.unwrap_or_default(),
             last: (as_of, at),
         };
         Descriptions(BTreeMap::from([(description, sights)]))

@@ -45,8 +45,8 @@ impl<'a> Run<'a> {
     }
 
     /// Its place among the instances of its container whose starts are known.
-    fn place(&self, created_at: u32) -> (u32, u32, [u8; 32]) {
-        self.instance.place(&self.key, created_at)
+    fn sort_key(&self, created_at: u32) -> (u32, u32, [u8; 32]) {
+        self.instance.sort_key(&self.key, created_at)
     }
 
     /// Whether both were started at the same time, as far as is known of both.
@@ -98,7 +98,7 @@ fn of_one<'a>(reports: &[Report<'_, 'a>], created_at: u32) -> Vec<Run<'a>> {
         let last = runs
             .iter_mut()
             .filter(begun)
-            .max_by_key(|run| (counted(run), run.place(created_at)));
+            .max_by_key(|run| (counted(run), run.sort_key(created_at)));
         match last {
             Some(run) => run.take((*report).clone()),
             // A made-up end of what nobody saw tells of no instance.

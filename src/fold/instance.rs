@@ -30,7 +30,7 @@ pub struct Instance<'a> {
     /// When it started for the last time: Docker starts a container again.
     pub restarted_at: u32,
     /// The first event that told that start; microseconds.
-    pub start_told: Option<i64>,
+    pub start_reported: Option<i64>,
     /// The last event that told that it runs.
     pub ran_at: Option<i64>,
     pub ended: Option<End<'a>>,
@@ -47,7 +47,7 @@ pub struct End<'a> {
     pub started_at: u32,
     pub report: Ended<'a>,
     /// The first event that told it; microseconds.
-    pub told: i64,
+    pub reported: i64,
     /// Whether another report differs.
     pub differs: bool,
 }
@@ -76,33 +76,33 @@ fn earliest(kept: &mut Option<i64>, other: Option<i64>) {
 
 impl<'a> Instance<'a> {
     /// What one event says, at `at` in microseconds.
-    pub(super) fn said(said: &InstancePiece<'a>, at: i64) -> Instance<'a> {
+    pub(super) fn of_piece(piece: &InstancePiece<'a>, at: i64) -> Instance<'a> {
         let seen = Seen {
             first: at,
             last: at,
         };
-        let image = said.image.unwrap_or_default();
-        let (real, missing) = match said.ended {
+        let image = piece.image.unwrap_or_default();
+        let (real, missing) = match piece.ended {
             Some(report) if report.finished_at == 0 => (None, Some(report)),
             report => (report, None),
         };
         Instance {
             seen,
-            kind: said.kind,
-            id_text: said.id_text,
-            runtime: said.runtime,
+            kind: piece.kind,
+            id_text: piece.id_text,
+            runtime: piece.runtime,
             image: image.image,
             image_id: image.image_id,
-            restart: said.restart,
-            is_counted: !said.is_guess,
-            started_at: said.started_at,
-            restarted_at: said.started_at,
-            start_told: (said.started_at != 0).then_some(at),
-            ran_at: said.is_running.then_some(at),
+            restart: piece.restart,
+            is_counted: !piece.is_guess,
+            started_at: piece.started_at,
+            restarted_at: piece.started_at,
+            start_reported: (piece.started_at != 0).then_some(at),
+            ran_at: piece.is_running.then_some(at),
             ended: real.map(|report| End {
-                started_at: said.started_at,
+                started_at: piece.started_at,
                 report,
-                told: at,
+                reported: at,
                 differs: false,
             }),
             missing: missing.map(|report| Missing { seen, report }),
@@ -123,9 +123,11 @@ impl<'a> Instance<'a> {
             (self.is_counted, self.restart).max((other.is_counted, other.restart));
         match (self.started_at, other.started_at) {
             (_, 0) => {}
-            (own, start) if own == start => earliest(&mut self.start_told, other.start_told),
+            (own, start) if own == start => {
+                earliest(&mut self.start_reported, other.start_reported)
+            }
             (own, start) if own == 0 || start < own => {
-                (self.started_at, self.start_told) = (start, other.start_told);
+                (self.started_at, self.start_reported) = (start, other.start_reported);
             }
             _ => {}
         }
@@ -168,9 +170,9 @@ impl<'a> Instance<'a> {
         }
         let start = i64::from(self.started_at) * SECOND;
         let created = i64::from(created_at) * SECOND;
-        match self.start_told {
-            Some(told) if told < start => told,
-            Some(told) if start < created && told > start + IN_TIME => told,
+        match self.start_reported {
+            Some(reported) if reported < start => reported,
+            Some(reported) if start < created && reported > start + IN_TIME => reported,
             _ => start.max(created),
         }
     }
@@ -179,8 +181,9 @@ impl<'a> Instance<'a> {
     pub(super) fn start_told_apart(&self, created_at: u32) -> Option<i64> {
         let start = i64::from(self.started_at) * SECOND;
         let may_be_before = created_at == 0 || self.started_at < created_at;
-        let is_apart = |told: &i64| *told < start || may_be_before && *told > start + IN_TIME;
-        self.start_told.filter(is_apart)
+        let is_apart =
+            |reported: &i64| *reported < start || may_be_before && *reported > start + IN_TIME;
+        self.start_reported.filter(is_apart)
     }
 
     /// The same in seconds, to order the instances of a container.
@@ -192,7 +195,7 @@ impl<'a> Instance<'a> {
     }
 
     /// Its place among the instances of its container whose starts are known; `key` is that of its ID.
-    pub(super) fn place(&self, key: &[u8; 32], created_at: u32) -> (u32, u32, [u8; 32]) {
+    pub(super) fn sort_key(&self, key: &[u8; 32], created_at: u32) -> (u32, u32, [u8; 32]) {
         (self.began_second(created_at), self.restart, *key)
     }
 
@@ -211,7 +214,7 @@ impl<'a> Instance<'a> {
             (_, 0) => {
                 other.restart > self.restart && other.began(created_at) >= self.began(created_at)
             }
-            _ => other.place(other_key, created_at) > self.place(key, created_at),
+            _ => other.sort_key(other_key, created_at) > self.sort_key(key, created_at),
         }
     }
 
@@ -243,7 +246,7 @@ impl<'a> Instance<'a> {
     pub(super) fn has_other_clock(&self, end: &End) -> bool {
         let finished = i64::from(end.report.finished_at) * SECOND;
         let is_seen_later = self.ran_at.is_some_and(|ran_at| !end.is_after(ran_at));
-        finished > end.told || is_seen_later
+        finished > end.reported || is_seen_later
     }
 
     /// When a kubelet missed it for the first time after it was seen to run, in microseconds, and what it made of that.
@@ -266,7 +269,7 @@ impl<'a> End<'a> {
         End {
             started_at: self.started_at,
             report: self.report.min(other.report),
-            told: self.told.min(other.told),
+            reported: self.reported.min(other.reported),
             differs: self.differs || other.differs || self.report != other.report,
         }
     }
@@ -282,19 +285,19 @@ impl<'a> End<'a> {
         }
         // Told in time, it was told by a clock that is right: what was seen to run after that was told late itself.
         let is_seen_later = ran_at.is_some_and(|ran_at| !self.is_after(ran_at));
-        match self.told {
-            told if finished > told => (told.max(began), finished - told),
-            told if is_seen_later && !self.is_in_time() => {
-                let over = told.max(began);
+        match self.reported {
+            reported if finished > reported => (reported.max(began), finished - reported),
+            reported if is_seen_later && !self.is_in_time() => {
+                let over = reported.max(began);
                 (over, over - finished)
             }
             _ if over <= began => {
-                let told = if self.is_in_time() {
+                let reported = if self.is_in_time() {
                     finished
                 } else {
-                    self.told
+                    self.reported
                 };
-                let over = told.max(began + 1);
+                let over = reported.max(began + 1);
                 (over, over - finished)
             }
             _ => (over, 0),
@@ -304,7 +307,7 @@ impl<'a> End<'a> {
     /// Whether it was told neither before it happened nor long after.
     fn is_in_time(&self) -> bool {
         let finished = i64::from(self.report.finished_at) * SECOND;
-        (finished..=finished + IN_TIME).contains(&self.told)
+        (finished..=finished + IN_TIME).contains(&self.reported)
     }
 
     /// Whether this sign of life says nothing new.
@@ -314,8 +317,8 @@ impl<'a> End<'a> {
     }
 
     /// What stays of it in a state: the time of a report counts where it is no ordinary one.
-    pub(super) fn told_apart(&self) -> Option<i64> {
-        (!self.differs && !self.is_in_time()).then_some(self.told)
+    pub(super) fn reported_apart(&self) -> Option<i64> {
+        (!self.differs && !self.is_in_time()).then_some(self.reported)
     }
 
     /// An end as a stored row says it, whose instance ran from `began` to `over`, and when it was seen to run, if that was
@@ -333,7 +336,7 @@ impl<'a> End<'a> {
         let end = End {
             started_at,
             report,
-            told: if is_plain { finished } else { over },
+            reported: if is_plain { finished } else { over },
             differs: false,
         };
         let ran_at = (over > plain && !is_plain).then_some(finished + IN_TIME);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::audit::words::{EndedWhy, Proof, Saying};
+use crate::audit::words::{EndedWhy, NameEvent, Proof};
 use crate::rows::{NEVER, Said};
 
 use super::columns::{account, addresses, workload, workload_of};
@@ -76,11 +76,11 @@ impl<'a> Judged<'a> {
         let proven = proven.filter(holds);
         let proofs = [replaced.filter(holds), proven, lost];
         let proof = proofs.into_iter().flatten().min();
-        let told = removed(life);
+        let reported = removed(life);
         let by_name = proof.filter(|(_, proof)| *proof == Proof::NameRemoved);
-        let removed = told.or(by_name.map(|(at, _)| at.div_euclid(1_000)));
+        let removed = reported.or(by_name.map(|(at, _)| at.div_euclid(1_000)));
         let until = [
-            told.map(|at| (at + 1) * 1_000),
+            reported.map(|at| (at + 1) * 1_000),
             proof.map(|(at, _)| at),
             proven.map(|(at, _)| at),
         ];
@@ -172,9 +172,9 @@ fn cause(name: &Name, life: &Life, why: Option<EndedWhy>, end: Option<i64>) -> O
     let (what, says, word) = match why? {
         EndedWhy::NodeLost => {
             let of_node = name.nodes.get(life.node)?;
-            (Saying::NodeGone, &of_node[..], "node deleted by")
+            (NameEvent::NodeGone, &of_node[..], "node deleted by")
         }
-        EndedWhy::NamespaceDeleted => (Saying::Close, name.space, "namespace deleted by"),
+        EndedWhy::NamespaceDeleted => (NameEvent::Close, name.space, "namespace deleted by"),
         _ => return None,
     };
     let (user, acting_as) = names::cause(life, says, what, end?)?;

@@ -67,7 +67,7 @@ pub struct Life<'a> {
     pub scheduled_at: i64,
     pub started_at: u32,
     /// The first event that told that.
-    pub started_told: Option<i64>,
+    pub started_reported: Option<i64>,
     /// Events with phase Succeeded or Failed.
     pub terminal: Option<Seen>,
     pub delete_asked: Option<Asked<'a>>,
@@ -116,12 +116,12 @@ impl<'a> Life<'a> {
     /// Adds what one fact says. A saying about a name is no part of a life.
     pub fn add(&mut self, piece: &Piece<'a>, arrival: Arrival) {
         match piece {
-            Piece::Pod(said) => self.merge(Life::said(said, arrival)),
-            Piece::Instance(said) => {
+            Piece::Pod(piece) => self.merge(Life::of_piece(piece, arrival)),
+            Piece::Instance(piece) => {
                 self.timely |= !arrival.late;
                 self.seen.merge(Seen::at(arrival.event_at));
-                let key = (said.container, said.key, said.restart);
-                let instance = Instance::said(said, arrival.event_at);
+                let key = (piece.container, piece.key, piece.restart);
+                let instance = Instance::of_piece(piece, arrival.event_at);
                 match self.instances.entry(key) {
                     Entry::Vacant(place) => {
                         place.insert(instance);
@@ -133,12 +133,12 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn said(said: &PodPiece<'a>, arrival: Arrival) -> Life<'a> {
+    fn of_piece(piece: &PodPiece<'a>, arrival: Arrival) -> Life<'a> {
         let Arrival { event_at, late } = arrival;
         let at = millis(event_at);
         let as_of = AsOf {
-            has_version: said.version != 0,
-            at: match said.version {
+            has_version: piece.version != 0,
+            at: match piece.version {
                 0 => event_at.unsigned_abs(),
                 version => version,
             },
@@ -148,46 +148,46 @@ impl<'a> Life<'a> {
                 at: millis(at),
                 user,
                 acting_as,
-                audit_id: said.audit_id,
+                audit_id: piece.audit_id,
             })
         };
-        let delete_asked = asked(said.delete_asked);
-        let hurried = delete_asked.clone().filter(|_| said.deadline != 0);
+        let delete_asked = asked(piece.delete_asked);
+        let hurried = delete_asked.clone().filter(|_| piece.deadline != 0);
         Life {
             timely: !late,
             seen: Seen::at(event_at),
-            alive_at: if said.is_alive { at } else { 0 },
-            node: said.node,
-            host_network: said.host_network,
-            is_mirror: said.is_mirror,
-            service_account: said.service_account,
-            described: Descriptions::said(said, as_of, at),
-            phase: said.phase,
-            addresses: Addresses::said(said, at),
-            restarts: said.restarts.iter().copied().collect(),
-            created_at: said.created_at,
-            created_by: said.created_by,
-            scheduled_at: millis(said.scheduled_at),
-            started_at: said.pod_started_at,
-            started_told: (said.pod_started_at != 0).then_some(at),
-            terminal: known(said.terminal_at).map(millis).map(Seen::at),
-            hurried: hurried.map(|asked| (said.deadline, asked)),
+            alive_at: if piece.is_alive { at } else { 0 },
+            node: piece.node,
+            host_network: piece.host_network,
+            is_mirror: piece.is_mirror,
+            service_account: piece.service_account,
+            described: Descriptions::of_piece(piece, as_of, at),
+            phase: piece.phase,
+            addresses: Addresses::of_piece(piece, at),
+            restarts: piece.restarts.iter().copied().collect(),
+            created_at: piece.created_at,
+            created_by: piece.created_by,
+            scheduled_at: millis(piece.scheduled_at),
+            started_at: piece.pod_started_at,
+            started_reported: (piece.pod_started_at != 0).then_some(at),
+            terminal: known(piece.terminal_at).map(millis).map(Seen::at),
+            hurried: hurried.map(|asked| (piece.deadline, asked)),
             delete_asked,
-            evict_asked: asked(said.evict_asked),
-            force_asked: asked(said.force_asked),
-            asked_before: known(said.asked_before).map(millis),
-            by_kubelet: said.by_kubelet,
-            deadline: said.deadline,
-            emptied_at: known(said.emptied_at).map(millis),
-            reporter: said.reporter,
-            disrupted: said.disrupted.map(|(at, why)| (millis(at), why)),
-            status_reason: said.status_reason,
-            waiting: (!said.waiting.is_empty()).then(|| Waiting {
+            evict_asked: asked(piece.evict_asked),
+            force_asked: asked(piece.force_asked),
+            asked_before: known(piece.asked_before).map(millis),
+            by_kubelet: piece.by_kubelet,
+            deadline: piece.deadline,
+            emptied_at: known(piece.emptied_at).map(millis),
+            reporter: piece.reporter,
+            disrupted: piece.disrupted.map(|(at, why)| (millis(at), why)),
+            status_reason: piece.status_reason,
+            waiting: (!piece.waiting.is_empty()).then(|| Waiting {
                 as_of,
-                containers: said.waiting.clone(),
+                containers: piece.waiting.clone(),
             }),
-            truncated: said.truncated,
-            removed: known(said.removed_at).map(millis).map(Seen::at),
+            truncated: piece.truncated,
+            removed: known(piece.removed_at).map(millis).map(Seen::at),
             instances: BTreeMap::new(),
             past: BTreeMap::new(),
         }
@@ -212,7 +212,7 @@ impl<'a> Life<'a> {
         greatest(&mut self.created_by, other.created_by);
         greatest(&mut self.scheduled_at, other.scheduled_at);
         greatest(&mut self.started_at, other.started_at);
-        least(&mut self.started_told, other.started_told);
+        least(&mut self.started_reported, other.started_reported);
         both(&mut self.terminal, other.terminal);
         least(&mut self.delete_asked, other.delete_asked);
         least(&mut self.evict_asked, other.evict_asked);
@@ -242,16 +242,18 @@ impl<'a> Life<'a> {
     }
 
     /// When its start was told, if that was before it, by the node's clock.
-    pub(super) fn started_told_before(&self) -> Option<i64> {
+    pub(super) fn started_reported_before(&self) -> Option<i64> {
         let start = i64::from(self.started_at) * 1_000;
-        self.started_told.filter(|told| *told < start)
+        self.started_reported.filter(|reported| *reported < start)
     }
 
     /// By how much the clock of its node differs from the API server's, as far as its own start shows that. Microseconds.
     pub(super) fn clock_off(&self) -> i64 {
         let start = i64::from(self.started_at) * 1_000;
         let created = i64::from(self.created_at) * 1_000;
-        let ahead = self.started_told_before().map_or(0, |told| start - told);
+        let ahead = self
+            .started_reported_before()
+            .map_or(0, |reported| start - reported);
         let behind = match self.started_at == 0 || self.is_mirror {
             true => 0,
             false => created - start,

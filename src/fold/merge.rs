@@ -51,26 +51,26 @@ impl Seen {
 }
 
 /// Keeps the greater one.
-pub(super) fn greatest<T: PartialOrd>(kept: &mut T, said: T) {
-    if said > *kept {
-        *kept = said;
+pub(super) fn greatest<T: PartialOrd>(kept: &mut T, other: T) {
+    if other > *kept {
+        *kept = other;
     }
 }
 
 /// Keeps the smaller one of what there is.
-pub(super) fn least<T: PartialOrd>(kept: &mut Option<T>, said: Option<T>) {
-    if let Some(said) = said
-        && kept.as_ref().is_none_or(|kept| said < *kept)
+pub(super) fn least<T: PartialOrd>(kept: &mut Option<T>, other: Option<T>) {
+    if let Some(other) = other
+        && kept.as_ref().is_none_or(|kept| other < *kept)
     {
-        *kept = Some(said);
+        *kept = Some(other);
     }
 }
 
 /// Keeps the first and the last of what there is.
-pub(super) fn both(kept: &mut Option<Seen>, said: Option<Seen>) {
-    match (kept.as_mut(), said) {
-        (Some(kept), Some(said)) => kept.merge(said),
-        (None, said) => *kept = said,
+pub(super) fn both(kept: &mut Option<Seen>, other: Option<Seen>) {
+    match (kept.as_mut(), other) {
+        (Some(kept), Some(other)) => kept.merge(other),
+        (None, other) => *kept = other,
         (Some(_), None) => {}
     }
 }

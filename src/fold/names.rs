@@ -3,7 +3,7 @@
 //! It is found out anew at each fold and never kept: a predecessor that becomes known later takes back what
 //! was attributed to its successor.
 
-use crate::audit::words::{Proof, Saying};
+use crate::audit::words::{NameEvent, Proof};
 use crate::rows::{Phase, Said};
 
 use super::life::{Asked, Life};
@@ -62,7 +62,10 @@ pub(super) fn of_life<'s, 'a>(
 /// Whether a deletecollection is about a pod of these labels, where that can be told: its selector is a list
 /// of `key=value`.
 fn selects(said: &Said, life: &Life) -> bool {
-    let is_of_selector = matches!(said.what, Saying::Collect | Saying::Purge | Saying::Obscure);
+    let is_of_selector = matches!(
+        said.what,
+        NameEvent::Collect | NameEvent::Purge | NameEvent::Unresolved
+    );
     if !is_of_selector || said.selector.is_empty() {
         return true;
     }
@@ -89,7 +92,7 @@ pub(super) fn is_held(life: &Life) -> bool {
 pub(super) fn cause<'a>(
     life: &Life,
     says: &[Said<'a>],
-    what: Saying,
+    what: NameEvent,
     end: i64,
 ) -> Option<(&'a str, &'a str)> {
     let start = start_of(life);
@@ -111,16 +114,16 @@ pub(super) fn proven(life: &Life, says: &[&Said]) -> Option<(i64, Proof)> {
         let removes = after || (said.at > life.seen.first && said.at >= life.seen.last);
         let proof = match said.what {
             // A kubelet's is the last one, which comes when nothing holds it any more.
-            Saying::Remove if removes && (is_by_kubelet(said) || !is_held) => Proof::NameRemoved,
-            Saying::Force | Saying::Purge if removes && !is_held => Proof::NameRemoved,
-            Saying::Ask | Saying::Evict | Saying::Collect
+            NameEvent::Remove if removes && (is_by_kubelet(said) || !is_held) => Proof::NameRemoved,
+            NameEvent::Force | NameEvent::Purge if removes && !is_held => Proof::NameRemoved,
+            NameEvent::Ask | NameEvent::Evict | NameEvent::Collect
                 if removes && !is_held && (is_finished(life, said) || has_no_node(said)) =>
             {
                 Proof::NotFound
             }
-            Saying::Create if after => Proof::Replaced,
-            Saying::Finalize if after => Proof::NamespaceEmpty,
-            Saying::Gone if after && is_gone(life, said) => Proof::NotFound,
+            NameEvent::Create if after => Proof::Replaced,
+            NameEvent::Finalize if after => Proof::NamespaceEmpty,
+            NameEvent::Gone if after && is_gone(life, said) => Proof::NotFound,
             _ => return None,
         };
         Some((said.at, proof))
@@ -141,7 +144,7 @@ fn is_finished(life: &Life, said: &Said) -> bool {
 /// The same of one that has no node. That is known where it was seen whole (its phase tells), no kubelet spoke of it, and
 /// nothing was heard of it after the request.
 fn has_no_node(life: &Life, says: &[&Said]) -> impl Fn(&Said) -> bool {
-    let is_of_kubelet = |said: &&&Said| matches!(said.what, Saying::Status | Saying::Remove);
+    let is_of_kubelet = |said: &&&Said| matches!(said.what, NameEvent::Status | NameEvent::Remove);
     let mut of_kubelets = says.iter().filter(is_of_kubelet);
     let is_whole = life.described.newest().is_some() && life.phase == Phase::Pending;
     let is_seen = is_whole && life.node.is_empty() && life.scheduled_at == 0;
@@ -163,11 +166,11 @@ fn is_gone(life: &Life, said: &Said) -> bool {
 pub(super) fn node_lost(life: &Life, node: &[Said]) -> Option<(i64, Proof)> {
     let start = start_of(life);
     let came_back = |at: i64| {
-        let mut came = node.iter().filter(|said| said.what == Saying::NodeCame);
+        let mut came = node.iter().filter(|said| said.what == NameEvent::NodeCame);
         came.any(|came| came.at > at && came.at <= at + NODE_BACK)
     };
     let losses = node.iter().filter(|said| {
-        said.what == Saying::NodeGone
+        said.what == NameEvent::NodeGone
             && said.at > start
             && said.at + NODE_LOST_AFTER >= life.seen.last
             && !came_back(said.at)
@@ -181,11 +184,16 @@ fn creation<'s, 'a>(life: &Life, says: &[&'s Said<'a>]) -> Option<&'s Said<'a>> 
     let alive = alive_at(life);
     let before = || says.iter().copied().filter(|said| said.at <= alive);
     let newest = before()
-        .filter(|said| said.what == Saying::Create)
+        .filter(|said| said.what == NameEvent::Create)
         .max_by_key(|said| said.at)?;
     let fits = match life.created_at {
         0 => before()
-            .filter(|said| matches!(said.what, Saying::Remove | Saying::Force | Saying::Purge))
+            .filter(|said| {
+                matches!(
+                    said.what,
+                    NameEvent::Remove | NameEvent::Force | NameEvent::Purge
+                )
+            })
             .all(|said| said.at < newest.at),
         created => newest.at >= i64::from(created) * SECOND - SECOND,
     };
@@ -198,8 +206,8 @@ fn is_lost(life: &Life, said: &Said) -> bool {
     let is_creation = life.created_by == Some((said.user, said.acting_as))
         && said.at.div_euclid(1_000_000) == i64::from(life.created_at);
     match said.what {
-        Saying::Truncated => !is_creation,
-        what => what == Saying::Obscure,
+        NameEvent::Truncated => !is_creation,
+        what => what == NameEvent::Unresolved,
     }
 }
 
@@ -212,7 +220,7 @@ pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Name
     };
     let within = says.iter().filter(|said| (from..=until).contains(&said.at));
     let said: Vec<&Said> = within.copied().collect();
-    let first = |of: fn(Saying) -> bool| {
+    let first = |of: fn(NameEvent) -> bool| {
         let asks = said.iter().filter(|said| of(said.what));
         let asks = asks.map(|said| Asked {
             at: said.at.div_euclid(1_000),
@@ -222,7 +230,7 @@ pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Name
         });
         asks.min()
     };
-    let status = said.iter().find(|said| said.what == Saying::Status);
+    let status = said.iter().find(|said| said.what == NameEvent::Status);
     Named {
         created_by: creation.map(|said| (said.user, said.acting_as)),
         node: status.map_or("", |said| {
@@ -233,9 +241,9 @@ pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Name
             account.strip_prefix("system:node:").unwrap_or_default()
         }),
         truncated: said.iter().any(|said| is_lost(life, said)),
-        asked: first(|what| what.asks() || matches!(what, Saying::Collect | Saying::Purge)),
-        deletion: first(|what| matches!(what, Saying::Ask | Saying::Force)),
-        eviction: first(|what| what == Saying::Evict),
-        forced: first(|what| matches!(what, Saying::Force | Saying::Purge)),
+        asked: first(|what| what.asks() || matches!(what, NameEvent::Collect | NameEvent::Purge)),
+        deletion: first(|what| matches!(what, NameEvent::Ask | NameEvent::Force)),
+        eviction: first(|what| what == NameEvent::Evict),
+        forced: first(|what| matches!(what, NameEvent::Force | NameEvent::Purge)),
     }
 }

@@ -1,5 +1,5 @@
 //! What stays with a pod of the instances that it has let go of, so that the state of one that restarts for ever
-//! stays small: see [`super::let_go`].
+//! stays small: see [`super::prune`].
 
 use serde::{Deserialize, Serialize};
 
@@ -7,14 +7,14 @@ use super::merge::least;
 use super::runs::Runs;
 
 /// Start, restart number, and the beginning of the ID: what orders the instances of a container.
-pub(super) type ShortPlace = (u32, u32, [u8; 4]);
+pub(super) type ShortKey = (u32, u32, [u8; 4]);
 
 /// The instances of one container that its pod has let go of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Past {
     pub restarts: Runs,
     /// The place of the newest.
-    pub(super) newest: ShortPlace,
+    pub(super) newest: ShortKey,
 }
 
 /// By when an instance had ended, since an instance that its pod has let go of is a later one.

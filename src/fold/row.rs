@@ -8,6 +8,7 @@ use crate::rows::{
     ContainerKind, ContainerRow, Micros, Millis, NEVER, Phase, PodRow, Seconds, Uid,
 };
 
+use super::bucket;
 use super::columns::{account, addresses, sights, text, workload, workload_of};
 use super::described::Former;
 use super::group::{NO_ID, Run};
@@ -15,7 +16,6 @@ use super::instance::Times;
 use super::judge::{Judged, Name, came_back};
 use super::life::{Asked, Life, first};
 use super::names;
-use super::place;
 use super::why::{self, Requests};
 
 const SECOND: i64 = 1_000_000;
@@ -52,7 +52,7 @@ impl<'a> Judged<'a> {
     pub fn pod_row(&self, name: &Name<'_, 'a>, life: &Life<'a>, runs: &[Run<'a>]) -> PodRow<'a> {
         let (workload_kind, workload, _) = workload(life);
         let (began_at, over_at) = (names::start_of(life), self.over_at(life));
-        let place = place::of(began_at, over_at);
+        let bucket = bucket::of(began_at, over_at);
         let restarts: u64 = life.restarts.values().map(|times| u64::from(*times)).sum();
         let has_ended = self.end.is_some() || life.terminal.is_some();
         let created_by = life.created_by.or(self.named.created_by);
@@ -64,8 +64,8 @@ impl<'a> Judged<'a> {
             pod_uid: Uid(self.uid),
             version: 0,
             read_at: Seconds(0),
-            class: place.class,
-            filed_from: Seconds(place.from),
+            class: bucket.class,
+            filed_from: Seconds(bucket.from),
             returned: false,
             workload_kind,
             workload,
@@ -235,14 +235,14 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// The row of an instance, without its versions and its state. `let_go`: its pod no longer has it in its
+    /// The row of an instance, without its versions and its state. `pruned`: its pod no longer has it in its
     /// own state.
     pub fn container_row(
         &self,
         name: &Name<'_, 'a>,
         whole: Whole<'_, 'a>,
         run: &Run<'a>,
-        let_go: bool,
+        pruned: bool,
     ) -> ContainerRow<'a> {
         let (life, instance) = (whole.life, &run.instance);
         let how = self.instance_end(life, run, whole.runs);
@@ -255,7 +255,7 @@ impl<'a> Judged<'a> {
         });
         let (workload_kind, workload, _) = workload(life);
         let began_at = how.times.began;
-        let place = place::of(began_at, how.over_at);
+        let bucket = bucket::of(began_at, how.over_at);
         let missed = instance.missed().map(|(_, report)| report);
         let ended = instance.end().map(|end| end.report).or(missed);
         let former = life.described.former();
@@ -268,11 +268,11 @@ impl<'a> Judged<'a> {
             container_key: run.key,
             version: 0,
             read_at: Seconds(0),
-            class: place.class,
-            filed_from: Seconds(place.from),
+            class: bucket.class,
+            filed_from: Seconds(bucket.from),
             returned: false,
-            complete: let_go || self.over_at(life) != NEVER,
-            let_go,
+            complete: pruned || self.over_at(life) != NEVER,
+            pruned,
             void: false,
             workload_kind,
             workload,
@@ -328,7 +328,7 @@ impl<'a> Judged<'a> {
         name: &Name<'_, 'a>,
         (container, key): (&'a str, [u8; 32]),
     ) -> ContainerRow<'a> {
-        let place = place::of(0, 0);
+        let bucket = bucket::of(0, 0);
         ContainerRow {
             cluster: name.cluster,
             namespace: name.namespace,
@@ -336,8 +336,8 @@ impl<'a> Judged<'a> {
             pod_uid: Uid(self.uid),
             container,
             container_key: key,
-            class: place.class,
-            filed_from: Seconds(place.from),
+            class: bucket.class,
+            filed_from: Seconds(bucket.from),
             complete: true,
             void: true,
             ..ContainerRow::default()

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::addresses::{Addresses, Told};
+use super::addresses::{Addresses, Reported};
 use super::described::{Description, Descriptions, Sights};
 use super::instance::{End, Instance, Missing};
 use super::life::{Asked, InstanceKey, Life, Waiting};
@@ -44,14 +44,14 @@ struct Packed<'a> {
     node: &'a str,
     service_account: &'a str,
     described: Vec<PackedDescription<'a>>,
-    addresses: Vec<(Vec<IpAddr>, PackedTold, u8, PackedSeen)>,
+    addresses: Vec<(Vec<IpAddr>, PackedReport, u8, PackedSeen)>,
     restarts: Vec<(&'a str, u32)>,
     created_by: Option<(&'a str, &'a str)>,
     scheduled: Option<i64>,
     /// Seconds.
     started: Option<i64>,
     /// Where that was before.
-    started_told: Option<i64>,
+    started_reported: Option<i64>,
     /// How long before the newest event.
     alive: Option<i64>,
     terminal: Option<PackedSeen>,
@@ -74,7 +74,7 @@ struct Packed<'a> {
 }
 
 /// Whether these are all addresses, and the ones that were lost.
-type PackedTold = (bool, Vec<IpAddr>);
+type PackedReport = (bool, Vec<IpAddr>);
 
 /// Labels, owner and finalizers with the first and the last sight: each the version, or how much it went up, and the
 /// distance in milliseconds.
@@ -118,8 +118,8 @@ struct PackedOdd<'a> {
     restarted: Option<i64>,
     /// Of the report of the end; seconds.
     end_started: Option<i64>,
-    start_told: Option<i64>,
-    end_told: Option<i64>,
+    start_reported: Option<i64>,
+    end_reported: Option<i64>,
     end_differs: bool,
     /// With exit code, signal and reason.
     #[serde(borrow)]
@@ -193,7 +193,7 @@ impl<'a> Life<'a> {
             created_by: self.created_by,
             scheduled: distance(self.scheduled_at, millis),
             started: distance(i64::from(self.started_at), second),
-            started_told: self.started_told_before().map(|at| at - millis),
+            started_reported: self.started_reported_before().map(|at| at - millis),
             alive: (self.alive_at != 0).then(|| self.seen.last.div_euclid(1_000) - self.alive_at),
             terminal: self.terminal.map(|seen| pack_seen(seen, millis)),
             removed: self.removed.map(|seen| pack_seen(seen, millis)),
@@ -263,7 +263,7 @@ impl<'a> Life<'a> {
             created_by: packed.created_by,
             scheduled_at: at(packed.scheduled),
             started_at: seconds(packed.started, second),
-            started_told: packed.started_told.map(|at| at + millis),
+            started_reported: packed.started_reported.map(|at| at + millis),
             terminal: packed.terminal.map(|seen| unpack_seen(seen, millis)),
             delete_asked: asked(packed.deletion),
             evict_asked: asked(packed.eviction),
@@ -356,26 +356,26 @@ impl AsOf {
 }
 
 impl Addresses {
-    fn pack(&self, base: i64) -> Vec<(Vec<IpAddr>, PackedTold, u8, PackedSeen)> {
+    fn pack(&self, base: i64) -> Vec<(Vec<IpAddr>, PackedReport, u8, PackedSeen)> {
         let short = |ips: &[Ipv6Addr]| ips.iter().map(Ipv6Addr::to_canonical).collect();
-        let all = self.0.iter().map(|((told, span), seen)| {
-            let more = (told.are_all, short(&told.lost));
-            (short(&told.ips), more, *span, pack_seen(*seen, base))
+        let all = self.0.iter().map(|((reported, span), seen)| {
+            let more = (reported.are_all, short(&reported.lost));
+            (short(&reported.ips), more, *span, pack_seen(*seen, base))
         });
         all.collect()
     }
 
-    fn unpack(packed: Vec<(Vec<IpAddr>, PackedTold, u8, PackedSeen)>, base: i64) -> Addresses {
+    fn unpack(packed: Vec<(Vec<IpAddr>, PackedReport, u8, PackedSeen)>, base: i64) -> Addresses {
         let long = |ips: Vec<IpAddr>| ips.into_iter().map(mapped).collect();
         let all = packed
             .into_iter()
             .map(|(ips, (are_all, lost), span, seen)| {
-                let told = Told {
+                let reported = Reported {
                     ips: long(ips),
                     are_all,
                     lost: long(lost),
                 };
-                ((told, span), unpack_seen(seen, base))
+                ((reported, span), unpack_seen(seen, base))
             });
         Addresses(all.collect::<BTreeMap<_, _>>())
     }
@@ -449,8 +449,8 @@ impl<'a> Instance<'a> {
                 .started_again()
                 .then(|| i64::from(self.restarted_at) - base),
             end_started: end_started.map(|end| i64::from(end.started_at) - base),
-            start_told: self.start_told_apart(created_at).map(|at| at - micros),
-            end_told: end.and_then(End::told_apart).map(|at| at - micros),
+            start_reported: self.start_told_apart(created_at).map(|at| at - micros),
+            end_reported: end.and_then(End::reported_apart).map(|at| at - micros),
             end_differs: end.is_some_and(|end| end.differs),
             missing,
         }
@@ -473,7 +473,7 @@ impl<'a> Instance<'a> {
                     signal,
                     reason,
                 },
-                told: at(odd.end_told, i64::from(finished_at) * 1_000_000),
+                reported: at(odd.end_reported, i64::from(finished_at) * 1_000_000),
                 differs: odd.end_differs,
             }
         });
@@ -496,7 +496,7 @@ impl<'a> Instance<'a> {
                 .restarted
                 .map_or(started_at, |at| seconds(Some(at), base)),
             // What says nothing was told in time.
-            start_told: (started_at != 0).then(|| at(odd.start_told, starts)),
+            start_reported: (started_at != 0).then(|| at(odd.start_reported, starts)),
             ran_at: packed.ran.map(|ran| match last {
                 Some(last) => last - ran,
                 None => ran + micros,

@@ -81,7 +81,7 @@ pub struct StoredInstance<'a> {
 impl<'a> StoredInstance<'a> {
     /// Of a row that was just made; nothing where its pod can't have let go of it.
     pub fn of(row: &ContainerRow<'a>) -> Option<StoredInstance<'a>> {
-        let ended_at = row.ended_at.filter(|_| row.end_seen && row.let_go)?;
+        let ended_at = row.ended_at.filter(|_| row.end_seen && row.pruned)?;
         // Made of a key that it shares, this row's pod keeps it.
         let Cow::Borrowed(id_text) = row.id_text else {
             return None;
@@ -130,7 +130,7 @@ impl<'a> StoredInstance<'a> {
             is_counted: true,
             started_at: self.started_at,
             restarted_at: self.started_at,
-            start_told: Some(self.began_at),
+            start_reported: Some(self.began_at),
             ran_at,
             ended: Some(end),
             ..Instance::default()

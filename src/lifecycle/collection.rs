@@ -6,30 +6,30 @@
 use super::named::About;
 use super::options::{Options, options};
 use super::uri::query;
-use super::{Occasion, Tell, Unreadable, named, pod};
-use crate::audit::words::Saying;
+use super::{Emit, EventContext, Unreadable, named, pod};
+use crate::audit::words::NameEvent;
 use crate::audit::{Items, Object};
 use serde::de::DeserializeSeed;
 
 /// Tells of every item that its deletion was asked for, and whether it was gone at once.
-pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
-    let event = occasion.event;
+pub(super) fn facts(context: EventContext, emit: Emit) -> Result<(), Unreadable> {
+    let event = context.event;
     let options = options(event);
     let forced = options.leaves_no_time();
     let list = event.response_object.as_ref();
     let whole = list.is_some_and(|list| &*list.kind == "PodList");
     let mut outcome = Ok(());
     let mut each = |item: &Object| {
-        let fate = pod::Fate {
-            asked: Some(occasion.asked()),
+        let effect = pod::DeleteEffect {
+            asked: Some(context.asked()),
             forced,
             removed: !is_held(item) && (forced || whole && is_unattended(item, &options)),
         };
         if !whole && !forced && !is_held(item) {
             // If it had finished, it went at once. Whether it had, other events know.
-            named::tell_item(occasion, item, tell);
+            named::emit_item(context, item, emit);
         }
-        if let Err(unreadable) = pod::facts_of_item(occasion, item, fate, tell) {
+        if let Err(unreadable) = pod::facts_of_item(context, item, effect, emit) {
             outcome = Err(unreadable);
         }
     };
@@ -39,11 +39,11 @@ pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
     }
     let Some(items) = list.and_then(|list| list.items) else {
         let what = match forced {
-            true => [Saying::Force, Saying::Purge],
-            false => [Saying::Ask, Saying::Collect],
+            true => [NameEvent::Force, NameEvent::Purge],
+            false => [NameEvent::Ask, NameEvent::Collect],
         };
-        let (at, ..) = occasion.asked();
-        tell_selected(occasion, what, at, tell);
+        let (at, ..) = context.asked();
+        emit_selected(context, what, at, emit);
         return Ok(());
     };
     let mut each = |item: Object| each(&item);
@@ -59,29 +59,29 @@ fn is_held(item: &Object) -> bool {
 }
 
 /// Tells that what it did can't be told: to the pod that it selects, or to all that it selects of the namespace.
-pub(super) fn untold(occasion: Occasion, tell: Tell) {
-    let what = [Saying::Truncated, Saying::Obscure];
-    tell_selected(occasion, what, occasion.at, tell);
+pub(super) fn unknown(context: EventContext, emit: Emit) {
+    let what = [NameEvent::Truncated, NameEvent::Unresolved];
+    emit_selected(context, what, context.at, emit);
 }
 
 /// Tells the first of these of the pod that it selects by name, or the second of all that it selects.
-fn tell_selected(occasion: Occasion, [of_one, of_all]: [Saying; 2], at: i64, tell: Tell) {
-    match selected(occasion) {
+fn emit_selected(context: EventContext, [of_one, of_all]: [NameEvent; 2], at: i64, emit: Emit) {
+    match selected(context) {
         Selected::Name(name) => {
-            let of_one = named::about(&occasion, of_one, at);
+            let of_one = named::about(&context, of_one, at);
             named::say(
-                occasion,
+                context,
                 About {
                     name: &name,
                     ..of_one
                 },
-                tell,
+                emit,
             );
         }
         Selected::Labels(labels) => {
-            let of_all = named::about(&occasion, of_all, at);
+            let of_all = named::about(&context, of_all, at);
             let selector = &*labels;
-            named::say(occasion, About { selector, ..of_all }, tell);
+            named::say(context, About { selector, ..of_all }, emit);
         }
     }
 }
@@ -104,9 +104,9 @@ enum Selected {
     Labels(String),
 }
 
-fn selected(occasion: Occasion) -> Selected {
+fn selected(context: EventContext) -> Selected {
     let (mut labels, mut fields) = (String::new(), String::new());
-    for (key, value) in query(occasion.event) {
+    for (key, value) in query(context.event) {
         match &*key {
             "labelSelector" => labels = value.into_owned(),
             "fieldSelector" => fields = value.into_owned(),

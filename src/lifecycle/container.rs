@@ -1,12 +1,12 @@
 //! Container instances, from the statuses of a pod.
 
 use super::limits::{is_possible, seconds_at};
-use super::{Tell, first_of};
+use super::{Emit, first_of};
 use crate::audit::{ContainerStatus, Count, PodSpec, PodStatus, Terminated};
 use crate::rows::{ContainerKind, Ended, Fact, Image, Phase, container_key};
 
 /// Tells a fact for each instance that the statuses speak of. `identity` has the phase of the pod.
-pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus, tell: Tell) {
+pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus, emit: Emit) {
     for (container, kind) in all(status) {
         let kind = match kind {
             ContainerKind::Init if is_sidecar(spec, &container.name) => ContainerKind::Sidecar,
@@ -17,8 +17,8 @@ pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus,
             kind,
             ..identity.clone()
         };
-        current(&base, container, tell);
-        previous(&base, container, tell);
+        current(&base, container, emit);
+        previous(&base, container, emit);
     }
 }
 
@@ -121,7 +121,7 @@ fn is_sidecar(spec: Option<&PodSpec>, name: &str) -> bool {
 
 /// The instance that the status is about. An end without an ID of its own is that of the ID beside it. Where there is
 /// none either (virtual kubelets, `ContainerStatusUnknown`), which instance is meant the fold finds out.
-fn current(base: &Fact, container: &ContainerStatus, tell: Tell) {
+fn current(base: &Fact, container: &ContainerStatus, emit: Emit) {
     let state = container.state.as_ref();
     let terminated = state.and_then(|state| state.terminated.as_ref());
     let running = state.and_then(|state| state.running.as_ref());
@@ -131,7 +131,7 @@ fn current(base: &Fact, container: &ContainerStatus, tell: Tell) {
         return;
     }
     let id = id.unwrap_or(Id::NONE);
-    tell(&Fact {
+    emit(&Fact {
         container_id: id.key,
         container_id_text: id.text,
         runtime: id.runtime,
@@ -161,7 +161,7 @@ fn image<'a>(container: &'a ContainerStatus) -> Option<Image<'a>> {
 
 /// The instance before, from `lastState`. While the container waits for its restart that is the
 /// same one as `containerID` names, or none is named: then `restartCount` is still its number.
-fn previous(base: &Fact, container: &ContainerStatus, tell: Tell) {
+fn previous(base: &Fact, container: &ContainerStatus, emit: Emit) {
     let last = container.last_state.as_ref();
     let Some(terminated) = last.and_then(|state| state.terminated.as_ref()) else {
         return;
@@ -178,7 +178,7 @@ fn previous(base: &Fact, container: &ContainerStatus, tell: Tell) {
     let restarts = container.restart_count.times();
     // Virtual kubelets give an instance the ID of the one before.
     let is_current = !is_followed && (named.is_empty() || told == named);
-    tell(&Fact {
+    emit(&Fact {
         container_id: id.key,
         container_id_text: id.text,
         runtime: id.runtime,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::Tell;
+use super::Emit;
 use crate::rows::{Ended, Fact, Image, Owner, Said, seconds};
 
 /// Longer texts are cut, in bytes. Kubernetes' own names have 253, an image reference 4,096 in theory and 300 in
@@ -26,7 +26,7 @@ pub(super) fn is_possible(time: Timestamp, at: i64) -> bool {
 }
 
 /// Tells a fact with its texts cut to what is kept of them; of a pod also that something was cut.
-pub(super) fn tell(fact: &Fact, tell: Tell) {
+pub(super) fn emit(fact: &Fact, emit: Emit) {
     let mut cut = Cut(false);
     let pair = |cut: &mut Cut, (key, value)| (cut.text(key), cut.text(value));
     let labels = cut.list(fact.labels.unwrap_or_default(), pair);
@@ -41,9 +41,9 @@ pub(super) fn tell(fact: &Fact, tell: Tell) {
     if cut.0 && kept.container.is_empty() && kept.pod_uid != 0 {
         kept.truncated = true;
     }
-    tell(&kept);
+    emit(&kept);
     if cut.0 && !kept.container.is_empty() {
-        tell(&Fact {
+        emit(&Fact {
             cluster: kept.cluster,
             namespace: kept.namespace,
             pod: kept.pod,

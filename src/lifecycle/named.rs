@@ -3,15 +3,15 @@
 //! A name is used again, so what they say belongs to whichever pod had the name then. That needs other
 //! events: here it only becomes a row about the name.
 
-use super::{Occasion, Tell};
+use super::{Emit, EventContext};
 use crate::audit::Object;
-use crate::audit::words::Saying;
+use crate::audit::words::NameEvent;
 use crate::rows::{Fact, Said};
 
 /// What is said, and of which pod or pods.
 #[derive(Clone, Copy)]
 pub(super) struct About<'s> {
-    pub what: Saying,
+    pub what: NameEvent,
     pub at: i64,
     pub namespace: &'s str,
     /// Without one it is said of the namespace.
@@ -23,15 +23,15 @@ pub(super) struct About<'s> {
 }
 
 /// Tells `what` about the name, unless the event has none.
-pub(super) fn tell(occasion: Occasion, what: Saying, at: i64, tell: Tell) {
-    if !occasion.event.object_ref.name.is_empty() {
-        say(occasion, about(&occasion, what, at), tell);
+pub(super) fn emit(context: EventContext, what: NameEvent, at: i64, emit: Emit) {
+    if !context.event.object_ref.name.is_empty() {
+        say(context, about(&context, what, at), emit);
     }
 }
 
 /// What is said of the pod that the event names.
-pub(super) fn about<'s>(occasion: &Occasion<'s>, what: Saying, at: i64) -> About<'s> {
-    let named = &occasion.event.object_ref;
+pub(super) fn about<'s>(context: &EventContext<'s>, what: NameEvent, at: i64) -> About<'s> {
+    let named = &context.event.object_ref;
     About {
         what,
         at,
@@ -44,11 +44,11 @@ pub(super) fn about<'s>(occasion: &Occasion<'s>, what: Saying, at: i64) -> About
 
 /// Tells that the deletion of an item of a list was asked for: at the time of its answer, which tells of the item as well,
 /// since what was told after the request may show that the pod lives on.
-pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
+pub(super) fn emit_item(context: EventContext, item: &Object, emit: Emit) {
     let Some(metadata) = &item.metadata else {
         return;
     };
-    let asked = about(&occasion, Saying::Ask, occasion.at);
+    let asked = about(&context, NameEvent::Ask, context.at);
     let asked = About {
         namespace: match &*metadata.namespace {
             "" => asked.namespace,
@@ -58,33 +58,33 @@ pub(super) fn tell_item(occasion: Occasion, item: &Object, tell: Tell) {
         ..asked
     };
     if !metadata.name.is_empty() {
-        say(occasion, asked, tell);
+        say(context, asked, emit);
     }
 }
 
 /// Tells `what` of a namespace.
-pub(super) fn tell_of_namespace(occasion: Occasion, what: Saying, tell: Tell) {
-    let said = about(&occasion, what, occasion.at);
+pub(super) fn emit_for_namespace(context: EventContext, what: NameEvent, emit: Emit) {
+    let said = about(&context, what, context.at);
     let of_namespace = About {
         namespace: said.name,
         name: "",
         ..said
     };
-    say(occasion, of_namespace, tell);
+    say(context, of_namespace, emit);
 }
 
 /// Tells that the pod `uid` of this name was not found.
-pub(super) fn tell_gone(occasion: Occasion, uid: u128, tell: Tell) {
-    let gone = about(&occasion, Saying::Gone, occasion.at);
+pub(super) fn emit_gone(context: EventContext, uid: u128, emit: Emit) {
+    let gone = about(&context, NameEvent::Gone, context.at);
     if !gone.name.is_empty() {
-        say(occasion, About { uid, ..gone }, tell);
+        say(context, About { uid, ..gone }, emit);
     }
 }
 
-pub(super) fn say(occasion: Occasion, about: About, tell: Tell) {
+pub(super) fn say(context: EventContext, about: About, emit: Emit) {
     let About { what, at, .. } = about;
-    let (user, acting_as) = occasion.accounts();
-    tell(&Fact {
+    let (user, acting_as) = context.accounts();
+    emit(&Fact {
         namespace: about.namespace,
         pod: about.name,
         said: Some(Said {
@@ -94,11 +94,11 @@ pub(super) fn say(occasion: Occasion, about: About, tell: Tell) {
             acting_as,
             selector: about.selector,
             uid: about.uid,
-            audit_id: match what.asks() || matches!(what, Saying::Collect | Saying::Purge) {
-                true => occasion.evidence(),
+            audit_id: match what.asks() || matches!(what, NameEvent::Collect | NameEvent::Purge) {
+                true => context.evidence(),
                 false => "",
             },
         }),
-        ..occasion.fact(0)
+        ..context.fact(0)
     });
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::limits::{is_possible, seconds_at};
 use super::options::options;
-use super::{Occasion, Tell, Unreadable, container, first_of, parse_uid, workload};
+use super::{Emit, EventContext, Unreadable, container, first_of, parse_uid, workload};
 use crate::audit::{Metadata, Object, PodStatus, Verb};
 use crate::rows::{Fact, Phase, microseconds, seconds};
 
@@ -16,7 +16,7 @@ const NAMESPACE_BYTES_MAX: usize = 253;
 
 /// What a request means for the end of a pod.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Fate<'a> {
+pub(super) struct DeleteEffect<'a> {
     pub asked: Option<(i64, &'a str, &'a str)>,
     pub forced: bool,
     pub removed: bool,
@@ -24,7 +24,7 @@ pub(super) struct Fate<'a> {
 
 /// Where a pod's state was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum StateSource {
     /// The answer: the state at that version, complete.
     Response,
     /// What was sent: of a patch only what it changes.
@@ -32,73 +32,79 @@ enum Place {
 }
 
 /// Tells the facts about the pod of a response, and its container instances.
-pub(super) fn facts(occasion: Occasion, object: &Object, tell: Tell) -> Result<(), Unreadable> {
+pub(super) fn facts(context: EventContext, object: &Object, emit: Emit) -> Result<(), Unreadable> {
     let Some(metadata) = &object.metadata else {
         return Ok(());
     };
-    let options = options(occasion.event);
-    let asked = asked(occasion, metadata);
-    let fate = Fate {
+    let options = options(context.event);
+    let asked = asked(context, metadata);
+    let effect = DeleteEffect {
         asked,
         // What a kubelet deletes has ended.
-        forced: asked.is_some() && !occasion.actor().is_node && options.leaves_no_time(),
-        removed: removed(occasion, metadata),
+        forced: asked.is_some() && !context.actor().is_node && options.leaves_no_time(),
+        removed: removed(context, metadata),
     };
-    told(occasion, object, Place::Response, fate, tell)
+    state_facts(context, object, StateSource::Response, effect, emit)
 }
 
 /// Tells the facts about an item of a list.
 pub(super) fn facts_of_item<'a>(
-    occasion: Occasion<'a>,
+    context: EventContext<'a>,
     object: &Object,
-    fate: Fate<'a>,
-    tell: Tell,
+    effect: DeleteEffect<'a>,
+    emit: Emit,
 ) -> Result<(), Unreadable> {
-    told(occasion, object, Place::Response, fate, tell)
+    state_facts(context, object, StateSource::Response, effect, emit)
 }
 
 /// Tells the facts about a pod whose status was sent, and its container instances.
 pub(super) fn facts_of_request(
-    occasion: Occasion,
+    context: EventContext,
     object: &Object,
-    tell: Tell,
+    emit: Emit,
 ) -> Result<(), Unreadable> {
-    told(occasion, object, Place::Request, Fate::default(), tell)
+    state_facts(
+        context,
+        object,
+        StateSource::Request,
+        DeleteEffect::default(),
+        emit,
+    )
 }
 
-fn told<'a>(
-    occasion: Occasion<'a>,
+fn state_facts<'a>(
+    context: EventContext<'a>,
     object: &Object,
-    place: Place,
-    fate: Fate<'a>,
-    tell: Tell,
+    source: StateSource,
+    effect: DeleteEffect<'a>,
+    emit: Emit,
 ) -> Result<(), Unreadable> {
     let Some(metadata) = &object.metadata else {
         return Ok(());
     };
-    let identity = identity(occasion, metadata, place)?;
+    let identity = identity(context, metadata, source)?;
     // A patch of a status brings no labels; a whole pod does, wherever it stands.
-    let is_whole = place == Place::Response || &*object.kind == "Pod";
+    let is_whole = source == StateSource::Response || &*object.kind == "Pod";
     let labels = sorted(metadata);
     let spec = object.spec.0.as_ref();
     let status = object.status.0.as_ref();
     let (ips, lost_ips) = status.map(pod_ips).unwrap_or_default();
     let restarts = status.map(container::restarts).unwrap_or_default();
     let waiting = status.map(container::waiting).unwrap_or_default();
-    let created = place == Place::Response && created(occasion);
+    let created = source == StateSource::Response && created(context);
     let told_node = spec.map_or("", |spec| &*spec.node_name);
-    let by_kubelet = &*occasion.event.object_ref.subresource == "status";
-    let ending = ending(occasion, status, identity.clone());
-    let ending = fated(occasion, metadata, fate, ending);
-    let ending = match place {
-        Place::Response => deletion(occasion, metadata, status, ending),
+    let by_kubelet = &*context.event.object_ref.subresource == "status";
+    let ending = ending(context, status, identity.clone());
+    let ending = with_effect(context, metadata, effect, ending);
+    let ending = match source {
+        StateSource::Response => deletion(context, metadata, status, ending),
         // Anybody may send what he likes.
-        Place::Request => ending,
+        StateSource::Request => ending,
     };
     let phase = ending.phase;
-    tell(&Fact {
+    emit(&Fact {
         node: if told_node.is_empty() && by_kubelet {
-            occasion.node()
+            context.node()
         } else {
             told_node
         },
@@ -108,39 +114,40 @@ fn told<'a>(
         labels: is_whole.then_some(&labels),
         is_held: is_whole && finalizers(metadata).any(|name| name != JOB_TRACKING),
         pod_ips: &ips,
-        are_all_ips: place == Place::Response && status.is_some_and(tells_addresses),
+        are_all_ips: source == StateSource::Response && status.is_some_and(has_addresses),
         lost_ips: &lost_ips,
         restarts: &restarts,
         created_at: seconds(metadata.creation_timestamp),
-        created_by: created.then(|| occasion.accounts()),
-        pod_started_at: seconds_at(status.and_then(|status| status.start_time), occasion.at),
+        created_by: created.then(|| context.accounts()),
+        pod_started_at: seconds_at(status.and_then(|status| status.start_time), context.at),
         waiting: &waiting,
-        truncated: is_odd(metadata, object, occasion.at),
+        truncated: is_odd(metadata, object, context.at),
         is_mirror: metadata.is_mirror,
-        changed_by: (place == Place::Response && changes(occasion)).then(|| occasion.accounts()),
+        changed_by: (source == StateSource::Response && changes(context))
+            .then(|| context.accounts()),
         reporter: match by_kubelet {
-            true => occasion.reporter(),
+            true => context.reporter(),
             false => "",
         },
         ..ending
     });
     if let Some(status) = status {
         let of_phase = Fact { phase, ..identity };
-        container::facts(&of_phase, spec, status, tell);
+        container::facts(&of_phase, spec, status, emit);
     }
     Ok(())
 }
 
 /// Which pod it is, and of which version it is told.
 fn identity<'a>(
-    occasion: Occasion<'a>,
+    context: EventContext<'a>,
     metadata: &'a Metadata,
-    place: Place,
+    source: StateSource,
 ) -> Result<Fact<'a>, Unreadable> {
     if metadata.uid.is_empty() {
         return Err(Unreadable("a pod without a uid"));
     }
-    let named = &occasion.event.object_ref;
+    let named = &context.event.object_ref;
     let namespace = first_of(&metadata.namespace, &named.namespace);
     if namespace.len() > NAMESPACE_BYTES_MAX {
         return Err(Unreadable("the namespace of a pod is too long"));
@@ -152,45 +159,45 @@ fn identity<'a>(
     Ok(Fact {
         namespace,
         pod,
-        version: match place {
-            Place::Response => metadata.resource_version.parse().unwrap_or(0),
-            Place::Request => 0,
+        version: match source {
+            StateSource::Response => metadata.resource_version.parse().unwrap_or(0),
+            StateSource::Request => 0,
         },
-        ..occasion.fact(parse_uid(&metadata.uid)?)
+        ..context.fact(parse_uid(&metadata.uid)?)
     })
 }
 
 /// What the request means for its end.
-fn fated<'a>(
-    occasion: Occasion<'a>,
+fn with_effect<'a>(
+    context: EventContext<'a>,
     metadata: &Metadata,
-    fate: Fate<'a>,
+    effect: DeleteEffect<'a>,
     fact: Fact<'a>,
 ) -> Fact<'a> {
     Fact {
-        delete_asked: fate.asked,
-        audit_id: fate.asked.map_or("", |_| occasion.evidence()),
-        force_asked: fate.asked.filter(|_| fate.forced),
-        removed_at: if fate.removed { occasion.at } else { 0 },
-        is_alive: !fate.removed,
-        by_kubelet: fate.removed && occasion.actor().is_node && !metadata.is_mirror,
+        delete_asked: effect.asked,
+        audit_id: effect.asked.map_or("", |_| context.evidence()),
+        force_asked: effect.asked.filter(|_| effect.forced),
+        removed_at: if effect.removed { context.at } else { 0 },
+        is_alive: !effect.removed,
+        by_kubelet: effect.removed && context.actor().is_node && !metadata.is_mirror,
         ..fact
     }
 }
 
 /// What an object says of its own deletion.
 fn deletion<'a>(
-    occasion: Occasion,
+    context: EventContext,
     metadata: &Metadata,
     status: Option<&PodStatus>,
     fact: Fact<'a>,
 ) -> Fact<'a> {
     let is_over = status.is_some_and(container::have_ended);
     Fact {
-        asked_before: asked_before(occasion, metadata),
+        asked_before: asked_before(context, metadata),
         deadline: seconds(metadata.deletion_timestamp),
         emptied_at: match metadata.deletion_timestamp {
-            Some(_) if is_over => was_so_at(occasion),
+            Some(_) if is_over => was_so_at(context),
             _ => 0,
         },
         ..fact
@@ -198,27 +205,31 @@ fn deletion<'a>(
 }
 
 /// What a status says about the pod's end.
-fn ending<'a>(occasion: Occasion, status: Option<&'a PodStatus>, identity: Fact<'a>) -> Fact<'a> {
+fn ending<'a>(
+    context: EventContext,
+    status: Option<&'a PodStatus>,
+    identity: Fact<'a>,
+) -> Fact<'a> {
     let Some(status) = status else {
         return identity;
     };
     let phase = Phase::parse(&status.phase);
-    let was_so_at = was_so_at(occasion);
+    let was_so_at = was_so_at(context);
     Fact {
         phase,
         terminal_at: if phase.is_terminal() { was_so_at } else { 0 },
         status_reason: &status.reason,
-        disrupted: disrupted(occasion, status),
+        disrupted: disrupted(context, status),
         ..identity
     }
 }
 
 /// By when its end had been asked for, as the object itself says: its deadline less the grace that it was given. (To the
 /// second, and of the last request.) What a kubelet deletes has no grace left, and the time of that deletion.
-fn asked_before(occasion: Occasion, metadata: &Metadata) -> i64 {
+fn asked_before(context: EventContext, metadata: &Metadata) -> i64 {
     let deadline = microseconds(metadata.deletion_timestamp);
     let grace = metadata.deletion_grace_period_seconds.unwrap_or_default();
-    let is_last = occasion.event.verb == Verb::Delete && occasion.actor().is_node;
+    let is_last = context.event.verb == Verb::Delete && context.actor().is_node;
     match (deadline, grace) {
         (0, _) | (_, ..0) => 0,
         (_, 0) if is_last => 0,
@@ -227,29 +238,29 @@ fn asked_before(occasion: Occasion, metadata: &Metadata) -> i64 {
 }
 
 /// Whether it is a write to the pod itself, which may change its labels and its owner.
-fn changes(occasion: Occasion) -> bool {
-    let event = occasion.event;
+fn changes(context: EventContext) -> bool {
+    let event = context.event;
     matches!(event.verb, Verb::Patch | Verb::Update) && event.object_ref.subresource.is_empty()
 }
 
 /// Whether a status says all addresses of the pod. Before anything runs it has none yet.
-fn tells_addresses(status: &PodStatus) -> bool {
+fn has_addresses(status: &PodStatus) -> bool {
     let phase = Phase::parse(&status.phase);
     phase > Phase::Pending && status.start_time.is_some()
 }
 
 /// When the pod was as the event shows it: what somebody's deletion finds was so before that.
-fn was_so_at(occasion: Occasion) -> i64 {
-    let (received, ..) = occasion.asked();
-    let deletes = matches!(occasion.event.verb, Verb::Delete | Verb::DeleteCollection);
-    match deletes && !occasion.actor().is_node {
-        true => received.min(occasion.at) - MILLISECOND,
-        false => occasion.at,
+fn was_so_at(context: EventContext) -> i64 {
+    let (received, ..) = context.asked();
+    let deletes = matches!(context.event.verb, Verb::Delete | Verb::DeleteCollection);
+    match deletes && !context.actor().is_node {
+        true => received.min(context.at) - MILLISECOND,
+        false => context.at,
     }
 }
 
 /// The condition DisruptionTarget: somebody ends the pod, and this is why.
-fn disrupted<'a>(occasion: Occasion, status: &'a PodStatus) -> Option<(i64, &'a str)> {
+fn disrupted<'a>(context: EventContext, status: &'a PodStatus) -> Option<(i64, &'a str)> {
     let mut conditions = status.conditions.iter().flatten();
     let condition = conditions.find(|condition| {
         &*condition.kind == "DisruptionTarget"
@@ -257,8 +268,8 @@ fn disrupted<'a>(occasion: Occasion, status: &'a PodStatus) -> Option<(i64, &'a 
             && !condition.reason.is_empty()
     })?;
     let since = condition.last_transition_time;
-    let since = microseconds(since.filter(|since| is_possible(*since, occasion.at)));
-    let at = if since == 0 { occasion.at } else { since };
+    let since = microseconds(since.filter(|since| is_possible(*since, context.at)));
+    let at = if since == 0 { context.at } else { since };
     Some((at, &condition.reason))
 }
 
@@ -279,8 +290,8 @@ fn is_odd(metadata: &Metadata, object: &Object, at: i64) -> bool {
 }
 
 /// Server-side apply creates by a patch that answers 201.
-fn created(occasion: Occasion) -> bool {
-    let event = occasion.event;
+fn created(context: EventContext) -> bool {
+    let event = context.event;
     let code = event.response_status.and_then(|status| status.code);
     event.object_ref.subresource.is_empty()
         && match event.verb {
@@ -291,18 +302,18 @@ fn created(occasion: Occasion) -> bool {
 }
 
 /// Who asked for the deletion, and when.
-fn asked<'a>(occasion: Occasion<'a>, metadata: &Metadata) -> Option<(i64, &'a str, &'a str)> {
-    let event = occasion.event;
+fn asked<'a>(context: EventContext<'a>, metadata: &Metadata) -> Option<(i64, &'a str, &'a str)> {
+    let event = context.event;
     let asks = event.verb == Verb::Delete
         && event.object_ref.subresource.is_empty()
-        && (!occasion.actor().is_node || metadata.is_mirror);
-    asks.then(|| occasion.asked())
+        && (!context.actor().is_node || metadata.is_mirror);
+    asks.then(|| context.asked())
 }
 
 /// Whether the API server removed the object with this request.
-fn removed(occasion: Occasion, metadata: &Metadata) -> bool {
+fn removed(context: EventContext, metadata: &Metadata) -> bool {
     matches!(
-        occasion.event.verb,
+        context.event.verb,
         Verb::Delete | Verb::Patch | Verb::Update
     ) && metadata.deletion_timestamp.is_some()
         && metadata.deletion_grace_period_seconds == Some(0)

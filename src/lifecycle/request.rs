@@ -3,85 +3,85 @@
 
 use super::options::options;
 use super::uri::{is_of_pod, query};
-use super::{Occasion, Tell, Unreadable, named, parse_uid, pod};
-use crate::audit::words::Saying;
+use super::{Emit, EventContext, Unreadable, named, parse_uid, pod};
+use crate::audit::words::NameEvent;
 use crate::audit::{Event, Lenient, Object, Verb};
 use crate::rows::Fact;
 
 /// Emits the facts of a successful request.
-pub(super) fn facts(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
-    let event = occasion.event;
+pub(super) fn facts(context: EventContext, emit: Emit) -> Result<(), Unreadable> {
+    let event = context.event;
     let created = event.response_status.and_then(|status| status.code) == Some(201);
-    let (received, ..) = occasion.asked();
+    let (received, ..) = context.asked();
     match (event.verb, &*event.object_ref.subresource) {
         (Verb::Delete, "") => {
-            delete(occasion, tell);
+            delete(context, emit);
             Ok(())
         }
         (Verb::Create, "") => {
-            named::tell(occasion, Saying::Create, received, tell);
+            named::emit(context, NameEvent::Create, received, emit);
             Ok(())
         }
         (Verb::Patch, "") if created => {
-            named::tell(occasion, Saying::Create, received, tell);
+            named::emit(context, NameEvent::Create, received, emit);
             Ok(())
         }
-        (Verb::Patch | Verb::Update, "status") => status(occasion, tell),
+        (Verb::Patch | Verb::Update, "status") => status(context, emit),
         _ => Ok(()),
     }
 }
 
 /// A DELETE. A kubelet's is the last one: it is sent when the containers have ended. (Whether a finalizer
 /// holds the object still, only the answer would say.)
-fn delete(occasion: Occasion, tell: Tell) {
-    let options = options(occasion.event);
+fn delete(context: EventContext, emit: Emit) {
+    let options = options(context.event);
     let forced = options.leaves_no_time();
-    let (received, user, acting_as) = occasion.asked();
-    let by_kubelet = occasion.actor().is_node;
+    let (received, user, acting_as) = context.asked();
+    let by_kubelet = context.actor().is_node;
     let uid = parse_uid(&options.conditions.uid).ok();
     match (by_kubelet, forced) {
-        (true, _) if uid.is_none() => named::tell(occasion, Saying::Remove, occasion.at, tell),
-        (false, true) if uid.is_none() => named::tell(occasion, Saying::Force, received, tell),
+        (true, _) if uid.is_none() => named::emit(context, NameEvent::Remove, context.at, emit),
+        (false, true) if uid.is_none() => named::emit(context, NameEvent::Force, received, emit),
         (_, true) | (true, _) => {}
         // A pod that has finished goes at once. Whether it had, other events know.
-        (false, false) => named::tell(occasion, Saying::Ask, received, tell),
+        (false, false) => named::emit(context, NameEvent::Ask, received, emit),
     }
     let Some(uid) = uid else { return };
     let asked = (!by_kubelet).then_some((received, user, acting_as));
-    tell(&Fact {
-        namespace: &occasion.event.object_ref.namespace,
-        pod: &occasion.event.object_ref.name,
-        node: occasion.node(),
+    emit(&Fact {
+        namespace: &context.event.object_ref.namespace,
+        pod: &context.event.object_ref.name,
+        node: context.node(),
         delete_asked: asked,
-        audit_id: occasion.evidence(),
+        audit_id: context.evidence(),
         force_asked: asked.filter(|_| forced),
-        removed_at: if by_kubelet || forced { occasion.at } else { 0 },
+        removed_at: if by_kubelet || forced { context.at } else { 0 },
         by_kubelet,
-        ..occasion.fact(uid)
+        ..context.fact(uid)
     });
 }
 
 /// A status: as a strategic merge patch of what has changed, or, before Kubernetes 1.11, as the whole pod.
 /// Lists of container statuses are always whole.
-fn status(occasion: Occasion, tell: Tell) -> Result<(), Unreadable> {
-    let sent = sent(occasion.event);
+fn status(context: EventContext, emit: Emit) -> Result<(), Unreadable> {
+    let sent = sent(context.event);
     let uid = sent.as_ref().and_then(|object| object.metadata.as_ref());
     match (uid, &sent) {
         (Some(metadata), Some(object)) if !metadata.uid.is_empty() => {
-            pod::facts_of_request(occasion, object, tell)
+            pod::facts_of_request(context, object, emit)
         }
-        _ if occasion.node().is_empty() => Ok(()),
+        _ if context.node().is_empty() => Ok(()),
         _ => {
-            let named = &occasion.event.object_ref;
+            let named = &context.event.object_ref;
             match parse_uid(&named.uid) {
-                Ok(uid) => tell(&Fact {
+                Ok(uid) => emit(&Fact {
                     namespace: &named.namespace,
                     pod: &named.name,
-                    node: occasion.node(),
+                    node: context.node(),
                     is_alive: true,
-                    ..occasion.fact(uid)
+                    ..context.fact(uid)
                 }),
-                Err(_) => named::tell(occasion, Saying::Status, occasion.at, tell),
+                Err(_) => named::emit(context, NameEvent::Status, context.at, emit),
             }
             Ok(())
         }
@@ -95,31 +95,31 @@ pub(super) fn sent<'a>(event: &Event<'a>) -> Option<Object<'a>> {
 }
 
 /// The eviction API deletes by itself; that leaves no DELETE, and if it left no time no other event either.
-pub(super) fn eviction(occasion: Occasion, tell: Tell) {
-    let asked = occasion.asked();
-    let options = options(occasion.event);
+pub(super) fn eviction(context: EventContext, emit: Emit) {
+    let asked = context.asked();
+    let options = options(context.event);
     let forced = options.leaves_no_time();
     let uid = parse_uid(&options.conditions.uid).ok();
     // Under its name in any case: if it had finished, it went at once.
-    named::tell(occasion, Saying::Evict, asked.0, tell);
+    named::emit(context, NameEvent::Evict, asked.0, emit);
     match uid {
-        None if forced => named::tell(occasion, Saying::Remove, occasion.at, tell),
+        None if forced => named::emit(context, NameEvent::Remove, context.at, emit),
         None => {}
-        Some(uid) => tell(&Fact {
-            namespace: &occasion.event.object_ref.namespace,
-            pod: &occasion.event.object_ref.name,
+        Some(uid) => emit(&Fact {
+            namespace: &context.event.object_ref.namespace,
+            pod: &context.event.object_ref.name,
             delete_asked: Some(asked),
-            audit_id: occasion.evidence(),
+            audit_id: context.evidence(),
             evict_asked: Some(asked),
-            removed_at: if forced { occasion.at } else { 0 },
-            ..occasion.fact(uid)
+            removed_at: if forced { context.at } else { 0 },
+            ..context.fact(uid)
         }),
     }
 }
 
 /// A request that found no such pod (404), or one of another uid (409).
-pub(super) fn gone(occasion: Occasion, tell: Tell) {
-    let event = occasion.event;
+pub(super) fn gone(context: EventContext, emit: Emit) {
+    let event = context.event;
     // Others speak of what is in the pod (`proxy`), or of its node (`binding`).
     let subresource = &*event.object_ref.subresource;
     if !matches!(
@@ -145,8 +145,8 @@ pub(super) fn gone(occasion: Occasion, tell: Tell) {
     };
     match parse_uid(&uid) {
         // The uid may be somebody's invention, but for Kubernetes itself.
-        Ok(uid) if occasion.is_by_kubernetes() => named::tell_gone(occasion, uid, tell),
-        _ if is_missing => named::tell(occasion, Saying::Gone, occasion.at, tell),
+        Ok(uid) if context.is_by_kubernetes() => named::emit_gone(context, uid, emit),
+        _ if is_missing => named::emit(context, NameEvent::Gone, context.at, emit),
         _ => {}
     }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use super::limits::cut;
 use super::request::{is_dry_run, sent};
 use super::uri::query;
-use super::{Occasion, Unreadable};
+use super::{EventContext, Unreadable};
 use crate::audit::words::SessionKind;
 use crate::audit::{Event, Object, Stage, Verb};
 use crate::rows::{Session, microseconds};
@@ -33,20 +33,20 @@ const NAMES_BYTES_MAX: usize = 1_024;
 pub fn session(
     cluster: &str,
     event: &Event,
-    tell: &mut dyn FnMut(&Session),
+    emit: &mut dyn FnMut(&Session),
 ) -> Result<(), Unreadable> {
     let Some(kind) = kind(event) else {
         return Ok(());
     };
-    let occasion = Occasion {
+    let context = EventContext {
         cluster,
         event,
         at: microseconds(Some(event.at)),
     };
-    if occasion.at == 0 {
+    if context.at == 0 {
         return Err(Unreadable("stageTimestamp is not between 1970 and 2200"));
     }
-    let (began_at, user, acting_as) = occasion.asked();
+    let (began_at, user, acting_as) = context.asked();
     let container = match kind {
         SessionKind::EphemeralContainers => added(event),
         SessionKind::Exec | SessionKind::Attach => named(event),
@@ -54,7 +54,7 @@ pub fn session(
         SessionKind::PortForward | SessionKind::Resize => String::new(),
     };
     let sources = event.sources();
-    tell(&Session {
+    emit(&Session {
         cluster,
         namespace: cut(&event.object_ref.namespace),
         pod: cut(&event.object_ref.name),
@@ -62,7 +62,7 @@ pub fn session(
         began_at,
         over_at: match event.stage {
             Stage::ResponseStarted => 0,
-            _ => occasion.at,
+            _ => context.at,
         },
         container: &container,
         user: cut(user),
@@ -73,7 +73,7 @@ pub fn session(
             .response_status
             .and_then(|status| status.code)
             .unwrap_or(0),
-        audit_id: occasion.audit_id(),
+        audit_id: context.audit_id(),
     });
     Ok(())
 }
@@ -172,9 +172,9 @@ mod tests {
         event.to_string()
     }
 
-    fn told(text: &str) -> String {
+    fn kinds(text: &str) -> String {
         let event: Event = serde_json::from_str(text).expect("an event");
-        let mut told = String::new();
+        let mut kinds = String::new();
         let outcome = session("c", &event, &mut |session| {
             let Session {
                 cluster,
@@ -193,21 +193,21 @@ mod tests {
             let from = [session.source, session.via]
                 .map(|address| address.map_or("-".to_owned(), |address| address.to_string()));
             let [source, via] = from;
-            told += &format!(
+            kinds += &format!(
                 "{cluster}/{namespace}/{pod} {} in {container:?} {began_at}..{over_at} by {user} as {acting_as:?} \
                  from {source} via {via}: {code} {audit_id:?}\n",
                 kind.word()
             );
         });
         if let Err(Unreadable(why)) = outcome {
-            told += &format!("unreadable: {why}\n");
+            kinds += &format!("unreadable: {why}\n");
         }
-        assert!(!told.contains(SECRET), "{told}");
-        told
+        assert!(!kinds.contains(SECRET), "{kinds}");
+        kinds
     }
 
     fn check(subresource: &str, change: Value, expected: Expect) {
-        expected.assert_eq(&told(&event(subresource, change)));
+        expected.assert_eq(&kinds(&event(subresource, change)));
     }
 
     #[test]
@@ -267,8 +267,8 @@ mod tests {
         let odd = json!({"auditID": SECRET.repeat(9), "verb": "create",
             "requestURI": format!("/api/v1/namespaces/n/pods/web/exec?container={SECRET}"),
             "objectRef": {"resource": "pods", "namespace": "n", "name": long, "subresource": "exec"}});
-        let told = told(&event("exec", odd));
-        let shown = told.replace(&"x".repeat(1_024), "(1024)");
+        let kinds = kinds(&event("exec", odd));
+        let shown = kinds.replace(&"x".repeat(1_024), "(1024)");
         expect![[r#"
             c/n/(1024) exec in "" 60000001..120000002 by alice as "" from 203.0.113.9 via 10.0.0.1: 101 ""
         "#]]
@@ -294,7 +294,7 @@ mod tests {
                 json!({"verb": "patch", "requestURI": "/api/v1/namespaces/n/pods/web/resize?dryRun=All"}),
             ),
         ] {
-            assert_eq!(told(&event(subresource, change)), "", "{subresource}");
+            assert_eq!(kinds(&event(subresource, change)), "", "{subresource}");
         }
         check(
             "exec",
@@ -361,8 +361,8 @@ mod tests {
         ] {
             let change = json!({"verb": verb, "requestObject": request, "responseObject": answer,
                 "responseStatus": {"code": 200}});
-            let told = told(&event("ephemeralcontainers", change));
-            let container = told.split('"').nth(1).expect("a container");
+            let kinds = kinds(&event("ephemeralcontainers", change));
+            let container = kinds.split('"').nth(1).expect("a container");
             assert!(container.len() < NAMES_BYTES_MAX);
             shown += &format!("{verb} {}\n", container.get(..41).unwrap_or(container));
         }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
 use super::{Lives, Name, Scope};
-use crate::audit::words::Saying;
+use crate::audit::words::NameEvent;
 use crate::clickhouse::Error;
 use crate::fold::StoredInstance;
 use crate::rows::Said;
@@ -165,7 +165,7 @@ pub(super) fn sayings(rows: &[SaidRow]) -> Sayings<'_> {
     let mut said: Sayings = BTreeMap::new();
     for row in rows {
         // What only a newer build can read says nothing here.
-        let Some(what) = Saying::of_number(row.number) else {
+        let Some(what) = NameEvent::of_number(row.number) else {
             continue;
         };
         let key = (&*row.cluster, &*row.namespace, &*row.name);

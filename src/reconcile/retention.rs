@@ -11,7 +11,7 @@ use super::filing::{self, CONTAINERS, Gone, PODS};
 use super::shard::{Parameters, Shard};
 use super::{Outcome, Times, datetime};
 use crate::clickhouse::Error;
-use crate::fold::place::BOUNDS;
+use crate::fold::bucket::BOUNDS;
 
 /// A partition stays for so long after something was filed in it: until that is deleted from the recent ones,
 /// it would be filed again.

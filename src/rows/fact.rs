@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::rowbinary as put;
 use super::{Encoded, NEVER, Table};
-use crate::audit::words::Saying;
+use crate::audit::words::NameEvent;
 
 /// The columns that [`Facts`] encodes, in its order.
 pub const FACTS: Table = Table {
@@ -118,7 +118,7 @@ pub struct Fact<'a> {
 /// What an event says about whichever pod had the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Said<'a> {
-    pub what: Saying,
+    pub what: NameEvent,
     /// Microseconds since the epoch.
     pub at: i64,
     #[serde(borrow)]

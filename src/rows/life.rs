@@ -127,7 +127,7 @@ table! {
         filed_from: Seconds = "DateTime('UTC')" codec "Delta, ZSTD(9)", "start that it is filed under";
         returned: bool = "UInt8", "an older version of this row may be in ended_containers";
         complete: bool = "UInt8", "its pod is over too, or dropped it from its state: it may be filed";
-        let_go: bool = "UInt8", "its pod dropped it from its state: this row has everything that is known";
+        pruned: bool = "UInt8", "its pod dropped it from its state: this row has everything that is known";
         void: bool = "UInt8", "superseded by another row";
     }
 }

@@ -2,7 +2,7 @@
 
 use super::rowbinary as put;
 use super::{Encoded, FactRow, Said, Table};
-use crate::audit::words::Saying;
+use crate::audit::words::NameEvent;
 
 /// The columns that [`SaidRows`] encodes, in its order.
 pub const SAID: Table = Table {
@@ -51,7 +51,7 @@ impl SaidRows {
 
 /// Kubelets know their own pods alone, so what one of them did not find is told from what others did not.
 fn by<'a>(said: &Said<'a>) -> &'a str {
-    let is_of_kubelet = said.what == Saying::Gone && said.user.starts_with("system:node:");
+    let is_of_kubelet = said.what == NameEvent::Gone && said.user.starts_with("system:node:");
     if is_of_kubelet { said.user } else { "" }
 }
 
@@ -67,7 +67,7 @@ fn second(said: &Said) -> u32 {
 mod tests {
     use super::*;
 
-    fn second_of(what: Saying, at: i64) -> u32 {
+    fn second_of(what: NameEvent, at: i64) -> u32 {
         second(&Said {
             what,
             at,
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn every_deletion_within_a_minute_is_kept() {
-        assert_eq!(second_of(Saying::Force, 61_999_999), 61);
-        assert_eq!(second_of(Saying::Force, 62_000_000), 62);
-        assert_eq!(second_of(Saying::Status, 119_999_999), 60);
+        assert_eq!(second_of(NameEvent::Force, 61_999_999), 61);
+        assert_eq!(second_of(NameEvent::Force, 62_000_000), 62);
+        assert_eq!(second_of(NameEvent::Status, 119_999_999), 60);
     }
 }

@@ -1,7 +1,7 @@
 //! What is put into the SQL files where they say `@name@`.
 
-use crate::audit::words::Saying;
-use crate::fold::place::BOUNDS;
+use crate::audit::words::NameEvent;
+use crate::fold::bucket::BOUNDS;
 use crate::rows::{Column, ContainerRow, PodRow};
 
 const FRAGMENTS: &str = include_str!("../../schema/fragments.sql");
@@ -17,7 +17,7 @@ const HIDDEN: [&str; 11] = [
     "filed_from",
     "returned",
     "complete",
-    "let_go",
+    "pruned",
     "void",
     "judged",
     "copied",
@@ -55,7 +55,7 @@ fn made() -> [(&'static str, String); 10] {
         let class = class.replace("@number@", &number.to_string());
         class.replace("@bound@", &bound.to_string())
     });
-    let sayings = Saying::ALL
+    let sayings = NameEvent::ALL
         .iter()
         .map(|saying| format!("'{}' = {}", saying.word(), saying.number()));
     [

@@ -193,7 +193,7 @@ fn shape<'c>(table: &str, columns: impl Iterator<Item = &'c str>) -> Arc<Shape> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::words::Saying;
+    use crate::audit::words::NameEvent;
     use crate::rows::{Fact, Facts, Said};
 
     fn rows(facts: &[Fact]) -> Rows {
@@ -222,7 +222,7 @@ mod tests {
             pod: "",
             pod_uid: 0,
             said: Some(Said {
-                what: Saying::Finalize,
+                what: NameEvent::Finalize,
                 at: 5,
                 user: "",
                 acting_as: "",

@@ -352,7 +352,7 @@ fn overlap(plan: Plan, name: &str, seconds: i64, scope: String, tail: &'static s
 
 /// The same rows by the key of the table, and nothing else.
 fn bare(since: i64, until: i64, scope: &str, tail: &str) -> String {
-    let classes = bygone::fold::place::BOUNDS.iter().enumerate();
+    let classes = bygone::fold::bucket::BOUNDS.iter().enumerate();
     let classes = classes.map(|(class, bound)| {
         format!(
             "class = {class} AND filed_from >= '{}'",

@@ -53,7 +53,7 @@ pub fn facts(body: &[u8]) -> EncodedFacts {
     facts.finish()
 }
 
-fn read(body: &[u8], tell: envelope::Tell) {
+fn read(body: &[u8], tell: envelope::Emit) {
     let limits = envelope::Limits {
         unpacked_bytes_max: 0,
         held_bytes_max: 0,

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use bygone::audit::{Event, Stage, Verb};
-use bygone::envelope::{Limits, Reason, Rest, Tell};
+use bygone::envelope::{Emit, Limits, Reason, Rest};
 use bygone::{envelope, lifecycle, rows};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -102,7 +102,7 @@ pub fn check(body: &[u8]) {
     }
 }
 
-fn read(body: &[u8], bytes_max: usize, tell: Tell) -> Rest {
+fn read(body: &[u8], bytes_max: usize, tell: Emit) -> Rest {
     let limits = Limits {
         unpacked_bytes_max: bytes_max,
         held_bytes_max: bytes_max,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::wrapped::told;
+use super::wrapped::decoded;
 use super::*;
 
 /// What must not be told: a whole event about `victim`.
@@ -36,8 +36,8 @@ fn fake_object() -> Value {
 }
 
 fn check_not_believed(body: &[u8], what: &str) {
-    let told = told(body);
-    assert!(!told.contains("fake"), "{what}: {told}");
+    let decoded = decoded(body);
+    assert!(!decoded.contains("fake"), "{what}: {decoded}");
 }
 
 /// In every wrapper, as it is, rejected for each of its members, without each of them, and by itself.
@@ -154,7 +154,7 @@ fn other_logs_that_quote_an_event() {
     ] {
         check_not_believed(line.as_bytes(), &line);
         // It names an event, so somebody has to see it.
-        assert!(told(line.as_bytes()).starts_with("rejected"), "{line}");
+        assert!(decoded(line.as_bytes()).starts_with("rejected"), "{line}");
     }
 }
 
@@ -176,11 +176,11 @@ fn what_names_an_event_is_no_other_log() {
         json!({"messageType": "DATA_MESSAGE", "logStream": "authenticator", "logEvents": [{"message": "auditID"}]}).to_string(),
         json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"key": "auditID"}]}]}]}]}).to_string(),
     ] {
-        let told = told(line.as_bytes());
-        assert!(told.ends_with("\n0 ignored"), "{line}: {told}");
+        let decoded = decoded(line.as_bytes());
+        assert!(decoded.ends_with("\n0 ignored"), "{line}: {decoded}");
     }
     let fake = json!({"messageType": "DATA_MESSAGE", "logStream": "authenticator", "logEvents": [{"message": fake}]});
-    assert!(told(fake.to_string().as_bytes()).starts_with("Delete"));
+    assert!(decoded(fake.to_string().as_bytes()).starts_with("Delete"));
 }
 
 /// A body that has so many parts.
@@ -279,7 +279,7 @@ fn every_body_is_read_in_linear_time() {
         let took = |count: usize| {
             let body = body(count);
             let begun = Instant::now();
-            told(body.as_bytes());
+            decoded(body.as_bytes());
             begun.elapsed()
         };
         let (few, many) = (took(10_000), took(40_000));

@@ -1,6 +1,6 @@
 //! Every form that `tests/it/forms.rs` makes.
 
-use super::wrapped::{fixture, life, told};
+use super::wrapped::{decoded, fixture, life};
 
 #[path = "../../../tests/it/forms.rs"]
 mod forms;
@@ -16,15 +16,16 @@ fn every_form_that_is_made() {
     assert!(forms.len() > 90, "{} forms", forms.len());
     let mut wrong = String::new();
     for form in forms {
-        let told = told(&form.body);
+        let decoded = decoded(&form.body);
         let is_right = match form.expected {
             Expected::Life(ignored) => {
-                told == life_anywhere(&told, ignored) || told == format!("{ignored} ignored")
+                decoded == life_anywhere(&decoded, ignored)
+                    || decoded == format!("{ignored} ignored")
             }
             // They are read here, and refused by `lifecycle`.
-            Expected::Rejected(5, "unreadable object") => told == life(None, 0),
+            Expected::Rejected(5, "unreadable object") => decoded == life(None, 0),
             Expected::Rejected(parts, reason) => {
-                let rejected: Vec<&str> = told
+                let rejected: Vec<&str> = decoded
                     .lines()
                     .filter(|line| line.starts_with("rejected"))
                     .collect();
@@ -32,15 +33,15 @@ fn every_form_that_is_made() {
             }
         };
         if !is_right {
-            wrong += &format!("{}:\n{told}\n\n", form.name);
+            wrong += &format!("{}:\n{decoded}\n\n", form.name);
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// The life in the cluster that the first line names: some forms name one.
-fn life_anywhere(told: &str, ignored: usize) -> String {
-    let cluster = told
+fn life_anywhere(decoded: &str, ignored: usize) -> String {
+    let cluster = decoded
         .split_once("Some(\"")
         .and_then(|(_, rest)| rest.split_once('"'));
     life(cluster.map(|(cluster, _)| cluster), ignored)

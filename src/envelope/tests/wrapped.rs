@@ -14,7 +14,7 @@ pub(super) fn fixture(name: &str) -> Vec<u8> {
 }
 
 /// Everything that a delivery holds, a line each.
-pub(super) fn told(body: &[u8]) -> String {
+pub(super) fn decoded(body: &[u8]) -> String {
     told_within(body, MIB, MIB)
 }
 
@@ -52,13 +52,13 @@ pub(super) fn told_within(body: &[u8], unpacked_bytes_max: usize, held_bytes_max
 
 /// The five events of the fixtures, in this cluster.
 pub(super) fn life(cluster: Option<&str>, ignored: usize) -> String {
-    let told = |what: &str| format!("{what} in {cluster:?}\n");
+    let decoded = |what: &str| format!("{what} in {cluster:?}\n");
     [
-        told("Create  holder kubernetes-admin"),
-        told("Create binding  system:kube-scheduler"),
-        told("Delete  holder kubernetes-admin"),
-        told("Patch status holder system:node:worker-3"),
-        told("Delete  holder system:node:worker-3"),
+        decoded("Create  holder kubernetes-admin"),
+        decoded("Create binding  system:kube-scheduler"),
+        decoded("Delete  holder kubernetes-admin"),
+        decoded("Patch status holder system:node:worker-3"),
+        decoded("Delete  holder system:node:worker-3"),
         format!("{ignored} ignored"),
     ]
     .concat()
@@ -107,13 +107,13 @@ fn whole_lives() {
         ("double-encoded-and-array-of-strings.json", None, 0),
     ] {
         let expected = life(cluster, ignored);
-        let told = told(&fixture(name));
-        assert_eq!(told, expected, "{name}");
+        let decoded = decoded(&fixture(name));
+        assert_eq!(decoded, expected, "{name}");
     }
 }
 
 fn check(name: &str, expected: Expect) {
-    expected.assert_eq(&told(&fixture(name)));
+    expected.assert_eq(&decoded(&fixture(name)));
 }
 
 #[test]
@@ -217,15 +217,15 @@ fn a_cut_event_that_says_too_little() {
             r#"{{"auditID":"1","stage":"ResponseComplete","verb":"delete",{uri}"objectRef":{{"resource":"pods"}},{status}"responseObject":{{"kind":"Pod","metadata":{{"name":"a"}},"spec":{{"a"#
         );
         let record = serde_json::json!({"log": cut, "time": "2026-11-23T06:15:04Z"}).to_string();
-        let told = told(record.as_bytes());
-        assert_eq!(told.starts_with("Delete  a"), is_told, "{told}");
-        assert_eq!(told.contains(": cut off"), !is_told, "{told}");
+        let decoded = decoded(record.as_bytes());
+        assert_eq!(decoded.starts_with("Delete  a"), is_told, "{decoded}");
+        assert_eq!(decoded.contains(": cut off"), !is_told, "{decoded}");
     }
 }
 
 #[test]
 fn text_in_wrappers_that_is_no_event() {
-    let of = |text: &str| told(serde_json::json!({ "log": text }).to_string().as_bytes());
+    let of = |text: &str| decoded(serde_json::json!({ "log": text }).to_string().as_bytes());
     assert_eq!(of("I1123 06:15:04.239741 1 x.go:1] x"), "1 ignored");
     assert_eq!(
         of("no log that we know"),
@@ -246,8 +246,8 @@ fn text_in_wrappers_that_is_no_event() {
 fn a_text_is_known_by_what_it_names() {
     for spaces in (0..20).chain(490..520) {
         let text = format!("{}{}\n", " ".repeat(spaces), event("a"));
-        let told = told(serde_json::json!({ "log": text }).to_string().as_bytes());
-        assert!(told.starts_with("Delete"), "{spaces}: {told}");
+        let decoded = decoded(serde_json::json!({ "log": text }).to_string().as_bytes());
+        assert!(decoded.starts_with("Delete"), "{spaces}: {decoded}");
     }
 }
 
@@ -256,16 +256,16 @@ fn layers_have_an_end() {
     let mut text = event("a");
     for layer in 1..=LAYERS_MAX + 2 {
         text = serde_json::json!({ "message": text }).to_string();
-        let told = told(text.as_bytes());
+        let decoded = decoded(text.as_bytes());
         assert_eq!(
-            told.contains("Delete"),
+            decoded.contains("Delete"),
             layer <= LAYERS_MAX,
-            "{layer}: {told}"
+            "{layer}: {decoded}"
         );
         assert_eq!(
-            told.contains("wrapped too deep"),
+            decoded.contains("wrapped too deep"),
             layer > LAYERS_MAX,
-            "{layer}: {told}"
+            "{layer}: {decoded}"
         );
     }
     let list = [
@@ -274,7 +274,7 @@ fn layers_have_an_end() {
         &"]}".repeat(50_000),
     ]
     .concat();
-    assert!(!told(list.as_bytes()).contains("Delete"));
+    assert!(!decoded(list.as_bytes()).contains("Delete"));
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -317,11 +317,11 @@ fn packed_parts_have_limits() {
     );
     let broken = [&body[..20], &body[30..]].concat();
     assert!(
-        told(&broken).contains("broken base64, gzip or zstd"),
+        decoded(&broken).contains("broken base64, gzip or zstd"),
         "{}",
-        told(&broken)
+        decoded(&broken)
     );
-    assert!(told(b"H4sI!\n").contains("broken base64, gzip or zstd"));
+    assert!(decoded(b"H4sI!\n").contains("broken base64, gzip or zstd"));
 }
 
 fn based(bytes: &[u8]) -> String {
@@ -391,10 +391,10 @@ fn damage_anywhere() {
     ] {
         let body = fixture(name);
         for at in (0..body.len()).step_by(97) {
-            told(&body[..at]);
+            decoded(&body[..at]);
             let mut damaged = body.clone();
             damaged[at] = b'"';
-            told(&damaged);
+            decoded(&damaged);
         }
     }
 }

@@ -226,9 +226,9 @@ fn what_was_not_found_and_was_heard_of_since() {
             node => format!("node={node}"),
         };
         let story = format!("0:00 pod a created=0:00 {node}\n4:00 name gone by={user}\n{later}\n");
-        let told = rows(&story);
-        let pod = told.lines().next().unwrap_or_default();
-        assert_eq!(pod.contains("..4:00"), is_gone, "{story}{told}");
+        let reported = rows(&story);
+        let pod = reported.lines().next().unwrap_or_default();
+        assert_eq!(pod.contains("..4:00"), is_gone, "{story}{reported}");
     }
 }
 
@@ -267,7 +267,7 @@ fn a_pod_without_a_node_goes_when_that_is_asked() {
             "0:00.900 name force by=alice\n0:01 pod a labels= version=2",
         ),
     ];
-    let told: Vec<String> = cases
+    let reported: Vec<String> = cases
         .iter()
         .map(|(case, said)| {
             let story = format!("0:00 pod a created=0:00 labels= version=1 phase=Pending\n{said}");
@@ -275,8 +275,8 @@ fn a_pod_without_a_node_goes_when_that_is_asked() {
         })
         .collect();
     let metadata = rows("0:00 pod a created=0:00 labels= version=1\n5:00 name evict by=alice");
-    let told = [
-        &told[..],
+    let reported = [
+        &reported[..],
         &[format!("only its metadata was seen: {metadata}")],
     ]
     .concat();
@@ -291,5 +291,5 @@ fn a_pod_without_a_node_goes_when_that_is_asked() {
         within its first second: a 0:00..0:00.900000 Pending asked 0:00.900000 by alice removed 0:00.900000 why: deleted by alice [created unseen]
         within its first second, and heard of since: a 0:00..now Pending asked 0:00.900000 by alice [created unseen]
         only its metadata was seen: a 0:00..now asked 5:00 by alice [created unseen]
-    "#]].assert_eq(&told.concat());
+    "#]].assert_eq(&reported.concat());
 }

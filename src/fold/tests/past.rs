@@ -2,8 +2,8 @@
 
 use expect_test::expect;
 
-use super::super::let_go::INSTANCES_KEPT;
 use super::super::life::Life;
+use super::super::prune::INSTANCES_KEPT;
 use super::table::{Story, lines};
 use super::{READ_AT, Rows};
 
@@ -36,8 +36,8 @@ fn the_oldest_instances_keep_their_own_state() {
     let story = Story::read(&story);
     let nothing = Rows::default();
     let rows = story.fold(&nothing, READ_AT);
-    let let_go = rows.containers.iter().filter(|row| row.complete);
-    assert_eq!(let_go.count(), 19 - INSTANCES_KEPT);
+    let pruned = rows.containers.iter().filter(|row| row.complete);
+    assert_eq!(pruned.count(), 19 - INSTANCES_KEPT);
     let life = Life::decode(&rows.pods[0].state.0, 0).unwrap();
     assert_eq!(life.instances.len(), INSTANCES_KEPT);
     // Number 0 was never seen; those that are let go of were.

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::audit::words::Saying;
+use crate::audit::words::NameEvent;
 use crate::fold::{Fold, LoggedFact, Rows, Sayings, StoredInstance, StoredPod};
 use crate::rows::{ContainerRow, Ended, Fact, Facts, NEVER, Owner, Phase, PodRow, Said, fact_rows};
 
@@ -231,7 +231,7 @@ fn said<'t>(at: i64, what: &str, words: &[(&'t str, &'t str)]) -> Said<'t> {
     };
     let (user, acting_as) = account(of("by").unwrap_or_default());
     Said {
-        what: *Saying::ALL
+        what: *NameEvent::ALL
             .iter()
             .find(|it| it.word() == what)
             .expect("a saying"),

@@ -5,27 +5,27 @@
 use super::*;
 
 /// What became of the pod `n/web`, by an event of this level and verb with this query, this body and no answer.
-fn told(level: &str, verb: &str, query: &str, body: Value) -> String {
+fn facts_of(level: &str, verb: &str, query: &str, body: Value) -> String {
     let (verb, part) = verb.split_once('/').unwrap_or((verb, ""));
     let mut event = event(verb, part, Value::Null);
     event["level"] = json!(level);
     event["requestURI"] = json!(format!("{}?{query}", event["requestURI"].as_str().unwrap()));
     event["requestObject"] = body;
-    said(&event)
+    name_events(&event)
 }
 
-fn said(event: &Value) -> String {
+fn name_events(event: &Value) -> String {
     let text = event.to_string();
     let event: Event = serde_json::from_str(&text).unwrap();
-    let mut told = Vec::new();
+    let mut kinds = Vec::new();
     facts("c", &event, &mut |fact| {
-        told.push(match &fact.said {
+        kinds.push(match &fact.said {
             Some(said) => said.what.word().to_owned(),
             None => line(fact),
         });
     })
     .unwrap();
-    told.join(", ")
+    kinds.join(", ")
 }
 
 fn options(options: Value) -> Value {
@@ -79,8 +79,8 @@ fn a_body_outdoes_the_query() {
         ),
     ] {
         for level in ["Request", "RequestResponse"] {
-            let told = told(level, "delete", query, body.clone());
-            assert_eq!(told, expected, "{level} {query} {body}");
+            let facts_of = facts_of(level, "delete", query, body.clone());
+            assert_eq!(facts_of, expected, "{level} {query} {body}");
         }
     }
 }
@@ -96,7 +96,7 @@ fn a_query_alone_proves_nothing() {
     ] {
         for level in ["Metadata", "None of ours"] {
             assert_eq!(
-                told(level, "delete", query, Value::Null),
+                facts_of(level, "delete", query, Value::Null),
                 expected,
                 "{level} {query}"
             );
@@ -124,8 +124,8 @@ fn an_eviction_has_its_options_in_its_body() {
         ("dryRun=All", eviction(json!({})), ""),
         ("", json!("skipped-too-big-size-object"), "truncated"),
     ] {
-        let told = told("Request", "create/eviction", query, body.clone());
-        assert_eq!(told, expected, "{query} {body}");
+        let facts_of = facts_of("Request", "create/eviction", query, body.clone());
+        assert_eq!(facts_of, expected, "{query} {body}");
     }
 }
 
@@ -149,12 +149,12 @@ fn other_verbs_have_theirs_in_the_query() {
         };
         let text = event.to_string();
         let event: Event = serde_json::from_str(&text).unwrap();
-        let mut told = String::new();
+        let mut facts_of = String::new();
         facts("c", &event, &mut |fact| {
-            told += &format!("{}\n", line(fact))
+            facts_of += &format!("{}\n", line(fact))
         })
         .unwrap();
-        assert_eq!(told, expected, "{verb} {query}");
+        assert_eq!(facts_of, expected, "{verb} {query}");
     }
 }
 
@@ -217,7 +217,7 @@ fn what_became_of_it_can_be_untold() {
     let status = |code: u16, reason: &str| json!({"metadata": {}, "code": code, "status": "Failure", "reason": reason});
     let bare = |code: u16| json!({"metadata": {}, "code": code});
     let early = json!({"metadata": {}, "code": 200, "message": "Connection closed early"});
-    let told = |verb: &str, status: &Value| {
+    let facts_of = |verb: &str, status: &Value| {
         let (verb, part) = verb.split_once('/').unwrap_or((verb, ""));
         let mut event = event(verb, part, Value::Null);
         event["responseStatus"] = status.clone();
@@ -225,7 +225,7 @@ fn what_became_of_it_can_be_untold() {
             event["objectRef"]["name"] = Value::Null;
             event["requestURI"] = json!("/api/v1/namespaces/n/pods?labelSelector=a%3Db");
         }
-        said(&event)
+        name_events(&event)
     };
     let verbs = [
         "delete",
@@ -250,27 +250,27 @@ fn what_became_of_it_can_be_untold() {
         status(422, "Invalid"),
         early,
     ] {
-        let told = verbs.iter().map(|verb| match told(verb, &status) {
-            told if told.is_empty() => "-".to_owned(),
-            told => told,
+        let facts_of = verbs.iter().map(|verb| match facts_of(verb, &status) {
+            facts_of if facts_of.is_empty() => "-".to_owned(),
+            facts_of => facts_of,
         });
-        let told: Vec<String> = told.collect();
+        let facts_of: Vec<String> = facts_of.collect();
         let mut head = status.clone();
         head.as_object_mut().unwrap().remove("metadata");
-        table += &format!("{head}: {}\n", told.join(" | "));
+        table += &format!("{head}: {}\n", facts_of.join(" | "));
     }
     expect![[r#"
-        {"code":406}: truncated | obscure | truncated | truncated | - | -
-        {"code":400}: truncated | obscure | truncated | truncated | - | -
-        {"code":409}: truncated | obscure | truncated | truncated | - | -
+        {"code":406}: truncated | unresolved | truncated | truncated | - | -
+        {"code":400}: truncated | unresolved | truncated | truncated | - | -
+        {"code":409}: truncated | unresolved | truncated | truncated | - | -
         {"code":404}: gone | - | gone | gone | gone | -
         {"code":403}: - | - | - | - | - | -
-        {"code":500}: truncated | obscure | truncated | truncated | - | -
-        {"code":504,"reason":"Timeout","status":"Failure"}: truncated | obscure | truncated | truncated | - | -
+        {"code":500}: truncated | unresolved | truncated | truncated | - | -
+        {"code":504,"reason":"Timeout","status":"Failure"}: truncated | unresolved | truncated | truncated | - | -
         {"code":400,"reason":"BadRequest","status":"Failure"}: - | - | - | - | - | -
-        {"code":404,"reason":"NotFound","status":"Failure"}: gone | obscure | gone | gone | gone | -
-        {"code":409,"reason":"Conflict","status":"Failure"}: - | obscure | - | - | - | -
+        {"code":404,"reason":"NotFound","status":"Failure"}: gone | unresolved | gone | gone | gone | -
+        {"code":409,"reason":"Conflict","status":"Failure"}: - | unresolved | - | - | - | -
         {"code":422,"reason":"Invalid","status":"Failure"}: - | - | - | - | - | -
-        {"code":200,"message":"Connection closed early"}: truncated | obscure | truncated | truncated | - | -
+        {"code":200,"message":"Connection closed early"}: truncated | unresolved | truncated | truncated | - | -
     "#]].assert_eq(&table);
 }

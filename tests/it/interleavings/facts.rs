@@ -1,6 +1,6 @@
 //! What happens in the scenarios: a few facts about the pods of one name.
 
-use bygone::audit::words::Saying;
+use bygone::audit::words::NameEvent;
 use bygone::lives::Name;
 use bygone::lives::read::SaidRow;
 use bygone::rows::{self, Ended, Facts, Image, Owner, Phase, Piece, Said, fact_rows, pieces};
@@ -173,7 +173,7 @@ pub fn removed(uid: u128, second: i32) -> Fact {
 /// A request did not find any pod of the name.
 pub fn not_found(second: i32) -> Fact {
     row(&rows::Fact {
-        said: Some(said(second, Saying::Gone)),
+        said: Some(said(second, NameEvent::Gone)),
         ..fact(0, second)
     })
 }
@@ -183,12 +183,12 @@ pub fn node_gone(second: i32) -> Fact {
     row(&rows::Fact {
         namespace: "",
         pod: NODE,
-        said: Some(said(second, Saying::NodeGone)),
+        said: Some(said(second, NameEvent::NodeGone)),
         ..fact(0, second)
     })
 }
 
-fn said(second: i32, what: Saying) -> Said<'static> {
+fn said(second: i32, what: NameEvent) -> Said<'static> {
     Said {
         what,
         at: micros(second),

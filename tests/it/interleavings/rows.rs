@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bygone::fold::StoredInstance;
-use bygone::fold::let_go::INSTANCES_KEPT;
 use bygone::fold::life::{Arrival, Life};
+use bygone::fold::prune::INSTANCES_KEPT;
 use bygone::lives::read::InstanceRow;
 use bygone::rows::{ContainerRow, NEVER, PodRow, Seconds, pieces};
 
@@ -205,8 +205,8 @@ impl OfInstance {
 fn known_facts(row: &PodRow, facts: &[Fact]) -> u32 {
     let life = Life::decode(&row.state.0, row.last_seen.0).expect("a state");
     let stored = |mut more: Life| {
-        more.let_go(INSTANCES_KEPT);
-        if life.has_let_go() {
+        more.prune(INSTANCES_KEPT);
+        if life.has_pruned() {
             let kept = &life.instances;
             more.instances.retain(|key, _| kept.contains_key(key));
         }

@@ -23,7 +23,7 @@ pub struct Counts {
     pub facts: u64,
     pub pods: u64,
     pub instances: u64,
-    pub let_go: u64,
+    pub pruned: u64,
     pub folds: u64,
 }
 
@@ -129,8 +129,8 @@ impl<'a> Laws<'_, 'a> {
                 .find(|(one, other)| one != other);
             return Err(format!("another order makes other rows: {first:#?}"));
         }
-        let let_go = rows.containers.iter().filter(|row| row.complete);
-        self.counts.let_go += let_go.count() as u64;
+        let pruned = rows.containers.iter().filter(|row| row.complete);
+        self.counts.pruned += pruned.count() as u64;
         let mut store = Store::default();
         store.put(&rows, &nothing)?;
         self.equals(&store)?;
@@ -283,7 +283,7 @@ impl<'a> Laws<'_, 'a> {
                 state(versions).unwrap_or_default(),
                 other.unwrap_or_default(),
             );
-            if have_let_go_alike(&state, &other) && state != other {
+            if have_pruned_alike(&state, &other) && state != other {
                 let difference = difference(&state, &other);
                 return Err(format!("{}: another state {difference}", uid_text(*uid)));
             }
@@ -302,7 +302,7 @@ fn changes(rows: &Rows, store: &Store) -> String {
 }
 
 /// Whether both states have let go of the same.
-fn have_let_go_alike(state: &[u8], other: &[u8]) -> bool {
+fn have_pruned_alike(state: &[u8], other: &[u8]) -> bool {
     let past = |state| Life::decode(state, 0).map(|life| life.past);
     past(state) == past(other)
 }

@@ -40,7 +40,7 @@ pub struct KeptContainer {
     version: u64,
     complete: bool,
     /// Whether it says all that is known, which its pod's state then does not.
-    is_let_go: bool,
+    is_pruned: bool,
     /// Nobody sees it: what it told is told by another row.
     pub is_void: bool,
     instance: Option<Complete>,
@@ -97,7 +97,7 @@ impl From<&ContainerRow<'_>> for KeptContainer {
         KeptContainer {
             version: row.version,
             complete: row.complete,
-            is_let_go: row.let_go,
+            is_pruned: row.pruned,
             is_void: row.void,
             instance: match row.void {
                 true => None,
@@ -284,7 +284,7 @@ impl KeptContainer {
         };
         let old = read.pods.get(&pod.pod_uid.0).and_then(|kept| kept.last());
         let is_copied = old.is_some_and(|old| old.copied == pod.copied);
-        let flags = |row: &KeptContainer| (row.complete, row.is_let_go, row.is_void);
+        let flags = |row: &KeptContainer| (row.complete, row.is_pruned, row.is_void);
         let is_same = (&self.answer, flags(self)) == (&new.answer, flags(new));
         if new.version <= self.version {
             return Err(format!(

@@ -1,6 +1,6 @@
 //! Facts as rows of the table `facts`: the one place that knows the columns.
 
-use bygone::audit::words::Saying;
+use bygone::audit::words::NameEvent;
 use bygone::rows;
 
 use super::Text;
@@ -30,7 +30,9 @@ pub fn push(fact: &Fact, audit_id: &str, facts: &mut rows::Facts) {
 
 /// What was said of a name, a namespace or a node.
 pub fn said<'a>(name: &'a NameFact, audit_id: &'a str) -> rows::Said<'a> {
-    let what = Saying::ALL.iter().find(|saying| saying.word() == name.what);
+    let what = NameEvent::ALL
+        .iter()
+        .find(|saying| saying.word() == name.what);
     let asks = matches!(name.what, "ask" | "force" | "evict" | "collect" | "purge");
     rows::Said {
         what: *what.expect("a saying"),

@@ -223,7 +223,7 @@ fn replaced(pods: &BTreeMap<u128, (Pod, Vec<Heard>)>, uid: u128) -> Option<i64> 
 }
 
 /// What is said of one name again and again.
-const FREQUENT: [&str; 4] = ["status", "gone", "truncated", "obscure"];
+const FREQUENT: [&str; 4] = ["status", "gone", "truncated", "unresolved"];
 
 /// The same for all that is said within a minute.
 fn minute_of(said: &NameFact) -> NameFact {

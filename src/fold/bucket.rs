@@ -17,24 +17,24 @@ pub const OPEN: u8 = 255;
 const FROM_MIN: u32 = 1_388_534_400;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Bucket {
     pub class: u8,
     /// Seconds since the epoch.
     pub from: u32,
 }
 
 /// Of a life from `began_at` until `over_at`, in microseconds.
-pub fn of(began_at: i64, over_at: i64) -> Place {
+pub fn of(began_at: i64, over_at: i64) -> Bucket {
     let second = |at: i64| u32::try_from(at.div_euclid(1_000_000)).unwrap_or(u32::MAX);
     // A life that ended before it began, by its node's clock, is found at both.
     let from = second(began_at.min(over_at).max(0)).max(FROM_MIN);
     if over_at == NEVER {
-        return Place { class: OPEN, from };
+        return Bucket { class: OPEN, from };
     }
     let until = second(over_at.max(began_at).saturating_add(999_999));
     let length = until.saturating_sub(from);
     let class = BOUNDS.partition_point(|bound| length > *bound);
-    Place {
+    Bucket {
         class: class as u8,
         from,
     }

@@ -6,74 +6,74 @@ use super::{Reason, Rejected};
 
 /// Where a text stands in the delivery.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum Origin {
     /// It is a part of it, from here on.
     From(usize),
     /// It was made of this part.
     Of(Range<usize>),
 }
 
-impl Place {
+impl Origin {
     /// Where what stands at `at` of the text comes from.
     pub fn of(&self, at: Range<usize>) -> Range<usize> {
         match self {
-            Place::From(start) => start + at.start..start + at.end,
-            Place::Of(part) => part.clone(),
+            Origin::From(start) => start + at.start..start + at.end,
+            Origin::Of(part) => part.clone(),
         }
     }
 }
 
 /// What is around a text.
 #[derive(Clone, Debug)]
-pub struct Around {
+pub struct Context {
     pub layers: usize,
-    pub place: Place,
+    pub origin: Origin,
     pub cluster: Option<String>,
     /// When it was wrapped, in RFC 3339.
     pub time: Option<String>,
 }
 
-impl Default for Around {
+impl Default for Context {
     /// Of the delivery itself.
     fn default() -> Self {
-        Around {
+        Context {
             layers: 0,
-            place: Place::From(0),
+            origin: Origin::From(0),
             cluster: None,
             time: None,
         }
     }
 }
 
-impl Around {
+impl Context {
     /// Of a text in this one.
-    fn within(&self, place: Place) -> Around {
-        Around {
+    fn within(&self, origin: Origin) -> Context {
+        Context {
             layers: self.layers + 1,
-            place,
+            origin,
             ..self.clone()
         }
     }
 
     /// As of what stands at `at` as a whole.
-    pub fn whole(&self, at: Range<usize>) -> Around {
-        self.within(Place::Of(self.place.of(at)))
+    pub fn whole(&self, at: Range<usize>) -> Context {
+        self.within(Origin::Of(self.origin.of(at)))
     }
 
     /// Of a part of `body`, which is the text that this is around.
-    pub fn part(&self, body: &[u8], part: &[u8]) -> Option<Around> {
+    pub fn part(&self, body: &[u8], part: &[u8]) -> Option<Context> {
         let at = range_in(body, part)?;
-        let place = match &self.place {
-            Place::From(start) => Place::From(start + at.start),
-            Place::Of(_) => return None,
+        let origin = match &self.origin {
+            Origin::From(start) => Origin::From(start + at.start),
+            Origin::Of(_) => return None,
         };
-        Some(self.within(place))
+        Some(self.within(origin))
     }
 
     pub fn rejected(&self, reason: Reason) -> Rejected {
-        let at = match &self.place {
-            Place::From(start) => *start..*start,
-            Place::Of(part) => part.clone(),
+        let at = match &self.origin {
+            Origin::From(start) => *start..*start,
+            Origin::Of(part) => part.clone(),
         };
         Rejected { at, reason }
     }

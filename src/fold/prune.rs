@@ -6,28 +6,28 @@
 use super::group::{Run, runs};
 use super::instance::Instance;
 use super::life::Life;
-use super::past::{Known, NotAfter, Past, ShortPlace};
+use super::past::{Known, NotAfter, Past, ShortKey};
 
 /// Of the instances of a container so many are kept in the state of a pod; of one that has ended, none.
-/// See [`Life::let_go`].
+/// See [`Life::prune`].
 pub const INSTANCES_KEPT: usize = 16;
 
 impl Past {
     fn add(&mut self, run: &Run, created_at: u32) {
         self.restarts.insert(run.instance.restart);
-        self.newest = self.newest.max(short_place(run, created_at));
+        self.newest = self.newest.max(short_key(run, created_at));
     }
 
     /// Whether none of them is later than this one.
     fn is_before(&self, run: &Run, created_at: u32) -> bool {
         match run.instance.started_at {
             0 => self.restarts.last() <= Some(run.instance.restart),
-            _ => self.newest <= short_place(run, created_at),
+            _ => self.newest <= short_key(run, created_at),
         }
     }
 }
 
-fn short_place(run: &Run, created_at: u32) -> ShortPlace {
+fn short_key(run: &Run, created_at: u32) -> ShortKey {
     let [first, second, third, fourth, ..] = run.key;
     let head = [first, second, third, fourth];
     let second = run.instance.began_second(created_at);
@@ -76,13 +76,13 @@ impl Instance<'_> {
         let is_told_whole = self.end().is_some_and(|end| {
             !end.differs
                 && end.started_at == self.started_at
-                && (end.told_apart().is_none() || self.has_other_clock(end))
+                && (end.reported_apart().is_none() || self.has_other_clock(end))
         });
         // Where its clock is behind, an earlier event may tell the same start.
         let start = i64::from(self.started_at) * 1_000_000;
-        let start_told = self.start_told_apart(created_at);
+        let start_reported = self.start_told_apart(created_at);
         is_told_whole
-            && start_told.is_none_or(|told| told < start)
+            && start_reported.is_none_or(|reported| reported < start)
             && self.started_at != 0
             && self.is_counted
             && !self.started_again()
@@ -92,7 +92,7 @@ impl Instance<'_> {
 
 impl<'a> Life<'a> {
     /// Whether it has let go of instances, of which their own rows say all then.
-    pub fn has_let_go(&self) -> bool {
+    pub fn has_pruned(&self) -> bool {
         !self.past.is_empty()
     }
 
@@ -109,12 +109,12 @@ impl<'a> Life<'a> {
 
     /// Takes the oldest instances out, until at most `keep` of each container are left of those of which all is
     /// known: they started, and their end was reported. What they prove of others stays.
-    pub fn let_go(&mut self, keep: usize) {
-        self.let_go_of(&runs(self), keep);
+    pub fn prune(&mut self, keep: usize) {
+        self.prune_runs(&runs(self), keep);
     }
 
     /// The same; `runs` are all its instances.
-    pub(super) fn let_go_of(&mut self, runs: &[Run<'a>], keep: usize) {
+    pub(super) fn prune_runs(&mut self, runs: &[Run<'a>], keep: usize) {
         let created_at = self.created_at;
         let mut gone: Vec<&Run> = Vec::new();
         for of_container in runs.chunk_by(|one, other| one.container == other.container) {
@@ -122,7 +122,7 @@ impl<'a> Life<'a> {
                 .iter()
                 .filter(|run| run.alone.is_some() && run.instance.is_complete(created_at));
             let mut complete: Vec<&Run> = complete.collect();
-            complete.sort_unstable_by_key(|run| run.instance.place(&run.key, created_at));
+            complete.sort_unstable_by_key(|run| run.instance.sort_key(&run.key, created_at));
             let surplus = complete.len().saturating_sub(keep);
             gone.extend(&complete[..surplus]);
         }
