@@ -148,9 +148,9 @@ pub struct Gap {
     pub what: String,
     /// The container instance concerned; `null` for the pod.
     pub instance: Option<Instance>,
-    pub means: String,
+    pub meaning: String,
     /// How to fix it.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl Page {

@@ -249,7 +249,7 @@ impl<'a> Text<'a> {
         self.heading("Unknown:");
         let mut told: Vec<&Gap> = Vec::new();
         for gap in &page.unknown {
-            let same = |other: &&Gap| (&other.what, &other.means) == (&gap.what, &gap.means);
+            let same = |other: &&Gap| (&other.what, &other.meaning) == (&gap.what, &gap.meaning);
             if told.iter().any(same) {
                 continue;
             }
@@ -262,8 +262,8 @@ impl<'a> Text<'a> {
                 [] => String::new(),
                 of => format!(" ({})", of.join(", ")),
             };
-            self.line(&format!("  {}{of}: {}", gap.what, gap.means));
-            self.line(&format!("    fix: {}", gap.mend));
+            self.line(&format!("  {}{of}: {}", gap.what, gap.meaning));
+            self.line(&format!("    fix: {}", gap.fix));
         }
     }
 

@@ -121,15 +121,15 @@ pub(super) fn of(
 }
 
 fn gap(word: &str, instance: Option<Instance>, words: impl FnOnce(Unknown) -> Words) -> Gap {
-    let (means, mend) = match word.starts_with(CLOCK_OFF) {
+    let (meaning, fix) = match word.starts_with(CLOCK_OFF) {
         true => CLOCK,
         false => Unknown::of_word(word).map_or(WORD_UNKNOWN, words),
     };
     Gap {
         what: word.to_owned(),
         instance,
-        means: means.to_owned(),
-        mend: mend.to_owned(),
+        meaning: meaning.to_owned(),
+        fix: fix.to_owned(),
     }
 }
 
@@ -141,10 +141,10 @@ fn unseen(container: &str, restarts: u32, seen: Option<&BTreeSet<u32>>) -> Optio
     Some(Gap {
         what: instances_unseen(missing),
         instance: None,
-        means: format!(
+        meaning: format!(
             "the restart count of {container} implies {started} instances, events reported {seen}"
         ),
-        mend: "none if they started and ended between two statuses; otherwise record \
+        fix: "none if they started and ended between two statuses; otherwise record \
                pods/status at level RequestResponse, or post an audit log of that time"
             .to_owned(),
     })

@@ -82,7 +82,7 @@ fn check(page: &Page, expected: Expect) {
         text += &format!("{at} {what:?} {} | {source}\n", words.join(" "));
     }
     for gap in &page.unknown {
-        text += &format!("unknown {}: {}\n", gap.what, gap.means);
+        text += &format!("unknown {}: {}\n", gap.what, gap.meaning);
     }
     expected.assert_eq(&text);
 }
