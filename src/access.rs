@@ -1,20 +1,19 @@
-//! Access: who may send and who may ask what.
+//! Access: who may send events, and who may query what.
 //!
-//! In: what a connection and a request say about who speaks: a [`Peer`] and an `Authorization`
-//! header. Out: yes, with the clusters and namespaces that it is yes for; or [`Denied`].
+//! In: what a connection and a request tell about the client: a [`Peer`] and an `Authorization` header. Out: the
+//! clusters and namespaces that it may access; or [`Denied`].
 //!
 //! - [`Ingest`]: client certificates or bearer tokens; each may write some clusters.
 //! - [`Api`]: bearer tokens; each may read some clusters and namespaces.
 //! - [`check_exposure`]: whether an address may be listened on with what is configured.
 //!
-//! Where nobody has to say who they are, web pages are kept out (`browser`).
+//! Where no authentication is required, requests from web pages are rejected (`browser`).
 //!
-//! A list of names holds exact names, or the one name `*`, which stands for all. Where no credential
-//! is configured everyone may do everything; `check_exposure` lets that happen on loopback only.
+//! A list of names holds exact names, or the one name `*`, which matches all. Where no credential is configured
+//! everyone may do everything; `check_exposure` allows that on loopback only.
 //!
-//! What can go wrong: [`Denied::Unknown`] (401) for whoever shows nothing that we know,
-//! [`Denied::Forbidden`] (403) for whoever we know and who may not do this. Neither says which part
-//! was wrong.
+//! What can go wrong: [`Denied::Unknown`] (401) for a client without a known credential, [`Denied::Forbidden`] (403)
+//! for a known client without the permission. Neither tells which part was wrong.
 //!
 //! Never here: a token in `Debug`, a log or an error. Tokens are kept as SHA-256 digests only and
 //! compared in constant time.
@@ -37,7 +36,7 @@ pub use exposure::{Exposed, Exposure, check_exposure};
 pub use ingest::{Ingest, IngestCredential};
 pub use peer::{CertificateNames, Peer};
 
-/// Who may do what. Without a credential for a listener everybody may, on loopback.
+/// Permissions. Without a credential for a listener everyone has access, on loopback.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -86,7 +85,7 @@ pub enum Error {
     #[error("{list} credential {number}: {cause}")]
     Credential {
         list: &'static str,
-        /// Counted from 1, as they stand in the configuration.
+        /// Counted from 1, in the order of the configuration.
         number: usize,
         cause: &'static str,
     },

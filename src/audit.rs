@@ -1,4 +1,4 @@
-//! The vocabulary: what an API server says, and of that only what bygone reads.
+//! The vocabulary: the fields of an API server's events that bygone reads.
 //!
 //! In: bytes of one `audit.k8s.io` Event. Out: an [`Event`] that borrows from them. What is not
 //! named here is skipped by the parser and never built: environment values, arguments, volumes,

@@ -1,7 +1,7 @@
 //! Budget: memory that many share, counted before it is used.
 //!
-//! In: how many bytes are wanted. Out: a reservation, given back when it is dropped, or that there is no room now; nobody
-//! waits for it.
+//! In: the number of bytes wanted. Out: a reservation, returned on drop, or a refusal if there is no room now;
+//! nothing waits.
 //!
 //! Limits: bytes are counted in units of [`UNIT_BYTES`], each begun one as a whole.
 //!
@@ -38,7 +38,7 @@ impl Budget {
         Some(Reservation(permit))
     }
 
-    /// Whether so many bytes could be reserved now.
+    /// Whether this many bytes could be reserved now.
     pub fn has_room(&self, bytes: u64) -> bool {
         bytes.div_ceil(UNIT_BYTES as u64) <= self.0.available_permits() as u64
     }
@@ -53,7 +53,7 @@ impl Budget {
 }
 
 impl Reservation {
-    /// Takes a reservation for `bytes` out of this one, if it has so many.
+    /// Splits a reservation for `bytes` off this one, if it is large enough.
     pub fn split(&mut self, bytes: usize) -> Option<Reservation> {
         self.0.split(units(bytes)).map(Reservation)
     }

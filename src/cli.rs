@@ -152,7 +152,7 @@ impl Common {
         asked.unwrap_or_else(|| fallback.to_owned())
     }
 
-    /// Whether a flag says that a store itself is asked.
+    /// Whether a flag selects a store to query directly.
     fn is_direct(&self) -> bool {
         self.clickhouse_url.is_some()
     }
@@ -235,7 +235,7 @@ impl Command {
 fn code_of(outcome: anyhow::Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
-            // Whoever read our output has seen enough.
+            // The reader of our output has seen enough.
             return ExitCode::SUCCESS;
         }
         eprintln!("bygone: {}", one_line(&format!("{error:#}")));
@@ -246,7 +246,7 @@ fn code_of(outcome: anyhow::Result<ExitCode>) -> ExitCode {
 /// Help goes to stdout; wrong usage is one line on stderr.
 fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        // The reader may be gone; there is no one left to tell.
+        // The reader may have closed the pipe; nothing can be reported then.
         _ = error.print();
         return ExitCode::SUCCESS;
     }

@@ -5,7 +5,7 @@
 //!
 //! In a cluster of ClickHouse there are several of them (`Stores`).
 //!
-//! Not here: SQL (that stands in `schema/`, `sink` and `query/sql`), retries, the engine itself.
+//! Not here: SQL (that is in `schema/`, `sink` and `query/sql`), retries, the engine itself.
 
 mod cluster;
 
@@ -35,7 +35,7 @@ const TEXT_SECONDS_MAX: u64 = 95;
 /// How long an INSERT may take. One that was not answered by then may still happen.
 const INSERT_SECONDS_MAX: u64 = 60;
 
-/// Where the store is and who asks.
+/// The address of the store, and the account.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -78,7 +78,7 @@ pub enum Error {
     Tls(#[from] tls::Error),
     #[error("invalid clickhouse url {0:?}: use one like http://127.0.0.1:8123")]
     Url(String),
-    // The URL is not repeated: it would tell the password.
+    // The URL is not repeated: it would contain the password.
     #[error(
         "clickhouse url contains a user: set clickhouse.user and clickhouse.password_file instead"
     )]
@@ -183,7 +183,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When `url` is no HTTP URL or `database` no plain name.
+    /// When `url` is not an HTTP URL or `database` not a plain name.
     pub fn at(
         url: &str,
         user: &str,
@@ -257,7 +257,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub fn answer_as_text(&self, sql: &str, format: &str) -> Result<Text<'_>, Error> {
         let cursor = self.client().query_raw(sql).fetch_bytes(format);
         let cursor = cursor.map_err(|error| self.error(error))?;
@@ -285,7 +285,7 @@ impl Store {
         self.client().query(sql)
     }
 
-    /// The same, of what this speaks of.
+    /// The same, for the errors of this statement.
     pub fn query_in(&self, scope: Scope, sql: &str) -> driver::query::Query {
         self.client_for(scope).query(sql)
     }
@@ -316,7 +316,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn execute(&self, sql: &str, scope: Scope) -> Result<(), Error> {
         let client = self.client_for(scope);
         self.within_limit(client.query_raw(sql).execute()).await
@@ -326,7 +326,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn check(&self) -> Result<(), Error> {
         self.execute("SELECT 1", Scope::Database).await
     }
@@ -336,7 +336,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says. After `Silent`, `Unreachable` or `Answer` the rows may be there or not.
+    /// See [`Error`]. After `Silent`, `Unreachable` or `Answer` the rows may or may not be stored.
     pub async fn insert(&self, sql: &str, rows: &[Bytes], token: &str) -> Result<(), Error> {
         let mut insert = self
             .client()
@@ -360,12 +360,13 @@ impl Store {
         self.within(INSERT_SECONDS_MAX, send).await
     }
 
-    /// The last row of an answer that has one or none, read to its end: of an answer that is left before, ClickHouse logs
+    /// The last row of an answer that has one or none, read to its end: of an answer that is left before, ClickHouse
+    /// logs
     /// a broken connection.
     ///
     /// # Errors
     ///
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn fetch_one<R>(&self, query: driver::query::Query) -> Result<Option<R>, Error>
     where
         R: driver::RowOwned + driver::RowRead,
@@ -377,7 +378,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn within_limit<T>(
         &self,
         answer: impl Future<Output = driver::error::Result<T>>,
@@ -389,7 +390,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn within<T>(
         &self,
         seconds_max: u64,
@@ -455,7 +456,7 @@ impl Text<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let next = self.cursor.next();
         self.store.within(TEXT_SECONDS_MAX, next).await
@@ -470,7 +471,7 @@ fn read_password(path: &Path) -> Result<SecretString, Error> {
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
-/// A client that speaks TLS. Idle connections are let go before a server does that.
+/// An HTTP client with TLS. Idle connections are closed before the server closes them.
 fn https(files: &tls::ClientFiles) -> Result<driver::Client, tls::Error> {
     let connector = tls::Client::load(files)?.connector();
     let client = HyperClient::builder(TokioExecutor::new())

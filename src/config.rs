@@ -7,9 +7,9 @@
 //! Every key can be set in each of the three ways: `listen` below `[ingest]` in the file is
 //! `BYGONE_INGEST_LISTEN` in the environment and `--set ingest.listen=...` on the command line.
 //! Keys and their types come from [`Config`] itself (`keys`); a variable that begins with `BYGONE_`
-//! and is no key must be one of `environment`.
+//! and is not a key must be one of `environment`.
 //!
-//! Not here: what a key means; each room's `Config` says that.
+//! Not here: the meaning of keys; each room's `Config` documents them.
 
 mod environment;
 mod keys;
@@ -91,7 +91,7 @@ const INGEST: &str = "127.0.0.1:7070";
 /// Where questions are answered unless something else is set.
 const API: &str = "127.0.0.1:7071";
 
-/// Why there is no configuration: one line that names the place.
+/// Why the configuration is invalid: one line that names the place.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("config file {}: {cause}", path.display())]

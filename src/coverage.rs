@@ -1,15 +1,15 @@
-//! Coverage: which events came at all, so that it can be told what is missing.
+//! Coverage: which events arrived, so that gaps can be found.
 //!
-//! In: each [`Event`] of a delivery, and the name of its cluster. Out: rows of `received`, one for all
-//! events that have cluster, hour, level and stage in common, and for each API server that told of
-//! itself. An event is a number in its row's list: ClickHouse counts different numbers, so events that
-//! come twice, late or by way of several receivers count once.
+//! In: each [`Event`] of a delivery, and the name of its cluster. Out: rows of `received`, one for all events with
+//! the same cluster, hour, level and stage, and one for each API server that renewed its lease. An event is a number
+//! in its row's list: ClickHouse counts distinct numbers, so events that arrive twice, late or through several
+//! receivers count once.
 //!
 //! Events do not say which API server made them. One kind does: since Kubernetes 1.26 each API server
-//! renews a lease of its own, `apiserver-...` in `kube-system`, every ten seconds, as itself. No
-//! other may. Of these the second is kept: some that are missing tell that it was away.
+//! renews a lease of its own, `apiserver-...` in `kube-system`, every ten seconds, as itself. No other account may.
+//! The seconds of these renewals are kept: missing ones show that it was down.
 //!
-//! Limits: `KEYS_MAX` rows and `IDS_MAX` numbers are held; then whoever asks takes them.
+//! Limits: at most `KEYS_MAX` rows and `IDS_MAX` numbers are held; then the caller has to take them.
 //! Never here: I/O, a clock, state between deliveries.
 
 use crate::audit::{Event, Level, ObjectRef, Stage, Verb};
@@ -117,7 +117,7 @@ impl Seen {
     }
 }
 
-/// The lease that an API server renews as itself; empty where the event is no such.
+/// The lease that an API server renews as itself; empty for other events.
 fn api_server<'e>(event: &'e Event) -> &'e str {
     let ObjectRef {
         resource,
@@ -264,7 +264,7 @@ mod tests {
             with("impersonatedUser", robot),
             expect![[r#"Other 1 3 "" []"#]],
         );
-        // A relay's own level is no level, whatever it is.
+        // A level that a relay made up does not count.
         check(
             json!({"level": "info", "stage": "Panic"}),
             expect![[r#"Pods 0 4 "" []"#]],

@@ -2,7 +2,7 @@
 //!
 //! In: the unreadable parts of one delivery. Out: for each its id, its size, its hash, and whether
 //! its bytes are on disk, synced. Nothing here fails because of what a letter holds or because the
-//! disk is full: then a letter is known by its metadata alone, and the log says so.
+//! disk is full: then only the letter's metadata is known, and the log says so.
 //!
 //! The id is made of the cluster and the bytes, so a delivery that is sent again adds nothing.
 //!
@@ -32,11 +32,11 @@
 //! HEAD and LINE are JSON without line breaks, CHECK is the first 16 hex digits of its SHA-256. The
 //! raw bytes are checked by the `sha256` of their line. The first byte of a line is its mark, which
 //! the check does not cover: `+` is a letter, `-` one that was removed. Removing writes the mark,
-//! then zeros over the bytes, in place; a file is deleted with its last letter. So a reader needs no
-//! lock, and whoever deletes a file at the same time wins.
+//! then zeros over the bytes, in place; a file is deleted with its last letter. So a reader needs no lock, and a
+//! concurrent deletion of the file wins.
 //!
-//! A line that is damaged costs its letter, a head that is damaged costs the file; both are told by
-//! [`list()`]. A file of another version is told likewise.
+//! A damaged line costs its letter, a damaged head costs the file; [`list()`] reports both. It also reports files of
+//! another version.
 
 mod draft;
 mod files;
@@ -145,7 +145,7 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Keeps the letters of one delivery. Answers for each, in their order; where `raw` is said the
+    /// Keeps the letters of one delivery. Returns one result per letter, in their order; where `raw` is set, the
     /// bytes are on disk, synced.
     pub fn put(&self, letters: &[Letter]) -> Vec<Kept> {
         if letters.is_empty() {
@@ -215,7 +215,7 @@ impl DeadLetters {
         outcomes
     }
 
-    /// Most often the disk is full. It is no reason to refuse what is good in the delivery.
+    /// The usual cause is a full disk. That is no reason to reject the good events of the delivery.
     fn log_failed(&self, failures: &mut Throttle, letters: usize, cause: &io::Error) {
         if let Some(letters) = failures.due(letters as u64, Instant::now().into()) {
             let folder = self.folder.display();

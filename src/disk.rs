@@ -3,7 +3,7 @@
 //! In: paths, and who writes. Out: folders of mode 0700, files of mode 0600, locks that end with their process.
 //! What is created, renamed or removed survives a crash of the machine after its folder is synced.
 //!
-//! What can go wrong: what the disk says, as it says it. Who calls knows what the path is for, and names it.
+//! What can go wrong: errors of the disk, passed on unchanged. The caller knows what the path is for, and names it.
 //!
 //! Never here: what a file means.
 
@@ -135,7 +135,7 @@ pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     sync_folder(above.unwrap_or(Path::new(".")))
 }
 
-/// Opens the file whose lock is to be taken. What it says is left alone.
+/// Opens the file that is to be locked. Its content is not changed.
 ///
 /// # Errors
 ///
@@ -164,7 +164,7 @@ pub fn try_lock(file: &File) -> io::Result<bool> {
 
 /// Whether a process holds the lock.
 pub fn is_locked(path: &Path) -> bool {
-    // A shared lock, so that two who ask do not see each other.
+    // A shared lock, so that two callers of this function do not see each other.
     File::open(path)
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }

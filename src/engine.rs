@@ -1,8 +1,7 @@
 //! The engine: a ClickHouse server of our own, run out of `libchdb.so`.
 //!
-//! In: a data folder. Out: an address on loopback, a user and a password, and a server behind
-//! them that is started again when it ends by itself. Everything else in the house speaks HTTP
-//! to it, as to any ClickHouse; nobody else knows that it is ours.
+//! In: a data folder. Out: an address on loopback, a user and a password, and a server behind them that is restarted
+//! when it exits. All other rooms talk HTTP to it, as to any ClickHouse; they do not know that it is embedded.
 //!
 //! The server lives in a child process (`bygone engine run`), because it cannot be stopped and
 //! started twice in one process, takes signals for itself, and must not take us down with it.
@@ -15,7 +14,8 @@
 //! engine holds, a server that does not answer within [`START_WAIT`]. Each is an
 //! [`EngineError`] with one line for a person.
 //!
-//! What must never happen: a listener on anything but 127.0.0.1, an answer to anybody who has not the key (`KEY_HEADER`)
+//! What must never happen: a listener on anything but 127.0.0.1, an answer to anybody who has not the key
+//! (`KEY_HEADER`)
 //! and does not name the account of `reader`,
 //! the password in an argument, an environment, a log or a `Debug`, two servers on one data folder, a server that
 //! reads other files than its own (`confine`).
@@ -65,8 +65,8 @@ const USER: &str = "bygone";
 /// looks at accounts or reads a statement.
 pub const KEY_HEADER: &str = "X-Bygone-Key";
 
-/// Made of the password, so that it need not be handed to the child as well, and so that the password can't be made of it:
-/// it stands in the server's configuration.
+/// Derived from the password, so that it need not be passed to the child as well, and so that the password can't be
+/// derived from it: it is in the server's configuration.
 fn key_of(password: &str) -> String {
     format!("{:x}", Sha256::digest(format!("key {password}")))
 }
@@ -79,7 +79,7 @@ pub const STOP_WAIT: Duration = Duration::from_secs(10);
 /// A free port is found by asking the kernel and letting go of it again; somebody else may
 /// take it in between, so a start tries a few.
 const PORT_TRIES_MAX: u32 = 3;
-/// 32 random bytes: the SHA-256 that stands in the server's config file cannot be guessed back.
+/// 32 random bytes: they cannot be guessed from the SHA-256 in the server's config file.
 const PASSWORD_BYTES: usize = 32;
 
 /// How the embedded ClickHouse runs.
@@ -93,7 +93,8 @@ pub struct Config {
     pub memory_bytes_max: u64,
     /// Port on 127.0.0.1. 0: a free one, different at each start.
     pub port: u16,
-    /// Whether to allow accounts in the engine (`config.d`) if the kernel cannot confine it: they can read every file that
+    /// Whether to allow accounts in the engine (`config.d`) if the kernel cannot confine it: they can read every file
+    /// that
     /// bygone can.
     pub insecure: bool,
 }
@@ -137,8 +138,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a server on `data_dir` and returns when it answers queries, installing the
-    /// library first if there is none.
+    /// Starts a server on `data_dir` and returns when it answers queries. Installs the library first if it is
+    /// missing.
     ///
     /// # Errors
     ///
@@ -230,7 +231,7 @@ impl Engine {
     /// Ends the server in good order and waits for it, [`STOP_WAIT`] at the longest; then it
     /// is killed. Its process is gone when this returns.
     pub async fn stop(mut self) {
-        // The supervisor may have gone with its runtime; then there is nobody to tell.
+        // The supervisor may have ended with its runtime; then nothing is left to stop.
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }

@@ -12,18 +12,18 @@
 //! borders of its items by brackets alone and parses each by itself, so that one bad item does not
 //! take the good ones with it.
 //!
-//! What is no event may be a wrapper. Two rules know most of them: a member, whatever its name, that holds an event is
-//! opened, and a list of such records is a list of events (`members`); what stands before an event on its line is
-//! a head (`prefix`). The wrappers of clouds whose members have to be translated, or name the cluster, have code of their
-//! own: AKS, EKS, GKE, Alibaba, OpenTelemetry. Each wrapper is turned into the text that it was made of, and that is
-//! opened in its turn: so all of them pass the one parser that reads only what `audit` names. [`read`]
+//! Anything that is not an event may be a wrapper. Two rules cover most of them: a member of any name that holds an
+//! event is opened, and a list of such records is a list of events (`members`); text before an event on its line is a
+//! head (`prefix`). Cloud wrappers whose members need translation, or that name the cluster, have their own code:
+//! AKS, EKS, GKE, Alibaba, OpenTelemetry. Each wrapper is turned back into the text that it was made from, and that
+//! text is opened in turn, so everything passes the one parser that reads only what `audit` names. [`read`]
 //! does it, wrapper by wrapper, within [`Limits`], and joins lines that were split on their way (`split_lines`).
 //!
 //! Nothing that names an event (`auditID`) is lost silently: it is an event, or rejected. Records of other logs that
-//! share a topic with audit events are ignored and counted, where they are plainly such. And nothing is opened inside of
-//! what is an event by itself, read or rejected: what stands there was written by whoever made the pod.
+//! share a topic with audit events are ignored and counted where that is certain. Nothing is opened inside an event,
+//! whether read or rejected: its content was written by the author of the pod.
 //!
-//! Never here: I/O, a clock, and the content of what was rejected: a reason names kind and place.
+//! Never here: I/O, a clock, or the content of what was rejected: a reason names the kind and the position.
 
 mod context;
 mod cut;
@@ -57,7 +57,7 @@ pub use walk::{Emit, Found, Rest};
 
 use crate::audit::{NO_TIME, NOT_AN_EVENT};
 
-/// Whether a body that begins so has no borders at which it could be cut: it is packed, or not UTF-8.
+/// Whether a body with this beginning has no borders at which it can be cut: it is compressed, or not UTF-8.
 pub fn is_one_piece(beginning: &[u8]) -> bool {
     known::encoded(beginning).is_some()
 }
@@ -65,28 +65,28 @@ pub fn is_one_piece(beginning: &[u8]) -> bool {
 /// A part of a delivery that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Where it stands in the delivery, in bytes.
+    /// Its position in the delivery, in bytes.
     pub at: Range<usize>,
     pub reason: Reason,
 }
 
-/// Why. Never says what was there.
+/// Why. Never contains the rejected text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The JSON grammar is violated, a number is out of range, a string is no Unicode, or
+    /// The JSON grammar is violated, a number is out of range, a string is not Unicode, or
     /// values that matter are nested over 128 deep.
     NotJson,
     /// The input ends inside a value.
     CutOff,
     /// JSON, but not an audit event.
     NotAnEvent,
-    /// An audit event that says neither when it was received nor when it was answered.
+    /// An audit event with neither the time of the request nor the time of the response.
     NoTime,
     /// An audit event with a field of another type than Kubernetes gives it.
     Mistyped,
-    /// An audit event that changed a pod and does not say which (found by `lifecycle`).
+    /// An audit event that changed a pod and does not name it (found by `lifecycle`).
     Unreadable,
-    /// Nobody says which cluster it is of (found by `pipeline`).
+    /// Its cluster is not known (found by `pipeline`).
     NoCluster,
     /// Base64, gzip or zstd that can't be unpacked.
     BadPacking,
@@ -150,7 +150,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Parts of one delivery that are told apart; beyond, neighbours become one.
+/// Parts of one delivery that are reported separately; beyond this, neighbours are merged into one.
 const REJECTED_MAX: usize = 10_000;
 
 fn push_rejected(rejected: &mut Vec<Rejected>, part: Rejected) {

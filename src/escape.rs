@@ -1,8 +1,8 @@
 //! Text that a person may look at: whatever could command a terminal, or hide or turn what is written, is shown as an
 //! escape.
 //!
-//! In: any text. Out: the same text, or one with escapes like `\n` and `\u{202e}` in it. Names of Kubernetes have nothing
-//! of this, but a forged event may. A backslash stays what it is: this is for eyes, not for a parser.
+//! In: any text. Out: the same text, or one with escapes like `\n` and `\u{202e}`. Kubernetes names contain none of
+//! these characters, but a forged event may. A backslash is not escaped: the result is for people, not for a parser.
 
 use std::borrow::Cow;
 

@@ -1,11 +1,11 @@
 //! The fold: from facts about the pods that had one name to the rows of their lives.
 //!
-//! In: facts as the log has them, the rows of these lives as they were stored, in every version that was
-//! seen, and what was said of the name, of its namespace and of its nodes. Out: the rows that have changed.
+//! In: facts from the log, all stored versions of the rows of these lives, and the events about the name, its
+//! namespace and its nodes (table `said`). Out: the rows that have changed.
 //!
-//! What facts about a uid say is merged (`life`): in any order, any number of times. A stored row carries the
-//! merged state, so facts that were folded once may be forgotten. What is said of names is judged anew each
-//! time (`names`), as is what other pods of the name prove (`judge`).
+//! Facts about a uid are merged (`life`) in any order, any number of times. A stored row carries the merged state, so
+//! folded facts may be dropped. Events about names are evaluated again each time (`names`), as is what other pods of
+//! the name prove (`judge`).
 //!
 //! Never here: I/O, a clock, SQL. Time comes in as a value.
 
@@ -41,7 +41,7 @@ use row::Whole;
 pub use state::UnreadableState;
 pub use stored::{LoggedFact, StoredInstance, StoredPod};
 
-/// What was said of everything that bears on a name.
+/// All events about a name, its namespace and its nodes.
 #[derive(Clone, Debug, Default)]
 pub struct Sayings<'a> {
     pub of_name: Vec<Said<'a>>,
@@ -77,8 +77,8 @@ pub enum Error {
     Fact(#[from] UnreadableBody),
 }
 
-/// A life that was quiet for so long may have been filed, in seconds: three minutes less than reconcile waits, as a
-/// row may be written two minutes after what it is made of was read.
+/// A life without changes for this long may have been filed, in seconds: three minutes less than reconcile waits,
+/// because a row may be written two minutes after its sources were read.
 pub const MAY_BE_FILED_SECONDS: u32 = 540;
 
 /// Container and key of an instance's row.
@@ -112,7 +112,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Adds a fact. One that is about the name alone counts by its place only: what it says comes with
+    /// Adds a fact. A fact about the name alone only counts by its position in the log: its content comes with
     /// [`Sayings`].
     ///
     /// # Errors
@@ -139,9 +139,9 @@ impl<'a> Fold<'a> {
         self.place = self.place.max(place);
     }
 
-    /// Says that several may have written rows of this name at once. Which rows count then is not what the pod's
-    /// row says: the other one may have written rows of instances that its own newer row of the pod knows nothing
-    /// of. So all rows are written anew.
+    /// Marks that several processes may have written rows of this name at once. Then the pod's row does not tell
+    /// which rows count: the other process may have written rows of instances that its own newer row of the pod does
+    /// not include. So all rows are written again.
     pub fn raced(&mut self) {
         self.raced = true;
     }
@@ -180,10 +180,10 @@ impl<'a> Fold<'a> {
         self.lives.keys().copied()
     }
 
-    /// Whether what has ended and was filed may bear on this name. It can't where each pod is stored among the
-    /// recent ones, or was created after `second`: all that is filed ended before, by proofs of before. Where no pod
-    /// is known, something was said of the name or its scope: it may confirm the end of a pod that only late facts
-    /// speak of, which was filed without one.
+    /// Whether filed lives may matter for this name. They cannot where each pod is stored among the recent ones, or
+    /// was created after `second`: all filed lives ended before that, by earlier proofs. Where no pod is known, an
+    /// event was about the name or its scope: it may confirm the end of a pod that is known from late facts only and
+    /// was filed without an end.
     pub fn may_be_filed(&self, second: u32) -> bool {
         let mut unknown = self.lives.iter();
         self.lives.is_empty()
@@ -196,7 +196,7 @@ impl<'a> Fold<'a> {
         nodes.filter(|node| !node.is_empty())
     }
 
-    /// Adds the stored rows of the instances that a pod has let go of: all of them.
+    /// Adds the stored rows of all instances that a pod has pruned from its state.
     pub fn recall(&mut self, pod_uid: u128, rows: impl IntoIterator<Item = StoredInstance<'a>>) {
         let recalled = self.recalled.entry(pod_uid).or_default();
         let had = self.had.entry(pod_uid).or_default();
@@ -213,7 +213,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Whether facts speak of instances that this pod may have let go of: their rows say what was known.
+    /// Whether there are facts about instances that this pod may have pruned: their rows have the earlier facts.
     fn speaks_of_past(&self, uid: u128, life: &Life) -> bool {
         let kept = self.stored.get(&uid).map(|(_, life)| &life.instances);
         let is_kept = |key| kept.is_some_and(|kept| kept.contains_key(key));
@@ -225,8 +225,8 @@ impl<'a> Fold<'a> {
     ///
     /// # Errors
     ///
-    /// The pods of which the rows of all instances are needed, since something has changed that these repeat, or
-    /// facts speak of one that was let go of: recall them, and ask again.
+    /// The pods for which the rows of all instances are needed, because something that they repeat has changed, or
+    /// because there are facts about a pruned instance: recall them and try again.
     pub fn rows(&self, sayings: &Sayings<'a>, read_at: u32) -> Result<Rows<'a>, Vec<u128>> {
         let name = Name {
             cluster: self.cluster,
@@ -241,7 +241,7 @@ impl<'a> Fold<'a> {
         let mut rows = Rows::default();
         let mut missing = Vec::new();
         for (uid, life) in &self.lives {
-            // What only a part of a name is known of is no life yet.
+            // A uid with only a part of a name is not a life yet.
             let judged = Judged::of(&name, *uid, life);
             let stored = self.stored.get(uid);
             let is_copied = stored.is_some_and(|(row, _)| row.copied == judged.copied(life));
@@ -288,7 +288,7 @@ impl<'a> Fold<'a> {
         whole
     }
 
-    /// Whether the newest state has what was told of an instance, under whatever numbers.
+    /// Whether the newest state has the facts about an instance, under any restart number.
     fn keeps(&self, uid: u128, key: &InstanceKey<'a>) -> bool {
         let stored = self.stored.get(&uid).map(|(_, life)| &life.instances);
         stored.is_some_and(|stored| match key.1 {
@@ -387,7 +387,8 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// The rows of instances that the newest stored version shows. What older ones had is hidden, unless that version knew
+    /// The rows of instances that the newest stored version shows. What older ones had is hidden, unless that version
+    /// knew
     /// nothing of them.
     fn shown(&self, uid: u128) -> BTreeSet<RowKey<'a>> {
         let newest = self.stored.get(&uid).map_or(0, |(row, _)| row.version);
@@ -396,7 +397,7 @@ impl<'a> Fold<'a> {
         shown.map(|(key, _)| *key).collect()
     }
 
-    /// The rows of instances that the newest stored version stands for, as they would be judged now.
+    /// The rows of the instances that the newest stored version refers to, as they would be judged now.
     fn old_rows(
         &self,
         name: &Name<'_, 'a>,

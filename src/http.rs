@@ -18,8 +18,8 @@
 //! | `GET /api/v1/coverage` | ingest coverage, by cluster and day |
 //! | `GET /api/v1/sources` | the state of each source |
 //!
-//! Answers are compressed where the client accepts that (gzip, zstd), while they stream. Questions are answered for who may
-//! ask them (`access`); the listener itself is in `listener`. The description needs no token: it says nothing of the data.
+//! Answers are compressed while they stream if the client accepts that (gzip, zstd). `access` decides who may query
+//! what; the listener itself is in `listener`. The API description needs no token: it contains no data.
 //!
 //! Never here: SQL, and anything that writes.
 
@@ -97,11 +97,11 @@ fn compression() -> CompressionLayer {
     CompressionLayer::new().quality(CompressionLevel::Fastest)
 }
 
-/// Binds a listener. Returns it with its address, which tells the port where 0 was asked for.
+/// Binds a listener. Returns it with its address, which has the actual port if 0 was requested.
 ///
 /// # Errors
 ///
-/// When the address is no address, or is taken.
+/// When the address is invalid or in use.
 pub async fn bind(listen: &str) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;

@@ -38,7 +38,7 @@ pub mod http;
 pub mod logs;
 pub mod near;
 pub mod query;
-// The door: who listens, over what, and who may say or ask what.
+// Access from outside: listeners, TLS, and permissions.
 pub mod access;
 pub mod reload;
 pub mod tls;

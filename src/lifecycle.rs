@@ -1,32 +1,32 @@
-//! The lifecycle: what an event says about pods and their container instances.
+//! The lifecycle: what an event proves about pods and their container instances.
 //!
-//! In: one [`Event`] and the name of its cluster. Out: rows of `facts`, one for each object that it
-//! speaks of, and the row of `session_events` of a request to a pod that is there. Facts say only what the event itself proves; what several events prove together is
-//! joined in ClickHouse. So events may come in any order, twice, and to several receivers.
+//! In: one [`Event`] and the name of its cluster. Out: rows of `facts`, one for each object in the event, and the row
+//! of `session_events` for a request to an existing pod. Facts contain only what the event itself proves; facts of
+//! several events are joined in ClickHouse. So events may arrive in any order, twice, and at several receivers.
 //!
 //! What counts (checked against recordings of a real API server):
 //!
-//! - Only stage `ResponseComplete` of a write to a core pod that was carried out. Dry runs don't count,
-//!   nor does a request whose client went away before it was answered.
-//! - A 2xx response to a create, update, patch or delete that holds a Pod tells its whole state.
-//! - Without a response (level Request) the request tells as much as it proves (`request`).
-//! - What says only the name of a pod becomes a row about the name (`named`): ClickHouse knows which
-//!   pod had it.
-//! - `pods/binding` answers with a Status: the node stands in its request.
-//! - A DELETE asks for the deletion, unless a kubelet sends it: that carries out what was asked
-//!   before. A mirror pod is the kubelet's own, there it asks.
+//! - Only stage `ResponseComplete` of a successful write to a core pod. Dry runs don't count, nor do requests whose
+//!   client disconnected before the response.
+//! - A 2xx response to a create, update, patch or delete that holds a Pod has its whole state.
+//! - Without a response (level Request) the request is used for what it proves (`request`).
+//! - An event with only the name of a pod becomes a row about the name (`named`): the fold finds which pod had it.
+//! - `pods/binding` answers with a Status: the node is in its request.
+//! - A DELETE requests the deletion, unless a kubelet sends it: then it completes an earlier request. A mirror pod
+//!   belongs to the kubelet, so there its DELETE is the request.
 //! - The object is gone when the response to a DELETE, PATCH or PUT has a deletionTimestamp,
-//!   deletionGracePeriodSeconds 0 and no finalizers, whoever sent it.
-//! - A deletecollection asks for the deletion of every item of its answer (`collection`).
-//! - A 404 proves that no pod of its name was there, if the path is that of the pod or of what hangs on it (`uri`):
-//!   others lead nowhere. An admission plugin's 404 proves nothing: it looks into a cache. The end of a namespace proves that none was in it. Where a 404 names a uid, and at a 409 that
-//!   does, Kubernetes itself is believed that the pod of this name and this uid was gone. Anybody else may have made the
-//!   uid up: nothing compares it with the name where there is no pod.
-//! - Options stand in the body of a deletion, or, where it has none, in the query. Where neither can be told, the
-//!   request says nothing of what became of the pod, but that something is not known.
-//! - What is too much, or too long, or impossible costs itself and not the event (`limits`).
+//!   deletionGracePeriodSeconds 0 and no finalizers, regardless of the sender.
+//! - A deletecollection requests the deletion of every item of its response (`collection`).
+//! - A 404 proves that no pod of its name existed, if the path is that of the pod or of one of its subresources
+//!   (`uri`): other paths do not exist. An admission plugin's 404 proves nothing, because it reads a cache. The
+//!   finalization of a namespace proves that it had no pods. Where a 404 names a uid, and at a 409 that does, only
+//!   Kubernetes' own requests prove that the pod of this name and uid was gone. Other clients may have made the uid
+//!   up: nothing compares it with the name where there is no pod.
+//! - Options are in the body of a deletion, or, without a body, in the query. Where neither is known, the request
+//!   only proves that something about the pod is unknown.
+//! - A field that is too large, too long or impossible is dropped without losing the event (`limits`).
 //! - A session in a container leaves no trace in its pod: it is a row of its own (`session`).
-//! - The deletion of a node is told under its name: of which pods it was the end, the fold finds out.
+//! - The deletion of a node is recorded under the node's name: the fold finds the pods that ended with it.
 //!
 //! Never here: I/O, a clock, state between events, values of environment variables.
 
@@ -59,15 +59,14 @@ struct EventContext<'a> {
 /// Longer audit IDs are not kept. The API server makes UUIDs.
 const AUDIT_ID_BYTES_MAX: usize = 64;
 
-/// An event of which something that counts could not be read; it tells nothing. The reason
-/// names the field and never its content.
+/// A relevant event with an unreadable field; it produces no facts. The reason names the field and never its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub &'static str);
 
-/// Whoever takes the facts, one by one.
+/// Receives the facts, one by one.
 type Emit<'t> = &'t mut dyn FnMut(&Fact);
 
-/// Tells what `event` says. Of events that say nothing about pods nothing is told.
+/// Emits the facts of `event`. Events that are not about pods have none.
 ///
 /// # Errors
 ///
@@ -126,8 +125,8 @@ pub fn facts(cluster: &str, event: &Event, emit: Emit) -> Result<(), Unreadable>
     }
 }
 
-/// Whether what the request has changed can't be told, though its answer was to be recorded: a table that was asked for
-/// without objects.
+/// Whether the result of the request is unknown although its response was to be recorded: a table requested without
+/// objects.
 fn lacks_answer(event: &Event) -> bool {
     let answer = event.response_object.as_ref();
     matches!(event.verb, Verb::Patch | Verb::Update)
@@ -135,7 +134,7 @@ fn lacks_answer(event: &Event) -> bool {
         && answer.is_some_and(|answer| &*answer.kind == "Table" && pod_of(answer).is_none())
 }
 
-/// What it held can't be told, only that there was something.
+/// The content of the event is unknown, only that there was something.
 fn truncated(context: EventContext, emit: Emit) {
     let event = context.event;
     if event.verb == Verb::DeleteCollection {
@@ -197,7 +196,8 @@ enum Outcome {
     Unknown,
 }
 
-/// What became of it, by its code; nothing where nothing was changed. Some codes come before it is tried and after it was done: where the answer could not be
+/// What became of it, by its code; nothing where nothing was changed. Some codes come before it is tried and after it
+/// was done: where the answer could not be
 /// given in the form that was asked for (406, 400), in time (504), or at all; and a deletecollection that fails at one
 /// pod has deleted others. A failure that comes before has a Status with its reason.
 ///
@@ -215,7 +215,7 @@ fn outcome(context: EventContext) -> Option<Outcome> {
         Some(404 | 409) if is_collection && status.has_reason => unknown,
         Some(404) => Some(Outcome::NotFound),
         Some(409) if status.has_reason || context.is_by_kubernetes() => Some(Outcome::NotFound),
-        // An admission webhook that is away refuses writes so, and tells that.
+        // A failing admission webhook rejects writes with this code, and says so.
         Some(500) if status.has_reason && matches!(event.verb, Verb::Patch | Verb::Update) => None,
         Some(500 | 504) => unknown,
         Some(400 | 406 | 409 | 422) if !status.has_reason => unknown,
@@ -253,9 +253,9 @@ fn of_namespace(event: &Event) -> Option<NameEvent> {
     }
 }
 
-/// Whether a node came or went. At level Metadata a dry run of its deletion looks like a deletion, and the
-/// pods would live on: there it says nothing. An answer that holds the node says that it is still there:
-/// finalizers keep it while it is drained.
+/// Whether a node was created or deleted. At level Metadata a dry run of its deletion looks like a deletion, and the
+/// pods would live on: such an event is ignored. A response with the node shows that it still exists: finalizers keep
+/// it while it is drained.
 fn of_node(event: &Event) -> Option<NameEvent> {
     match event.verb {
         _ if !event.object_ref.is_node() => None,
@@ -330,7 +330,7 @@ fn first_of<'a>(one: &'a str, other: &'a str) -> &'a str {
     if one.is_empty() { other } else { one }
 }
 
-/// Kubernetes gives no pod the nil UUID, which stands for a name in facts.
+/// Kubernetes never assigns the nil UUID, which marks facts about a name.
 fn parse_uid(text: &str) -> Result<u128, Unreadable> {
     let uid = uuid::Uuid::try_parse(text).ok();
     uid.filter(|uid| !uid.is_nil())
@@ -374,8 +374,8 @@ impl<'a> EventContext<'a> {
         acting_as.is_empty() && is_of_kubernetes(user)
     }
 
-    /// The audit ID, where it was not Kubernetes itself that asked: its own deletions are most, and each ID takes
-    /// as much space as all else that is kept of a deletion.
+    /// The audit ID, unless Kubernetes itself sent the request: its own deletions are the majority, and each ID takes
+    /// as much space as everything else that is kept of a deletion.
     fn evidence(self) -> &'a str {
         match self.is_by_kubernetes() {
             true => "",
@@ -393,7 +393,7 @@ impl<'a> EventContext<'a> {
         }
     }
 
-    /// When the request came, and from whom.
+    /// When the request arrived, and from whom.
     fn asked(self) -> (i64, &'a str, &'a str) {
         let received = microseconds(self.event.request_received);
         let at = if received == 0 { self.at } else { received };
@@ -401,7 +401,7 @@ impl<'a> EventContext<'a> {
         (at, user, acting_as)
     }
 
-    /// The node of the kubelet that sent the request. A kubelet speaks of its own pods alone.
+    /// The node of the kubelet that sent the request. A kubelet only acts on its own pods.
     fn node(self) -> &'a str {
         let actor = self.actor();
         let node = actor.username.strip_prefix("system:node:");

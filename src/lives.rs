@@ -3,10 +3,10 @@
 //! In: names whose facts are in the log. Out: rows in `recent_pods` and `recent_containers`. The sink folds the
 //! names that a load touched, reconcile those that raced.
 //!
-//! The order is what makes several writers agree: the log is read first, then the lives, then what was said.
-//! Whoever reads the log last has seen all, and has the highest version. Containers are written before their
-//! pod, whose row says how far they are. Every row carries the server's time before the first read; the tables
-//! refuse one that is older than two minutes, so that a writer that stalled reads again.
+//! The order makes several writers agree: the log is read first, then the lives, then the events about the names. The
+//! writer that reads the log last has seen everything and has the highest version. Containers are written before
+//! their pod, whose row tells how far they are. Every row carries the server's time before the first read; the tables
+//! reject rows that were read over two minutes ago, so a writer that stalled reads again.
 //!
 //! A name that can't be folded, since a newer build wrote its state, or whose rows are refused, is handed back:
 //! its facts stay in the log.
@@ -21,7 +21,7 @@ mod write;
 use crate::clickhouse::{Error, Store};
 use plan::{Answer, Answers, Plan, Step};
 
-/// So many names are folded at a time: what is known of them is held in memory.
+/// Names folded at a time: all that is known of them is held in memory.
 pub const NAMES_MAX: usize = 2_000;
 
 /// The name of a pod; without a pod the namespace, without a namespace a node.
@@ -32,7 +32,7 @@ pub struct Name {
     pub pod: String,
 }
 
-/// Something was said of all pods of a namespace, or of a node.
+/// An event about all pods of a namespace, or of a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// The namespace, or the node.
@@ -62,8 +62,8 @@ impl Name {
         }
     }
 
-    /// Whether what is said of this scope may be about a pod of that name. Of a node it may be about any pod of the
-    /// cluster, as far as the name tells.
+    /// Whether an event about this scope may concern a pod of that name. An event about a node may concern any pod of
+    /// the cluster.
     pub fn may_cover(&self, pod: &Name) -> bool {
         self.cluster == pod.cluster && (self.is_node() || self.namespace == pod.namespace)
     }
@@ -84,8 +84,8 @@ pub struct Folded {
 #[derive(Clone, Copy, Debug)]
 pub struct Lives<'s> {
     pub store: &'s Store,
-    /// Others may have folded the same names at the same time, or this process did and failed half-way: then all
-    /// rows are written anew, see [`crate::fold::Fold::raced`].
+    /// Other processes may have folded the same names at the same time, or this process did and failed half-way: then
+    /// all rows are written again, see [`crate::fold::Fold::raced`].
     pub raced: bool,
 }
 
@@ -93,7 +93,7 @@ pub struct Lives<'s> {
 const TRIES_MAX: usize = 5;
 
 impl Lives<'_> {
-    /// Folds the names, and what was said of `scopes`, to which some of them belong.
+    /// Folds the names, with the events about `scopes` to which some of them belong.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@
 /// The most names that are shown.
 const SHOWN_MAX: usize = 5;
 
-/// Shorter texts are found in too many names to tell anything.
+/// Shorter texts are found in too many names to be useful.
 const PART_CHARS_MIN: usize = 3;
 
 /// The known names that contain one, or differ little from it, the nearest first, and none that are much farther than
@@ -54,7 +54,7 @@ enum Anchor {
 
 impl Wanted<'_> {
     fn of(name: &str) -> Wanted<'_> {
-        // What stands for one character differs from it at most.
+        // A wildcard differs from it by at most one character.
         let texts = name.split('*');
         let text = texts.max_by_key(|text| text.len()).unwrap_or_default();
         let anchor = match (name.starts_with(text), name.ends_with(text)) {

@@ -1,7 +1,7 @@
 //! The pipeline: a delivery's way through envelope and lifecycle into the spool.
 //!
 //! In: a [`Delivery`] of any source, or several together. Out: a [`Receipt`] for each, after their
-//! facts are on disk, synced, and [`Stored`] for who must know when ClickHouse has them. What could
+//! facts are on disk, synced, and [`Stored`] for callers that need to know when ClickHouse has them. What could
 //! not be read becomes a dead letter, is counted, and logged by kind and place, never by content; it
 //! does not hold up the rest.
 //!
@@ -79,7 +79,7 @@ pub enum NotTaken {
     Full,
     #[error("the memory budget for unwrapping is exhausted")]
     NoMemory,
-    /// Told in the log where it happened.
+    /// Logged where it happened.
     #[error("the spool could not write")]
     Failed,
 }
@@ -117,8 +117,8 @@ impl Pipeline {
         self.spool.has_room(0)
     }
 
-    /// Returns when everything readable in the delivery is on disk. `memory` is what the body was
-    /// charged for; it is given back when the body is decoded, also if nobody waits any more.
+    /// Returns when everything readable in the delivery is on disk. `memory` is the reservation for the body; it is
+    /// released when the body is decoded, even if the caller no longer waits.
     ///
     /// # Errors
     ///

@@ -4,7 +4,8 @@
 //! order, and whether more follow; or a [`Page`] about one pod. Every surface (CLI, REST) asks the same way and
 //! uses the same names.
 //!
-//! The order is by start, then by what makes a row unique, newest first unless [`Order::Oldest`] is asked for: so a limit
+//! The order is by start, then by what makes a row unique, newest first unless [`Order::Oldest`] is asked for: so a
+//! limit
 //! keeps the newest. A cursor is the place of the last row in that order, and the next answer goes on from there in the
 //! same direction. Rows are streamed: an answer of a million rows takes no more memory than one of ten.
 //!
@@ -44,7 +45,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Container IDs are looked up by so many of their hex digits. A whole one has the most.
+/// Container IDs are looked up by this many of their hex digits. A full ID has the most.
 pub const CONTAINER_ID_DIGITS: std::ops::RangeInclusive<usize> = 8..=64;
 
 /// The most rows of one answer.
@@ -81,7 +82,7 @@ pub struct Question {
     /// Of containers; of pods, of one of their containers in that time.
     pub exit_codes: Option<Numbers>,
     pub why: Vec<EndedWhy>,
-    /// Who asked for the end, or for that of the node or the namespace; of `a as b`, the whole or either.
+    /// The account that requested the end, or that of the node or the namespace; of `a as b`, the whole or either.
     pub by: Vec<Pattern>,
     /// Of pods the sum over their containers; of containers the number of the instance.
     pub restarts: Option<Numbers>,
@@ -97,7 +98,7 @@ pub struct Question {
     pub fields: Vec<String>,
     /// What the hints of an empty answer may name; nothing gives no hints.
     pub visible: Option<Visible>,
-    /// Whether the answer's end says what it cost ClickHouse. Then no row comes before the last one was found.
+    /// Whether the end of the answer has its cost in ClickHouse. Then no row is sent before the last one was found.
     pub explain: bool,
 }
 
@@ -218,7 +219,8 @@ pub fn check<L: Life>(question: &Question) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// When the limit is too high, a field or a filter is not one, or ClickHouse can't be reached or refuses. Once rows flow, a failure
+/// When the limit is too high, a field or a filter is not one, or ClickHouse can't be reached or refuses. Once rows
+/// flow, a failure
 /// comes from [`Answer::next`].
 pub fn answer<L: Life>(store: &Arc<Store>, question: &Question) -> Result<Answer<L>, Error> {
     check::<L>(question)?;

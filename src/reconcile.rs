@@ -9,9 +9,8 @@
 //! 3. removes what is older than the retention (`retention`);
 //! 4. drops slots of facts that were checked and ended an hour ago.
 //!
-//! Nothing elects a leader, and nothing is remembered between rounds that may not be forgotten: what is due
-//! stands in the tables. Each step may be repeated, by several processes at once, and any of them may die at any
-//! point; why, each room below says.
+//! There is no leader, and nothing essential is remembered between rounds: the tables tell what is due. Each step may
+//! be repeated, by several processes at once, and any of them may die at any point; the files below explain why.
 //!
 //! What goes wrong is ClickHouse's: the next round tries again. A step that fails does not keep the others from
 //! being done.
@@ -42,14 +41,13 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 /// How often a round looks at everything that is over, and not only at what became due since the last one.
 const FULL_INTERVAL: Duration = Duration::from_secs(600);
 
-/// A life is filed when its row was made of what was read so long ago. A row may be written two minutes after
-/// what it is made of was read (`schema/002_lives.sql`), so whoever writes one that replaces a filed row has
-/// read at least `FILE_AFTER_SECONDS - 120` after the filed one was: later than
-/// [`crate::fold::MAY_BE_FILED_SECONDS`], by which the fold marks it as `returned`. Without that mark the life
-/// would be in answers twice.
+/// A life is filed this long after the sources of its row were read. A row may be written two minutes after its
+/// sources were read (`schema/002_lives.sql`), so a process that writes one to replace a filed row has read at least
+/// `FILE_AFTER_SECONDS - 120` after the filed one was: later than [`crate::fold::MAY_BE_FILED_SECONDS`], by which the
+/// fold marks it as `returned`. Without that mark the life would be in answers twice.
 const FILE_AFTER_SECONDS: i64 = 720;
 
-/// What was filed so long ago is deleted from the recent ones: longer than any question takes from the first
+/// Rows filed this long ago are deleted from the recent tables: longer than any query takes from the first
 /// table that it opens to the last. Until then both rows are there, and readers take the recent one.
 const DELETE_AFTER_SECONDS: i64 = 60;
 
@@ -155,7 +153,7 @@ impl Times {
 ///
 /// # Errors
 ///
-/// When ClickHouse can't be reached or refuses. What was done until then stands, and the next round goes on.
+/// When ClickHouse can't be reached or rejects a statement. Completed steps remain, and the next round continues.
 pub async fn once(
     stores: &Stores,
     config: &Config,
@@ -236,7 +234,7 @@ async fn shard_round(
         now: now.map_or(i64::from(clock.now), Timestamp::as_second),
         since: if is_full { 0 } else { memory.filed },
     };
-    // A server that was started anew may have lost what it wrote last, also of slots that were checked.
+    // A restarted server may have lost its last writes, even of slots that were checked.
     let whole = match clock.uptime < memory.uptime {
         true => log::fold_all(shard, outcome).await,
         false => Ok(()),
@@ -348,7 +346,8 @@ mod tests {
         assert_eq!(datetime(i64::MAX), "2106-02-07 06:28:15");
     }
 
-    /// Who replaces a filed row marks it as returned: the argument at `FILE_AFTER_SECONDS`, in numbers. A fold
+    /// A process that replaces a filed row marks it as returned: the argument at `FILE_AFTER_SECONDS`, in numbers. A
+    /// fold
     /// that read at R writes at W <= R + 120; a row was filed at T <= W that was read before T - FILE_AFTER.
     #[test]
     fn what_replaces_a_filed_row_is_marked() {

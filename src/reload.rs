@@ -1,14 +1,13 @@
-//! Fresh: values made from files that may change while we run, such as keys and tokens.
+//! Reload: values made from files that may change while bygone runs, such as keys and tokens.
 //!
-//! In: paths, and how to make a value of their bytes. Out: the newest value that could be made.
-//! The files are read again every few seconds and compared by content, so that every way to change
-//! them is seen: in place, by rename, and the swap of a symbolic link by which Kubernetes renews a
-//! mounted secret.
+//! In: paths, and a function that makes a value of their bytes. Out: the newest valid value. The files are read again
+//! every few seconds and compared by content, so every kind of change is noticed: in place, by rename, and the swap
+//! of a symbolic link by which Kubernetes renews a mounted secret.
 //!
-//! What can go wrong: a file is missing or holds what makes no value. At the start that is an error;
-//! later the old value stays, and it is logged once for each broken content; or, where that would keep
-//! what somebody took away ([`Reloaded::each`]), the rest makes the new value. A change that is half
-//! written (a new certificate, the old key) is not reported unless it is still so at the next look.
+//! What can go wrong: a file is missing or invalid. At the start that is an error; later the old value stays in use,
+//! and each invalid content is logged once; or, where that would keep revoked entries valid ([`Reloaded::each`]), the
+//! new value is made of the valid files. A change that is half written (a new certificate, the old key) is reported
+//! only if it is still so at the next check.
 //!
 //! Limits: a file has at most [`FILE_BYTES_MAX`].
 //!
@@ -27,7 +26,7 @@ use tracing::{error, info};
 /// The largest file: certificates, keys and tokens take a few KiB, a large CA bundle 300.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Why there is no value: one line that names the file, without its content.
+/// Why the value could not be made: one line that names the file, without its content.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}: {cause}", path.display())]
@@ -81,7 +80,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
     ///
     /// # Errors
     ///
-    /// When a file can't be read, or what stands in them makes no value.
+    /// When a file can't be read, or its content is invalid.
     pub fn load(
         what: &'static str,
         paths: Vec<PathBuf>,
@@ -104,8 +103,8 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
         })
     }
 
-    /// The same, where a broken file must not keep its old part of the value: `make` makes a value of those that can be
-    /// used, and tells the log of the others.
+    /// The same, where an invalid file must not keep its old part of the value: `make` makes a value of the valid
+    /// files and logs the others.
     #[must_use]
     pub fn each(self, make: impl Fn(&[Content]) -> T + Send + Sync + 'static) -> Reloaded<T> {
         Reloaded {

@@ -1,7 +1,7 @@
 //! The tables' rows and how they are encoded.
 //!
 //! In: facts as Rust values. Out: their bytes in ClickHouse's RowBinary, in the order of the
-//! columns that [`Table`] names. The tables themselves stand in `schema/`.
+//! columns that [`Table`] names. The tables themselves are defined in `schema/`.
 //!
 //! This room is a leaf: no I/O, no other room, nothing that can fail. Values that a column
 //! cannot hold are the callers' to leave out (see [`seconds`] and [`microseconds`]).

@@ -3,11 +3,10 @@
 //! In: a [`Store`]. Out: its version, or the migrations applied to it. Migrations run in their
 //! order and are never edited once released. Each may be run again after it broke off half-way.
 //!
-//! The views (`schema/views.sql`) have no number: they are made anew whenever their text changes, which its
-//! hash tells.
+//! The views (`schema/views.sql`) are not numbered: they are created again whenever the hash of their text changes.
 //!
-//! ClickHouse has no macros. Where a file says `@name@`, the part of that name of `schema/fragments.sql` is put
-//! in, or what stands once in the code: columns, classes, words (`parts`).
+//! ClickHouse has no macros. Where a file has `@name@`, the part of that name in `schema/fragments.sql` is inserted,
+//! or one that the code provides: columns, classes, words (`parts`).
 //!
 //! In a cluster every shard has the migrations' tables, and the database that is asked spans them
 //! (`cluster`).
@@ -73,7 +72,7 @@ pub fn views() -> Vec<String> {
         .collect()
 }
 
-/// Tells the views of one build from those of another.
+/// Distinguishes the views of one build from those of another.
 fn views_hash() -> String {
     let mut hash = Sha256::new();
     for view in views() {
@@ -88,7 +87,7 @@ fn split(text: &str) -> Vec<String> {
     statements.map(str::to_owned).collect()
 }
 
-/// The name of the view that a statement makes, and what stands behind the name.
+/// The name of the view that a statement creates, and the text after the name.
 fn view_name(sql: &str) -> Option<(&str, &str)> {
     let (_, view) = sql.split_once(CREATE_VIEW)?;
     Some(view.split_at(view.find([' ', '\n', '('])?))
@@ -329,7 +328,7 @@ pub async fn apply(store: &Store, engines: Engines) -> Result<Vec<&'static str>,
     Ok(applied)
 }
 
-/// Notes what was applied; 0 stands for the views.
+/// Records what was applied; 0 is for the views.
 async fn applied_now(store: &Store, version: u32, name: &str) -> Result<(), Error> {
     let done = format!("INSERT INTO schema_versions (version, name) VALUES ({version}, '{name}')");
     Ok(store.execute(&done, Scope::Database).await?)

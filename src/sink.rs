@@ -53,7 +53,7 @@ use room::Room;
 /// in the spool.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
-/// A load waits so many times as long as one takes to be stored, and not longer than this.
+/// A load waits this multiple of the time that storing one takes, and not longer than this.
 const PACE: u32 = 4;
 const PACED_WAIT_MAX: Duration = Duration::from_secs(2);
 
@@ -134,7 +134,7 @@ struct Sink {
     aside: Aside,
     failures: Arc<FailureLog>,
     room: Room,
-    /// Tells this process from others, in the log.
+    /// Distinguishes this process from others, in the log.
     writer: u64,
     /// The number of the next load.
     loads: AtomicU64,
@@ -234,7 +234,7 @@ impl Sink {
         // What is stored are copies.
         let sequences: Vec<u64> = load.sequences().collect();
         drop(load);
-        // Side by side: who waits for the load waits for the slowest table, not for the sum.
+        // Concurrently: the load waits for the slowest table, not for the sum.
         let others = others
             .into_iter()
             .map(|rows| self.store(&self.stores.whole, rows));
@@ -260,7 +260,8 @@ impl Sink {
         }
     }
 
-    /// Stores what a load has for one shard. What was said comes first: whoever sees the facts sees it.
+    /// Stores the rows of a load that belong to one shard. Rows of `said` come first: a reader that sees the facts
+    /// sees them too.
     async fn store_share(&self, shard: usize, share: &Share) {
         let store = &self.stores.shards[shard];
         for rows in share.said.iter().chain(&share.facts) {

@@ -67,7 +67,7 @@ use writer::{Reservation, Waiting, Writer};
 
 /// Batches in the queue; their memory is bounded by `queue_bytes_max` besides.
 const QUEUE_BATCHES_MAX: usize = 1024;
-/// The queue's memory is counted in pieces of so many bytes.
+/// The queue's memory is counted in units of this many bytes.
 const QUEUE_PIECE_BYTES: u64 = 1024;
 
 /// How much is kept, and how it is cut.
@@ -190,8 +190,8 @@ impl Drop for Open {
 }
 
 impl Spool {
-    /// Opens the folder, making it if need be. `on_sync` hears how long each sync took; it is called
-    /// on the writer's thread and must be quick.
+    /// Opens the folder and creates it if it is missing. `on_sync` is called with the duration of each sync, on the
+    /// writer's thread, and must be quick.
     ///
     /// # Errors
     ///
@@ -259,7 +259,7 @@ impl Spool {
         answered.await.map_err(|_| AppendError::Closed)?
     }
 
-    /// Whether a batch of so many bytes would be let in now: asked before a body is read.
+    /// Whether a batch of this size would be accepted now: checked before a body is read.
     pub fn has_room(&self, bytes: u64) -> bool {
         let shared = &self.open.shared;
         has_room(&shared.state(), &shared.config, bytes)
@@ -292,8 +292,8 @@ impl Spool {
         }
     }
 
-    /// Writes what is in the queue, saves the position and lets go of the folder. From then on
-    /// `append` fails, the reader has no more, and confirms are not remembered: end the sink first.
+    /// Writes the queue, saves the position and releases the folder. From then on `append` fails, the reader returns
+    /// no more batches, and confirms are ignored: stop the sink first.
     pub async fn close(&self) {
         self.open.stop.cancel();
         let threads = &self.open.threads;

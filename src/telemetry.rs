@@ -109,7 +109,7 @@ const SECONDS_BUCKETS: [f64; 16] = [
 ///
 /// # Errors
 ///
-/// When `filter` can't be read: one line that says so.
+/// When `filter` is invalid: one line that says so.
 pub fn log_to_stderr(filter: &str) -> Result<(), String> {
     let parsed = EnvFilter::try_new(filter).map_err(|error| {
         format!("log filter {filter:?}: {error}: use one like info or bygone=debug")
@@ -201,7 +201,7 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// The commit of this build, where whoever built it said so.
+/// The commit of this build, if the build set it.
 const COMMIT: Option<&str> = option_env!("BYGONE_COMMIT");
 
 fn tell_build() {

@@ -1,6 +1,6 @@
 //! Throttle: the same line of the log is written once, or once in a while, and not as often as its cause comes back.
 //!
-//! In: that something happened. Out: whether a line about it is due, and for how many of them it stands.
+//! In: an occurrence. Out: whether a line about it is due, and the number of occurrences that it covers.
 //!
 //! Nothing can go wrong. Never here: the text of a line, and how serious it is.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A line that is due at once, then at most once in so long, for everything since the one before.
+/// Writes a line at once, then at most one per interval, which covers everything since the previous one.
 #[derive(Debug)]
 pub struct Throttle {
     every: Duration,

@@ -29,7 +29,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 pub use client::{Client, ClientFiles};
 pub use server::{Server, ServerFiles};
 
-/// Why there is no TLS: one line that names the file.
+/// Why TLS could not be set up: one line that names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]

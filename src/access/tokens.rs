@@ -3,9 +3,11 @@
 //! A file holds one token a line, so that the next one can be let in before the old one goes.
 //! A token in two files is refused: whose is it?
 //!
-//! Beside them there is one that was made up for this process ([`Own`]): it lets in whoever may read the file that names it.
+//! Beside them there is one that was made up for this process ([`Own`]): it lets in whoever may read the file that
+//! names it.
 //!
-//! When files change, a file that is gone, or empty, or holds what is no token lets nobody in until it is whole again; the
+//! When files change, a file that is gone, or empty, or holds what is no token lets nobody in until it is whole
+//! again; the
 //! others are not held up.
 
 use std::fmt;

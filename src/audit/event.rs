@@ -177,8 +177,10 @@ pub struct ResponseStatus {
     /// Whether a `metav1.Status` says why it failed. Without one nobody knows whether it was tried.
     #[serde(rename = "reason", deserialize_with = "is_there")]
     pub has_reason: bool,
-    /// Whether an admission plugin did not find the pod, and not the storage, which says `pods`: just after its start an
-    /// API server's NodeRestriction looks into a cache that has not everything yet (`plugin/pkg/admission/noderestriction`).
+    /// Whether an admission plugin did not find the pod, and not the storage, which says `pods`: just after its start
+    /// an
+    /// API server's NodeRestriction looks into a cache that has not everything yet
+    /// (`plugin/pkg/admission/noderestriction`).
     #[serde(rename = "details", deserialize_with = "is_of_cache")]
     pub is_of_cache: bool,
 }

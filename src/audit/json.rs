@@ -112,7 +112,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LenientVisitor<T> {
     }
 }
 
-/// Reads a whole number. Relays write it as they keep it: Lua as `200.0`, a table of text as `"200"`. Absent and `null` are
+/// Reads a whole number. Relays write it as they keep it: Lua as `200.0`, a table of text as `"200"`. Absent and
+/// `null` are
 /// none; a number with a fraction, out of range, or a text that is no number is an error.
 pub fn whole<'de, D: Deserializer<'de>, N: TryFrom<i64>>(
     deserializer: D,
@@ -247,7 +248,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for CappedVisitor<T> {
 }
 
 /// Reads `metav1.Time` and `metav1.MicroTime`: RFC 3339 with none to nine digits of a second.
-/// The zero time, which Kubernetes writes as `null` or as the epoch, is absent. What can't be read as a time, as the last
+/// The zero time, which Kubernetes writes as `null` or as the epoch, is absent. What can't be read as a time, as the
+/// last
 /// day of the year 9999, is the latest one there is: nobody takes it for true, and it does not cost the event.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Text::deserialize(deserializer)?;

@@ -20,7 +20,8 @@ use super::{EngineError, RunArgs};
 /// What the rules below are written in. An older kernel keeps those that it knows.
 const RULES: ABI = ABI::V6;
 
-/// What ClickHouse reads of the machine: the C library and the zones, who it is, how much memory and how many processors
+/// What ClickHouse reads of the machine: the C library and the zones, who it is, how much memory and how many
+/// processors
 /// there are.
 const READABLE: [&str; 12] = [
     "/etc/ld.so.cache",

@@ -59,7 +59,8 @@ pub fn cache_folder() -> Result<PathBuf, EngineError> {
 ///
 /// [`EngineError::Platform`], [`EngineError::NpmMissing`], [`EngineError::Npm`],
 /// [`EngineError::Integrity`], [`EngineError::ForeignLibrary`] if what was fetched before was changed since,
-/// [`EngineError::DiskFull`], [`EngineError::InstallSlow`] after 10 minutes, [`EngineError::Io`]. Nothing is left behind in any of these cases.
+/// [`EngineError::DiskFull`], [`EngineError::InstallSlow`] after 10 minutes, [`EngineError::Io`]. Nothing is left
+/// behind in any of these cases.
 pub async fn install(cache: &Path) -> Result<PathBuf, EngineError> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);

@@ -1,6 +1,7 @@
 //! One question to the engine over HTTP, small enough to be asked from a plain thread.
 //!
-//! The room asks two things only (`SELECT 1`, the order to stop), the last of them in a child process that has no async runtime. HTTP/1.0 keeps it this short: the server
+//! The room asks two things only (`SELECT 1`, the order to stop), the last of them in a child process that has no
+//! async runtime. HTTP/1.0 keeps it this short: the server
 //! closes the connection after the answer and never sends chunks.
 
 use std::io::{self, Read, Write};

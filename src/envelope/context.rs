@@ -1,10 +1,10 @@
-//! What is around a text: where it comes from, and what its wrappers have said.
+//! The context of a text: where it comes from, and what its wrappers contain.
 
 use std::ops::Range;
 
 use super::{Reason, Rejected};
 
-/// Where a text stands in the delivery.
+/// The origin of a text in the delivery.
 #[derive(Clone, Debug)]
 pub enum Origin {
     /// It is a part of it, from here on.
@@ -14,7 +14,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Where what stands at `at` of the text comes from.
+    /// The origin of the range `at` of the text.
     pub fn of(&self, at: Range<usize>) -> Range<usize> {
         match self {
             Origin::From(start) => start + at.start..start + at.end,
@@ -55,7 +55,7 @@ impl Context {
         }
     }
 
-    /// As of what stands at `at` as a whole.
+    /// The context of the range `at` as a whole.
     pub fn whole(&self, at: Range<usize>) -> Context {
         self.within(Origin::Of(self.origin.of(at)))
     }
@@ -79,7 +79,7 @@ impl Context {
     }
 }
 
-/// Where `part` stands in `body`, if it is a part of it.
+/// The position of `part` in `body`, if it is a part of it.
 pub fn range_in(body: &[u8], part: &[u8]) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
     let end = start.checked_add(part.len())?;

@@ -1,6 +1,6 @@
 //! The head of an audit event whose end was cut off.
 //!
-//! AKS cuts `properties.log` at 16 KiB, CloudWatch a message at 256 KiB. What stands whole before
+//! AKS cuts `properties.log` at 16 KiB, CloudWatch a message at 256 KiB. What is complete before
 //! the cut is kept and the rest dropped: whole members of the event, of its `responseObject`, and of
 //! that one's `status`. Nothing else is kept in part: labels, owners or finalizers that were cut off
 //! would read as if there were none.
@@ -16,7 +16,7 @@ const PATH: &[&[u8]] = &[b"\"responseObject\"", b"\"status\""];
 /// Closes an event that breaks off. Its last member is the time of the stage, so a cut event has
 /// none; `time`, when the wrapper was made, takes its place.
 ///
-/// Nothing where the text is no object, or does not break off.
+/// `None` where the text is not an object, or is not cut off.
 pub fn close(text: &[u8], time: Option<&str>) -> Option<Vec<u8>> {
     let text = text.trim_ascii_end();
     let text = text.strip_suffix(CUT_MARK).unwrap_or(text);

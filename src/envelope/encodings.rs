@@ -1,4 +1,4 @@
-//! What stands around or between the documents of a delivery, and in which encoding they are.
+//! Marks around and between the documents of a delivery, and their encodings.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// the schema.
 const FRAME_BYTES: usize = 5;
 
-/// How much of what stands behind a frame is looked at.
+/// How much of the text after a frame is checked.
 const HEAD_BYTES_MAX: usize = 64;
 
 /// Where the next document begins: behind white space, commas, the marks of UTF-8, the zeros of a file that was cut
@@ -32,7 +32,7 @@ fn is_frame(text: &[u8]) -> bool {
     is_numbered && text[1] == 0 && matches!(text.get(FRAME_BYTES), Some(b'{' | b'['))
 }
 
-/// Whether a record has Confluent's frame and what follows is no text: Avro, or Protobuf.
+/// Whether a record has Confluent's frame and the rest is not text: Avro, or Protobuf.
 pub fn is_avro_or_protobuf(body: &[u8]) -> bool {
     let zeros = body.iter().take_while(|byte| **byte == 0).count();
     let Some(rest) = body
@@ -71,7 +71,7 @@ impl Utf16 {
         body.len() / 2 * 3
     }
 
-    /// Its text in UTF-8. What is none becomes U+FFFD; half a unit at the end is left out.
+    /// Its text in UTF-8. Invalid units become U+FFFD; half a unit at the end is dropped.
     pub fn text(self, body: &[u8]) -> Cow<'static, [u8]> {
         let units = body.chunks_exact(2).map(|unit| match self {
             Utf16::Little => u16::from_le_bytes([unit[0], unit[1]]),

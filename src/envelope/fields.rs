@@ -19,7 +19,7 @@ const NAMES: &[&str] = &[
     "records", "Records", "events", "columns", "rows", "name",
     // Of a container's log.
     "stream", "logtag", "partial_message", "partial_last", "container_id", "filename", "tag",
-    // What a record says about itself.
+    // A record's fields about itself.
     "time", "timestamp", "@timestamp", "TimeGenerated", "date", "ts", "caller", "level", "kind", "apiVersion", "log_type",
     "log_source", "openshift", "cluster_id", "kubernetes", "audit",
     // Azure.
@@ -52,7 +52,7 @@ const NAMES: &[&str] = &[
 pub struct Fields<'a>(Vec<(&'static str, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Nothing where `text` is no JSON object.
+    /// `None` where `text` is not a JSON object.
     pub fn of(text: &'a str) -> Option<Fields<'a>> {
         serde_json::from_str(text).ok()
     }
@@ -88,7 +88,7 @@ impl<'a> Fields<'a> {
         self.get(name).filter(|value| value.get().starts_with('['))
     }
 
-    /// The items of a member; none where it is no list.
+    /// The items of a member; empty where it is not a list.
     pub fn items(&self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         items(self.get(name).map_or("", RawValue::get))
     }
@@ -106,7 +106,7 @@ pub fn items(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The text of a JSON string; nothing where the value is none.
+/// The text of a JSON string; `None` for other values.
 pub fn text_of(value: &RawValue) -> Option<Cow<'_, str>> {
     if !value.get().starts_with('"') {
         return None;

@@ -1,6 +1,5 @@
-//! Audit events of log stores that keep a table: a row has a column for each member of the event,
-//! and what is no plain value stands there as JSON in a string (Alibaba's SLS), under names of the
-//! store's own (Azure's tables AKSAudit and AKSAuditAdmin).
+//! Audit events of log stores with tables: a row has a column for each member of the event, and structured values are
+//! JSON in a string there (Alibaba's SLS), under the store's own names (Azure's tables AKSAudit and AKSAuditAdmin).
 
 use serde_json::value::RawValue;
 

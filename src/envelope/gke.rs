@@ -74,7 +74,7 @@ pub fn payload<'a>(entry: &Fields<'a>) -> Option<Fields<'a>> {
     names.iter().find_map(|name| entry.object(name))
 }
 
-/// Whether it is of an API server of Kubernetes, as far as it says of whom it is.
+/// Whether it is from an API server of Kubernetes, as far as its fields tell.
 pub fn is_kubernetes(entry: &Fields) -> bool {
     payload(entry)
         .and_then(|payload| payload.any_text(&["serviceName", "service_name"]))
@@ -147,8 +147,8 @@ fn object<'a>(payload: &Fields<'a>, names: [&str; 3]) -> Option<Cow<'a, RawValue
     }
 }
 
-/// What was recorded is there, so what is there says how much was to be. Of a dry run the label says what the options
-/// were, wherever they stood.
+/// The recorded members are present, so they show the level. For a dry run the label has the options, wherever they
+/// were sent.
 fn level(entry: &Fields, has_request: bool, has_response: bool) -> Option<&'static str> {
     if has_response {
         Some("RequestResponse")
@@ -228,7 +228,7 @@ fn place<'a>(resource_name: &'a str, resource: &str) -> (&'a str, &'a str) {
     (namespace, parts.nth(1).unwrap_or_default())
 }
 
-/// The path, as far as the name of the resource tells it.
+/// The path, as far as the name of the resource has it.
 fn request_uri(resource_name: &str, is_dry_run: bool) -> String {
     let path = match resource_name.strip_prefix("core/") {
         Some(rest) => format!("/api/{rest}"),
@@ -270,7 +270,7 @@ fn is_truncated(entry: &Fields) -> bool {
     })
 }
 
-/// The HTTP status that a `google.rpc.Code` stands for.
+/// The HTTP status for a `google.rpc.Code`.
 fn http_status(payload: &Fields) -> u16 {
     let status = payload.object("status");
     let code = status.and_then(|status| {
@@ -293,7 +293,7 @@ fn http_status(payload: &Fields) -> u16 {
     }
 }
 
-/// An object that says what it is only by `@type` (`core.k8s.io/v1.Pod`) gets its `kind`.
+/// An object whose type is only in `@type` (`core.k8s.io/v1.Pod`) gets its `kind`.
 fn with_kind(object: Cow<'_, RawValue>) -> Cow<'_, RawValue> {
     let told = || -> Option<Box<RawValue>> {
         let fields = Fields::of(object.get())?;

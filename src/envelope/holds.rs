@@ -1,5 +1,5 @@
-//! Whether a text may hold an audit event, told by names and beginnings alone. Everything here reads a text
-//! once, from its beginning to its end.
+//! Whether a text may hold an audit event, by names and beginnings alone. All functions here read a text once, from
+//! its beginning to its end.
 
 use memchr::{memchr_iter, memmem};
 
@@ -14,8 +14,8 @@ const PACKED: [&str; 8] = ["eyJ", "eyA", "ewo", "ewA", "W3s", "WyJ", "H4sI", "KL
 /// Shorter ones hold no event.
 const PACKED_BYTES_MIN: usize = 24;
 
-/// Whether it says `auditID`, or `AuditId` as Azure's tables do. What does so is an event, or has to be seen
-/// by somebody: it is no record of another log.
+/// Whether it contains `auditID`, or `AuditId` as Azure's tables do. Such a text is an event, or has to be reported:
+/// it is not a record of another log.
 pub fn names_event(text: &[u8]) -> bool {
     let common = b"uditI";
     memmem::find_iter(text, common).any(|at| {
@@ -43,7 +43,7 @@ pub fn holds_packed(json: &str) -> bool {
         || memchr_iter(b'[', bytes).any(|bracket| is_bytes(&json[bracket..]))
 }
 
-/// Whether JSON begins with a string that is base64 of JSON, gzip or zstd, as far as its beginning tells.
+/// Whether JSON begins with a string that is base64 of JSON, gzip or zstd, by its beginning.
 pub fn is_base64(json: &str) -> bool {
     let Some(text) = json.strip_prefix('"') else {
         return false;

@@ -1,4 +1,4 @@
-//! What a value is that is no audit event by itself: a wrapper, a record of another log, or nothing that is known.
+//! Classifies a value that is not an audit event itself: a wrapper, a record of another log, or unknown.
 
 use serde_json::value::RawValue;
 
@@ -27,7 +27,7 @@ const DECODED: [&str; 2] = ["json", "log_processed"];
 /// Azure's and Firehose's, CloudWatch's answers.
 const LISTS: [&str; 3] = ["records", "Records", "events"];
 
-/// What a value that is no audit event is known to be.
+/// The class of a value that is not an audit event.
 pub enum Known<'a> {
     Wrapper(Wrapper<'a>),
     OtherLog,
@@ -99,7 +99,7 @@ fn known_object<'a>(text: &'a str, fields: Fields<'a>) -> Option<Known<'a>> {
     }
 }
 
-/// Wrappers whose members have to be translated, or tell what the rule for members does not know.
+/// Wrappers whose members need translation, or have information that the rule for members ignores.
 fn told_of<'a>(fields: &Fields<'a>) -> Option<Wrapper<'a>> {
     let own = || fields.clone();
     let kubernetes = fields.object("kubernetes");
@@ -160,7 +160,7 @@ fn known_text<'a>(raw: &'a RawValue, wrapper: impl Fn() -> Wrapper<'a>) -> Optio
     }
 }
 
-/// How a string begins; escapes that don't matter there are not told apart.
+/// The beginning of a string; escapes that don't matter there are treated alike.
 fn head_of(raw: &RawValue) -> Option<String> {
     let mut chars = raw.get().strip_prefix('"')?.chars().take(HEAD_CHARS_MAX);
     let mut head = String::new();

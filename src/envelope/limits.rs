@@ -9,7 +9,8 @@ use super::Reason;
 /// A packed part is unpacked in pieces of this size.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// zstd may look back so far (2^27 bytes, what `zstd --long` makes). For that its decoder keeps what it unpacked a second
+/// zstd may look back so far (2^27 bytes, what `zstd --long` makes). For that its decoder keeps what it unpacked a
+/// second
 /// time.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
@@ -46,8 +47,8 @@ pub struct Limits<'l> {
     pub unpacked_bytes_max: usize,
     /// Bytes that may be held at the same time.
     pub held_bytes_max: usize,
-    /// Asked before so many more bytes are held; they are given back when the delivery is done.
-    /// The answer no ends the delivery: see [`super::Rest::starved`].
+    /// Called before this many more bytes are held; they are released when the delivery is done.
+    /// If it returns false, the delivery ends: see [`super::Rest::starved`].
     pub reserve: &'l mut dyn FnMut(usize) -> bool,
 }
 

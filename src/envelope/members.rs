@@ -1,11 +1,10 @@
-//! The rule for wrappers that nobody has told us of: a member whose value holds an event is opened, whatever its name.
+//! The rule for unknown wrappers: a member whose value holds an event is opened, whatever its name.
 //! So Splunk, Loki, Elasticsearch, CloudEvents, journald, Kafka Connect, Datadog, GELF, Pub/Sub and what comes after
 //! them need no code of their own.
 //!
-//! It is for wrappers alone. Whoever makes a pod writes its labels and annotations, so nothing is opened inside of
-//! what is an event or another object of Kubernetes by itself ([`is_kubernetes`]), nor members in which agents repeat
-//! these ([`NOT_OPENED`]). What else whoever fills a wrapper puts into a member is believed, as an event would be that
-//! he sent bare.
+//! It is for wrappers only. The author of a pod writes its labels and annotations, so nothing is opened inside an
+//! event or another object of Kubernetes ([`is_kubernetes`]), nor in members in which agents repeat these
+//! ([`NOT_OPENED`]). Other members of a wrapper are trusted as much as a bare event from the same sender.
 
 use std::fmt;
 
@@ -116,7 +115,7 @@ pub fn open_cells(row: &str, how: How, take: &mut dyn FnMut(Inside)) {
     }
 }
 
-/// Calls `each` for the members of an object, up to where it is none any more.
+/// Calls `each` for the members of an object, up to its first invalid byte.
 fn each_member<'a>(object: &'a str, each: &mut dyn FnMut(&str, &'a RawValue)) {
     struct Members<'e, 'a>(&'e mut dyn FnMut(&str, &'a RawValue));
     impl<'de> Visitor<'de> for Members<'_, 'de> {

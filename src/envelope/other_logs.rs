@@ -1,6 +1,6 @@
 //! Logs that share a topic with audit events: known well enough not to be taken for broken ones.
 //!
-//! What names an event, or looks like a part of one, is none of them, wherever it stands: somebody has to see it.
+//! Text that names an event, or looks like a part of one, is never classified so: it has to be reported.
 
 use memchr::memmem;
 
@@ -41,7 +41,7 @@ pub fn is_other_line(line: &[u8]) -> bool {
                 .is_some_and(|rest| is_like(rest, " 00:00:00 "))
 }
 
-/// Whether what a container wrote is plain text, which is no event of whatever shape.
+/// Whether the output of a container is plain text, which is no event in any form.
 pub fn is_text(line: &[u8]) -> bool {
     let is_packed = |line: &[u8]| line.starts_with(b"H4sI");
     let begin = next_document(line, 0).map(|at| &line[at..]);
@@ -49,7 +49,7 @@ pub fn is_text(line: &[u8]) -> bool {
     !may_hold(line) && begin.is_none_or(is_other)
 }
 
-/// Whether `line` begins like `pattern`, in which 0 stands for any digit.
+/// Whether `line` begins like `pattern`, in which 0 matches any digit.
 fn is_like(line: &[u8], pattern: &str) -> bool {
     line.len() >= pattern.len()
         && pattern
@@ -82,8 +82,8 @@ pub fn is_other_record(fields: &Fields) -> bool {
     is_core_event || is_forwarded || is_google || is_line
 }
 
-/// Whether the record says that it is of another component: the category of Azure's, the stream of CloudWatch's, and the
-/// first message of a subscription, which is a test. Nothing in it may name an event.
+/// Whether the record names another component: Azure's category, CloudWatch's stream, and the first message of a
+/// subscription, which is a test. Nothing in it may name an event.
 pub fn is_other_source(fields: &Fields) -> bool {
     let is_azure = fields.has("properties") || fields.has("log_s");
     let category = fields.any_text(&["category", "Category"]);

@@ -12,7 +12,7 @@ const CLUSTER_ATTRIBUTES: [&str; 3] = [
     "k8s.cluster.name",
 ];
 
-/// The cluster that an item of `resourceLogs` says it is of.
+/// The cluster in an item of `resourceLogs`.
 pub fn cluster(logs: &Fields) -> Option<String> {
     let resource = logs.object("resource")?;
     let attributes = || resource.items("attributes").filter_map(Fields::of);

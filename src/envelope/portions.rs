@@ -1,12 +1,13 @@
 //! A body that is too large to be held, cut between its events while it comes in.
 //!
 //! In: its bytes, in chunks of any size. Out: [`Portion`]s, each a delivery by itself: the documents of
-//! some lines, or some items of an array or of an `EventList` with what stood before its items. Whatever
-//! has no such borders is one portion, however long. What is longer than an event may be is told by its
-//! place, its length and its hash, and not kept.
+//! some lines, or some items of an array or of an `EventList` with the text before its items. A body without such
+//! borders is one portion of any length. A value that is longer than an event may be is reported with its position,
+//! length and hash, and not kept.
 //!
 //! Borders are found by brackets and quotes alone; what is between them, [`super::read`] judges. They know nothing of
-//! lines that were split, so a cut may part the pieces of one, which are dead letters then: one line for each portion at
+//! lines that were split, so a cut may part the pieces of one, which are dead letters then: one line for each portion
+//! at
 //! most. What is packed, or in UTF-16, has no borders: it comes in one piece.
 
 use std::collections::VecDeque;
@@ -30,7 +31,7 @@ pub enum Portion {
 
 /// Cuts a body.
 pub struct Portions {
-    /// A portion is cut at the first border behind so many bytes.
+    /// A portion is cut at the first border after this many bytes.
     wanted: usize,
     /// The longest value between two borders that is kept.
     value_bytes_max: usize,
@@ -45,7 +46,7 @@ pub struct Portions {
     within: Within,
     /// What each further portion of the list under way begins with.
     beginning: Vec<u8>,
-    /// How much of `held` is that, and was told before.
+    /// The part of `held` that is this, and was reported before.
     repeated: usize,
     /// Brackets that are open.
     depth: usize,
@@ -54,7 +55,7 @@ pub struct Portions {
     is_escaped: bool,
     /// The last string that stood directly in a document: the key, where a value follows.
     key: Range<usize>,
-    /// The value under way is too long: what was let go of it.
+    /// The current value is too long: what was discarded of it.
     discard: Option<Discarding>,
     ready: VecDeque<Portion>,
 }
@@ -216,7 +217,7 @@ impl Portions {
         self.value = self.seen;
     }
 
-    /// Whether the items of an `EventList` begin at `at`. Its kind was told before: so API servers write it.
+    /// Whether the items of an `EventList` begin at `at`. Its kind comes before them: API servers write it so.
     fn is_items(&self, at: usize) -> bool {
         let document = &self.held[self.value..at];
         self.held.get(self.key.clone()) == Some(b"\"items\"")
@@ -237,8 +238,8 @@ impl Portions {
         }
     }
 
-    /// Whether the brackets that close at `at` are the head of a line, as `[pod/NAME/CONTAINER] `, which belongs to the
-    /// document behind it: what looks like their last item is none of JSON.
+    /// Whether the brackets that close at `at` are the head of a line, like `[pod/NAME/CONTAINER] `, which belongs to
+    /// the document after it: its apparent last item is not JSON.
     fn is_head(&self, at: usize) -> bool {
         let first = self.held[self.value..at].trim_ascii_start().first();
         self.within == Within::Array && first.is_some_and(u8::is_ascii_alphabetic)
@@ -257,7 +258,7 @@ impl Portions {
         }
     }
 
-    /// Makes a portion of what stands before `end`; the next one begins with what stands at `next`.
+    /// Makes a portion of the text before `end`; the next one begins with the text at `next`.
     fn cut(&mut self, end: usize, next: usize) {
         let rest = self.held.split_off(next);
         let mut bytes = std::mem::replace(&mut self.held, self.beginning.clone());
@@ -269,7 +270,7 @@ impl Portions {
         self.go_on(next);
     }
 
-    /// What stood at `next` stands behind the beginning of the list now.
+    /// The text that was at `next` now follows the beginning of the list.
     fn go_on(&mut self, next: usize) {
         let begin = self.beginning.len();
         self.from += next as i64 - begin as i64;
@@ -279,8 +280,8 @@ impl Portions {
         self.repeated = begin;
     }
 
-    /// Lines one of which does not close its brackets look like one value: they are cut before the last one, and
-    /// whoever reads them finds which.
+    /// Lines, one of which does not close its brackets, look like one value: they are cut before the last one, and
+    /// the reader finds which.
     fn cut_lines(&mut self) -> bool {
         let line = memmem::rfind(&self.held[self.value..], b"\n{");
         let (Within::Nothing, Some(line)) = (self.within, line) else {
@@ -339,7 +340,7 @@ impl Portions {
         }
     }
 
-    /// The value that was let go ends before `end`, and the next one begins at `next`.
+    /// The discarded value ends before `end`, and the next one begins at `next`.
     fn report_too_long(&mut self, end: usize, next: usize) {
         self.hash_to(end);
         if let Some(Discarding { at, bytes, hash }) = self.discard.take() {
@@ -353,7 +354,7 @@ impl Portions {
         self.go_on(next);
     }
 
-    /// Where what stands at `at` stands in the body.
+    /// The position in the body of the byte at `at`.
     fn position(&self, at: usize) -> u64 {
         self.from
             .saturating_add_unsigned(at as u64)
@@ -447,7 +448,7 @@ mod tests {
         assert_eq!(texts(&portions(lines.as_bytes(), 200, MAX, 7)).len(), 1);
     }
 
-    /// Every byte of the body stands where its portion says.
+    /// Every byte of the body is where its portion claims.
     #[test]
     fn places() {
         let long = format!("\"{}\"", "too long ".repeat(9));

@@ -7,10 +7,10 @@
 //!
 //! - is at most 512 bytes and 12 words, on the line of the object;
 //! - has no quote and no brace, unless in a group that closes (`[...]`, `{name="..."}`) or as the value of a word
-//!   (`name="..."`): otherwise the object may stand inside of JSON, or in a string;
-//! - ends with the first word that ends in a colon, which is syslog's tag: what comes behind it is a message;
+//!   (`name="..."`): otherwise the object may be inside JSON, or in a string;
+//! - ends with the first word that ends in a colon, which is syslog's tag: the text after it is a message;
 //! - is one word, or one of its words has a digit, a bracket or a brace, as times, names of machines and numbers of
-//!   processes have: `user said: ` is no head;
+//!   processes have: `user said: ` is not a head;
 //!
 //! and the object behind it begins with a quote and runs to the end of the line.
 
@@ -21,7 +21,7 @@ const HEAD_BYTES_MAX: usize = 512;
 /// RFC 5424 has seven words; its data may have blanks.
 const WORDS_MAX: usize = 12;
 
-/// Where the object begins on a line that has a head; nothing where that is none.
+/// The position of the object on a line with a head; `None` without a valid head.
 pub fn end_of_head(line: &[u8]) -> Option<usize> {
     let mut head = Head::default();
     let mut at = 0;

@@ -49,7 +49,7 @@ fn record_of(value: &[u8]) -> Option<Record<'_>> {
     Record::of(&Fields::of(text.flatten()?)?)
 }
 
-/// Reads a document or an array, and tells its events. Returns how many bytes it had.
+/// Reads a document or an array, and emits its events. Returns how many bytes it had.
 fn parse<'de, R: serde_json::de::Read<'de>>(
     mut json: serde_json::Deserializer<R>,
     from: Start,
@@ -68,13 +68,13 @@ struct Outcome {
     result: serde_json::Result<bool>,
     /// Behind what was read.
     end: usize,
-    /// Events that were told.
+    /// Events that were emitted.
     emitted: usize,
     /// Those of them that were refused, by their number.
     refused: Vec<(usize, Reason)>,
 }
 
-/// Unwraps a delivery, and tells each event when it is read. Returns what else there was.
+/// Unwraps a delivery, and emits each event when it is read. Returns the rest.
 pub fn read(body: &[u8], limits: Limits, emit: Emit) -> Rest {
     let mut walk = Walk::new(limits, emit);
     let context = Context::default();
@@ -146,7 +146,8 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         self.walk.found(event, self.context)
     }
 
-    /// Takes a value that is no audit event, for `reason`: a wrapper, a piece of a line, a record of another log, or
+    /// Handles a value that is not an audit event, for `reason`: a wrapper, a piece of a line, a record of another
+    /// log, or
     /// a reject.
     fn put(&mut self, body: &[u8], at: Range<usize>, reason: Reason) {
         let value = &body[at.clone()];
@@ -171,7 +172,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         }
     }
 
-    /// Behind the line of what stands at `at`. Of several places the later ones are asked for later.
+    /// The end of the line at `at`. Positions are requested in ascending order.
     fn line_end(&mut self, body: &[u8], at: usize) -> usize {
         if self.line_end <= at {
             self.line_end = split::next_line(body, at).unwrap_or(body.len());
@@ -188,7 +189,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         end
     }
 
-    /// Whether so much was searched in vain that there is no more salvaging.
+    /// Whether so much was searched in vain that salvaging stops.
     fn is_hopeless(&self, body: &[u8]) -> bool {
         self.searched > SEARCHES_MAX.saturating_mul(body.len())
     }
@@ -313,8 +314,8 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
             .then_some(other)
     }
 
-    /// The end of a value. A search that finds none has read to the end of the body; when such
-    /// searches have read many times the body, there is no more salvaging.
+    /// The end of a value. A search that finds none has read to the end of the body; when such searches have read
+    /// many times the body, salvaging stops.
     fn end_of(&mut self, body: &[u8], start: usize) -> Option<usize> {
         if self.is_hopeless(body) {
             return None;
@@ -342,8 +343,8 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         next
     }
 
-    /// Reads the items of an array one by one from `at`, which is behind its `[`, but for the first
-    /// ones that were told. Returns where the document ends as far as brackets tell.
+    /// Reads the items of an array one by one from `at`, which is after its `[`, except the first ones, which were
+    /// emitted. Returns where the document ends by its brackets.
     fn salvage_items(&mut self, body: &[u8], mut at: usize, mut emitted: usize) -> usize {
         let first = split::next_value(body, at);
         while let Some(start) = split::next_value(body, at) {
@@ -351,8 +352,8 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
                 return split::behind_document(body, start + 1);
             }
             let Some(end) = self.end_of(body, start) else {
-                // Its brackets don't close. The next item is looked for by the bytes that the
-                // first one began with: outside of strings they can only stand there.
+                // Its brackets don't close. The next item is found by the bytes that the first one began with:
+                // outside of strings they cannot occur elsewhere.
                 let first = first.filter(|_| !self.is_hopeless(body));
                 let next = first.and_then(|first| split::next_like(body, first, start));
                 let end = next.unwrap_or(body.len());
@@ -426,7 +427,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         }))
     }
 
-    /// A line that is no JSON: of another log, or packed, or not to be read.
+    /// A line that is not JSON: of another log, compressed, or unreadable.
     fn reject_line(&mut self, body: &[u8], start: usize) -> usize {
         let end = self.line_end(body, start);
         let line = &body[start..end];

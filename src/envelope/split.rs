@@ -84,7 +84,7 @@ pub fn behind_document(body: &[u8], mut at: usize) -> usize {
             b'}' => return next + 1,
             // The next document: this one was an array by itself.
             b'{' | b'[' => return next,
-            // A member behind the list: its value is no document of its own.
+            // A member after the list: its value is not a document of its own.
             b':' => match next_value(body, next + 1).and_then(|value| end_of(body, value)) {
                 Some(end) => at = end,
                 None => break,
@@ -98,7 +98,7 @@ pub fn behind_document(body: &[u8], mut at: usize) -> usize {
     body.len()
 }
 
-/// Whether what ends at `end` was a member or an item of something that goes on: then it is no document.
+/// Whether the text that ends at `end` was a member or an item of an unfinished value: then it is not a document.
 pub fn goes_on(body: &[u8], end: usize) -> bool {
     let rest = body[end..].trim_ascii_start();
     match rest.first() {
@@ -110,8 +110,8 @@ pub fn goes_on(body: &[u8], end: usize) -> bool {
 /// Where the document at the beginning of `text` ends and another begins in its midst, as if its writer had died
 /// while it wrote a line and another went on behind it.
 ///
-/// What stands where a value may stand is a part of the document, whatever it looks like: whoever makes an object may
-/// put an event into it. What is torn shows by a violation of JSON's grammar, which a text of a user's, once it was
+/// Text where a value is allowed is a part of the document, whatever it looks like: the author of an object may put
+/// an event into it. A torn document shows by a violation of JSON's grammar, which a text of a user's, once it was
 /// written as JSON, can't make: it lies where the other begins, or, if the text broke off in a string, behind the quote
 /// of that one's first key, which closes the string.
 pub fn torn(text: &[u8]) -> Option<usize> {

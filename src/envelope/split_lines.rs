@@ -32,7 +32,7 @@ impl<'b> CriLine<'b> {
         let mut parts = line.splitn(4, |byte| *byte == b' ');
         let (time, stream, tags) = (parts.next()?, parts.next()?, parts.next()?);
         let is_time = time.len() >= 20 && time[4] == b'-' && time[10] == b'T';
-        // Tags are divided by colons; the first says whether the line goes on.
+        // Tags are separated by colons; the first is `P` for a partial line or `F` for its end.
         let tag = tags.split(|byte| *byte == b':').next()?.trim_ascii();
         let is_line = is_time && matches!(stream, b"stdout" | b"stderr");
         (is_line && matches!(tag, b"P" | b"F")).then(|| CriLine {
@@ -43,13 +43,14 @@ impl<'b> CriLine<'b> {
     }
 }
 
-/// A record of docker, or of an agent that read its files: `{"log":"...","stream":"stdout","time":...}`. (AKS has records
+/// A record of docker, or of an agent that read its files: `{"log":"...","stream":"stdout","time":...}`. (AKS has
+/// records
 /// with the first two of these, which it cuts and does not split.)
 pub struct Record<'b> {
-    /// What tells the container apart.
+    /// Identifies the container.
     pub stream: String,
     pub text: &'b RawValue,
-    /// Whether it ends a line, where a member says so.
+    /// Whether it ends a line, if a member has that.
     ends: Option<bool>,
 }
 
@@ -111,15 +112,15 @@ pub struct Lines(Vec<Line>);
 /// A line that goes on.
 pub struct Line {
     stream: String,
-    /// Where it begins and ends in the delivery, with what stands between.
+    /// Its beginning and end in the delivery, with everything between.
     pub at: Range<usize>,
     pub text: Vec<u8>,
     brackets: Brackets,
 }
 
 impl Line {
-    /// Whether another record that begins an event can't be a part of this line. Where a value may stand, it may be one:
-    /// whoever makes objects may put what looks like an event into them.
+    /// Whether another record that begins an event can't be a part of this line. Where a value is allowed, it may be
+    /// one: the author of an object may put text that looks like an event into it.
     pub fn is_torn_by(&self, text: &[u8]) -> bool {
         text.starts_with(b"{\"") && is_whole(text) && !self.brackets.takes_a_value()
     }
@@ -206,9 +207,9 @@ fn is_whole(text: &[u8]) -> bool {
     matches!(text.first(), Some(b'{' | b'[' | b'"')) && split::end_of(text, 0) == Some(text.len())
 }
 
-/// Whether a line that should be whole looks like a part of JSON behind its beginning: it closes what it did not open, or,
-/// unless it begins as JSON does, ends in a string. What such a part begins with may be an event that whoever made an
-/// object has put into it.
+/// Whether a line that should be whole looks like a later part of JSON: it closes a bracket that it did not open, or,
+/// unless it begins as JSON does, ends in a string. Such a part may begin with an event that the author of an object
+/// has put into it.
 pub fn is_tail(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     if memmem::find(line, b"\":").is_none() && !line.ends_with(b"}") {

@@ -23,7 +23,7 @@ pub fn rows(table: &Fields, take: &mut dyn FnMut(&str, Option<Vec<u8>>)) {
     }
 }
 
-/// The name as JSON; nothing where it is none.
+/// The name as JSON; `None` where it is invalid.
 fn name_of(column: &str) -> Option<String> {
     let name = Fields::of(column)?.text("name")?;
     let is_name = name.len() <= NAME_BYTES_MAX;

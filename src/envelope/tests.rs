@@ -8,7 +8,7 @@ use crate::audit::Verb;
 use expect_test::{Expect, expect};
 use jiff::Timestamp;
 
-/// A small event whose name tells it apart.
+/// A small event with a distinct name.
 fn event(name: &str) -> String {
     format!(
         r#"{{"level":"Metadata","auditID":"1","stage":"ResponseComplete","verb":"delete","objectRef":{{"resource":"pods","name":"{name}"}},"stageTimestamp":"2026-11-23T06:15:04.239741Z"}}"#
@@ -255,7 +255,7 @@ fn a_list_over_several_lines() {
     );
 }
 
-/// What `emit` refuses is rejected where it stands, whatever form the delivery has.
+/// An event that `emit` refuses is rejected at its position, in every form of delivery.
 #[test]
 fn refused_events_have_their_places() {
     let (a, b) = (event("a"), event("b"));

@@ -26,13 +26,12 @@ pub(super) const LAYERS_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Found<'f> {
     pub event: &'f Event<'f>,
-    /// The cluster, where the event or its wrapper says so: OpenShift's cluster ID, Azure's resource
-    /// ID, the log group of CloudWatch, Google's `project/location/cluster`, OpenTelemetry's attribute.
+    /// The cluster, if the event or its wrapper has it: OpenShift's cluster ID, Azure's resource ID, the log group of
+    /// CloudWatch, Google's `project/location/cluster`, OpenTelemetry's attribute.
     pub cluster: Option<&'f str>,
 }
 
-/// Whoever takes the events of a delivery, in its order. An event may be refused, and is then one of
-/// the parts that were rejected.
+/// Receives the events of a delivery, in its order. It may refuse an event, which is then one of the rejected parts.
 pub type Emit<'t> = &'t mut dyn FnMut(&Found) -> Result<(), Reason>;
 
 /// What a delivery held besides events.
@@ -41,7 +40,7 @@ pub struct Rest {
     pub rejected: Vec<Rejected>,
     /// Records of other logs.
     pub ignored: usize,
-    /// Memory was refused, and the rest was not looked at: the delivery has to come again.
+    /// Memory was refused, and the rest was not read: the delivery has to be sent again.
     pub starved: bool,
 }
 
@@ -104,7 +103,8 @@ impl<'l, 't> Walk<'l, 't> {
                 .part
                 .and_then(|part| range_in(body, part.as_bytes()));
             let whole = context.whole(part.unwrap_or_else(|| at.clone()));
-            // The items of a list stand by themselves, and so does what has nothing around it that says more.
+            // The items of a list are documents of their own, and so is a value without a wrapper that adds
+            // information.
             let says_more = content.cluster.is_some() || content.time.is_some();
             let inner = match &content.inside {
                 Inside::Text(Cow::Borrowed(text)) if text.starts_with(b"[") || !says_more => {
@@ -181,7 +181,7 @@ impl<'l, 't> Walk<'l, 't> {
             let lines = memchr::memrchr(b'\n', text).map_or(text, |end| &text[..=end]);
             self.text(lines, context);
             let cut = context.rejected(Reason::CutOff);
-            // Where it is one document, reading it has told so.
+            // If it is one document, reading it has found that.
             if self.rest.rejected.last() != Some(&cut) {
                 self.reject(cut);
             }
@@ -205,7 +205,7 @@ impl<'l, 't> Walk<'l, 't> {
         made
     }
 
-    /// Takes a line of a container's log, which stands at `at`.
+    /// Handles a line of a container's log at `at`.
     pub fn cri_line(&mut self, line: &CriLine, at: Range<usize>, context: &Context) {
         let context = context.whole(at);
         let Origin::Of(at) = context.origin.clone() else {
@@ -227,7 +227,7 @@ impl<'l, 't> Walk<'l, 't> {
         }
     }
 
-    /// Takes a record that is a piece of a line, and stands at `at`; returns whether it is one.
+    /// Handles a record at `at` that is a piece of a line; returns whether it is one.
     pub fn record(&mut self, record: &Record, at: Range<usize>, context: &Context) -> bool {
         let stream = &*record.stream;
         if record.is_last() && !self.lines.has(stream) {
@@ -297,7 +297,7 @@ impl<'l, 't> Walk<'l, 't> {
         }
     }
 
-    /// Tells the event whose end was cut off, if what is left of it says enough.
+    /// Emits the event whose end was cut off, if the rest is sufficient.
     pub fn cut(&mut self, text: &[u8], context: &Context) -> bool {
         let Some(closed) = cut::close(text, context.time.as_deref()) else {
             return false;
@@ -324,7 +324,7 @@ fn is_sufficient(event: &Event) -> bool {
     !event.object_ref.resource.is_empty() && (is_known || is_other)
 }
 
-/// Base64 stands bare or as a JSON string, in which a slash may be escaped.
+/// Base64 is bare or a JSON string, in which a slash may be escaped.
 fn unquoted(text: &[u8]) -> Cow<'_, [u8]> {
     let text = text.trim_ascii();
     let text = text.strip_prefix(b"\"").unwrap_or(text);

@@ -50,7 +50,7 @@ pub enum Wrapper<'a> {
 /// One part of what was wrapped.
 pub struct Content<'c> {
     pub inside: Inside<'c>,
-    /// The smallest value around it that stands by itself, where that is not the whole wrapper.
+    /// The smallest complete value around it, where that is not the whole wrapper.
     pub part: Option<&'c str>,
     pub cluster: Option<String>,
     /// When it was wrapped, in RFC 3339.
@@ -100,7 +100,7 @@ impl Wrapper<'_> {
                 take(Content::within(fields, text));
             }
             Wrapper::Members(fields, object, how) => {
-                // Told once: there may be many members, and this has to read some.
+                // Reported once: there may be many members, and this has to read some.
                 let (cluster, time) = (cluster(fields), time(fields));
                 open_members(object, *how, &mut |inside| {
                     take(Content {
@@ -196,7 +196,7 @@ fn otlp_record<'c>(record: &Fields<'c>) -> Content<'c> {
     }
 }
 
-/// The cluster that a wrapper's members tell: OpenShift's ID, Azure's resource, the log group of CloudWatch.
+/// The cluster in a wrapper's members: OpenShift's ID, Azure's resource, the log group of CloudWatch.
 fn cluster(fields: &Fields) -> Option<String> {
     let openshift = fields.object("openshift");
     let cluster = openshift.and_then(|openshift| openshift.text("cluster_id"));
@@ -205,7 +205,7 @@ fn cluster(fields: &Fields) -> Option<String> {
     cluster_name(cluster.into_owned())
 }
 
-/// A name as a wrapper says it, unless it can't be one.
+/// A name from a wrapper, if it is valid.
 pub fn cluster_name(name: String) -> Option<String> {
     let is_name =
         !name.is_empty() && name.len() <= CLUSTER_BYTES_MAX && !name.contains(char::is_control);

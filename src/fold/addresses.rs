@@ -1,8 +1,8 @@
 //! Which addresses a pod had, and when.
 //!
-//! Each status says which ones there are. Of statuses that say the same, the first and the last of each span of the
-//! pod's age are kept (spans grow by powers of four), so a pod that lives for a year keeps few. What lies between is as it
-//! was told last. So facts may come in any order, and make the same answer.
+//! Each status lists the current addresses. Of equal statuses, the first and the last within each span of the pod's
+//! age are kept (spans grow by powers of four), so the state of a pod that lives for a year stays small. Between two
+//! statuses the earlier one holds. So facts may arrive in any order and give the same answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
@@ -11,7 +11,7 @@ use super::bucket;
 use super::merge::Seen;
 use crate::rows::PodPiece;
 
-/// What one status says.
+/// The addresses in one status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reported {
     /// In the order of the status.
@@ -22,7 +22,7 @@ pub struct Reported {
     pub lost: Vec<Ipv6Addr>,
 }
 
-/// What statuses told, by the span of its age (see [`bucket::BOUNDS`]) in which they did. Milliseconds.
+/// Addresses from statuses, by the span of the pod's age (see [`bucket::BOUNDS`]). Milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Addresses(pub BTreeMap<(Reported, u8), Seen>);
 
@@ -82,7 +82,7 @@ impl Addresses {
 
     /// When it had not what it had had before.
     pub fn gaps(&self) -> Vec<Gap> {
-        // Of what was told in the same millisecond, that it is there comes last.
+        // If reports of one millisecond differ, presence is sorted last.
         let mut reported: BTreeSet<(i64, bool, Ipv6Addr)> = BTreeSet::new();
         let sights = self.sights();
         for ((what, _), seen) in &self.0 {

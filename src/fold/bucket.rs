@@ -13,7 +13,7 @@ pub const BOUNDS: [u32; 11] = [
 /// The class of what has not ended: it is filed nowhere.
 pub const OPEN: u8 = 255;
 
-/// Times before 2014, when Kubernetes began, and after 2106 are no times that a place may have.
+/// Times before 2014, when Kubernetes began, and after 2106 are not valid here.
 const FROM_MIN: u32 = 1_388_534_400;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::rows::{Owner, PodPiece};
 /// More descriptions of one pod are not kept: the oldest go.
 const DESCRIPTIONS_MAX: usize = 32;
 
-/// What is always said together.
+/// Fields that are always reported together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Description<'a> {
     #[serde(borrow)]
@@ -31,7 +31,8 @@ pub type Stamp = (AsOf, i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sights<'a> {
     pub first: Stamp,
-    /// The account whose write was the first, and the one that it impersonated; empty where that was no write to the pod
+    /// The account whose write was the first, and the one that it impersonated; empty where that was no write to the
+    /// pod
     /// itself.
     pub by: (&'a str, &'a str),
     pub last: Stamp,
@@ -46,7 +47,7 @@ pub struct Former<'d, 'a> {
     pub description: &'d Description<'a>,
     /// Milliseconds.
     pub until: i64,
-    /// Who changed it.
+    /// The account that changed it.
     pub by: (&'a str, &'a str),
 }
 

@@ -1,20 +1,20 @@
 //! Which reports are about the same container instance.
 //!
-//! Kubelets tell an instance by its container ID, and number the restarts. Not all do both: virtual kubelets tell no ID, or
-//! the same one for all restarts; Docker starts a container again under its ID; a kubelet that can't find a container
-//! makes up a report that names none, and counts on. So reports are kept by ID and number, and which of them belong
-//! together is found out anew at each fold.
+//! Kubelets identify an instance by its container ID, and number the restarts. Not all do both: virtual kubelets
+//! report no ID, or the same one for all restarts; Docker restarts a container under its ID; a kubelet that can't
+//! find a container makes up a report without an ID, and counts on. So reports are kept by ID and number, and grouped
+//! into instances again at each fold.
 
 use super::instance::Instance;
 use super::life::{InstanceKey, Life};
 
-/// In place of a container ID where none was told.
+/// Instead of a container ID, where none was reported.
 pub(super) const NO_ID: &str = "-";
 
-/// The key of an ID where none was told.
+/// The key where no ID was reported.
 pub(super) const NONE: [u8; 32] = [0; 32];
 
-/// So many bytes of a key tell the ID where several instances have the same one.
+/// This many bytes of a key distinguish IDs where several instances have the same one.
 const SHARED_BYTES: usize = 28;
 
 /// An instance, of all reports about it.
@@ -23,11 +23,12 @@ pub struct Run<'a> {
     pub container: &'a str,
     /// Of its row: that of its ID, the end of which is another one where several have the same ID.
     pub key: [u8; 32],
-    /// The key of its ID; zeros where none was told.
+    /// The key of its ID; zeros where none was reported.
     pub id: [u8; 32],
     /// Whether the key of its row is another one than that of its ID.
     pub is_shared: bool,
-    /// Where all reports of its ID, and none without an ID, have one number: that. Such a one may be let go of.
+    /// The one restart number of all reports of its ID, if there is just one and every report has an ID. Such an
+    /// instance may be pruned.
     pub alone: Option<InstanceKey<'a>>,
     pub instance: Instance<'a>,
 }
@@ -101,7 +102,7 @@ fn of_one<'a>(reports: &[Report<'_, 'a>], created_at: u32) -> Vec<Run<'a>> {
             .max_by_key(|run| (counted(run), run.sort_key(created_at)));
         match last {
             Some(run) => run.take((*report).clone()),
-            // A made-up end of what nobody saw tells of no instance.
+            // A made-up end that nobody observed is no evidence of an instance.
             None if report.ran_at.is_none() && report.ended.is_none() => {}
             None => runs.push(Run::without_id(*key, report)),
         }

@@ -1,7 +1,7 @@
-//! One container instance: what was told of it, merged, and when it ran by that.
+//! One container instance: its merged reports, and when it ran according to them.
 //!
-//! Nodes have clocks of their own. What they say of starts and ends is held against the API server's times of the
-//! events that told it: where the two contradict each other, the instance lived when the API server says so.
+//! Nodes have clocks of their own. The starts and ends that they report are compared with the API server's times of
+//! the events: where the two contradict each other, the API server's times count.
 
 use super::merge::{Seen, greatest};
 use super::past::NotAfter;
@@ -9,8 +9,8 @@ use crate::rows::{ContainerKind, Ended, InstancePiece};
 
 const SECOND: i64 = 1_000_000;
 
-/// A report of an end comes within so many microseconds. What is seen to run so much longer than it is said to have, has
-/// another clock.
+/// An end is reported within this many microseconds. An instance that is seen running this much longer than its
+/// reported end has a different clock.
 const IN_TIME: i64 = 60 * SECOND;
 
 /// One container instance.
@@ -23,20 +23,20 @@ pub struct Instance<'a> {
     pub image: &'a str,
     pub image_id: &'a str,
     pub restart: u32,
-    /// Whether that number was ever told of this instance itself.
+    /// Whether that number was ever reported for this instance itself.
     pub is_counted: bool,
     /// Seconds; 0 is unknown.
     pub started_at: u32,
     /// When it started for the last time: Docker starts a container again.
     pub restarted_at: u32,
-    /// The first event that told that start; microseconds.
+    /// The first event that reported that start; microseconds.
     pub start_reported: Option<i64>,
-    /// The last event that told that it runs.
+    /// The last event that reported it as running.
     pub ran_at: Option<i64>,
     pub ended: Option<End<'a>>,
     /// An end without a time, which a kubelet made up.
     pub missing: Option<Missing<'a>>,
-    /// What the instances that its pod has let go of prove of its end.
+    /// What the pruned instances of its pod prove about its end.
     pub not_after: NotAfter,
 }
 
@@ -46,7 +46,7 @@ pub struct End<'a> {
     /// Of which start; 0 is unknown.
     pub started_at: u32,
     pub report: Ended<'a>,
-    /// The first event that told it; microseconds.
+    /// The first event that reported it; microseconds.
     pub reported: i64,
     /// Whether another report differs.
     pub differs: bool,
@@ -75,7 +75,7 @@ fn earliest(kept: &mut Option<i64>, other: Option<i64>) {
 }
 
 impl<'a> Instance<'a> {
-    /// What one event says, at `at` in microseconds.
+    /// The report of one event, at `at` in microseconds.
     pub(super) fn of_piece(piece: &InstancePiece<'a>, at: i64) -> Instance<'a> {
         let seen = Seen {
             first: at,
@@ -118,7 +118,7 @@ impl<'a> Instance<'a> {
         greatest(&mut self.runtime, other.runtime);
         greatest(&mut self.image, other.image);
         greatest(&mut self.image_id, other.image_id);
-        // A number that was told counts more than one that was guessed.
+        // A reported number beats a guessed one.
         (self.is_counted, self.restart) =
             (self.is_counted, self.restart).max((other.is_counted, other.restart));
         match (self.started_at, other.started_at) {
@@ -150,7 +150,7 @@ impl<'a> Instance<'a> {
         ended.filter(|end| end.started_at == 0 || end.started_at >= self.restarted_at)
     }
 
-    /// The second in which it ended, where a report says that.
+    /// The second in which it ended, if a report has that.
     pub fn reported_end(&self) -> Option<u32> {
         self.end().map(|end| end.report.finished_at)
     }
@@ -161,7 +161,8 @@ impl<'a> Instance<'a> {
     }
 
     /// When it was there for the first time: its start, unless the API server's times contradict that. Where it is not
-    /// known, the first event about it, or its end if that was before. Microseconds; `created_at` is that of its pod, in seconds.
+    /// known, the first event about it, or its end if that was before. Microseconds; `created_at` is that of its pod,
+    /// in seconds.
     pub fn began(&self, created_at: u32) -> i64 {
         if self.started_at == 0 {
             let ended = self.reported_end();
@@ -177,7 +178,7 @@ impl<'a> Instance<'a> {
         }
     }
 
-    /// When its start was told, where that counts; `created_at` may become known later.
+    /// When its start was reported, where that counts; `created_at` may become known later.
     pub(super) fn start_told_apart(&self, created_at: u32) -> Option<i64> {
         let start = i64::from(self.started_at) * SECOND;
         let may_be_before = created_at == 0 || self.started_at < created_at;
@@ -199,9 +200,9 @@ impl<'a> Instance<'a> {
         (self.began_second(created_at), self.restart, *key)
     }
 
-    /// Whether the other instance of the same container is a later one: it began later, or in the same
-    /// second with a higher restart count. Counts may begin anew, when a node forgot what ran; so they decide
-    /// only where one of the starts is not known.
+    /// Whether the other instance of the same container is a later one: it began later, or in the same second with a
+    /// higher restart count. Counts may restart at zero when a node lost its state; so they decide only where one of
+    /// the starts is not known.
     pub fn is_before(
         &self,
         key: &[u8; 32],
@@ -218,7 +219,8 @@ impl<'a> Instance<'a> {
         }
     }
 
-    /// When it ran; `created_at` is that of its pod, in seconds, `is_static`: it may be older than the API's image of its
+    /// When it ran; `created_at` is that of its pod, in seconds, `is_static`: it may be older than the API's image of
+    /// its
     /// pod.
     pub fn times(&self, created_at: u32, is_static: bool) -> Times {
         let began = self.began(created_at);
@@ -242,7 +244,7 @@ impl<'a> Instance<'a> {
         }
     }
 
-    /// Whether a stored row tells by its times that the node's clock is off, and by that what was told when.
+    /// Whether the times of a stored row show that the node's clock is off, and so when the facts were reported.
     pub(super) fn has_other_clock(&self, end: &End) -> bool {
         let finished = i64::from(end.report.finished_at) * SECOND;
         let is_seen_later = self.ran_at.is_some_and(|ran_at| !end.is_after(ran_at));
@@ -258,7 +260,8 @@ impl<'a> Instance<'a> {
 }
 
 impl<'a> End<'a> {
-    /// Both are reports of ends: the one of the later start counts, of one start the earlier end. A container ends once.
+    /// Both are reports of ends: the one of the later start counts, of one start the earlier end. A container ends
+    /// once.
     fn and(self, other: End<'a>) -> End<'a> {
         if self.started_at != other.started_at {
             return match self.started_at > other.started_at {
@@ -274,7 +277,8 @@ impl<'a> End<'a> {
         }
     }
 
-    /// When it was over, and by how much the node's clock is off. Kubernetes keeps ends in whole seconds: it may have run
+    /// When it was over, and by how much the node's clock is off. Kubernetes keeps ends in whole seconds: it may have
+    /// run
     /// until that second was over.
     fn over(&self, began: i64, ran_at: Option<i64>) -> (i64, i64) {
         let finished = i64::from(self.report.finished_at) * SECOND;
@@ -283,7 +287,8 @@ impl<'a> End<'a> {
         if self.differs {
             return (over.max(began), 0);
         }
-        // Told in time, it was told by a clock that is right: what was seen to run after that was told late itself.
+        // Reported in time, so the clock is right: if it was seen running after that, that sighting was itself
+        // reported late.
         let is_seen_later = ran_at.is_some_and(|ran_at| !self.is_after(ran_at));
         match self.reported {
             reported if finished > reported => (reported.max(began), finished - reported),
@@ -304,25 +309,25 @@ impl<'a> End<'a> {
         }
     }
 
-    /// Whether it was told neither before it happened nor long after.
+    /// Whether it was reported neither before it happened nor long after.
     fn is_in_time(&self) -> bool {
         let finished = i64::from(self.report.finished_at) * SECOND;
         (finished..=finished + IN_TIME).contains(&self.reported)
     }
 
-    /// Whether this sign of life says nothing new.
+    /// Whether this sign of life adds nothing.
     pub(super) fn is_after(&self, ran_at: i64) -> bool {
         let finished = i64::from(self.report.finished_at) * SECOND;
         self.differs || ran_at < finished + IN_TIME
     }
 
-    /// What stays of it in a state: the time of a report counts where it is no ordinary one.
+    /// What is kept of it in a state: the time of a report counts only where it is unusual.
     pub(super) fn reported_apart(&self) -> Option<i64> {
         (!self.differs && !self.is_in_time()).then_some(self.reported)
     }
 
-    /// An end as a stored row says it, whose instance ran from `began` to `over`, and when it was seen to run, if that was
-    /// long after it is said to have ended.
+    /// An end as stored in a row, for an instance that ran from `began` to `over`, and when it was seen running, if
+    /// that was long after its reported end.
     pub(super) fn of_row(
         report: Ended<'a>,
         started_at: u32,
@@ -331,7 +336,7 @@ impl<'a> End<'a> {
     ) -> (End<'a>, Option<i64>) {
         let finished = i64::from(report.finished_at) * SECOND;
         let plain = finished + SECOND;
-        // What ended before it began was told in time.
+        // An end before the start was reported in time.
         let is_plain = over == plain || over > plain && over == began + 1;
         let end = End {
             started_at,

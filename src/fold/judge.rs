@@ -1,4 +1,4 @@
-//! A life is judged: when it ended, what proves that, and why.
+//! Judges a life: when it ended, what proves that, and why.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,16 +16,16 @@ const SECOND: i64 = 1_000_000;
 /// Events of one moment may have times that differ by so much, as API servers have clocks of their own. Microseconds.
 const APART: i64 = 2 * SECOND;
 
-/// Who is seen so long after his removal came back: his cluster was restored from a backup. Milliseconds.
+/// A pod seen this long after its removal came back: its cluster was restored from a backup. Milliseconds.
 const CAME_BACK_AFTER: i64 = 300_000;
 
-/// So long after its deadline a pod is gone whose containers had ended. Milliseconds.
+/// A pod whose containers had ended is gone this long after its deadline. Milliseconds.
 const GONE_AFTER: i64 = 600_000;
 
 /// A deadline further away is not waited for. Seconds.
 const DEADLINE_MAX: i64 = 86_400;
 
-/// All pods that had one name, as far as they are known, and what was said of it.
+/// All known pods that had one name, and the events about the name.
 pub(super) struct Name<'n, 'a> {
     pub cluster: &'a str,
     pub namespace: &'a str,
@@ -48,12 +48,12 @@ pub(super) struct Judged<'a> {
     pub(super) requests: Requests<'a>,
     /// Whether the first of them is known by what came of it alone.
     pub(super) request_unseen: bool,
-    /// Who did what led to its end, if it has ended.
+    /// The account whose request led to its end, if it has ended.
     pub(super) cause: Option<String>,
     pub(super) why: Why<'a>,
-    /// When it was removed, in milliseconds: as an event says, or as the removal of its name does.
+    /// When it was removed, in milliseconds: by an event about it, or by the removal of its name.
     pub(super) removed: Option<i64>,
-    /// Where no event says that: the first proof that it was gone, in microseconds.
+    /// If no event reports that: the first proof that it was gone, in microseconds.
     pub(super) proof: Option<(i64, Proof)>,
     /// When it was gone, in microseconds.
     pub(super) end: Option<i64>,
@@ -155,8 +155,8 @@ pub(super) fn came_back(life: &Life) -> bool {
     removed.is_some_and(|gone| life.alive_at > gone)
 }
 
-/// Its end was asked for, and its containers ended: as soon as its kubelet has cleaned up it is gone. Nobody was heard to
-/// say so, but long after its deadline it is.
+/// Its end was requested, and its containers ended: it is gone as soon as its kubelet has cleaned up. No event
+/// reported that, but it holds long after its deadline.
 fn grace_over(life: &Life, requests: &Requests) -> Option<(i64, Proof)> {
     let deadline = i64::from(life.deadline) * 1_000;
     let has_ended = life.emptied_at.is_some() || life.terminal.is_some();
@@ -167,7 +167,7 @@ fn grace_over(life: &Life, requests: &Requests) -> Option<(i64, Proof)> {
         .then_some((gone_at, Proof::GraceOver))
 }
 
-/// Who deleted its node, or its namespace, where it went with that.
+/// The account that deleted its node or its namespace, if it ended with that.
 fn cause(name: &Name, life: &Life, why: Option<EndedWhy>, end: Option<i64>) -> Option<String> {
     let (what, says, word) = match why? {
         EndedWhy::NodeLost => {

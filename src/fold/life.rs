@@ -30,7 +30,7 @@ pub(super) fn first<'a, const N: usize>(asked: [&Option<Asked<'a>>; N]) -> Optio
     asked.into_iter().flatten().min().cloned()
 }
 
-/// The containers that had not started when this was last said, and why.
+/// The containers that had not started at the last report, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Waiting<'a> {
     pub as_of: AsOf,
@@ -38,11 +38,11 @@ pub struct Waiting<'a> {
     pub containers: Vec<(&'a str, &'a str)>,
 }
 
-/// What facts say of instances is kept by the name of the container, the key of the ID (zeros where none was told) and the
-/// restart number.
+/// Facts about instances are kept by the name of the container, the key of the ID (zeros where none was reported) and
+/// the restart number.
 pub type InstanceKey<'a> = (&'a str, [u8; 32], u32);
 
-/// One pod. Empty texts, zeros and `None` say nothing. Times are milliseconds where not said.
+/// One pod. Empty texts, zeros and `None` carry no information. Times are milliseconds unless noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Life<'a> {
     /// Whether some fact about it was stored in time.
@@ -66,7 +66,7 @@ pub struct Life<'a> {
     pub created_by: Option<(&'a str, &'a str)>,
     pub scheduled_at: i64,
     pub started_at: u32,
-    /// The first event that told that.
+    /// The first event that reported that.
     pub started_reported: Option<i64>,
     /// Events with phase Succeeded or Failed.
     pub terminal: Option<Seen>,
@@ -91,7 +91,7 @@ pub struct Life<'a> {
     pub truncated: bool,
     pub removed: Option<Seen>,
     pub instances: BTreeMap<InstanceKey<'a>, Instance<'a>>,
-    /// What stays of the instances that it has let go of, by container.
+    /// What is kept of the pruned instances, by container.
     pub past: BTreeMap<&'a str, Past>,
 }
 
@@ -113,7 +113,7 @@ fn known(at: i64) -> Option<i64> {
 }
 
 impl<'a> Life<'a> {
-    /// Adds what one fact says. A saying about a name is no part of a life.
+    /// Adds one fact. An event about a name is not part of a life.
     pub fn add(&mut self, piece: &Piece<'a>, arrival: Arrival) {
         match piece {
             Piece::Pod(piece) => self.merge(Life::of_piece(piece, arrival)),
@@ -241,13 +241,14 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// When its start was told, if that was before it, by the node's clock.
+    /// When its start was reported, if that was before the start by the node's clock.
     pub(super) fn started_reported_before(&self) -> Option<i64> {
         let start = i64::from(self.started_at) * 1_000;
         self.started_reported.filter(|reported| *reported < start)
     }
 
-    /// By how much the clock of its node differs from the API server's, as far as its own start shows that. Microseconds.
+    /// By how much the clock of its node differs from the API server's, as far as its own start shows that.
+    /// Microseconds.
     pub(super) fn clock_off(&self) -> i64 {
         let start = i64::from(self.started_at) * 1_000;
         let created = i64::from(self.created_at) * 1_000;

@@ -12,7 +12,7 @@ pub struct AsOf {
     pub(super) at: u64,
 }
 
-/// The first and the last time that something was told.
+/// The first and the last time of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seen {
     pub first: i64,
@@ -29,7 +29,7 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// Told once.
+    /// Reported once.
     pub(super) fn at(at: i64) -> Seen {
         Seen {
             first: at,
@@ -42,7 +42,7 @@ impl Seen {
         self.last = self.last.max(other.last);
     }
 
-    /// When it was told for the first time with no sign of the contrary after it.
+    /// The first report without a contrary sign after it.
     pub(super) fn after(self, contrary: Option<i64>) -> Option<i64> {
         let times = [self.first, self.last].into_iter();
         let mut times = times.filter(|at| contrary.is_none_or(|contrary| contrary <= *at));

@@ -1,7 +1,7 @@
-//! What events said of a name, and which of the pods that had it they were about.
+//! Events about a name, and which of the pods that had it they were about.
 //!
-//! It is found out anew at each fold and never kept: a predecessor that becomes known later takes back what
-//! was attributed to its successor.
+//! This is evaluated again at each fold and never stored: a predecessor that becomes known later takes back events
+//! that were attributed to its successor.
 
 use crate::audit::words::{NameEvent, Proof};
 use crate::rows::{Phase, Said};
@@ -21,7 +21,7 @@ pub struct Named<'a> {
     pub forced: Option<Asked<'a>>,
 }
 
-/// The condition that a node is back within so many microseconds: it was only registered anew.
+/// A node that is back within this many microseconds was only registered again.
 const NODE_BACK: i64 = 600_000_000;
 
 /// The pod garbage collector removes the pods of a deleted node within a minute.
@@ -45,7 +45,7 @@ fn alive_at(life: &Life) -> i64 {
     }
 }
 
-/// What was said of the name of a pod and of its namespace that may be about this life, by time.
+/// The events about the name of a pod and about its namespace that may concern this life, by time.
 pub(super) fn of_life<'s, 'a>(
     uid: u128,
     life: &Life,
@@ -59,8 +59,8 @@ pub(super) fn of_life<'s, 'a>(
     says
 }
 
-/// Whether a deletecollection is about a pod of these labels, where that can be told: its selector is a list
-/// of `key=value`.
+/// Whether a deletecollection selects a pod with these labels, where that is known: its selector is a list of
+/// `key=value`.
 fn selects(said: &Said, life: &Life) -> bool {
     let is_of_selector = matches!(
         said.what,
@@ -88,7 +88,8 @@ pub(super) fn is_held(life: &Life) -> bool {
     life.described.newest().is_some_and(|it| it.is_held)
 }
 
-/// Who asked last for the deletion of what a pod was in, or on, between its start and its end at `end` (microseconds).
+/// The last account that requested the deletion of a pod's namespace or node between its start and its end at `end`
+/// (microseconds).
 pub(super) fn cause<'a>(
     life: &Life,
     says: &[Said<'a>],
@@ -102,15 +103,15 @@ pub(super) fn cause<'a>(
     Some((last.user, last.acting_as))
 }
 
-/// The first proof by what was said that the life had ended.
+/// The first proof, by events about names, that the life had ended.
 pub(super) fn proven(life: &Life, says: &[&Said]) -> Option<(i64, Proof)> {
     let alive = alive_at(life);
     let is_held = is_held(life);
     let has_no_node = has_no_node(life, says);
     let proofs = says.iter().filter_map(|said| {
         let after = said.at > alive;
-        // Within the second of its creation it may have been its predecessor's: not where it had been heard of already,
-        // and was not since.
+        // Within the second of its creation the event may be about its predecessor: not if the pod had been seen
+        // before, and was not seen since.
         let removes = after || (said.at > life.seen.first && said.at >= life.seen.last);
         let proof = match said.what {
             // A kubelet's is the last one, which comes when nothing holds it any more.
@@ -141,8 +142,8 @@ fn is_finished(life: &Life, said: &Said) -> bool {
     life.terminal_at().is_some_and(|at| said.at > at * 1_000)
 }
 
-/// The same of one that has no node. That is known where it was seen whole (its phase tells), no kubelet spoke of it, and
-/// nothing was heard of it after the request.
+/// The same for a pod without a node. That is known where it was seen whole (its phase tells), and no kubelet sent
+/// anything about it, and it was not seen after the request.
 fn has_no_node(life: &Life, says: &[&Said]) -> impl Fn(&Said) -> bool {
     let is_of_kubelet = |said: &&&Said| matches!(said.what, NameEvent::Status | NameEvent::Remove);
     let mut of_kubelets = says.iter().filter(is_of_kubelet);
@@ -153,16 +154,16 @@ fn has_no_node(life: &Life, says: &[&Said]) -> impl Fn(&Said) -> bool {
     move |said| holds && said.at >= last
 }
 
-/// Whether a request that did not find it proves that it was gone. Not where it was heard of since, nor where the kubelet
-/// of another node looked for it, which knows no more than its name.
+/// Whether a request that did not find it proves that it was gone. Not if it was seen since, nor if the kubelet of
+/// another node looked for it, which knows no more than its name.
 fn is_gone(life: &Life, said: &Said) -> bool {
     let kubelet = said.user.strip_prefix("system:node:");
     said.at >= life.seen.last
         && kubelet.is_none_or(|node| life.node.is_empty() || node == life.node)
 }
 
-/// The first deletion of its node that it did not survive, by what was said of that node: the pod was gone a
-/// minute later. Not where the node came back within ten minutes, nor where the pod was heard of since.
+/// The first deletion of its node that it did not survive, by the events about that node: the pod was gone a minute
+/// later. Not if the node came back within ten minutes, nor if the pod was seen since.
 pub(super) fn node_lost(life: &Life, node: &[Said]) -> Option<(i64, Proof)> {
     let start = start_of(life);
     let came_back = |at: i64| {
@@ -200,7 +201,8 @@ fn creation<'s, 'a>(life: &Life, says: &[&'s Said<'a>]) -> Option<&'s Said<'a>> 
     fits.then_some(newest)
 }
 
-/// Whether what was cut off of an event is lost. It is not where the event is there whole as well: of two senders one may
+/// Whether what was cut off of an event is lost. It is not where the event is there whole as well: of two senders one
+/// may
 /// cut less, and the log backend nothing. That is known of the creation, the one request of its account in that second.
 fn is_lost(life: &Life, said: &Said) -> bool {
     let is_creation = life.created_by == Some((said.user, said.acting_as))
@@ -211,7 +213,7 @@ fn is_lost(life: &Life, said: &Said) -> bool {
     }
 }
 
-/// What was said of this life, which had the name until `until`.
+/// The events about this life, which had the name until `until`.
 pub(super) fn named<'a>(life: &Life<'a>, says: &[&Said<'a>], until: i64) -> Named<'a> {
     let creation = creation(life, says);
     let from = match (life.created_at, creation) {

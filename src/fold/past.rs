@@ -1,5 +1,5 @@
-//! What stays with a pod of the instances that it has let go of, so that the state of one that restarts for ever
-//! stays small: see [`super::prune`].
+//! What a pod keeps of its pruned instances, so that the state of a pod that restarts forever stays small: see
+//! [`super::prune`].
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::runs::Runs;
 /// Start, restart number, and the beginning of the ID: what orders the instances of a container.
 pub(super) type ShortKey = (u32, u32, [u8; 4]);
 
-/// The instances of one container that its pod has let go of.
+/// The pruned instances of one container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Past {
     pub restarts: Runs,
@@ -17,7 +17,7 @@ pub struct Past {
     pub(super) newest: ShortKey,
 }
 
-/// By when an instance had ended, since an instance that its pod has let go of is a later one.
+/// When an instance had ended at the latest, because a pruned instance is a later one.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -29,8 +29,8 @@ pub struct NotAfter {
     pub(super) at: Option<i64>,
 }
 
-/// Whether the restart number was told, the start (the earlier the greater, 0 where it is not known), and the number: what
-/// becomes known makes all of these greater.
+/// Whether the restart number was reported, the start (the earlier the greater, 0 where unknown), and the number: new
+/// information makes all of these greater.
 pub(super) type Known = (bool, u32, u32);
 
 impl NotAfter {

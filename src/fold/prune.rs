@@ -1,14 +1,14 @@
-//! A pod lets go of instances, so that the state of one that restarts for ever stays small.
+//! A pod prunes instances from its state, so that the state of a pod that restarts forever stays small.
 //!
-//! Their own rows say what is known of them. The pod keeps their restart numbers, which one was the newest, and what
-//! they prove of the instances that it has not let go of.
+//! Their own rows have what is known of them. The pod keeps their restart numbers, which one was the newest, and what
+//! they prove about the instances that are still in its state.
 
 use super::group::{Run, runs};
 use super::instance::Instance;
 use super::life::Life;
 use super::past::{Known, NotAfter, Past, ShortKey};
 
-/// Of the instances of a container so many are kept in the state of a pod; of one that has ended, none.
+/// Number of instances of a container kept in the state of a pod; none for a pod that has ended.
 /// See [`Life::prune`].
 pub const INSTANCES_KEPT: usize = 16;
 
@@ -35,8 +35,8 @@ fn short_key(run: &Run, created_at: u32) -> ShortKey {
 }
 
 impl Instance<'_> {
-    /// By when it had ended, as the instances prove that its pod has let go of. Microseconds; `created_at` is that of
-    /// the pod.
+    /// When it had ended at the latest, by the pruned instances of its pod. Microseconds; `created_at` is that of the
+    /// pod.
     pub fn not_after(&self, created_at: u32) -> Option<i64> {
         self.not_after.at.filter(|_| self.is_up_to_date(created_at))
     }
@@ -71,14 +71,14 @@ impl Instance<'_> {
         });
     }
 
-    /// Whether its row says all that is known of it.
+    /// Whether its row has everything that is known of it.
     fn is_complete(&self, created_at: u32) -> bool {
         let is_told_whole = self.end().is_some_and(|end| {
             !end.differs
                 && end.started_at == self.started_at
                 && (end.reported_apart().is_none() || self.has_other_clock(end))
         });
-        // Where its clock is behind, an earlier event may tell the same start.
+        // If its clock is behind, an earlier event may have reported the same start.
         let start = i64::from(self.started_at) * 1_000_000;
         let start_reported = self.start_told_apart(created_at);
         is_told_whole
@@ -91,13 +91,13 @@ impl Instance<'_> {
 }
 
 impl<'a> Life<'a> {
-    /// Whether it has let go of instances, of which their own rows say all then.
+    /// Whether it has pruned instances, for which only their own rows have everything.
     pub fn has_pruned(&self) -> bool {
         !self.past.is_empty()
     }
 
-    /// Whether the rows of the instances that it has let go of are needed: where one of the others may have
-    /// ended when one of them began, and that was not found out before.
+    /// Whether the rows of the pruned instances are needed: one of the others may have ended when one of them began,
+    /// and that was not found before.
     pub(super) fn is_in_doubt(&self, runs: &[Run<'a>]) -> bool {
         runs.iter().any(|run| {
             let past = self.past.get(run.container);

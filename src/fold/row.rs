@@ -1,4 +1,4 @@
-//! The rows that say what was judged.
+//! The rows with the judgement.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
@@ -20,7 +20,7 @@ use super::why::{self, Requests};
 
 const SECOND: i64 = 1_000_000;
 
-/// Smaller differences between clocks are not told. Microseconds.
+/// Smaller differences between clocks are not reported. Microseconds.
 const CLOCK_OFF_MIN: i64 = 60 * SECOND;
 
 /// A life, and all its instances.
@@ -30,7 +30,7 @@ pub(super) struct Whole<'w, 'a> {
     pub runs: &'w [Run<'a>],
 }
 
-/// How an instance ended. Microseconds, where not said.
+/// How an instance ended. Microseconds unless noted.
 struct InstanceEnd {
     times: Times,
     /// Seconds.
@@ -314,7 +314,8 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// Whether an instance began after its pod came back, so what had led to the removal before has nothing to do with it.
+    /// Whether an instance began after its pod came back, so what had led to the removal before has nothing to do
+    /// with it.
     fn is_of_another_life(&self, life: &Life, run: &Run) -> bool {
         let removed = life
             .removed
@@ -374,7 +375,7 @@ fn id_text<'a>(run: &Run<'a>) -> Cow<'a, str> {
     }
 }
 
-/// How many instances its restart numbers tell of, and no event.
+/// The number of instances that are implied by restart numbers and in no event.
 fn unseen(life: &Life, runs: &[Run]) -> u64 {
     let missing = life.restarts.iter().map(|(container, times)| {
         let past = life.past.get(container);
@@ -478,7 +479,7 @@ fn kind(kind: ContainerKind) -> &'static str {
     known.map_or("", |(_, word)| word)
 }
 
-/// The kind that a row says.
+/// The kind in a row.
 pub(super) fn kind_of(word: &str) -> ContainerKind {
     let known = KINDS.iter().find(|(_, known)| *known == word);
     known.map_or(ContainerKind::None, |(kind, _)| *kind)

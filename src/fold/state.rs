@@ -1,7 +1,7 @@
 //! A life as its row carries it: small, since there are millions of them.
 //!
-//! Times are distances from the creation of the pod, and nothing is kept that the row's other columns say, or that
-//! can no longer count: when a pod was first seen whose creation is known, the ID of an instance that it let go of.
+//! Times are distances from the creation of the pod. Values that the row's other columns have, or that can no longer
+//! count, are not kept: when a pod with a known creation was first seen, the ID of a pruned instance.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,7 +16,7 @@ use super::merge::{AsOf, Seen};
 use super::past::{NotAfter, Past};
 use crate::rows::{ContainerKind, Ended, Phase};
 
-/// The layout. It goes up with every change of what stands here.
+/// The layout. It is increased with every change of this format.
 pub const STATE_VERSION: u8 = 2;
 
 /// A stored state that this build can't read.
@@ -110,7 +110,7 @@ struct PackedInstance<'a> {
     not_after: NotAfter,
 }
 
-/// What few instances have. Microseconds, where not said.
+/// Rare fields of instances. Microseconds unless noted.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
 struct PackedOdd<'a> {
     is_guessed: bool,
@@ -495,7 +495,7 @@ impl<'a> Instance<'a> {
             restarted_at: odd
                 .restarted
                 .map_or(started_at, |at| seconds(Some(at), base)),
-            // What says nothing was told in time.
+            // Marks that nothing was reported in time.
             start_reported: (started_at != 0).then(|| at(odd.start_reported, starts)),
             ran_at: packed.ran.map(|ran| match last {
                 Some(last) => last - ran,

@@ -54,7 +54,7 @@ impl<'a> StoredPod<'a> {
     }
 }
 
-/// One stored version of the row of an instance that its pod has let go of: its plain columns say all.
+/// One stored version of the row of a pruned instance: its plain columns have everything.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredInstance<'a> {
     pub pod_uid: u128,
@@ -67,7 +67,7 @@ pub struct StoredInstance<'a> {
     pub image: Option<&'a str>,
     pub image_id: Option<&'a str>,
     pub restart: u32,
-    /// Seconds; as the end, since only complete instances are let go of.
+    /// Seconds; also the end, because only complete instances are pruned.
     pub started_at: u32,
     pub ended_at: u32,
     /// Microseconds.
@@ -79,7 +79,7 @@ pub struct StoredInstance<'a> {
 }
 
 impl<'a> StoredInstance<'a> {
-    /// Of a row that was just made; nothing where its pod can't have let go of it.
+    /// For a row that was just made; `None` where its pod can't have pruned it.
     pub fn of(row: &ContainerRow<'a>) -> Option<StoredInstance<'a>> {
         let ended_at = row.ended_at.filter(|_| row.end_seen && row.pruned)?;
         // Made of a key that it shares, this row's pod keeps it.
@@ -107,7 +107,7 @@ impl<'a> StoredInstance<'a> {
         })
     }
 
-    /// As its pod knew it: what its times tell of the node's clock included.
+    /// As its pod knew it, including what its times show about the node's clock.
     pub(super) fn instance(&self) -> (InstanceKey<'a>, Instance<'a>) {
         let report = Ended {
             finished_at: self.ended_at,

@@ -250,7 +250,7 @@ fn a_restart_ends_the_instance_before() {
               a main/cc #3 9:00..now
         "#]],
     );
-    // The count began anew: the start decides.
+    // The count restarted: the start decides.
     check(
         "
         0:00 pod a created=0:00 restarts=main:5
@@ -299,7 +299,7 @@ fn a_report_of_an_end_beats_all_proofs() {
               a main/bb #1 3:00..4:31 ended 4:30 seen exit 1 Error why: exited complete
         "#]],
     );
-    // A report without a time is none of an end; of two reports one counts, whole.
+    // A report without a time is no report of an end; of two reports one counts, whole.
     check(
         "
         0:00 pod a created=0:00 restarts=main:1
@@ -411,7 +411,7 @@ fn what_was_filed_once_stays_hidden() {
     }
 }
 
-/// Something was said of its name, or of its node: it may be about one that was filed.
+/// An event was about its name, or about its node: it may concern a filed pod.
 #[test]
 fn a_name_without_pods_may_have_been_filed() {
     assert!(super::Fold::new("demo", "shop", "web-0").may_be_filed(0));

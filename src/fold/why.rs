@@ -1,4 +1,4 @@
-//! Why a pod ended, and who asked for it.
+//! Why a pod ended, and which account requested it.
 
 use crate::audit::words::{EndedWhy, Proof};
 
@@ -18,15 +18,15 @@ pub(super) struct Requests<'a> {
 /// Why a pod ends, whether or not it has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Why<'a> {
-    /// `None` where nothing says so yet.
+    /// `None` where nothing is known yet.
     pub why: Option<EndedWhy>,
     pub by: Option<Asked<'a>>,
     /// Since when it was ending, in microseconds.
     pub since: Option<i64>,
 }
 
-/// Whoever says that a pod is disrupted deletes it at once. Where that failed the condition stays for some
-/// minutes, and what ends the pod later has nothing to do with it. Milliseconds.
+/// A component that sets the condition of disruption deletes the pod at once. If that failed, the condition stays for
+/// some minutes, and a later end of the pod is unrelated. Milliseconds.
 const DISRUPTION_FRESH: i64 = 600_000;
 
 const CONTROLLERS: &str = "system:serviceaccount:kube-system:";
@@ -36,12 +36,12 @@ const SCHEDULER: &str = "system:kube-scheduler";
 /// By the condition of a kubelet that ends a pod itself.
 const BY_KUBELET: &str = "TerminationByKubelet";
 
-/// A request is known to the second where only the deadline tells of it; and what several API servers tell may differ by a
-/// second. Milliseconds.
+/// A request is known to the second where only the deadline shows it; and times from several API servers may differ
+/// by a second. Milliseconds.
 const SECONDS_APART: i64 = 2_000;
 
-/// The grace that a pod has if nobody says another one: so long before the last of it was seen its containers may have been
-/// told to end. Milliseconds.
+/// The default grace period of a pod: this long before its last event its containers may have been told to stop.
+/// Milliseconds.
 const GRACE: i64 = 30_000;
 
 /// All requests for its end, and whether the first is known by its deadline, or its kubelet's deletion, alone.
@@ -144,7 +144,7 @@ pub(super) fn of_pod<'a>(
         .terminal_at()
         .is_some_and(|done| asked_at.is_none_or(|asked| done < asked));
     let (why, by) = match &requests.any {
-        // Whoever deletes it later cleans up.
+        // A later deletion only cleans up.
         _ if finished_first => (Some(of_itself), None),
         None => (end.and_then(|_| of_proof(proof)), None),
         Some(asked) => of_request(life, requests, asked, has_node),
@@ -152,8 +152,8 @@ pub(super) fn of_pod<'a>(
     Why { why, by, since }
 }
 
-/// Whether another controller asked for the end first. Who disrupts a pod deletes it at once; but the condition knows the
-/// second alone, and in that second others ask as well.
+/// Whether another controller requested the end first. A component that disrupts a pod deletes it at once; but the
+/// condition has only seconds, and others may send requests in that second as well.
 fn is_of_another(why: EndedWhy, requests: &Requests) -> bool {
     let asked = requests.any.as_ref();
     let of_account = asked.and_then(|asked| of_account(asked.user));
@@ -190,7 +190,7 @@ fn of_request<'a>(
     }
 }
 
-/// Why a container instance ended, at `end` (microseconds), and who asked for that; `reported`: whether its
+/// Why a container instance ended, at `end` (microseconds), and which account requested that; `reported`: whether its
 /// kubelet reported the end, `pod_end`: when its pod was gone.
 pub(super) fn of_instance<'w, 'a>(
     pod: &'w Why<'a>,
@@ -221,8 +221,8 @@ fn least<const N: usize>(times: [Option<i64>; N]) -> Option<i64> {
     times.into_iter().flatten().min()
 }
 
-/// The reason of the condition DisruptionTarget. A kubelet says the same for three reasons; the pod's status
-/// tells them apart.
+/// The reason of the condition DisruptionTarget. A kubelet uses the same one for three reasons; the pod's status
+/// distinguishes them.
 fn of_disruption(reason: &str, status: &str) -> Option<EndedWhy> {
     Some(match reason {
         BY_KUBELET => match of_reason(status) {

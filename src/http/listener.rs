@@ -24,7 +24,8 @@
 //! At `stop` the socket is closed, connections without a request end, those with one are told to
 //! finish (GOAWAY, `Connection: close`) and cut after `drain_seconds_max`.
 //!
-//! What can go wrong: nothing on a single connection is an error here; how it ended is logged at debug level. Who is refused,
+//! What can go wrong: nothing on a single connection is an error here; how it ended is logged at debug level. Who is
+//! refused,
 //! in the handshake or by an answer, is counted, and told in the log within a limit (`refused`).
 //! Too few file descriptors slow the accepting down until there are some, and are logged.
 //!

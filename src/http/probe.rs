@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`: how this process is.
 //!
-//! Metrics, and why it is not ready, name clusters and addresses: on this machine everybody may read them, beyond it whoever
+//! Metrics, and why it is not ready, name clusters and addresses: on this machine everybody may read them, beyond it
+//! whoever
 //! may ask about everything.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! A deletecollection.
 //!
-//! It answers with the pods **as they were before**, without a word about which of them went at once. That
-//! can be told: those that no kubelet has to end, and all of them where the request leaves no time.
+//! It answers with the pods **as they were before**, without telling which of them were removed at once. That can be
+//! derived: those that have no kubelet, and all of them where the request has no grace period.
 
 use super::named::About;
 use super::options::{Options, options};
@@ -11,7 +11,7 @@ use crate::audit::words::NameEvent;
 use crate::audit::{Items, Object};
 use serde::de::DeserializeSeed;
 
-/// Tells of every item that its deletion was asked for, and whether it was gone at once.
+/// Emits for every item that its deletion was requested, and whether it was removed at once.
 pub(super) fn facts(context: EventContext, emit: Emit) -> Result<(), Unreadable> {
     let event = context.event;
     let options = options(event);
@@ -58,13 +58,13 @@ fn is_held(item: &Object) -> bool {
     item.metadata.as_ref().is_some_and(pod::is_held)
 }
 
-/// Tells that what it did can't be told: to the pod that it selects, or to all that it selects of the namespace.
+/// Emits that its result is unknown: for the pod that it selects, or for all that it selects in the namespace.
 pub(super) fn unknown(context: EventContext, emit: Emit) {
     let what = [NameEvent::Truncated, NameEvent::Unresolved];
     emit_selected(context, what, context.at, emit);
 }
 
-/// Tells the first of these of the pod that it selects by name, or the second of all that it selects.
+/// Emits the first of these for the pod that it selects by name, or the second for all that it selects.
 fn emit_selected(context: EventContext, [of_one, of_all]: [NameEvent; 2], at: i64, emit: Emit) {
     match selected(context) {
         Selected::Name(name) => {
@@ -122,7 +122,7 @@ fn selected(context: EventContext) -> Selected {
     }
 }
 
-/// Whether it is a name, and no further selector stands behind it.
+/// Whether it is a name, without a further selector after it.
 fn is_plain(name: &str) -> bool {
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
     !name.is_empty() && name.bytes().all(is_of_name)

@@ -5,7 +5,7 @@ use super::{Emit, first_of};
 use crate::audit::{ContainerStatus, Count, PodSpec, PodStatus, Terminated};
 use crate::rows::{ContainerKind, Ended, Fact, Image, Phase, container_key};
 
-/// Tells a fact for each instance that the statuses speak of. `identity` has the phase of the pod.
+/// Emits a fact for each instance in the statuses. `identity` has the phase of the pod.
 pub(super) fn facts(identity: &Fact, spec: Option<&PodSpec>, status: &PodStatus, emit: Emit) {
     for (container, kind) in all(status) {
         let kind = match kind {
@@ -31,7 +31,7 @@ pub(super) fn restarts<'a>(status: &'a PodStatus) -> Vec<(&'a str, u32)> {
         .collect()
 }
 
-/// Whether it ever ran. Virtual kubelets may tell no IDs; an end without an ID and a start is made up.
+/// Whether it ever ran. Virtual kubelets may report no IDs; an end without an ID and a start is made up.
 fn has_started(container: &ContainerStatus) -> bool {
     let state = container.state.as_ref();
     let ran = state.is_some_and(|state| {
@@ -91,7 +91,7 @@ pub(super) fn have_ended(status: &PodStatus) -> bool {
     statuses.peek().is_some() && statuses.all(has_ended)
 }
 
-/// The statuses of all containers, with what their list says of their kind.
+/// The statuses of all containers, with the kind that their list implies.
 fn all<'s, 'a>(
     status: &'s PodStatus<'a>,
 ) -> impl Iterator<Item = (&'s ContainerStatus<'a>, ContainerKind)> {
@@ -208,12 +208,12 @@ fn ended<'a>(terminated: &'a Terminated, at: i64) -> Ended<'a> {
 struct Id<'a> {
     key: [u8; 32],
     runtime: &'a str,
-    /// Empty where the key says it all.
+    /// Empty where the key is the whole ID.
     text: &'a str,
 }
 
 impl<'a> Id<'a> {
-    /// Of an instance of which none was told.
+    /// For an instance without a reported ID.
     const NONE: Id<'static> = Id {
         key: [0; 32],
         runtime: "",

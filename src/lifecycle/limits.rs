@@ -1,5 +1,5 @@
-//! What is kept of one fact. A text of a megabyte, a thousand labels, a time in another century cost themselves: what can
-//! be read is told, and that something was left out.
+//! Limits of one fact. A text of a megabyte, a thousand labels, a time in another century are dropped without losing
+//! the event: the rest is stored and marked as truncated.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,7 @@ use crate::rows::{Ended, Fact, Image, Owner, Said, seconds};
 /// practice.
 const TEXT_BYTES_MAX: usize = 1_024;
 
-/// A node's clock may go wrong by hours. What is said to have happened more than a day after it was said has not, and
-/// the time is not known.
+/// A node's clock may be wrong by hours. A time more than a day after its report is impossible and counts as unknown.
 const AHEAD_SECONDS_MAX: i64 = 24 * 3_600;
 
 /// A time that an object names, in seconds; 0 where it is not known. `at` is that of the event, in microseconds.
@@ -25,7 +24,7 @@ pub(super) fn is_possible(time: Timestamp, at: i64) -> bool {
     time.as_second() <= at.div_euclid(1_000_000) + AHEAD_SECONDS_MAX
 }
 
-/// Tells a fact with its texts cut to what is kept of them; of a pod also that something was cut.
+/// Emits a fact with its texts cut to their limits; for a pod also that something was cut.
 pub(super) fn emit(fact: &Fact, emit: Emit) {
     let mut cut = Cut(false);
     let pair = |cut: &mut Cut, (key, value)| (cut.text(key), cut.text(value));

@@ -8,13 +8,13 @@ use crate::audit::Object;
 use crate::audit::words::NameEvent;
 use crate::rows::{Fact, Said};
 
-/// What is said, and of which pod or pods.
+/// The kind of event, and which pod or pods it is about.
 #[derive(Clone, Copy)]
 pub(super) struct About<'s> {
     pub what: NameEvent,
     pub at: i64,
     pub namespace: &'s str,
-    /// Without one it is said of the namespace.
+    /// Without one it is about the namespace.
     pub name: &'s str,
     /// Which pods of the namespace: empty, where it is not about several.
     pub selector: &'s str,
@@ -22,14 +22,14 @@ pub(super) struct About<'s> {
     pub uid: u128,
 }
 
-/// Tells `what` about the name, unless the event has none.
+/// Emits `what` about the name, unless the event has no name.
 pub(super) fn emit(context: EventContext, what: NameEvent, at: i64, emit: Emit) {
     if !context.event.object_ref.name.is_empty() {
         say(context, about(&context, what, at), emit);
     }
 }
 
-/// What is said of the pod that the event names.
+/// The event about the pod that it names.
 pub(super) fn about<'s>(context: &EventContext<'s>, what: NameEvent, at: i64) -> About<'s> {
     let named = &context.event.object_ref;
     About {
@@ -42,8 +42,8 @@ pub(super) fn about<'s>(context: &EventContext<'s>, what: NameEvent, at: i64) ->
     }
 }
 
-/// Tells that the deletion of an item of a list was asked for: at the time of its answer, which tells of the item as well,
-/// since what was told after the request may show that the pod lives on.
+/// Emits that the deletion of a list's item was requested: at the time of the response, which also proves the item,
+/// because facts after the request may show that the pod lives on.
 pub(super) fn emit_item(context: EventContext, item: &Object, emit: Emit) {
     let Some(metadata) = &item.metadata else {
         return;
@@ -62,7 +62,7 @@ pub(super) fn emit_item(context: EventContext, item: &Object, emit: Emit) {
     }
 }
 
-/// Tells `what` of a namespace.
+/// Emits `what` about a namespace.
 pub(super) fn emit_for_namespace(context: EventContext, what: NameEvent, emit: Emit) {
     let said = about(&context, what, context.at);
     let of_namespace = About {
@@ -73,7 +73,7 @@ pub(super) fn emit_for_namespace(context: EventContext, what: NameEvent, emit: E
     say(context, of_namespace, emit);
 }
 
-/// Tells that the pod `uid` of this name was not found.
+/// Emits that the pod `uid` of this name was not found.
 pub(super) fn emit_gone(context: EventContext, uid: u128, emit: Emit) {
     let gone = about(&context, NameEvent::Gone, context.at);
     if !gone.name.is_empty() {

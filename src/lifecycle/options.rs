@@ -1,4 +1,4 @@
-//! The options of a request for the end of pods, wherever they stand.
+//! The delete options of a request, from the body or the query.
 
 use super::uri::query;
 use crate::audit::{DeleteOptions, Event, Eviction, Lenient, Level, Preconditions, Verb};
@@ -6,9 +6,9 @@ use crate::audit::{DeleteOptions, Event, Eviction, Lenient, Level, Preconditions
 /// What a DELETE, a deletecollection or an eviction asks for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options<'a> {
-    /// `None`: can't be told.
+    /// `None`: unknown.
     pub dry_run: Option<bool>,
-    /// Seconds. What can't be told is absent as well: nobody is gone by that.
+    /// Seconds. An unknown value is absent as well: it does not prove an end.
     pub grace: Option<i64>,
     pub conditions: Preconditions<'a>,
 }
@@ -22,7 +22,7 @@ impl Options<'_> {
 
 /// The options of a DELETE, a deletecollection or an eviction.
 ///
-/// Of a deletion they stand in the body; where it has none, in the query (`k8s.io/apiserver`,
+/// A deletion has them in the body, or, without a body, in the query (`k8s.io/apiserver`,
 /// `pkg/endpoints/handlers/delete.go`). An eviction has them in its body, where alone a grace period counts
 /// (`pkg/registry/core/pod/storage/eviction.go`).
 pub(super) fn options<'a>(event: &Event<'a>) -> Options<'a> {

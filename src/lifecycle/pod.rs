@@ -1,4 +1,4 @@
-//! What a response that holds a Pod says about it.
+//! Facts from a response that holds a Pod.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,10 +11,10 @@ use crate::rows::{Fact, Phase, microseconds, seconds};
 const SECOND: i64 = 1_000_000;
 const MILLISECOND: i64 = 1_000;
 
-/// A namespace is a DNS label, of 63 bytes at most; it stands in the row of each container.
+/// A namespace is a DNS label, of 63 bytes at most; it is in the row of each container.
 const NAMESPACE_BYTES_MAX: usize = 253;
 
-/// What a request means for the end of a pod.
+/// The effect of a request on the end of a pod.
 #[derive(Clone, Copy, Default)]
 pub(super) struct DeleteEffect<'a> {
     pub asked: Option<(i64, &'a str, &'a str)>,
@@ -31,7 +31,7 @@ enum StateSource {
     Request,
 }
 
-/// Tells the facts about the pod of a response, and its container instances.
+/// Emits the facts about the pod of a response, and its container instances.
 pub(super) fn facts(context: EventContext, object: &Object, emit: Emit) -> Result<(), Unreadable> {
     let Some(metadata) = &object.metadata else {
         return Ok(());
@@ -47,7 +47,7 @@ pub(super) fn facts(context: EventContext, object: &Object, emit: Emit) -> Resul
     state_facts(context, object, StateSource::Response, effect, emit)
 }
 
-/// Tells the facts about an item of a list.
+/// Emits the facts about an item of a list.
 pub(super) fn facts_of_item<'a>(
     context: EventContext<'a>,
     object: &Object,
@@ -57,7 +57,7 @@ pub(super) fn facts_of_item<'a>(
     state_facts(context, object, StateSource::Response, effect, emit)
 }
 
-/// Tells the facts about a pod whose status was sent, and its container instances.
+/// Emits the facts about a pod whose status was sent, and its container instances.
 pub(super) fn facts_of_request(
     context: EventContext,
     object: &Object,
@@ -83,7 +83,7 @@ fn state_facts<'a>(
         return Ok(());
     };
     let identity = identity(context, metadata, source)?;
-    // A patch of a status brings no labels; a whole pod does, wherever it stands.
+    // A patch of a status has no labels; a whole pod does, in a request or a response.
     let is_whole = source == StateSource::Response || &*object.kind == "Pod";
     let labels = sorted(metadata);
     let spec = object.spec.0.as_ref();
@@ -138,7 +138,7 @@ fn state_facts<'a>(
     Ok(())
 }
 
-/// Which pod it is, and of which version it is told.
+/// The identity of the pod, and the version of its state.
 fn identity<'a>(
     context: EventContext<'a>,
     metadata: &'a Metadata,
@@ -167,7 +167,7 @@ fn identity<'a>(
     })
 }
 
-/// What the request means for its end.
+/// The effect of the request on its end.
 fn with_effect<'a>(
     context: EventContext<'a>,
     metadata: &Metadata,
@@ -185,7 +185,7 @@ fn with_effect<'a>(
     }
 }
 
-/// What an object says of its own deletion.
+/// What an object reports about its own deletion.
 fn deletion<'a>(
     context: EventContext,
     metadata: &Metadata,
@@ -204,7 +204,7 @@ fn deletion<'a>(
     }
 }
 
-/// What a status says about the pod's end.
+/// What a status reports about the pod's end.
 fn ending<'a>(
     context: EventContext,
     status: Option<&'a PodStatus>,
@@ -224,8 +224,9 @@ fn ending<'a>(
     }
 }
 
-/// By when its end had been asked for, as the object itself says: its deadline less the grace that it was given. (To the
-/// second, and of the last request.) What a kubelet deletes has no grace left, and the time of that deletion.
+/// When its end had been requested at the latest, by the object itself: its deadline less its grace period. (To the
+/// second, and of the last request.) A pod deleted by a kubelet has no grace period left, and the time of that
+/// deletion.
 fn asked_before(context: EventContext, metadata: &Metadata) -> i64 {
     let deadline = microseconds(metadata.deletion_timestamp);
     let grace = metadata.deletion_grace_period_seconds.unwrap_or_default();
@@ -243,7 +244,7 @@ fn changes(context: EventContext) -> bool {
     matches!(event.verb, Verb::Patch | Verb::Update) && event.object_ref.subresource.is_empty()
 }
 
-/// Whether a status says all addresses of the pod. Before anything runs it has none yet.
+/// Whether a status has all addresses of the pod. Before anything runs it has none yet.
 fn has_addresses(status: &PodStatus) -> bool {
     let phase = Phase::parse(&status.phase);
     phase > Phase::Pending && status.start_time.is_some()
@@ -273,7 +274,7 @@ fn disrupted<'a>(context: EventContext, status: &'a PodStatus) -> Option<(i64, &
     Some((at, &condition.reason))
 }
 
-/// Whether the object says something that is not kept.
+/// Whether the object has a value that is not kept.
 fn is_odd(metadata: &Metadata, object: &Object, at: i64) -> bool {
     let spec = object.spec.0.as_ref();
     let status = object.status.0.as_ref();
@@ -301,7 +302,7 @@ fn created(context: EventContext) -> bool {
         }
 }
 
-/// Who asked for the deletion, and when.
+/// Who requested the deletion, and when.
 fn asked<'a>(context: EventContext<'a>, metadata: &Metadata) -> Option<(i64, &'a str, &'a str)> {
     let event = context.event;
     let asks = event.verb == Verb::Delete
@@ -320,8 +321,8 @@ fn removed(context: EventContext, metadata: &Metadata) -> bool {
         && !is_held(metadata)
 }
 
-/// The finalizer of each pod of a Job. Its controller takes it away as soon as it has counted the pod, whoever deletes it,
-/// and not every policy records that.
+/// The finalizer of each pod of a Job. Its controller removes it as soon as it has counted the pod, regardless of who
+/// deletes it, and not every policy records that.
 const JOB_TRACKING: &str = "batch.kubernetes.io/job-tracking";
 
 fn finalizers<'m>(metadata: &'m Metadata) -> impl Iterator<Item = &'m str> {

@@ -120,7 +120,7 @@ pub(super) fn eviction(context: EventContext, emit: Emit) {
 /// A request that found no such pod (404), or one of another uid (409).
 pub(super) fn gone(context: EventContext, emit: Emit) {
     let event = context.event;
-    // Others speak of what is in the pod (`proxy`), or of its node (`binding`).
+    // Other paths are about what is in the pod (`proxy`), or about its node (`binding`).
     let subresource = &*event.object_ref.subresource;
     if !matches!(
         (event.verb, subresource),
@@ -151,7 +151,7 @@ pub(super) fn gone(context: EventContext, emit: Emit) {
     }
 }
 
-/// Whether nothing was to come of the request; `None` where that can't be told.
+/// Whether the request was a dry run; `None` where that is unknown.
 ///
 /// A dry-run create answers with an invented uid and no resourceVersion.
 pub(super) fn is_dry_run(event: &Event) -> Option<bool> {

@@ -1,13 +1,14 @@
-//! Requests to a pod that is there, which change nothing of its object, or what runs in it: exec, attach and
-//! port-forward sessions, added ephemeral containers, resizes. Who, when, from where, and what became of it.
+//! Requests to an existing pod that change nothing in its object, or that change what runs in it: exec, attach and
+//! port-forward sessions, added ephemeral containers, resizes. Who, when, from where, and the outcome.
 //!
-//! - A session is two events of one audit ID: `ResponseStarted` when the stream opens, and `ResponseComplete` when it is
+//! - A session is two events of one audit ID: `ResponseStarted` when the stream opens, and `ResponseComplete` when it
+//! is
 //!   over. Each is a row, and rows of one request merge. Its verb is `create` (SPDY) or `get` (WebSocket).
-//! - What was refused counts, with its code: who tried is as much worth knowing as who succeeded.
-//! - Of the URL only the name of the container is kept, if it can be one. A command, its arguments and what else the
-//!   query holds are not.
-//! - A dry run counts as none, where there are such. A session knows no `dryRun`: whoever adds that to the query of an exec
-//!   runs the command all the same.
+//! - Rejected requests count, with their code: who tried is as interesting as who succeeded.
+//! - Of the URL only the name of the container is kept, if it is a valid name. A command, its arguments and the rest
+//!   of the query are not.
+//! - A dry run does not count, where dry runs exist. Sessions ignore `dryRun`: an exec with it in the query runs the
+//!   command all the same.
 
 use std::collections::BTreeSet;
 
@@ -25,11 +26,11 @@ const NAME_BYTES_MAX: usize = 63;
 /// The names of containers that one request added, together.
 const NAMES_BYTES_MAX: usize = 1_024;
 
-/// Tells of a request to a pod that is there; of other events nothing.
+/// Emits the row of a request to an existing pod; nothing for other events.
 ///
 /// # Errors
 ///
-/// [`Unreadable`] when its time is none.
+/// [`Unreadable`] when its time is invalid.
 pub fn session(
     cluster: &str,
     event: &Event,
@@ -243,7 +244,7 @@ mod tests {
         );
     }
 
-    /// What an exec ignores does not hide it, and what was refused is told.
+    /// Parameters that an exec ignores do not hide it, and rejected requests are recorded.
     #[test]
     fn nothing_hides_a_session() {
         let uri = "/api/v1/namespaces/n/pods/web/exec?dryRun=All&container=main";
@@ -262,7 +263,7 @@ mod tests {
                 c/n/web exec in "main" 120000002..120000002 by alice as "" from 203.0.113.9 via 10.0.0.1: 403 "a-1"
             "#]],
         );
-        // Names of containers and audit IDs that are none, and a pod's that is too long.
+        // Invalid names of containers and audit IDs, and a pod's name that is too long.
         let long = "x".repeat(2_000);
         let odd = json!({"auditID": SECRET.repeat(9), "verb": "create",
             "requestURI": format!("/api/v1/namespaces/n/pods/web/exec?container={SECRET}"),
@@ -317,7 +318,8 @@ mod tests {
         );
     }
 
-    /// Which containers were added: a patch lists the new ones, a PUT and an answer all of them, and those that a kubelet
+    /// Which containers were added: a patch lists the new ones, a PUT and an answer all of them, and those that a
+    /// kubelet
     /// had reported were there before.
     #[test]
     fn ephemeral_containers_that_were_added() {

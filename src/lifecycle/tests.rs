@@ -32,7 +32,7 @@ fn pairs(restarts: &[(&str, u32)]) -> String {
     pairs.collect::<Vec<_>>().join(",")
 }
 
-/// What a fact says of a pod's end.
+/// What a fact has about a pod's end.
 fn end(fact: &Fact, say: &mut dyn FnMut(&str, String)) {
     let asked = |asked: Option<(i64, &str, &str)>| {
         asked.map_or(String::new(), |asked| format!("{asked:?}"))
@@ -61,7 +61,7 @@ fn end(fact: &Fact, say: &mut dyn FnMut(&str, String)) {
     }
 }
 
-/// What a fact says, without what every fact of its event says.
+/// What a fact has, without the fields that every fact of its event has.
 fn line(fact: &Fact) -> String {
     let mut said = vec![format!("{}/{}", fact.namespace, fact.pod)];
     if !fact.container.is_empty() {

@@ -11,8 +11,8 @@ const SCHEDULE_AGE_SECONDS_MAX: i64 = 30 * 24 * 3600;
 /// The controlling owner of the pod, where it has one.
 ///
 /// A ReplicaSet of a Deployment is named after it and the `pod-template-hash` that its pods carry
-/// as a label. So the workload above can be told without having seen the owner, and
-/// the fact says that it was inferred.
+/// as a label. So the workload above is known without having seen the owner, and the fact has a mark that it was
+/// inferred.
 pub(super) fn of<'a>(metadata: &'a Metadata) -> Option<Owner<'a>> {
     let owner = metadata
         .owner_references

@@ -55,7 +55,8 @@ pub struct Fact<'a> {
     pub phase: Phase,
     /// IPv4 as `::ffff:a.b.c.d`, in the order of `status.podIPs`.
     pub pod_ips: &'a [Ipv6Addr],
-    /// Whether it had no other address then, and none at all where there is none. Otherwise only those in `lost_ips` were
+    /// Whether it had no other address then, and none at all where there is none. Otherwise only those in `lost_ips`
+    /// were
     /// gone.
     pub are_all_ips: bool,
     pub lost_ips: &'a [Ipv6Addr],
@@ -210,7 +211,8 @@ impl Phase {
     }
 }
 
-/// The key of a container ID: its 64 hex digits as bytes, or the SHA-256 of an ID of another form. And whether the key tells
+/// The key of a container ID: its 64 hex digits as bytes, or the SHA-256 of an ID of another form. And whether the
+/// key tells
 /// the ID.
 pub fn container_key(id: &str) -> ([u8; 32], bool) {
     let mut key = [0; 32];

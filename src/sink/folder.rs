@@ -2,7 +2,8 @@
 //!
 //! One worker for each shard, so within a process one fold at a time touches a name. What comes while it folds
 //! is folded together in the next round. A round costs mostly the same for few names as for many, so the sink makes
-//! its loads so large that rounds take a part of the time only ([`Folder::round_took`]). Late facts are gathered, so that a backfill in any order makes few
+//! its loads so large that rounds take a part of the time only ([`Folder::round_took`]). Late facts are gathered, so
+//! that a backfill in any order makes few
 //! parts: to `LATE_ROWS_MAX` rows, or for `LATE_WAIT`.
 
 use std::collections::BTreeSet;

@@ -16,7 +16,8 @@
 //! | 415 | an encoding that is not known | gives up after five tries |
 //! | 422 | as 200, but there was not one event in it; only with `?strict=true` | |
 //!
-//! A large body is read in portions, each on disk before the next is decoded, and answered when all are. An event over `event_bytes_max` is a dead letter without bytes; so is what is refused for good, so
+//! A large body is read in portions, each on disk before the next is decoded, and answered when all are. An event
+//! over `event_bytes_max` is a dead letter without bytes; so is what is refused for good, so
 //! that `coverage` shows that something is missing.
 //!
 //! Never a redirect: Go's client follows it with a GET, and the batch is lost.

@@ -2,7 +2,8 @@
 //!
 //! rustls trusts who shows a chain up to one of its certificates. That leaves out the certificate that a server signed
 //! itself: it is its own CA, and webpki takes none for a server's (`CaUsedAsEndEntity`); nor does it take a certificate
-//! whose issuer is not in the file (`UnknownIssuer`). Who puts the very certificate of a server into the file trusts it,
+//! whose issuer is not in the file (`UnknownIssuer`). Who puts the very certificate of a server into the file trusts
+//! it,
 //! so it is taken here, if it is byte for byte the same, valid now, and for the name that was asked for.
 
 use std::sync::Arc;

@@ -31,7 +31,8 @@ const KEEPALIVE_SECONDS: u64 = 60;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientFiles {
-    /// PEM file with the certificates that are trusted, of CAs or of the server itself, and no others. Read at the start.
+    /// PEM file with the certificates that are trusted, of CAs or of the server itself, and no others. Read at the
+    /// start.
     pub ca_file: Option<PathBuf>,
     /// PEM file with our certificate and its chain. Read again when it changes.
     pub certificate_file: Option<PathBuf>,
@@ -89,7 +90,8 @@ impl Client {
         })
     }
 
-    /// Trusts the one server whose certificate is the first in this PEM file, by whatever name it is called: a server that
+    /// Trusts the one server whose certificate is the first in this PEM file, by whatever name it is called: a server
+    /// that
     /// was found by a file of its own. Its key is checked as always.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Texts by which whoever makes a pod, or writes into another log, would have a made-up event believed; and bodies that are
+//! Texts by which whoever makes a pod, or writes into another log, would have a made-up event believed; and bodies
+//! that are
 //! made to be searched over and over.
 
 use std::time::{Duration, Instant};
@@ -77,7 +78,8 @@ fn nothing_in_an_event_is_opened() {
     }
 }
 
-/// Wherever an event is cut, what is left of it and what was cut off, alone, before and behind another one, and as pieces
+/// Wherever an event is cut, what is left of it and what was cut off, alone, before and behind another one, and as
+/// pieces
 /// of a line one of which is missing.
 #[test]
 fn nothing_in_a_torn_event_is_believed() {

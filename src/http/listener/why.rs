@@ -96,7 +96,8 @@ impl Why {
         })
     }
 
-    /// Of an answer; `None` where it refuses nobody. Questions that can't be answered are told to who asks: of the API only
+    /// Of an answer; `None` where it refuses nobody. Questions that can't be answered are told to who asks: of the
+    /// API only
     /// counts who may not ask, and who sends where nothing is taken.
     pub fn of_answer(role: Role, method: &Method, status: StatusCode) -> Option<Why> {
         let is_known = match status {
@@ -128,7 +129,8 @@ fn of_certificate(cause: &CertificateError) -> Why {
     }
 }
 
-/// What a client says of our certificate. Go says `bad_certificate` whatever is wrong with it; OpenSSL tells an unknown CA and an
+/// What a client says of our certificate. Go says `bad_certificate` whatever is wrong with it; OpenSSL tells an
+/// unknown CA and an
 /// expired certificate apart, and checks the name after the handshake.
 fn of_alert(alert: AlertDescription) -> Why {
     match alert {

@@ -52,7 +52,8 @@ pub struct Config {
     pub start: Start,
     /// The cluster of events for which neither `cluster_from` nor their wrapper has one.
     pub cluster: Option<String>,
-    /// Clusters that a wrapper may name; whoever writes to a topic controls the wrapper. Unset: none if `cluster` is set,
+    /// Clusters that a wrapper may name; whoever writes to a topic controls the wrapper. Unset: none if `cluster` is
+    /// set,
     /// otherwise any.
     pub clusters_of_wrappers: Option<BTreeSet<String>>,
     /// Where to find the cluster of a record; the first that has one wins.

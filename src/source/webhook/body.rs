@@ -142,7 +142,8 @@ pub fn announced(headers: &HeaderMap) -> u64 {
         .unwrap_or(0)
 }
 
-/// The pieces of a body that is read meanwhile, in its order, and at last `None`, or why there are no more. Reading ends
+/// The pieces of a body that is read meanwhile, in its order, and at last `None`, or why there are no more. Reading
+/// ends
 /// when nobody takes them any more.
 pub struct Pieces(mpsc::Receiver<Result<Option<Piece>, Refusal>>);
 
