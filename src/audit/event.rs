@@ -11,13 +11,13 @@ use super::json::{Lenient, Text, time, whole};
 use super::pod::Object;
 use super::sources::Sources;
 
-/// What the parser says of an object that has not the keys of an event.
+/// The parser's error for an object without the keys of an event.
 pub const NOT_AN_EVENT: &str = "not an audit event: auditID, stage or verb is missing";
-/// What the parser says of an event with no time at all.
+/// The parser's error for an event without any time.
 pub const NO_TIME: &str = "an audit event without a time";
 
-/// Reads one JSON document of a delivery, an Event or a list of them (known by its `items`), and tells
-/// each event as soon as it is read: a list may hold far more than would fit in memory at once.
+/// Reads one JSON document of a delivery, an Event or a list of them (known by its `items`), and emits each event as
+/// soon as it is read: a list may hold far more than would fit in memory at once.
 /// Returns whether it was one; an object without the keys of an event is neither.
 pub struct Document<'t, 'a>(pub &'t mut dyn FnMut(Event<'a>));
 
@@ -42,7 +42,7 @@ pub struct Event<'a> {
     source_ips: Option<&'a RawValue>,
     pub object_ref: ObjectRef<'a>,
     pub response_status: Option<ResponseStatus>,
-    /// As sent, unparsed: most events are told by their response alone.
+    /// As sent, unparsed: most events need only their response.
     pub request_object: Option<&'a RawValue>,
     pub response_object: Option<Object<'a>>,
     pub request_received: Option<Timestamp>,
@@ -78,7 +78,7 @@ pub enum Verb {
 /// How much of the request the policy has recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
-    /// Not said: relays use the name of the field for a level of their own.
+    /// Unknown: relays use the name of the field for a level of their own.
     #[default]
     Other,
     Metadata,
@@ -87,7 +87,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// This one, where it is a level of the policy. A relay's own may stand beside it under the same name.
+    /// The audit level, if it is one of the policy. A relay's own may be beside it under the same name.
     fn or(self, other: Level) -> Level {
         match self {
             Level::Other => other,
@@ -171,15 +171,14 @@ pub struct ResponseStatus {
     /// Whether the client went away before it was answered: then a code of 200 proves nothing.
     #[serde(rename = "message", deserialize_with = "is_closed_early")]
     pub is_closed_early: bool,
-    /// An eviction that is refused may have code 201, and a status that says so.
+    /// A rejected eviction may have code 201, and a status with the failure.
     #[serde(rename = "status", deserialize_with = "is_failure")]
     pub is_failure: bool,
-    /// Whether a `metav1.Status` says why it failed. Without one nobody knows whether it was tried.
+    /// Whether a `metav1.Status` has the reason of the failure. Without one it is unknown whether it was tried.
     #[serde(rename = "reason", deserialize_with = "is_there")]
     pub has_reason: bool,
-    /// Whether an admission plugin did not find the pod, and not the storage, which says `pods`: just after its start
-    /// an
-    /// API server's NodeRestriction looks into a cache that has not everything yet
+    /// Whether an admission plugin did not find the pod, and not the storage, whose message has `pods`: just after
+    /// its start an API server's NodeRestriction reads a cache that is still incomplete
     /// (`plugin/pkg/admission/noderestriction`).
     #[serde(rename = "details", deserialize_with = "is_of_cache")]
     pub is_of_cache: bool,

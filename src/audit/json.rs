@@ -112,9 +112,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LenientVisitor<T> {
     }
 }
 
-/// Reads a whole number. Relays write it as they keep it: Lua as `200.0`, a table of text as `"200"`. Absent and
-/// `null` are
-/// none; a number with a fraction, out of range, or a text that is no number is an error.
+/// Reads a whole number. Relays write it as they store it: Lua as `200.0`, a table of text as `"200"`. Absent and
+/// `null` become `None`; a number with a fraction, out of range, or an invalid text is an error.
 pub fn whole<'de, D: Deserializer<'de>, N: TryFrom<i64>>(
     deserializer: D,
 ) -> Result<Option<N>, D::Error> {
@@ -170,11 +169,11 @@ impl<'de> Visitor<'de> for WholeVisitor {
     }
 }
 
-/// Items of a list, or labels, that are kept of one object. What is read of an item may take a hundred
-/// times the bytes that it was written with.
+/// Maximum number of list items, or labels, kept of one object. A parsed item may take a hundred times the bytes that
+/// it was written with.
 pub const LIST_MAX: usize = 1024;
 
-/// The first 1,024 items of a list; absent and `null` are none.
+/// The first 1,024 items of a list; absent and `null` become `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capped<T> {
     items: Option<Vec<T>>,

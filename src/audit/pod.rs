@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::json::{Capped, LIST_MAX, Lenient, Text, time, whole};
 
-/// A response object: a Pod, a PartialObjectMetadata, or something that is neither; `kind` tells.
+/// A response object: a Pod, a PartialObjectMetadata, or another kind; see `kind`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Object<'a> {

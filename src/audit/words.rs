@@ -1,5 +1,5 @@
-//! The closed lists of words that answers and tables use. Each stands here and nowhere else; a test holds
-//! `schema/README.md` against them.
+//! The closed lists of words that answers and tables use. Each is defined only here; a test compares
+//! `schema/README.md` with them.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,7 @@ words! {
         /// A static pod's image in the API was removed: the container may run on.
         MirrorRemoved = "mirror removed",
         RemovalUnseen = "removal unseen",
-        /// Somebody asked for its end before anybody who is known: its deadline tells.
+        /// Its end was requested before the first known request: its deadline proves that.
         RequestUnseen = "request unseen",
         /// The runtime started the same container again.
         StartedAgain = "started again",
@@ -91,7 +91,7 @@ words! {
 /// How the count of instances that no event reported ends, in `unknown`.
 pub const INSTANCES_UNSEEN: &str = "instances unseen";
 
-/// What stands between a container that never started and why.
+/// Separates a container that never started from the reason.
 pub const NOT_STARTED: &str = " not started: ";
 
 /// `3 instances unseen`.
@@ -104,7 +104,7 @@ pub fn not_started(container: &str, reason: &str) -> String {
     format!("{container}{NOT_STARTED}{reason}")
 }
 
-/// What stands before a difference of clocks, in `unknown`.
+/// Precedes a difference of clocks, in `unknown`.
 pub const CLOCK_OFF: &str = "node clock off by ";
 
 /// `node clock off by 1h30m`, to the minute.
@@ -138,8 +138,7 @@ words! {
 }
 
 words! {
-    /// What an event says about a name, where it does not say which pod had it: the values of `what` in the
-    /// table `said`.
+    /// An event about a name, without the uid of the pod: the values of `what` in the table `said`.
     pub enum NameEvent {
         /// A pod of this name was created.
         Create = "create",
@@ -159,7 +158,7 @@ words! {
         Gone = "gone",
         /// A kubelet sent its status.
         Status = "status",
-        /// What an event about it held, or what became of a request, was not told.
+        /// The content of an event about it, or the result of a request, is unknown.
         Truncated = "truncated",
         /// The namespace was empty, and went.
         Finalize = "finalize",
@@ -167,7 +166,7 @@ words! {
         NodeCame = "node came",
         /// A node of this name was deleted.
         NodeGone = "node gone",
-        /// What a deletecollection did was not told: to the namespace, or to what `selector` selects.
+        /// The result of a deletecollection is unknown: for the namespace, or for the pods that `selector` selects.
         Unresolved = "unresolved",
         /// The deletion of the namespace was asked for.
         Close = "close",
@@ -216,7 +215,7 @@ impl NameEvent {
         matches!(self, NameEvent::Ask | NameEvent::Force | NameEvent::Evict)
     }
 
-    /// Whether it is said of one name again and again: kubelets send statuses, clients ask for what is gone.
+    /// Whether events of this kind repeat for one name: kubelets send statuses, clients request missing pods.
     pub fn is_frequent(self) -> bool {
         matches!(
             self,

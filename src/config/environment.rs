@@ -4,7 +4,7 @@
 use super::{Error, keys};
 use crate::near;
 
-/// Variables of the program that are no keys of the configuration.
+/// Variables of the program that are not keys of the configuration.
 const OTHERS: [&str; 7] = [
     // Flags of the command line: which file, which server.
     "BYGONE_CONFIG",

@@ -1,4 +1,4 @@
-//! The keys and their types, taken from [`Config`] itself: there is no second list to keep.
+//! The keys and their types, derived from [`Config`] itself: there is no second list to maintain.
 //!
 //! A key is a leaf of the serialised defaults. Its type is what serde accepts at its place, so a
 //! text from a flag or a variable is tried as a string, as a TOML value, and as a list.
@@ -54,8 +54,7 @@ pub(super) fn set(table: &mut Table, key: &str, text: &str, place: &str) -> Resu
     insert(table, key, value).map_err(error)
 }
 
-/// The text as the value that fits the key. Of a text that fits in no way, the error is what serde
-/// says of the string.
+/// The text as the value that fits the key. If it does not fit, the error is serde's for the string.
 fn typed(key: &str, text: &str) -> Result<Value, String> {
     let fits = |value: Value| {
         let mut alone = Table::new();

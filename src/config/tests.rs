@@ -136,7 +136,7 @@ fn variables_that_are_no_keys_are_left_alone() {
         ("BYGONE_API_PORT_7071_TCP_ADDR", "10.96.0.7"),
     ];
     check("", &others, &[], expect!["info 127.0.0.1:7070 250"]);
-    // A port that is none of Kubernetes' is a slip.
+    // A port that is not from Kubernetes is a mistake.
     check(
         "",
         &[("BYGONE_PORT", "7070")],

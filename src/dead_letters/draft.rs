@@ -23,7 +23,7 @@ pub enum Outcome {
     /// They were on disk before.
     Again,
     Off,
-    /// There are none.
+    /// It has no bytes.
     Empty,
     /// Over `size_bytes_max`, alone or with the letters of its delivery before it.
     TooLarge,
@@ -150,7 +150,7 @@ pub struct Finished<'a> {
     raw: Vec<&'a [u8]>,
     /// What it takes on disk.
     pub bytes: u64,
-    /// The letters, and where their marks stand in the file.
+    /// The letters, and the positions of their marks in the file.
     pub lines: Vec<(Uuid, u64)>,
 }
 

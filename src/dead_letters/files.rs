@@ -40,7 +40,7 @@ impl Name {
     }
 }
 
-/// The files in no order; none where there is no folder. What else lies there is left alone.
+/// The files in no particular order; none if the folder is missing. Other files there are ignored.
 pub fn names(folder: &Path) -> io::Result<Vec<Name>> {
     let mut names = Vec::new();
     for entry in entries(folder)? {

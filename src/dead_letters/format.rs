@@ -1,4 +1,4 @@
-//! Lines of a file: mark, JSON, check. The face says what they mean.
+//! Lines of a file: mark, JSON, check. The room's face documents them.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

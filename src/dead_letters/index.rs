@@ -21,7 +21,7 @@ pub const LETTERS_MAX: usize = 100_000;
 pub struct Index {
     /// Oldest first.
     files: BTreeMap<Name, Held>,
-    /// In which file a letter is, and where its mark stands there.
+    /// The file of a letter, and the position of its mark.
     letters: HashMap<Uuid, (Name, u64)>,
     bytes: u64,
     /// Of all files together; more than `letters` where others removed some.

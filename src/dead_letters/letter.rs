@@ -1,4 +1,4 @@
-//! Letters, and what is told of them without their bytes.
+//! Letters, and their metadata.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub struct Letter<'a> {
     pub cluster: &'a str,
     /// Where the delivery came from: `webhook`, or a topic, partition and offset.
     pub origin: &'a str,
-    /// Where the part stands in the delivery, in bytes.
+    /// The position of the part in the delivery, in bytes.
     pub position: Range<usize>,
     /// One of the names that our code gives to kinds of damage: it can't hold what was met.
     pub reason: &'static str,
@@ -96,14 +96,14 @@ impl Summary {
 }
 
 /// The same for the same bytes of the same cluster, on every machine. An empty letter, the missing end of a list, is
-/// told from others by its place.
+/// identified by its position.
 fn id_of(letter: &Letter, sha256: Digest) -> Uuid {
     let location = (letter.position.start as u64).to_le_bytes();
     let location = letter.bytes.is_empty().then_some(&location[..]);
     id(letter.cluster, &[&sha256.0, location.unwrap_or_default()])
 }
 
-/// A UUID of version 8 from the SHA-256 of the cluster and of what tells a letter from its others.
+/// A UUID of version 8 from the SHA-256 of the cluster and of the letter's identity.
 pub fn id(cluster: &str, marks: &[&[u8]]) -> Uuid {
     let mut hash = Sha256::new();
     hash.update((cluster.len() as u64).to_le_bytes());
@@ -131,7 +131,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// The text is no SHA-256.
+/// The text is not a SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not 64 hex digits")]
 pub struct NoDigest;

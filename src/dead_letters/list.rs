@@ -72,7 +72,7 @@ impl Iterator for List {
 ///
 /// # Errors
 ///
-/// When there is none with this id, it is damaged, or the disk fails.
+/// When no letter has this id, it is damaged, or the disk fails.
 pub fn show(folder: &Path, id: Uuid) -> Result<(Summary, Vec<u8>), Error> {
     let summary = letters(folder, id)?.next().ok_or(Error::Absent(id))?;
     let raw = summary.raw()?;
@@ -83,7 +83,7 @@ pub fn show(folder: &Path, id: Uuid) -> Result<(Summary, Vec<u8>), Error> {
 ///
 /// # Errors
 ///
-/// When there is none with this id, or the disk fails.
+/// When no letter has this id, or the disk fails.
 pub fn remove(folder: &Path, id: Uuid) -> Result<(), Error> {
     let mut found = false;
     for summary in letters(folder, id)? {
@@ -112,7 +112,7 @@ impl Summary {
     pub fn raw(&self) -> Result<Vec<u8>, Error> {
         let read = || -> io::Result<(Vec<u8>, u8)> {
             let file = File::open(&self.location.path)?;
-            // Not more than the file has: its table said so when it was read.
+            // At most what the file has: its table was checked when it was read.
             let mut raw = vec![0; usize::try_from(self.bytes).map_err(io::Error::other)?];
             file.read_exact_at(&mut raw, self.location.raw_at)?;
             let mut mark = [0];

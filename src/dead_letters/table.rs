@@ -1,4 +1,4 @@
-//! Reads the table of one file, line by line. Damage is told and skipped.
+//! Reads the table of one file, line by line. Damage is reported and skipped.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,7 +11,7 @@ use super::letter::{Location, Summary};
 /// One line.
 pub struct Entry {
     pub summary: Summary,
-    /// Where its mark stands in the file.
+    /// The position of its mark in the file.
     pub mark_at: u64,
     /// Whether it was not removed.
     pub live: bool,

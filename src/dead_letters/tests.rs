@@ -72,7 +72,7 @@ impl Home {
             .sum()
     }
 
-    /// What `list` says, one line a letter, with the bytes that `show` has for it.
+    /// The output of `list`, one line per letter, with the bytes that `show` has for it.
     fn listed(&self) -> String {
         let mut text = String::new();
         for found in list(&self.folder).unwrap() {
@@ -444,7 +444,7 @@ fn damage_anywhere_is_told_and_never_a_wrong_byte() {
         damaged[at] ^= 0x06;
         fs::write(&file, &damaged).unwrap();
         let (good, told) = look(&format!("flipped at {at}"));
-        // A mark that turned from + into - is the one flip that is not told: it removes its letter.
+        // A mark that turned from + into - is the one bit flip that is not detected: it removes its letter.
         let mark = whole[at] == b'+' && at < raw_at;
         assert_eq!(
             (told, good < 3),

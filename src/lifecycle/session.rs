@@ -2,8 +2,7 @@
 //! port-forward sessions, added ephemeral containers, resizes. Who, when, from where, and the outcome.
 //!
 //! - A session is two events of one audit ID: `ResponseStarted` when the stream opens, and `ResponseComplete` when it
-//! is
-//!   over. Each is a row, and rows of one request merge. Its verb is `create` (SPDY) or `get` (WebSocket).
+//!   is over. Each is a row, and rows of one request merge. Its verb is `create` (SPDY) or `get` (WebSocket).
 //! - Rejected requests count, with their code: who tried is as interesting as who succeeded.
 //! - Of the URL only the name of the container is kept, if it is a valid name. A command, its arguments and the rest
 //!   of the query are not.

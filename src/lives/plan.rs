@@ -22,9 +22,9 @@ pub enum Step<'p> {
     Now,
     /// Read the lives of these names that were filed.
     Ended(Vec<Name>),
-    /// Read what was said of these names, namespaces and nodes.
+    /// Read the events about these names, namespaces and nodes.
     Said(Vec<Name>),
-    /// Read the instances that these pods have let go of.
+    /// Read the pruned instances of these pods.
     Instances(Vec<Wanted>),
     /// Write rows.
     Write(Changed<'p>),
@@ -70,7 +70,7 @@ impl<'p> Changed<'p> {
         self.rows.unchanged
     }
 
-    /// The INSERTs, in their order: containers first, since the row of their pod says how far they are.
+    /// The INSERTs, in their order: containers first, because the row of their pod tells how far they are.
     pub fn inserts(self) -> [Insert<'p>; 2] {
         let fold::Rows {
             pods, containers, ..
@@ -103,11 +103,11 @@ pub struct Plan<'k> {
 const ROUNDS_MAX: usize = 5;
 
 impl<'k> Plan<'k> {
-    /// Of the names, and of what was said of `scopes`, to which some of them belong. `answers` is empty.
+    /// For the names, and the events about `scopes`, to which some of them belong. `answers` is empty.
     ///
     /// `raced`: others may have folded them at the same time, see [`fold::Fold::raced`]. Then the log is read again in
-    /// the end. Whoever reads newer facts after that reads these rows too; whoever read newer facts before may not
-    /// have seen them, so such names are folded once more.
+    /// the end. A process that reads newer facts after that reads these rows too; one that read newer facts before
+    /// may not have seen them, so such names are folded once more.
     pub fn new(
         answers: &'k Answers,
         names: &'k [Name],
@@ -196,7 +196,7 @@ impl<'k> Plan<'k> {
         }
     }
 
-    /// Begins to read anew.
+    /// Starts reading again.
     fn begin(&mut self) {
         self.round = Round::new(&self.names, self.scopes, self.raced);
     }

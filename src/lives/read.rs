@@ -58,7 +58,7 @@ pub struct PodRow {
     pub asked_at: u32,
 }
 
-/// What was said of a name in one second, or in one minute where it is frequent: the first and the last of it.
+/// The events about a name in one second, or in one minute where they are frequent: the first and the last of them.
 #[derive(Clone, Debug, Deserialize, driver::Row)]
 pub struct SaidRow {
     pub cluster: String,
@@ -81,7 +81,7 @@ pub struct SaidRow {
 /// A pod of which the rows of let-go instances are needed.
 pub type Wanted = (Name, u128);
 
-/// The stored row of an instance that its pod has let go of.
+/// The stored row of an instance that its pod has pruned.
 #[derive(Clone, Debug, Deserialize, driver::Row)]
 pub struct InstanceRow {
     pub cluster: String,
@@ -157,14 +157,14 @@ impl Name {
     }
 }
 
-/// What was said, by cluster, namespace and name.
+/// The events, by cluster, namespace and name.
 pub(super) type Sayings<'k> = BTreeMap<(&'k str, &'k str, &'k str), Vec<Said<'k>>>;
 
 /// The first and the last of each row.
 pub(super) fn sayings(rows: &[SaidRow]) -> Sayings<'_> {
     let mut said: Sayings = BTreeMap::new();
     for row in rows {
-        // What only a newer build can read says nothing here.
+        // Rows that only a newer build can read are skipped.
         let Some(what) = NameEvent::of_number(row.number) else {
             continue;
         };
@@ -243,7 +243,7 @@ impl Lives<'_> {
         Ok(rows.first().map_or(0, |row| row.now))
     }
 
-    /// The names of the pods that something said of some scopes may be about.
+    /// The names of the pods that events about some scopes may concern.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::fold::{self, Fold, LoggedFact, MAY_BE_FILED_SECONDS, Sayings, StoredP
 /// Cluster, namespace and pod: a name as rows have it.
 type Key<'k> = (&'k str, &'k str, &'k str);
 
-/// What the log says of a scope: the highest place of it, and whether some of it came late.
+/// The log of a scope: its highest position, and whether some of it was late.
 #[derive(Debug, Default)]
 struct Scoped {
     place: u64,
@@ -82,7 +82,7 @@ impl<'k> Round<'k> {
                 scoped.late |= row.late != 0;
                 continue;
             }
-            // Rows of one name mostly stand together.
+            // Rows of one name are mostly adjacent.
             let at = match last {
                 Some((last, at)) if last == key => Some(at),
                 _ => self.indexes.get(&key).copied(),
@@ -142,7 +142,7 @@ impl<'k> Round<'k> {
         self.add_scopes();
     }
 
-    /// Adds what was said of scopes to the names whose nodes are known.
+    /// Adds the events about scopes to the names whose nodes are known.
     fn add_scopes(&mut self) {
         if self.scopes.is_empty() {
             return;
@@ -165,12 +165,12 @@ impl<'k> Round<'k> {
         }
     }
 
-    /// Adds what was said of names, namespaces and nodes.
+    /// Adds the events about names, namespaces and nodes.
     pub fn add_said(&mut self, rows: &'k [SaidRow]) {
         self.said = Some(read::sayings(rows));
     }
 
-    /// Adds the instances that some pods have let go of: all of them.
+    /// Adds all instances that some pods have pruned.
     pub fn add_instances(&mut self, pods: &[Wanted], rows: &'k [InstanceRow]) {
         let mut by_pod: BTreeMap<(&str, u128), Vec<&InstanceRow>> = BTreeMap::new();
         for row in rows {
@@ -212,7 +212,7 @@ impl<'k> Round<'k> {
         about.into_iter().map(Name::of_key).collect()
     }
 
-    /// The rows that changed; or which instances have to be read before that can be said.
+    /// The rows that changed; or the instances that have to be read first.
     pub fn rows(&self, read_at: u32) -> (fold::Rows<'k>, Vec<Wanted>) {
         let mut changed = fold::Rows::default();
         let mut wanted = Vec::new();
@@ -242,7 +242,7 @@ impl<'k> Round<'k> {
         refused.collect()
     }
 
-    /// Picks what was said of a name out of what was said of all.
+    /// Selects the events about a name from all of them.
     fn sayings_of(&self, folding: &Folding<'k>) -> Sayings<'k> {
         let (cluster, namespace, pod) = folding.name.key();
         let of = |key: Key| {

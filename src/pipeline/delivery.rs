@@ -25,7 +25,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Where a part of the body stands in what was delivered.
+    /// The position in the delivery of a part of the body.
     pub(super) fn place(&self, part: &Range<usize>) -> Range<usize> {
         let place = |at: usize| self.from.saturating_add_unsigned(at as u64).max(0) as usize;
         place(part.start)..place(part.end)

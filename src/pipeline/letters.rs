@@ -47,7 +47,7 @@ impl Why {
 }
 
 impl Missing<'_> {
-    /// The row that tells of it. What is sent again and refused again within the hour is the same letter.
+    /// The row for a letter. A part that is sent and rejected again within the hour is the same letter.
     pub(super) fn letter(&self) -> DeadLetterRow<'_> {
         let reason = self.why.reason();
         let (position_from, bytes, sha256, hour) = match &self.why {
@@ -75,7 +75,7 @@ impl Missing<'_> {
 /// What could not be read, and in which of the deliveries that were taken together.
 pub(super) type Placed = (usize, Rejected);
 
-/// Keeps what could not be read, and makes the rows that tell of it.
+/// Keeps the rejected parts, and makes their rows.
 pub(super) fn keep_rejected(
     deliveries: &[Delivery],
     rejected: &[Placed],

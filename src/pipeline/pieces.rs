@@ -12,11 +12,11 @@ use crate::rows::{
 };
 use crate::spool::{Batch, Part, Shape};
 
-/// A delivery's rows go to the spool in pieces of about so many bytes. One is made while one waits and
-/// one is written: no delivery holds more, whatever it makes of its bytes.
+/// A delivery's rows go to the spool in pieces of about this many bytes. One is built while one waits and one is
+/// written: no delivery holds more, however many rows it has.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Rows on their way to whoever appends them.
+/// Rows on their way to the spool.
 pub(super) struct Pieces {
     piece: Facts,
     sessions: SessionRows,

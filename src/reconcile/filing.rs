@@ -2,15 +2,15 @@
 //!
 //! In this order, for pods and for containers:
 //!
-//! 1. `moved`: lives that were filed before and are due again, since they were corrected, get a row at each
-//!    former place that says so. Their recent row keeps readers from the former places until then.
-//! 2. `file`: what is due is copied.
+//! 1. `moved`: lives that were filed before and are due again, because they were corrected, get a marker row in each
+//!    former partition. Until then their recent row hides the former ones from readers.
+//! 2. `file`: lives that are due are copied.
 //! 3. `filed`, `delete`: rows that were filed a minute ago or earlier leave the recent table. Rows that others
 //!    have replaced go first, in a mutation of their own: a mutation goes through the parts one after the other,
 //!    and an older row must not come to light because the newest went first.
 //!
-//! Each step decides by what stands in the tables, so a process that died is no different from one that has not
-//! come to the next step:
+//! Each step decides by the content of the tables, so a process that died is equivalent to one that has not reached
+//! the next step:
 //!
 //! - killed after 1: the life has no place that counts, and is read from its recent row, as before.
 //! - killed after 2: it is in both, and the recent row counts, until a later round finds that it was filed.
@@ -34,11 +34,11 @@ use crate::clickhouse::Error;
 use crate::rows::{Column, ContainerRow, PodRow};
 use crate::schema::{parts_of, put_in};
 
-/// An INSERT goes to so many partitions at most: ClickHouse refuses over 100, and each takes memory.
+/// An INSERT goes to at most this many partitions: ClickHouse rejects over 100, and each takes memory.
 const PARTITIONS_MAX: usize = 40;
 
-/// Deleting means that whole parts are written anew, so it waits until so large a part of the table (one in
-/// so many rows) can go, or for a round that looks at everything.
+/// A deletion rewrites whole parts, so it waits until this share of the table (one row in this many) can be deleted,
+/// or for a round that looks at everything.
 const DELETE_SHARE: u64 = 20;
 
 /// Rows that one mutation deletes. Mutations of replicated tables are stored in Keeper, where 1 MB is the limit.
@@ -119,7 +119,7 @@ impl Table {
     }
 }
 
-/// A column of a row that is filed. Its hashes go: without them all rows of a life are written anew when it is
+/// A column of a filed row. Its hashes are dropped: without them all rows of a life are written again when it is
 /// corrected, which is rare, and there are millions of them.
 fn filed(column: &str) -> String {
     match column {

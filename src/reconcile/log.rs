@@ -5,14 +5,13 @@
 //! where its row counts. It may not count where two folds overlap that have the same highest fact, or where a
 //! process was killed between its facts and its lives. In one process one fold at a time touches a name. So it
 //! is enough to fold, when a slot is closed, the names that several processes wrote about, and those of loads
-//! that did not finish. All their rows are written anew, at least two versions above those that were read. Then
-//! the log is read once more (`crate::lives::plan`): where newer facts came in meanwhile, whoever folds these may
-//! not have seen the rows, and the names are folded again.
+//! that did not finish. All their rows are written again, at least two versions above those that were read. Then the
+//! log is read once more (`crate::lives::plan`): where newer facts arrived meanwhile, the process that folds these
+//! may not have seen the rows, and the names are folded again.
 //!
 //! The numbers of blocks are read first, the names after, and the numbers are noted at the end. A fact that came
-//! in between makes another number, and the slot is checked again. A process that is killed has noted nothing;
-//! two at once fold the same and note the same. A slot is dropped only where the number that stands there now
-//! was noted.
+//! in between makes another number, and the slot is checked again. A process that is killed has recorded nothing; two
+//! at once fold the same and record the same. A slot is dropped only if its current number was recorded.
 
 use std::collections::BTreeSet;
 
@@ -26,13 +25,13 @@ use crate::clickhouse::Error;
 use crate::lives::read::tuples;
 use crate::lives::{Lives, NAMES_MAX, Name, Scope};
 
-/// Facts are kept in slots of so many seconds (`schema/001_facts.sql`).
+/// Facts are kept in slots of this many seconds (`schema/001_facts.sql`).
 const SLOT_SECONDS: i64 = 600;
 
-/// A slot is checked so long after it ended: an INSERT that began in it has ended, and what it touched is folded.
+/// A slot is checked this long after it ended: an INSERT that began in it has ended, and its names are folded.
 const CHECK_AFTER_SECONDS: i64 = 180;
 
-/// A slot is dropped so long after it ended: longer than any fold can be under way with what it has read.
+/// A slot is dropped this long after it ended: longer than any fold can take after its reads.
 const DROP_AFTER_SECONDS: i64 = 3_600;
 
 macro_rules! text {
@@ -93,7 +92,7 @@ struct ScopeRow {
 struct Folded {
     names: u64,
     corrected: u64,
-    /// Names whose facts have to stay: they could not be folded, or were said to something of which a name
+    /// Names whose facts have to stay: they could not be folded, or events about their scope concern a name that
     /// could not.
     refused: Vec<Name>,
 }
@@ -162,7 +161,7 @@ async fn fold(shard: &Shard<'_>, parameters: &Parameters) -> Result<Folded, Erro
     }
     let refused = folded.refused.into_iter().map(|(name, _)| name);
     let mut refused: BTreeSet<Name> = refused.collect();
-    // What was said of scopes has to reach the names that it is about.
+    // Events about scopes have to reach the names that they concern.
     let said = scopes
         .into_iter()
         .filter(|scope| refused.iter().any(|name| scope.may_cover(name)));

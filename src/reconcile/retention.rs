@@ -13,7 +13,7 @@ use super::{Outcome, Times, datetime};
 use crate::clickhouse::Error;
 use crate::fold::bucket::BOUNDS;
 
-/// A partition stays for so long after something was filed in it: until that is deleted from the recent ones,
+/// A partition stays this long after the last life was filed in it: until that life is deleted from the recent ones,
 /// it would be filed again.
 const FILED_WITHIN_SECONDS: i64 = 3_600;
 

@@ -6,7 +6,7 @@ use super::rowbinary as put;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
     pub name: &'static str,
-    /// The ClickHouse type, and what else stands before the comment (a default).
+    /// The ClickHouse type, and other text before the comment (a default).
     pub kind: &'static str,
     /// Empty where the table's default codec serves.
     pub codec: &'static str,
@@ -85,7 +85,7 @@ impl Value for Blob {
     }
 }
 
-/// `Nullable`: a byte that says whether there is none.
+/// `Nullable`: a byte that marks an absent value.
 impl<T: Value> Value for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         put::u8(out, self.is_none().into());

@@ -29,7 +29,7 @@ pub struct DeadLetterRow<'a> {
     pub reason: &'a str,
     /// Microseconds since the epoch.
     pub received_at: i64,
-    /// Where it stands in its delivery, in bytes.
+    /// Its position in the delivery, in bytes.
     pub position_from: u64,
     pub bytes: u64,
     pub sha256: [u8; 32],

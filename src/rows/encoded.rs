@@ -2,8 +2,7 @@
 
 use std::marker::PhantomData;
 
-/// RowBinary of any number of rows. `R` says of which table; what a row looks like stands where its
-/// `push` does.
+/// RowBinary of any number of rows. `R` is the table; `push` documents the layout of a row.
 #[derive(Clone, Debug)]
 pub struct Encoded<R> {
     pub(super) bytes: Vec<u8>,

@@ -1,8 +1,8 @@
 //! Rows of the table `facts` (`schema/001_facts.sql`): what single events say.
 //!
-//! A row is what one event says of one pod, or of one name. Its `body` holds one [`Piece`] for the pod and
-//! one for each container instance, in postcard's encoding behind a byte that says the version of this
-//! layout. ClickHouse keeps it and never looks inside: who wants to know what a fact means reads the lives.
+//! A row has what one event proves about one pod, or about one name. Its `body` holds one [`Piece`] for the pod and
+//! one for each container instance, in postcard's encoding after a byte with the version of this layout. ClickHouse
+//! never decodes it: queries read the lives.
 
 use std::net::Ipv6Addr;
 
@@ -24,7 +24,8 @@ pub const FACTS: Table = Table {
 /// The layout of `body`. It goes up with every change of [`Piece`].
 pub const BODY_VERSION: u8 = 2;
 
-/// What one event says of one pod, or of one of its container instances. Whatever is left at its default says nothing.
+/// What one event proves about one pod, or one of its container instances. Fields with default values carry no
+/// information.
 #[derive(Clone, Debug, Default)]
 pub struct Fact<'a> {
     pub cluster: &'a str,
@@ -33,11 +34,11 @@ pub struct Fact<'a> {
     pub pod_uid: u128,
     /// Empty in a row about the pod itself.
     pub container: &'a str,
-    /// See `container_key` in the DDL; zeros in a row about the pod, and of an instance of which the event tells no ID.
+    /// See `container_key` in the DDL; zeros in a row about the pod, and for an instance without an ID in the event.
     pub container_id: [u8; 32],
     /// Microseconds since the epoch.
     pub event_at: i64,
-    /// Of a row about a name, where the event does not say which pod it means: see [`Said`].
+    /// For a row about a name, where the event does not identify the pod: see [`Said`].
     pub said: Option<Said<'a>>,
     /// The resourceVersion of the object that this was read from; 0 where it had none.
     pub version: u64,
@@ -46,18 +47,17 @@ pub struct Fact<'a> {
     pub node: &'a str,
     pub host_network: bool,
     pub service_account: &'a str,
-    /// Told together with the labels: then `None` says that there is none.
+    /// Reported together with the labels: then `None` is an absent value.
     pub owner: Option<Owner<'a>>,
-    /// Sorted by key. `None` says nothing; an empty list says that there are none.
+    /// Sorted by key. `None` carries no information; an empty list proves that there are none.
     pub labels: Option<&'a [(&'a str, &'a str)]>,
-    /// Told together with the labels: whether finalizers keep it when it is deleted, but for the one of Jobs.
+    /// Reported together with the labels: whether finalizers keep it when it is deleted, except the one of Jobs.
     pub is_held: bool,
     pub phase: Phase,
     /// IPv4 as `::ffff:a.b.c.d`, in the order of `status.podIPs`.
     pub pod_ips: &'a [Ipv6Addr],
-    /// Whether it had no other address then, and none at all where there is none. Otherwise only those in `lost_ips`
-    /// were
-    /// gone.
+    /// Whether this list is complete, an empty one included. Otherwise only the addresses in `lost_ips` are known to
+    /// be gone.
     pub are_all_ips: bool,
     pub lost_ips: &'a [Ipv6Addr],
     /// For each container that started, how often it was started again.
@@ -68,7 +68,7 @@ pub struct Fact<'a> {
     /// Microseconds since the epoch; 0 is unknown, here and below.
     pub scheduled_at: i64,
     pub pod_started_at: u32,
-    /// The time of an event that tells of phase Succeeded or Failed.
+    /// The time of an event that reports phase Succeeded or Failed.
     pub terminal_at: i64,
     /// When, the account, and the account that it impersonated.
     pub delete_asked: Option<(i64, &'a str, &'a str)>,
@@ -89,7 +89,7 @@ pub struct Fact<'a> {
     pub is_alive: bool,
     /// Whether it is the API's image of a static pod.
     pub is_mirror: bool,
-    /// By when its end had been asked for, as the object says: microseconds.
+    /// When its end had been requested at the latest, by the object: microseconds.
     pub asked_before: i64,
     /// When its grace period is over, in seconds.
     pub deadline: u32,
@@ -116,7 +116,7 @@ pub struct Fact<'a> {
     pub ended: Option<Ended<'a>>,
 }
 
-/// What an event says about whichever pod had the name.
+/// What an event proves about the pod that had the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Said<'a> {
     pub what: NameEvent,
@@ -127,7 +127,7 @@ pub struct Said<'a> {
     pub acting_as: &'a str,
     /// The label selector of a deletecollection.
     pub selector: &'a str,
-    /// The only pod that is meant, where the event says it; else 0.
+    /// The only pod that it can be about, if the event has its uid; else 0.
     pub uid: u128,
     /// Of the event, where it asks for the end of a pod and Kubernetes itself was not the one that asked.
     pub audit_id: &'a str,
@@ -140,7 +140,7 @@ pub struct Owner<'a> {
     pub name: &'a str,
     pub workload_kind: &'a str,
     pub workload: &'a str,
-    /// Whether the workload was told from the owner's name rather than from its owner.
+    /// Whether the workload was derived from the owner's name rather than from its owner.
     pub inferred: bool,
 }
 
@@ -178,8 +178,8 @@ pub enum ContainerKind {
     Ephemeral = 4,
 }
 
-/// The furthest that a pod came. What was known before is better
-/// than `Unknown`, which the control plane says of nodes it can't reach.
+/// The most advanced phase of a pod. Any known phase beats `Unknown`, which the control plane sets for nodes that it
+/// can't reach.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -194,7 +194,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Reads `status.phase`; what no Kubernetes has said yet says nothing.
+    /// Reads `status.phase`; unknown values carry no information.
     pub fn parse(text: &str) -> Phase {
         match text {
             "Unknown" => Phase::Unknown,
@@ -212,8 +212,7 @@ impl Phase {
 }
 
 /// The key of a container ID: its 64 hex digits as bytes, or the SHA-256 of an ID of another form. And whether the
-/// key tells
-/// the ID.
+/// key determines the ID.
 pub fn container_key(id: &str) -> ([u8; 32], bool) {
     let mut key = [0; 32];
     match hex::decode_to_slice(id, &mut key) {
@@ -233,7 +232,7 @@ pub enum Piece<'a> {
     Said(Box<Said<'a>>),
 }
 
-/// What an event says of the pod: the fields of [`Fact`], to be read back.
+/// What an event proves about the pod: the fields of [`Fact`], to be read back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PodPiece<'a> {
     pub version: u64,
@@ -273,7 +272,7 @@ pub struct PodPiece<'a> {
     pub reporter: &'a str,
 }
 
-/// What an event says of a container instance.
+/// What an event proves about a container instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InstancePiece<'a> {
     #[serde(borrow)]
@@ -449,7 +448,7 @@ fn key_of(out: &mut Vec<u8>, fact: &Fact) {
     put::i64(out, fact.event_at);
 }
 
-/// Reads rows of `facts` back, one after the other, each with where it ends; stops at what is no whole row.
+/// Reads rows of `facts` back, one after the other, each with its end; stops at an incomplete row.
 pub fn fact_rows(bytes: &[u8]) -> impl Iterator<Item = (FactRow<'_>, usize)> {
     let mut at = 0;
     std::iter::from_fn(move || {

@@ -1,8 +1,7 @@
 //! Rows of lives: `recent_pods` and `ended_pods`, `recent_containers` and `ended_containers`
 //! (`schema/002_lives.sql`). Absent is `NULL`.
 //!
-//! What stands here once is the struct that the fold fills in, the encoder of the sink, and the list of
-//! columns that the DDL is made of.
+//! Each list here defines the struct that the fold fills in, the encoder of the sink, and the columns of the DDL.
 
 use std::borrow::Cow;
 

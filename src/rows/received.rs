@@ -1,4 +1,4 @@
-//! Rows of the table `received` (`schema/007_coverage.sql`): which events came, counted by the hour.
+//! Rows of the table `received` (`schema/004_coverage.sql`): which events arrived, counted by the hour.
 
 use super::rowbinary as put;
 use super::{Encoded, Table};
@@ -27,7 +27,7 @@ pub enum About {
     Other = 0,
     /// A write to a pod or a part of one.
     Pods = 1,
-    /// An API server renews its own lease: the one kind of event that tells which of them speaks.
+    /// An API server renews its own lease: the only kind of event that identifies its API server.
     Heartbeat = 2,
 }
 

@@ -1,4 +1,4 @@
-//! Rows of the table `said` (`schema/001_facts.sql`): what events say of names.
+//! Rows of the table `said` (`schema/001_facts.sql`): events about names.
 
 use super::rowbinary as put;
 use super::{Encoded, FactRow, Said, Table};
@@ -28,7 +28,7 @@ const SECOND: i64 = 1_000_000;
 pub type SaidRows = Encoded<Said<'static>>;
 
 impl SaidRows {
-    /// `row` says of which name.
+    /// `row` has the name.
     pub fn push(&mut self, row: &FactRow, said: &Said) {
         let out = &mut self.bytes;
         put::string(out, row.cluster);
@@ -49,14 +49,14 @@ impl SaidRows {
     }
 }
 
-/// Kubelets know their own pods alone, so what one of them did not find is told from what others did not.
+/// Kubelets only know their own pods, so their 404s are kept apart from those of other clients.
 fn by<'a>(said: &Said<'a>) -> &'a str {
     let is_of_kubelet = said.what == NameEvent::Gone && said.user.starts_with("system:node:");
     if is_of_kubelet { said.user } else { "" }
 }
 
-/// The first and the last of each second are kept. What is said of one name again and again is kept by the minute.
-/// (The rest must not be: a name may be used several times within a minute, and each pod has its own end.)
+/// The first and the last of each second are kept. Frequent events about one name are kept by the minute. (The others
+/// must not be: a name may be used several times within a minute, and each pod has its own end.)
 fn second(said: &Said) -> u32 {
     let second = said.at.div_euclid(SECOND);
     let kept_by = if said.what.is_frequent() { 60 } else { 1 };

@@ -27,7 +27,7 @@ pub const SESSION_EVENTS: Table = Table {
     ],
 };
 
-/// One row: what one event says of one request. Empty texts and 0 are absent.
+/// One row: what one event proves about one request. Empty texts and 0 are absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session<'a> {
     pub cluster: &'a str,
@@ -36,7 +36,7 @@ pub struct Session<'a> {
     pub kind: SessionKind,
     /// When the request came, in microseconds since the epoch.
     pub began_at: i64,
-    /// When it was over, in microseconds since the epoch. Only the event of its end says that.
+    /// When it was over, in microseconds since the epoch. Only the event of its end has that.
     pub over_at: i64,
     /// Several, separated by commas, where several were added.
     pub container: &'a str,

@@ -7,7 +7,7 @@ use super::rowbinary::{read_bytes, read_varint};
 enum Layout {
     Fixed(usize),
     Text,
-    /// So many elements, each of these one after the other.
+    /// This many elements, one after the other.
     Array(&'static [Layout]),
     Tuple(&'static [Layout]),
 }
@@ -34,7 +34,7 @@ fn layout(column: &str) -> Option<Layout> {
     })
 }
 
-/// The ends of all rows; nothing where a column is not known or the bytes are no whole rows.
+/// The ends of all rows; `None` where a column is not known or the bytes are not whole rows.
 pub fn ends(columns: &[String], bytes: &[u8]) -> Option<Vec<usize>> {
     let layouts: Vec<Layout> = columns
         .iter()

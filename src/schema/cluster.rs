@@ -1,9 +1,9 @@
 //! The form for a cluster: every shard keeps the tables of the migrations, unchanged, in a database of
 //! its own, and the database that is asked spans them.
 //!
-//! A pod lies on the shard that its name says, so no name spans shards, and what is asked of all of them
-//! is the answers of each, one after the other. The database that is asked holds no rows and is made anew
-//! by each `apply`, from what the shard's database has.
+//! A pod is on the shard that its name selects, so no name spans shards, and a query over all of them returns the
+//! concatenated answers. The database that is queried holds no rows and is created again by each `apply`, from the
+//! definitions in the shard's database.
 
 use serde::Deserialize;
 
@@ -88,8 +88,8 @@ pub async fn apply(whole: &Store, shard: &Store, cluster: &str) -> Result<(), Er
     applied_now(whole, 0, &views_hash()).await
 }
 
-/// The columns that are inserted, with their types and defaults. All others are the shard's to fill
-/// in: its clock says when a fact was heard, and whether that was late.
+/// The columns that are inserted, with their types and defaults. All others are filled in by the shard: its clock
+/// decides when a fact arrived, and whether it was late.
 async fn columns(shard: &Store, table: &Table) -> Result<Vec<Column>, Error> {
     let query = shard
         .query(

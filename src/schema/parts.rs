@@ -6,7 +6,7 @@ use crate::rows::{Column, ContainerRow, PodRow};
 
 const FRAGMENTS: &str = include_str!("../../schema/fragments.sql");
 
-/// Parts name others, to so many levels.
+/// Parts may contain others, to this many levels.
 const LEVELS_MAX: usize = 4;
 
 /// What only the fold and reconcile need.
@@ -80,8 +80,8 @@ fn columns(columns: &[Column]) -> String {
     lines.join(",\n")
 }
 
-/// The same without codecs. Recent rows lie in granules of 32, each column of each compressed for itself, and are
-/// written anew with every merge: ZSTD costs twice the time there, and its output is larger than LZ4's.
+/// The same without codecs. Recent rows are in granules of 32, each column of each compressed separately, and are
+/// rewritten with every merge: ZSTD costs twice the time there, and its output is larger than LZ4's.
 fn plain_columns(columns: &[Column]) -> String {
     let plain = columns.iter().map(|column| Column {
         codec: "",

@@ -10,12 +10,12 @@ pub fn view_names() -> Vec<String> {
     names.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Lets such accounts read the views: these then read the tables with the rights of the account
-/// that runs this. A view that is made anew is closed to them again.
+/// Lets such accounts read the views, which then read the tables with the rights of the account that runs this. A
+/// view that is created again has to be granted again.
 ///
 /// # Errors
 ///
-/// As [`crate::clickhouse::Error`] says.
+/// See [`crate::clickhouse::Error`].
 pub async fn open_to_readers(store: &Store) -> Result<(), Error> {
     for view in view_names() {
         let sql = format!("ALTER TABLE {view} MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER");
@@ -32,7 +32,7 @@ pub async fn open_to_readers(store: &Store) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// As [`crate::clickhouse::Error`] says.
+/// See [`crate::clickhouse::Error`].
 pub async fn stop_excess(store: &Store, account: &str, limits: Limits) -> Result<(), Error> {
     let Limits {
         seconds_max,

@@ -32,7 +32,7 @@ fn without_window(options: &str) -> String {
         return options.to_owned();
     };
     let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-    // It stands last among the settings, or alone.
+    // It is the last of the settings, or the only one.
     let before = before.trim_end().trim_end_matches(',');
     let before = before.strip_suffix("SETTINGS").unwrap_or(before).trim_end();
     format!("{before}{rest}")

@@ -1,4 +1,4 @@
-//! What stands in the views.
+//! The SELECT of each view.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! Rows that ClickHouse refuses, each in a file of its own: a line of JSON that says what it is and
-//! why it was refused, then the row's bytes as they were sent.
+//! Rows that ClickHouse rejects, each in a file of its own: a line of JSON with the row's table and the reason, then
+//! the row's bytes as they were sent.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

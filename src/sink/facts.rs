@@ -15,7 +15,7 @@ use super::load::Rows;
 /// What a load has for one shard.
 #[derive(Debug, Default)]
 pub struct Share {
-    /// Rows of `said` go in before rows of `facts`: whoever sees a fact sees what was said.
+    /// Rows of `said` are inserted before rows of `facts`: a reader that sees a fact sees the events about its name.
     pub said: Option<Rows>,
     pub facts: Option<Rows>,
     pub touched: Touched,
@@ -35,7 +35,7 @@ pub struct Touched {
 /// Facts that are older than this are gathered, in microseconds: as in the column `late`.
 const LATE_AFTER: i64 = 300 * 1_000_000;
 
-/// Who stores a load.
+/// Identifies the process that stores a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer {
     pub writer: u64,
@@ -81,7 +81,7 @@ pub fn share(rows: &Rows, shards: usize, by: Writer) -> (Vec<Share>, Option<Rows
     (shares, unreadable)
 }
 
-/// The shard of a name; what is said of a scope is said on all of them.
+/// The shard of a name; events about a scope go to all of them.
 fn shards_of(row: &FactRow, shards: usize) -> std::ops::Range<usize> {
     if shards < 2 || row.pod.is_empty() || row.namespace.is_empty() {
         return 0..shards;
@@ -167,7 +167,7 @@ impl Encoding {
     }
 }
 
-/// The columns of `facts` as they are inserted: those of the spool, and who stored them.
+/// The columns of `facts` as they are inserted: those of the spool, and the identity of the writer.
 fn facts_shape() -> Arc<Shape> {
     static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
         let columns = FACTS.columns.iter().chain(&["writer", "load"]);

@@ -21,7 +21,7 @@ use crate::clickhouse::{Scope as Database, Store};
 use crate::lives::{Lives, Name, Scope};
 use crate::telemetry;
 
-/// Late facts are gathered to so many rows, or for so long.
+/// Late facts are gathered to this many rows, or for this long.
 const LATE_ROWS_MAX: u64 = 100_000;
 const LATE_WAIT: Duration = Duration::from_secs(5);
 
@@ -167,7 +167,7 @@ impl Worker {
             .store(took.as_millis() as u64, Ordering::Relaxed);
         metrics::histogram!(telemetry::SINK_FOLD_SECONDS).record(took);
         for done in done {
-            // Whoever waited may be gone.
+            // The caller may no longer wait.
             _ = done.send(());
         }
     }
@@ -228,7 +228,7 @@ impl Worker {
         }
     }
 
-    /// Says that loads are part of the lives. If that can't be said, reconcile folds them once more.
+    /// Records that loads are part of the lives. If that fails, reconcile folds them again.
     async fn note(&mut self) {
         self.noted = Some(Instant::now());
         let loads = std::mem::take(&mut self.unnoted);

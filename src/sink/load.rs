@@ -55,8 +55,8 @@ impl Load {
     }
 }
 
-/// One token for the rows that several batches have of one shape. Each batch's token holds the
-/// checksum of its rows, so this one too can stand for no other rows.
+/// One token for the rows of one shape from several batches. Each batch's token has the checksum of its rows, so this
+/// one is unique to these rows too.
 fn token(batches: &[&str], shape: &Shape) -> String {
     let mut hash = Sha256::new();
     for part in batches.iter().copied().chain([&*shape.table]) {
@@ -137,8 +137,7 @@ impl Rows {
         )
     }
 
-    /// Both halves; nothing where there is a single row, or where the borders of rows can't be
-    /// told.
+    /// Both halves; `None` where there is a single row, or where the borders of rows are unknown.
     pub fn halves(&self) -> Option<(Rows, Rows)> {
         if self.count < 2 {
             return None;

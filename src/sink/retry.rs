@@ -1,4 +1,4 @@
-//! The retry rule: what a failed INSERT means.
+//! The retry rule: how a failed INSERT is handled.
 //!
 //! Nothing is ever lost: whatever is not known to be the rows' own fault is waited for. The codes
 //! are those of ClickHouse's `src/Common/ErrorCodes.cpp`.
@@ -15,8 +15,7 @@ use crate::clickhouse::Error;
 /// for elsewhere.
 pub const ASIDE_MAX: u64 = 10;
 
-/// Codes by which ClickHouse says that it can't read a value, or that a value does not fit its
-/// column.
+/// Codes of ClickHouse for a value that it can't read, or that does not fit its column.
 const REFUSALS: [u32; 18] = [
     6,   // CANNOT_PARSE_TEXT
     26,  // CANNOT_PARSE_QUOTED_STRING
@@ -60,11 +59,11 @@ pub fn verdict(error: &Error) -> Verdict {
     }
 }
 
-/// What is wrong with ClickHouse now, so that it is told once and not with every try.
+/// The current failures of ClickHouse, so that each is logged once and not with every try.
 #[derive(Default)]
 pub struct FailureLog(Mutex<Option<Failing>>);
 
-/// Kinds of trouble that were told since it began.
+/// Kinds of failures that were logged since the first one.
 struct Failing {
     kinds: BTreeSet<String>,
     /// The tables that have not taken rows since.
@@ -73,8 +72,8 @@ struct Failing {
 }
 
 impl FailureLog {
-    /// Tells it, unless this kind of trouble was told already: texts of one kind differ by sizes and
-    /// names, and two INSERTs under way may fail in two ways in turn.
+    /// Logs a failure, unless its kind was logged already: texts of one kind differ by sizes and names, and two
+    /// concurrent INSERTs may fail in two ways in turn.
     pub fn is(&self, table: &str, failure: &Error) {
         let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let failing = failing.get_or_insert_with(|| Failing {

@@ -30,8 +30,8 @@ impl Room {
         }
     }
 
-    /// Returns when there is room. A ClickHouse that can't count has room: the INSERT will tell what is
-    /// wrong with it.
+    /// Returns when there is room. If ClickHouse can't count, it counts as room: the INSERT will then report the
+    /// error.
     pub async fn wait(&self, stores: &Stores) {
         if self.rows_max == 0 {
             return;

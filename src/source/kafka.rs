@@ -5,22 +5,21 @@
 //! operator's reset is the way to read again.
 //!
 //! ```text
-//! librdkafka's queue -> gathered -> flight: pipeline -> spool ... ClickHouse -> ledger -> commit
+//! librdkafka's queue -> gathered -> batch: pipeline -> spool ... ClickHouse -> ledger -> commit
 //!       one thread polls            tasks
 //! ```
 //!
-//! At a revoke nothing more is taken, what is gathered goes off, ClickHouse has
-//! `flush_seconds_max` for it, what it has is committed, and the partition is let go. A lost
-//! assignment is let go as it is. What was taken and not committed is read again by the next
-//! owner; facts bear that.
+//! At a revoke no more records are taken, the gathered ones are sent, ClickHouse has `flush_seconds_max` to store
+//! them, the result is committed, and the partition is released. A lost assignment is released at once. Records that
+//! were taken and not committed are read again by the next owner; facts tolerate duplicates.
 //!
 //! A record that can't be read becomes a dead letter and holds up nothing.
 //!
 //! Limits: librdkafka's queue `queue_bytes_max`, what is taken and not yet in ClickHouse
-//! `unstored_bytes_max` and 1,024 flights. At these, and when the spool is full, all partitions are
+//! `unstored_bytes_max` and 1,024 batches. At these, and when the spool is full, all partitions are
 //! paused until there is room: Kafka keeps the records better than a spool that others need.
 //!
-//! Never here: what a record says, in a log, an error or a metric.
+//! Never here: the content of a record, in a log, an error or a metric.
 
 mod broker_errors;
 mod config;
@@ -47,13 +46,13 @@ pub use config::{ClusterFrom, Config, Mechanism, Options, Start};
 use dead::DeadTopic;
 use member::Member;
 
-/// Why there is no Kafka source: one line.
+/// Why the Kafka source could not start: one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
 
-/// Asks the brokers once, if there is a Kafka source, whether they know us and the topics. Waits for
-/// them some seconds; where none answers, that is told by the member, which tries until one does.
+/// Asks the brokers once, if there is a Kafka source, whether they accept us and have the topics. Waits for them some
+/// seconds; if none answers, the member logs that and retries until one does.
 ///
 /// # Errors
 ///
@@ -103,7 +102,7 @@ impl Kafka {
         }))
     }
 
-    /// The handle for who wants to know how it is.
+    /// The handle for the source's state.
     pub fn statuses(&self) -> Statuses {
         Statuses(self.member.clone())
     }
@@ -121,12 +120,12 @@ impl Kafka {
     }
 }
 
-/// Tells how the source is.
+/// The state of the source.
 #[derive(Clone)]
 pub struct Statuses(Arc<Member>);
 
 impl Statuses {
-    /// Asks the brokers for the ends of the partitions, and tells of each that is ours.
+    /// Queries the end offsets of the partitions, and reports each assigned one.
     pub async fn now(&self) -> Vec<Status> {
         watch::look(self.0.clone()).await;
         watch::statuses(&self.0)

@@ -1,10 +1,10 @@
-//! The webhook source: what API servers, and everyone who relays for them, post.
+//! The webhook source: POSTs from API servers and from relays.
 //!
 //! In: `POST /v1/audit/{cluster}` with one or many audit events, plain, gzip or zstd.
-//! Out: 200 after what was readable is on disk, synced. The body is a line of JSON that says what was
-//! in the delivery (an API server does not look at it); the header `bygone-rejected` says how many parts
-//! of it could not be read. These are dead letters, and no reason to send it again, so the status is 200
-//! for them, too: who wants to know posts with `?strict=true`.
+//! Out: 200 after the readable events are on disk, synced. The body is a line of JSON with what was in the delivery
+//! (an API server ignores it); the header `bygone-rejected` has the number of unreadable parts. These are dead
+//! letters, and no reason to send it again, so the status is still 200. Senders that want an error post with
+//! `?strict=true`.
 //!
 //! | answer | when | what an API server does |
 //! |---|---|---|
@@ -49,7 +49,7 @@ use body::Refusal;
 /// An API server gives up on a request after 30 s; one that takes longer is lost work.
 const BODY_SECONDS_MAX: u64 = 25;
 
-/// Clusters that are told apart in metrics.
+/// Clusters with a metric label of their own.
 const CLUSTERS_MAX: usize = 100;
 
 /// What dead letters say of where they came from.
@@ -57,7 +57,7 @@ const ORIGIN: &str = "webhook";
 
 const NO_SUCH_PATH: &str = "unknown path: send audit events to /v1/audit/CLUSTER\n";
 
-/// The header of a 200 that says how many parts of the delivery could not be read.
+/// The header of a 200 with the number of unreadable parts of the delivery.
 pub const REJECTED: &str = "bygone-rejected";
 
 /// What the query asks for. API servers add a `timeout`, which is not looked at.
@@ -248,7 +248,7 @@ async fn refuse(
     bytes: u64,
     refusal: Refusal,
 ) -> Response {
-    // The listener warns of it, of each sender once a minute: who may send could flood the log.
+    // The listener logs it once a minute for each sender: otherwise an authorized sender could flood the log.
     debug!(cluster, "request rejected: {refusal}");
     let (status, reason) = match refusal {
         Refusal::NoMemory => return retry_after(1),
@@ -265,7 +265,7 @@ async fn refuse(
     };
     let text = format!("{refusal}\n");
     let why = Why::Refused { reason, bytes };
-    // Told in the log, where that fails; the answer is the same.
+    // A failure is logged; the response is the same.
     _ = miss(webhook, cluster, received_at, why).await;
     match status {
         StatusCode::REQUEST_TIMEOUT => timed_out(),

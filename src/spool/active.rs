@@ -31,7 +31,7 @@ impl Active {
             .and_then(|()| file.sync_all())
             .and_then(|()| disk::sync_folder(&shared.dir));
         if let Err(error) = written {
-            // Without a frame in it, it means nothing; left over, it is removed at the next open.
+            // Without a frame in it, it has no data; if it is left over, it is removed at the next open.
             _ = fs::remove_file(&path);
             return Err(error);
         }

@@ -24,7 +24,7 @@ pub struct Shape {
 /// Encoded rows of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Made once by whoever encodes, and shared.
+    /// Made once by the encoder, and shared.
     pub shape: Arc<Shape>,
     pub rows: u32,
     pub bytes: Bytes,
@@ -41,8 +41,8 @@ pub struct Batch {
 pub struct SpooledBatch {
     /// Its place in the spool; what `confirm` wants.
     pub sequence: u64,
-    /// The deduplication token: the same after every restart, another after a replay. It holds the
-    /// checksum of the rows, so that it can never stand for other rows.
+    /// The deduplication token: the same after every restart, another after a replay. It has the checksum of the
+    /// rows, so it is unique to them.
     pub token: String,
     pub spooled_at: SystemTime,
     /// One part for each shape.

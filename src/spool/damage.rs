@@ -1,4 +1,4 @@
-//! Setting damaged bytes aside, with a report for the person who will look at them.
+//! Sets damaged bytes aside, with a report for a person.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -45,8 +45,8 @@ impl OpenError {
     }
 }
 
-/// Why a batch was not taken. Nothing of it will be handed out, unless it says `Failed`: then the
-/// bytes may have reached the disk or not.
+/// Why a batch was rejected. It will not be handed out, except after `Failed`: then the bytes may or may not have
+/// reached the disk.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError {
     /// The cap is reached or the disk is full. Try again soon.

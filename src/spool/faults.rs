@@ -1,4 +1,4 @@
-//! What a disk does, where a test says so.
+//! Disk faults for tests.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};

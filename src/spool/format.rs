@@ -1,4 +1,4 @@
-//! What stands on disk, byte by byte. All numbers are little-endian; a CRC is CRC-32 (IEEE).
+//! The format on disk, byte by byte. All numbers are little-endian; a CRC is CRC-32 (IEEE).
 //!
 //! ```text
 //! <spool>/              0700
@@ -8,9 +8,9 @@
 //!   damaged/            bytes that were set aside, each with a report; for people, never read here
 //! ```
 //!
-//! All files are 0600. Versions: the first 12 bytes and the last 4 of every head and slot mean the
-//! same in all versions, so that a build can tell "newer" from "damaged". A build reads every
-//! version up to its own and refuses what is newer. This is version 1.
+//! All files are 0600. Versions: the first 12 bytes and the last 4 of every head and slot have the same format in all
+//! versions, so that a build can distinguish "newer" from "damaged". A build reads every version up to its own and
+//! rejects newer ones. This is version 1.
 //!
 //! # Segment
 //!

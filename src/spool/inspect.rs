@@ -14,7 +14,7 @@ use super::open::saved_position;
 use super::position::PositionFile;
 use super::walk::{Damage, Limits, Step, Walk, segment_head};
 
-/// What can be told at a glance.
+/// What can be read without scanning frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// A process has the spool open.
@@ -48,7 +48,7 @@ pub struct VerifiedSegment {
     pub sequences: Option<(u64, u64)>,
     /// One line each: what is wrong, and where.
     pub damage: Vec<String>,
-    /// Bytes at the end of the newest segment that are no frame (yet): being written, or torn.
+    /// Bytes at the end of the newest segment that are not a frame (yet): being written, or torn.
     pub tail_bytes: u64,
 }
 
@@ -159,7 +159,7 @@ fn identity(dir: &Path) -> Result<Option<Identity>, OpenError> {
 ///
 /// # Errors
 ///
-/// When the folder cannot be read, is of a newer version, or nothing in it says which spool it is.
+/// When the folder cannot be read, is of a newer version, or has nothing that identifies its spool.
 pub fn verify(dir: &Path) -> Result<Verified, OpenError> {
     let Some(identity) = identity(dir)? else {
         return Err(OpenError::Unreadable(dir.to_owned()));

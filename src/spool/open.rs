@@ -123,7 +123,7 @@ fn head_of(dir: &Path, first: u64) -> Result<(PathBuf, Result<SegmentHead, Unusa
     Ok((path, head))
 }
 
-/// Versions only rise from segment to segment, so the oldest and the newest speak for all.
+/// Versions only rise from segment to segment, so checking the oldest and the newest is enough.
 fn check_heads(
     dir: &Path,
     identity: Identity,
@@ -229,7 +229,7 @@ impl Opening<'_> {
         let mut walk = Walk::open(self.dir, first, self.identity.mark)?;
         let mut end = 0;
         let mut last = first - 1;
-        // Without a frame it stays if its head is good: the head says what came before.
+        // Without a frame it stays if its head is good: the head has the state before it.
         if segment_head(walk.file())?.is_ok() {
             end = SEGMENT_HEAD_BYTES;
         }
@@ -322,7 +322,7 @@ impl Opening<'_> {
                         }
                         UNIX_EPOCH + Duration::from_micros(head.spooled_at_micros)
                     }
-                    // Not known; the reader will tell.
+                    // Unknown here; the reader will find out.
                     Step::Damage(_) => SystemTime::now(),
                     Step::End => break,
                 };

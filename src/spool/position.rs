@@ -10,7 +10,7 @@ use crate::disk;
 
 const FILE_BYTES: usize = 8192;
 
-/// What the file says.
+/// The content of the file.
 pub(super) enum Found {
     Nothing,
     /// `whole`: no slot is damaged. If one is, the other may be older than the last one saved.
@@ -56,7 +56,7 @@ fn read_slot(file: &File, offset: u64) -> io::Result<Result<Slot, Unusable>> {
     }
 }
 
-/// The file as it was found, or made anew.
+/// The file as it was found, or created.
 pub(super) struct Opened {
     pub file: PositionFile,
     /// Whether it is known to say what was saved last.
@@ -70,7 +70,7 @@ pub(super) struct PositionFile {
 }
 
 impl PositionFile {
-    /// Writes a new file that says this, in the place of any that is there.
+    /// Writes a new file with this content, which replaces an existing one.
     pub fn create(dir: &Path, identity: Identity, position: u64, replays: u32) -> io::Result<Self> {
         let saved = Slot {
             identity,

@@ -15,7 +15,7 @@ use super::state::View;
 use super::walk::{Damage, Limits, Step, Walk, segment_head};
 use super::{ReadError, SpooledBatch};
 
-/// After so many errors at the same place the rest of the segment is given up. It is kept.
+/// After this many errors at the same position the rest of the segment is skipped. The file is kept.
 const READ_TRIES_MAX: u32 = 10;
 
 type Outcome = Result<Option<SpooledBatch>, ReadError>;
@@ -301,7 +301,7 @@ impl Cursor {
         self.shared.passed(through);
     }
 
-    /// Says what could not be read, or after many tries passes it over.
+    /// Reports what could not be read, or after many tries skips it.
     fn failed(&mut self, source: io::Error) -> Result<(), ReadError> {
         let view = self.shared.state().view(self.first);
         let (Some(walk), Some(view)) = (&self.walk, view) else {

@@ -60,7 +60,7 @@ impl Shared {
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked holding it had changed numbers only, each of them whole.
+        // A panic while it was held can have changed numbers only, each of them whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -142,7 +142,7 @@ impl Shared {
         }
     }
 
-    /// Reports damage: to the log, to the folder, and to those who wait for the lost batches.
+    /// Reports damage: to the log, to the folder, and to the callers that wait for the lost batches.
     pub fn report(&self, source: Option<&File>, report: &Report) {
         let kept = damage::set_aside(&self.dir, source, report, self.config.damaged_bytes_max);
         let (from, bytes) = (report.bytes.start, report.bytes.end - report.bytes.start);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::format::SEGMENT_HEAD_BYTES;
 
-/// Ranges of lost sequences that are told apart. When there are more, the two oldest become one:
-/// whoever waits for a batch between them is told that it was damaged and sends it again.
+/// Ranges of lost sequences that are kept apart. When there are more, the two oldest are merged: a caller that waits
+/// for a batch between them gets the error for damage and sends it again.
 const LOST_RANGES_MAX: usize = 256;
 
 /// A segment's file.
@@ -170,7 +170,7 @@ impl State {
         self.mark_stored();
     }
 
-    /// The reader has passed bytes that are no frame.
+    /// The reader has skipped bytes that are not a frame.
     pub fn lost_bytes(&mut self, bytes: u64) {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
     }
@@ -215,7 +215,7 @@ impl State {
     }
 }
 
-/// What those wait for who want to know when a batch is stored.
+/// Channels of callers that wait until a batch is stored.
 #[derive(Default)]
 pub(super) struct Progress {
     pub through: u64,

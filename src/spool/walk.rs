@@ -40,7 +40,7 @@ pub(super) enum Step {
     End,
 }
 
-/// Bytes that are no frame.
+/// Bytes that are not a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
     pub bytes: Range<u64>,

@@ -91,7 +91,7 @@ impl Writer {
         }
     }
 
-    /// Writes until it is told to stop or all senders are gone, and the queue is empty.
+    /// Writes until it is stopped or all senders are dropped, and the queue is empty.
     pub async fn run(mut self, mut queue: mpsc::Receiver<Waiting>, stop: &CancellationToken) {
         let mut held = None;
         loop {
@@ -144,13 +144,13 @@ impl Writer {
             self.buffer = Vec::new();
         }
         for (answer, room, memory) in group.waiting {
-            // Before the answer: who gets it must be able to see the room.
+            // Before the answer: a caller that gets it must see the new room.
             drop((room, memory));
             let receipt = outcome.clone().map(|sequence| Receipt {
                 spooled: sequence,
                 stored: Stored::new(sequence, &self.shared),
             });
-            // Who no longer waits has given up; the rows are kept all the same.
+            // The caller may have stopped waiting; the rows are kept all the same.
             _ = answer.send(receipt);
         }
     }
@@ -222,7 +222,7 @@ impl Writer {
         Ok(end)
     }
 
-    /// Sees to it that there is a segment with room for so many bytes.
+    /// Ensures that there is a segment with room for this many bytes.
     fn ensure_active(&mut self, bytes: u64) -> Result<(), AppendError> {
         let bytes_max = self.shared.config.segment_bytes_max;
         if let Some(active) = &self.active {
@@ -249,7 +249,7 @@ impl Writer {
         }
     }
 
-    /// After a failed write or sync nothing that this file says about newer bytes can be believed,
+    /// After a failed write or sync the newer bytes of this file cannot be trusted,
     /// so the next frame goes into a new segment. The sequence is not used again: its frame may be
     /// on disk after all, and it must not meet another one of its name.
     fn give_up(&mut self, cause: io::Error) -> AppendError {
@@ -288,7 +288,7 @@ impl Writer {
     /// Gives the room of a confirmed segment back to a full disk. Whether there is reason to try
     /// again.
     fn give_way(&mut self) -> bool {
-        // With the sequence used up, the frame in the buffer is no longer the next one.
+        // The sequence is used up, so the frame in the buffer is no longer the next one.
         let ours = &self.buffer[16..24] == self.next_sequence.to_le_bytes().as_slice();
         ours && matches!(self.shared.release_oldest(Duration::ZERO), Ok(true))
     }

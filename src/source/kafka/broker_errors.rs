@@ -1,4 +1,4 @@
-//! Trouble with the brokers: logged once, and its end.
+//! Errors of the brokers: logged once, and again when they are over.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ impl BrokerErrors {
             return;
         }
         self.last = Some((text.clone(), Timestamp::now()));
-        // One broker of several that is away is no trouble yet; that all are is told above.
+        // One unreachable broker of several is not an error yet; that all are unreachable is handled above.
         let connection = matches!(
             code,
             RDKafkaErrorCode::BrokerTransportFailure
@@ -55,8 +55,8 @@ impl BrokerErrors {
         }
     }
 
-    /// Tells that all brokers are away, once: when the first try to connect has said why, or when
-    /// that does not come.
+    /// Logs once that no broker is reachable: when the first connection attempt has failed with a reason, or after a
+    /// while without one.
     pub fn report_down(&mut self, why_is_known: bool) {
         let Some(since) = self.down else { return };
         if (why_is_known || since.elapsed() >= WHY_WAIT) && self.down_logged.begins() {

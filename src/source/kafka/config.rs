@@ -1,4 +1,4 @@
-//! What can be set, and what librdkafka is told.
+//! The configuration, and the settings passed to librdkafka.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -115,7 +115,7 @@ impl Default for Config {
     }
 }
 
-/// What can tell the cluster of a record.
+/// Where the cluster of a record is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterFrom {
@@ -242,7 +242,7 @@ impl Config {
         !self.brokers.is_empty()
     }
 
-    /// What librdkafka is told, for members and producers alike.
+    /// The settings of librdkafka, for members and producers alike.
     pub(super) fn client(&self) -> Result<ClientConfig, Error> {
         self.check()?;
         let mut client = ClientConfig::new();

@@ -1,4 +1,4 @@
-//! The first contact: what is wrong is told in one line before anything is started.
+//! The first contact: errors are reported in one line before anything is started.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -17,7 +17,7 @@ use super::librdkafka::{log, named};
 /// How long brokers may take to let us connect for the first time. Others wait for it.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 
-/// How long they may take to answer where nothing says that they are away.
+/// How long brokers may take to answer when no error is known.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// How long one try of it may take.
@@ -99,7 +99,7 @@ fn ask(
 ) -> Result<Option<Metadata>, Error> {
     loop {
         let answer = consumer.fetch_metadata(topic, TRY_WAIT);
-        // Serves what librdkafka has to tell.
+        // Serves the callbacks of librdkafka.
         while consumer.poll(Duration::ZERO).is_some() {}
         if let Ok(metadata) = answer {
             return Ok(Some(metadata));

@@ -135,7 +135,7 @@ impl Context {
     fn report_lost(&self, topic_partitions: &[TopicPartition]) {
         let (count, names) = (topic_partitions.len(), some(topic_partitions));
         if self.0.state().broker_errors.is_down() {
-            // That no broker answers says it already.
+            // The message about unreachable brokers covers this.
             debug!("kafka: lost {count} partitions: {names}");
         } else {
             warn!("kafka: lost {count} partitions: {names}");
@@ -175,7 +175,7 @@ pub fn commit(consumer: &BaseConsumer<Context>, member: &Member, due: &[(TopicPa
     }
     drop(state);
     if let Err(error) = result {
-        // It comes again with the next one.
+        // It is sent again with the next one.
         debug!("kafka: commit: {}", named(&error));
     }
 }
@@ -227,8 +227,8 @@ struct Begin {
     committed: Option<i64>,
 }
 
-/// The committed offsets decide. Where there is none, `start` does; it is then committed at once.
-/// Where the brokers can't be asked librdkafka goes by the committed offset, or the beginning.
+/// The committed offsets decide. Without one, `start` does; it is then committed at once.
+/// If the brokers can't be asked, librdkafka uses the committed offset, or the beginning.
 fn begins(
     consumer: &BaseConsumer<Context>,
     topic_partitions: &[TopicPartition],

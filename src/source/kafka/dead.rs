@@ -1,7 +1,7 @@
-//! The dead-letter topic: copies of records that could not be read, for those who made them.
+//! The dead-letter topic: copies of unreadable records, for their producers.
 //!
-//! The local dead letter is the record of truth. A copy that the broker does not take within the
-//! limit is counted and told, and holds up nothing.
+//! The local dead letter is authoritative. A copy that the broker does not accept within the limit is counted and
+//! logged, and delays nothing.
 
 use std::time::Duration;
 

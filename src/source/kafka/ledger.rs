@@ -1,13 +1,11 @@
 //! The ledger: which records were taken, and which of them ClickHouse has.
 //!
-//! In: partitions that come and go, records that are taken, batches that are settled. Out: the
-//! offset behind the last record of each partition that ClickHouse has without a gap: the one that
-//! may be committed.
+//! In: assigned and revoked partitions, records, settled batches. Out: for each partition the offset after the last
+//! record that ClickHouse has without a gap: the one that may be committed.
 //!
-//! Records are gathered, then sealed as a flight. Flights are settled in any order; a partition's
-//! offset moves in theirs. What was taken under an earlier assignment of a partition moves nothing:
-//! each assignment is an epoch of its own, and a flight that failed ends the epoch, so that nothing
-//! behind it counts.
+//! Records are gathered, then sealed as a batch. Batches are settled in any order; a partition's offset advances in
+//! the order of its records. Records of an earlier assignment of a partition change nothing: each assignment is an
+//! epoch of its own, and a failed batch ends the epoch, so that later batches do not count.
 //!
 //! Never here: a clock, I/O.
 
@@ -46,7 +44,7 @@ pub struct Partition {
     rewinding: bool,
 }
 
-/// The records of one partition in a flight.
+/// The records of one partition in a batch.
 #[derive(Clone, Debug)]
 struct OffsetRange {
     epoch: u64,
@@ -101,7 +99,7 @@ impl Ledger {
         self.partitions.insert(topic_partition, partition);
     }
 
-    /// A partition is no longer ours.
+    /// A partition was revoked or lost.
     pub fn gone(&mut self, topic_partition: &TopicPartition) {
         self.partitions.remove(topic_partition);
     }
@@ -110,7 +108,7 @@ impl Ledger {
         self.partitions.iter()
     }
 
-    /// The place of that name, if it is ours.
+    /// The partition of that name, if it is assigned to us.
     pub fn topic_partition(&self, topic: &str, partition: i32) -> Option<TopicPartition> {
         let mut topic_partitions = self.partitions.keys();
         let same = |topic_partition: &&TopicPartition| {
@@ -147,7 +145,7 @@ impl Ledger {
         true
     }
 
-    /// Makes a flight of what is gathered.
+    /// Seals the gathered records as a batch.
     pub fn seal(&mut self) -> u64 {
         let id = self.gathered.id;
         let next = Batch {
@@ -159,7 +157,7 @@ impl Ledger {
         id
     }
 
-    /// A flight has ended. `stored` says whether ClickHouse has it.
+    /// A batch has ended. `stored` tells whether ClickHouse has it.
     pub fn settled(&mut self, id: u64, stored: bool) {
         if let Some(batch) = self.batches.iter_mut().find(|batch| batch.id == id) {
             batch.settled = Some(stored);
@@ -214,7 +212,7 @@ impl Ledger {
             let asked =
                 of.is_none_or(|topic_partitions| topic_partitions.contains(topic_partition));
             let known = partition.committing.or(partition.committed);
-            // Whoever asks for a partition is about to let it go: what is on its way may fail.
+            // The partition is about to be revoked: batches under way may fail.
             let due_now = of.is_some() && partition.committed != Some(stored);
             if asked && (known != Some(stored) || due_now) {
                 partition.committing = Some(stored);
@@ -243,7 +241,7 @@ impl Ledger {
         partitions.any(|partition| partition.committing.is_some())
     }
 
-    /// Behind the last record of a partition, as the broker said at `now`.
+    /// The end offset of a partition, as the broker reported at `now`.
     pub fn ended(&mut self, topic_partition: &TopicPartition, end: i64, now: i64) {
         if let Some(partition) = self.partitions.get_mut(topic_partition) {
             partition.end = Some(end);
@@ -252,14 +250,14 @@ impl Ledger {
         }
     }
 
-    /// Whether records of these places are on their way.
+    /// Whether records of these partitions are under way.
     pub fn is_under_way(&self, topic_partitions: &[TopicPartition]) -> bool {
         topic_partitions
             .iter()
             .any(|topic_partition| self.oldest(topic_partition).is_some())
     }
 
-    /// Whether anybody still waits for this flight.
+    /// Whether anything still waits for this batch.
     pub fn is_wanted(&self, id: u64) -> bool {
         let batch = self.batches.iter().find(|batch| batch.id == id);
         batch.is_some_and(|batch| {

@@ -1,4 +1,4 @@
-//! What librdkafka is asked and says, whoever the consumer is.
+//! Queries to librdkafka and its logs, for any consumer.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::ledger::TopicPartition;
 
-/// librdkafka's own lines: many for one event, so they are for who looks for them.
+/// librdkafka's own lines: many for one event, so they are at debug level.
 pub fn log(facility: &str, text: &str) {
     debug!("librdkafka: {facility}: {text}");
 }
@@ -26,7 +26,7 @@ pub fn named(error: &KafkaError) -> String {
     }
 }
 
-/// librdkafka's form of these places, all with one offset.
+/// librdkafka's list of these partitions, all with one offset.
 pub fn list(topic_partitions: &[TopicPartition], offset: Offset) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(topic_partitions.len());
     for TopicPartition { topic, partition } in topic_partitions {

@@ -1,4 +1,4 @@
-//! What the thread that polls, the callbacks inside of its polls, and the tasks of flights share.
+//! The state shared by the polling thread, its callbacks, and the tasks of batches.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,7 +19,7 @@ use super::names::{self, ClusterHints};
 use crate::pipeline::{Delivery, NotTaken, Pipeline, Taken};
 use crate::telemetry;
 
-/// A flight is sent off at this many records or bytes at the latest.
+/// A batch is sent at this many records or bytes at the latest.
 const BATCH_RECORDS_MAX: usize = 4_096;
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
@@ -30,10 +30,10 @@ const DECODING_MAX: usize = 2;
 /// Flights that wait for ClickHouse.
 const BATCHES_MAX: usize = 1_024;
 
-/// How long a flight waits for room in the spool before it looks again.
+/// How long a batch waits for room in the spool before the next try.
 const ROOM_WAIT: Duration = Duration::from_millis(250);
 
-/// The longest single wait for a flight; then the deadline is looked at.
+/// The longest single wait for a batch; then the deadline is checked.
 const SETTLED_WAIT: Duration = Duration::from_millis(100);
 
 /// The member as librdkafka calls it.
@@ -47,7 +47,7 @@ pub struct Member {
     dead: Option<DeadTopic>,
     runtime: Handle,
     state: Mutex<State>,
-    /// A flight has got further.
+    /// A batch has made progress.
     moved: Condvar,
     consumer: Mutex<Weak<BaseConsumer<Context>>>,
 }
@@ -66,7 +66,7 @@ pub struct State {
     topic_partition: Option<TopicPartition>,
 }
 
-/// A record, as far as it may tell its cluster.
+/// The fields of a record that may name its cluster.
 struct Labels<'a>(&'a BorrowedMessage<'a>);
 
 impl ClusterHints for Labels<'_> {
@@ -112,7 +112,7 @@ impl Member {
         Duration::from_secs(self.config.flush_seconds_max)
     }
 
-    /// The consumer of now, for who asks the brokers beside the thread that polls.
+    /// The current consumer, for queries to the brokers from other threads.
     pub fn consumer(&self) -> Option<Arc<BaseConsumer<Context>>> {
         let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
         consumer.upgrade()
@@ -180,7 +180,7 @@ impl Member {
         enough && state.ledger.batches() <= BATCHES_MAX / 2 && self.pipeline.has_room()
     }
 
-    /// Whether something is gathered, and whether a flight is full of it.
+    /// Whether records are gathered, and whether they fill a batch.
     pub fn gathered(&self) -> (bool, bool) {
         let state = self.state();
         (state.gathered_records > 0, state.is_full())
@@ -219,13 +219,13 @@ impl Member {
         self.moved.notify_all();
     }
 
-    /// Brings a flight to the spool, however long that takes. `None` where nobody waits any more.
+    /// Writes a batch to the spool, however long that takes. `None` if nothing waits for it any more.
     async fn spooled(&self, id: u64, deliveries: &Arc<[Delivery]>) -> Option<Taken> {
         loop {
             if self.pipeline.has_room() {
                 match self.pipeline.take(deliveries.clone(), ()).await {
                     Ok(taken) => return Some(taken),
-                    // Told where it happened.
+                    // Logged where it happened.
                     Err(NotTaken::Full | NotTaken::NoMemory | NotTaken::Failed) => {}
                 }
             }
@@ -249,14 +249,14 @@ impl Member {
         futures_util::future::join_all(poisoned.map(|record| dead.put(record))).await;
     }
 
-    /// Waits for a flight to get further, but not long.
+    /// Waits for progress of a batch, but not long.
     pub fn wait(&self, at_most: Duration) {
         let state = self.state();
         // What has changed is looked at by the caller.
         _ = self.moved.wait_timeout(state, at_most);
     }
 
-    /// Sends off what is gathered and waits until ClickHouse has what was taken of these places.
+    /// Sends the gathered records and waits until ClickHouse has all records of these partitions.
     /// Returns whether it has.
     pub fn flush(self: &Arc<Self>, topic_partitions: &[TopicPartition]) -> bool {
         self.dispatch(true);

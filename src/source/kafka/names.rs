@@ -3,14 +3,14 @@
 use super::config::{ClusterFrom, Config};
 use crate::source::is_cluster_name;
 
-/// What of a record may tell the cluster.
+/// The fields of a record that may name the cluster.
 pub trait ClusterHints {
     fn topic(&self) -> &str;
     fn key(&self) -> Option<&[u8]>;
     fn header(&self, name: &str) -> Option<&[u8]>;
 }
 
-/// The name that the first of `cluster_from` tells, if any. What is no name of a cluster is not told.
+/// The first name in the order of `cluster_from`, if any. Invalid names of clusters are skipped.
 pub fn cluster<'a>(config: &'a Config, record: &'a impl ClusterHints) -> Option<&'a str> {
     config.cluster_from.iter().find_map(|from| {
         let name = match from {

@@ -77,7 +77,7 @@ fn serve(
     outcome
 }
 
-/// Closes the consumer, after those who still ask it something are done. Closing revokes what it has.
+/// Closes the consumer after the requests to it are done. Closing revokes its partitions.
 fn end(consumer: Arc<BaseConsumer<Context>>, member: &Arc<Member>) {
     member.set_consumer(Weak::new());
     let deadline = Instant::now() + LEAVE_WAIT;
@@ -112,7 +112,7 @@ impl Poller<'_> {
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 return Err(KafkaError::MessageConsumptionFatal(code));
             }
-            // The context has heard of it.
+            // The context has received it.
             Some(Err(_)) => {}
             None => self.member.dispatch(false),
         }

@@ -83,7 +83,7 @@ fn oldest_seconds(
     Some((now.as_millisecond() - since).max(0) as f64 / 1e3)
 }
 
-/// One for each partition that is ours, or one that says that there is none.
+/// One for each assigned partition, or a single one if there is none.
 pub fn statuses(member: &Member) -> Vec<Status> {
     let state = member.state();
     let condition = match (state.broker_errors.is_down(), state.paused) {
@@ -135,7 +135,7 @@ pub fn measure(member: &Member) {
     }
 }
 
-/// A partition that went to another member is not ours to tell of: sums over members stay right.
+/// A partition of another member is not reported here: so sums over members are right.
 pub fn forget(topic_partition: &TopicPartition) {
     set(topic_partition, 0.0, 0.0);
 }

@@ -1,4 +1,4 @@
-//! What a sender is told of a delivery that was taken.
+//! The response to a sender for an accepted delivery.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -22,7 +22,7 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 const DISCARD_BYTES_MAX: usize = 64 << 20;
 const DISCARD_WAIT: Duration = Duration::from_secs(2);
 
-/// A body that is longer is read in portions of about so many bytes.
+/// A longer body is read in portions of about this many bytes.
 const PORTION_BYTES: usize = 16 << 20;
 
 /// How much may be read.
@@ -52,13 +52,13 @@ impl Limits {
         self.budget.reserve(0).ok_or(Refusal::NoMemory)
     }
 
-    /// Whether so many bytes could be held now.
+    /// Whether this many bytes could be held now.
     fn check(&self, bytes: u64) -> Result<(), Refusal> {
         let fits = self.budget.has_room(bytes);
         fits.then_some(()).ok_or(Refusal::NoMemory)
     }
 
-    /// Whether a body may have so many bytes.
+    /// Whether a body may have this many bytes.
     fn check_body(&self, bytes: u64) -> Result<(), Refusal> {
         check_maximum(bytes, self.body_bytes_max)
     }
@@ -134,7 +134,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     }
 }
 
-/// What was told of a body's length.
+/// The announced length of a body.
 pub fn announced(headers: &HeaderMap) -> u64 {
     headers
         .get(header::CONTENT_LENGTH)
@@ -142,9 +142,8 @@ pub fn announced(headers: &HeaderMap) -> u64 {
         .unwrap_or(0)
 }
 
-/// The pieces of a body that is read meanwhile, in its order, and at last `None`, or why there are no more. Reading
-/// ends
-/// when nobody takes them any more.
+/// The pieces of a body that is read concurrently, in order, and at last `None`, or the error that ended it. Reading
+/// stops when the receiver is dropped.
 pub struct Pieces(mpsc::Receiver<Result<Option<Piece>, Refusal>>);
 
 impl Pieces {
@@ -152,9 +151,9 @@ impl Pieces {
     ///
     /// # Errors
     ///
-    /// As [`Refusal`] says.
+    /// See [`Refusal`].
     pub async fn next(&mut self) -> Result<Option<Piece>, Refusal> {
-        // Nobody reads any more, and it was not said that this was all.
+        // The reader ended without marking the end of the body.
         self.0.recv().await.unwrap_or(Err(Refusal::CutOff))
     }
 }
@@ -201,7 +200,7 @@ async fn discard(stream: &mut BodyDataStream) {
     _ = tokio::time::timeout(DISCARD_WAIT, read).await;
 }
 
-/// Why a body ended early. The listener tells a slow one by an error of kind `TimedOut`.
+/// Why a body ended early. The listener reports a slow one by an error of kind `TimedOut`.
 fn cut(error: &(dyn Error + 'static)) -> Refusal {
     let mut next = Some(error);
     while let Some(error) = next {
