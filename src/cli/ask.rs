@@ -42,9 +42,6 @@ pub enum Backend {
     Server(Server),
 }
 
-/// The name in `cli::logs`.
-pub type Oracle = Backend;
-
 /// The flags that name a running bygone.
 #[derive(Args)]
 #[command(next_help_heading = "Server")]
