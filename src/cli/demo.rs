@@ -12,7 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::ask::{Lines, Backend, Server};
+use super::ask::{Backend, Lines, Server};
 use super::output::{End, Format, Look, Printer};
 use super::running;
 use super::serve::stopped;

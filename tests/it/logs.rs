@@ -4,6 +4,8 @@
 //! more or less of what tells instances apart, and asks for them.
 
 mod clickhouse;
+mod long;
+mod tokens;
 mod written;
 
 use serde_json::Value;

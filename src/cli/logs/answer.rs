@@ -23,7 +23,11 @@ pub struct Reading {
 }
 
 impl Answer {
-    pub async fn open(oracle: &Backend, config: &Config, params: &Params) -> anyhow::Result<Answer> {
+    pub async fn open(
+        oracle: &Backend,
+        config: &Config,
+        params: &Params,
+    ) -> anyhow::Result<Answer> {
         let store = match oracle {
             Backend::Server(server) => {
                 let lines = ask::Lines::open(server, "logs", params).await?;

@@ -10,7 +10,7 @@ use super::{ask, check_all};
 use crate::support::{self, BYGONE, Bygone, plain, run, sql, stderr, stdout};
 
 /// The columns that count, as the exporter of version 0.149 makes them.
-const TABLE: &str = "
+pub const TABLE: &str = "
 CREATE TABLE {table}
 (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
@@ -38,9 +38,42 @@ from = "nowhere"
 clusters = ["none"]
 "#;
 
-struct Loaded {
-    bygone: Bygone,
+pub struct Loaded {
+    pub bygone: Bygone,
     written: Vec<Line>,
+}
+
+/// An instance that lines were written of.
+pub struct Place {
+    pub uid: String,
+    pub container: String,
+    pub container_id: String,
+    /// Nanoseconds since 1970 of its first line.
+    pub began: i128,
+}
+
+impl Loaded {
+    /// The first instance of a pod.
+    pub fn instance(&self, namespace: &str, pod: &str) -> Place {
+        let of_pod =
+            |line: &&Line| line.instance.namespace == namespace && line.instance.pod == pod;
+        let line = self
+            .written
+            .iter()
+            .find(of_pod)
+            .expect("a line of that pod");
+        Place {
+            uid: line.instance.uid.clone(),
+            container: line.instance.container.clone(),
+            container_id: line.instance.container_id.clone(),
+            began: line.at.as_nanosecond(),
+        }
+    }
+}
+
+/// The one whose store says most.
+pub fn strongest() -> &'static Loaded {
+    &LOADED[0].1
 }
 
 /// A bygone with the recording, whose store has the lines in one table for each thing that is told.
