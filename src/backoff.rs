@@ -1,8 +1,7 @@
 //! Back-off: how long to wait before what failed is tried again.
 //!
 //! In: that it is tried again. Out: waits that double, from 100 ms to 10 s, each by up to a half longer at random:
-//! several
-//! replicas do not come back at the same instant.
+//! several replicas do not come back at the same instant.
 //!
 //! Nothing can go wrong. Never here: how often it is tried, and whether at all.
 

@@ -361,8 +361,7 @@ impl Store {
     }
 
     /// The last row of an answer that has one or none, read to its end: of an answer that is left before, ClickHouse
-    /// logs
-    /// a broken connection.
+    /// logs a broken connection.
     ///
     /// # Errors
     ///

@@ -1,15 +1,12 @@
 //! Rows as CSV by RFC 4180: a header line, CRLF, quotes where they are needed.
 //!
 //! In: rows, which are structs. Out: lines of text. Absent is empty. A list is joined by `;`, labels are `key=value`
-//! joined
-//! by `;`.
+//! joined by `;`.
 //!
 //! The creator of a pod chooses the content of cells, and spreadsheets run content that looks like a formula. So by
-//! default a
-//! text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return gets a `'` before it, as OWASP advises
-//! against CSV
-//! injection, and control characters are escapes (`escape`); the API leaves these as they are. Numbers, times and
-//! truth values are never changed.
+//! default a text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return gets a `'` before it, as OWASP
+//! advises against CSV injection, and control characters are escapes (`escape`); the API leaves these as they are.
+//! Numbers, times and truth values are never changed.
 
 use ::csv::{Terminator, WriterBuilder};
 use serde::de::value::Error as NoValue;

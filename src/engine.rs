@@ -15,10 +15,8 @@
 //! [`EngineError`] with one line for a person.
 //!
 //! What must never happen: a listener on anything but 127.0.0.1, an answer to anybody who has not the key
-//! (`KEY_HEADER`)
-//! and does not name the account of `reader`,
-//! the password in an argument, an environment, a log or a `Debug`, two servers on one data folder, a server that
-//! reads other files than its own (`confine`).
+//! (`KEY_HEADER`) and does not name the account of `reader`, the password in an argument, an environment, a log or a
+//! `Debug`, two servers on one data folder, a server that reads other files than its own (`confine`).
 //!
 //! Limits: start 60 s, stop 10 s, restart back-off 100 ms to 10 s, `engine.log` 8 MiB,
 //! install 10 min. Not here: SQL beyond `SELECT 1`, the schema, retries of statements.
@@ -94,8 +92,7 @@ pub struct Config {
     /// Port on 127.0.0.1. 0: a free one, different at each start.
     pub port: u16,
     /// Whether to allow accounts in the engine (`config.d`) if the kernel cannot confine it: they can read every file
-    /// that
-    /// bygone can.
+    /// that bygone can.
     pub insecure: bool,
 }
 

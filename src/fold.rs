@@ -388,8 +388,7 @@ impl<'a> Fold<'a> {
     }
 
     /// The rows of instances that the newest stored version shows. What older ones had is hidden, unless that version
-    /// knew
-    /// nothing of them.
+    /// knew nothing of them.
     fn shown(&self, uid: u128) -> BTreeSet<RowKey<'a>> {
         let newest = self.stored.get(&uid).map_or(0, |(row, _)| row.version);
         let had = self.had.get(&uid).into_iter().flatten();

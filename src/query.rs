@@ -5,9 +5,8 @@
 //! uses the same names.
 //!
 //! The order is by start, then by what makes a row unique, newest first unless [`Order::Oldest`] is asked for: so a
-//! limit
-//! keeps the newest. A cursor is the place of the last row in that order, and the next answer goes on from there in the
-//! same direction. Rows are streamed: an answer of a million rows takes no more memory than one of ten.
+//! limit keeps the newest. A cursor is the place of the last row in that order, and the next answer goes on from
+//! there in the same direction. Rows are streamed: an answer of a million rows takes no more memory than one of ten.
 //!
 //! Never here: printing, and anything that writes.
 
@@ -220,8 +219,7 @@ pub fn check<L: Life>(question: &Question) -> Result<(), Error> {
 /// # Errors
 ///
 /// When the limit is too high, a field or a filter is not one, or ClickHouse can't be reached or refuses. Once rows
-/// flow, a failure
-/// comes from [`Answer::next`].
+/// flow, a failure comes from [`Answer::next`].
 pub fn answer<L: Life>(store: &Arc<Store>, question: &Question) -> Result<Answer<L>, Error> {
     check::<L>(question)?;
     sql::ask(store, question)

@@ -347,8 +347,7 @@ mod tests {
     }
 
     /// A process that replaces a filed row marks it as returned: the argument at `FILE_AFTER_SECONDS`, in numbers. A
-    /// fold
-    /// that read at R writes at W <= R + 120; a row was filed at T <= W that was read before T - FILE_AFTER.
+    /// fold that read at R writes at W <= R + 120; a row was filed at T <= W that was read before T - FILE_AFTER.
     #[test]
     fn what_replaces_a_filed_row_is_marked() {
         const FENCE_SECONDS: i64 = 120;

@@ -1,4 +1,4 @@
-//! Who may ask about what.
+//! Who may query what.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::tokens::{Own, Tokens};
 use super::{Denied, Error, browser};
 use crate::reload::Reloaded;
 
-/// One who may ask. Nothing is left open: each field must be set.
+/// A reader. Nothing has a default: each field must be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiCredential {
@@ -33,7 +33,7 @@ pub struct ApiCredential {
     pub logs: bool,
 }
 
-/// Who may ask.
+/// The readers.
 pub struct Api {
     tokens: Option<Arc<Reloaded<Tokens>>>,
     /// What each token file is good for.
@@ -41,7 +41,7 @@ pub struct Api {
     own: Option<Own>,
 }
 
-/// One who was let in, and what about they may ask.
+/// An authenticated reader, with its permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// See [`Reader::credential`].
@@ -59,7 +59,7 @@ pub struct Scope {
 }
 
 impl Reader {
-    /// One who may ask about everything.
+    /// A reader with access to everything.
     pub fn of_everything() -> Reader {
         Reader {
             credential: None,
@@ -69,7 +69,7 @@ impl Reader {
         }
     }
 
-    /// One who may ask about nothing.
+    /// A reader with access to nothing.
     #[cfg(test)]
     pub fn of_nothing() -> Reader {
         Reader {
@@ -80,7 +80,7 @@ impl Reader {
         }
     }
 
-    /// The place of the credential in the configuration; none where nobody has to say who they are.
+    /// The index of the credential in the configuration; `None` without authentication.
     pub fn credential(&self) -> Option<usize> {
         self.credential
     }
@@ -95,7 +95,7 @@ impl Reader {
         matches!((&self.clusters, &self.namespaces), (Names::All, Names::All))
     }
 
-    /// What a question about these clusters and namespaces must be restricted to; none named means
+    /// The restriction for a query about these clusters and namespaces; an empty list is
     /// all that this reader may see. It must be applied to every question, lookups by uid, address
     /// or container ID included.
     ///
@@ -120,7 +120,7 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// When a credential says too little, or a token file can't be used.
+    /// When a credential is incomplete, or a token file can't be used.
     pub fn load(credentials: &[ApiCredential]) -> Result<Api, Error> {
         let mut files = Vec::new();
         let mut readers = Vec::new();
@@ -153,7 +153,7 @@ impl Api {
         })
     }
 
-    /// The same, with a token of this process for whoever may ask about everything.
+    /// The same, with a token of this process that may query everything.
     #[must_use]
     pub fn with_own_token(self, token: &SecretString) -> Api {
         Api {
@@ -162,12 +162,12 @@ impl Api {
         }
     }
 
-    /// Whether anyone has to say who they are.
+    /// Whether authentication is required.
     pub fn has_identity(&self) -> bool {
         self.tokens.is_some()
     }
 
-    /// Who sends this header.
+    /// The reader with this header.
     ///
     /// # Errors
     ///
@@ -183,8 +183,7 @@ impl Api {
         self.readers.get(file).cloned().ok_or(Denied::Unknown)
     }
 
-    /// The routes behind the question [`Api::who`]; handlers find the [`Reader`] in the request's
-    /// extensions.
+    /// The routes after the check [`Api::who`]; handlers find the [`Reader`] in the request's extensions.
     pub fn guard(self: Arc<Self>, routes: Router) -> Router {
         routes.route_layer(middleware::from_fn_with_state(self, ask))
     }

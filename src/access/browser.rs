@@ -1,6 +1,6 @@
 //! Web pages: they may make the browser of somebody on this machine send what they like to loopback, and read the
-//! answer
-//! where a name of theirs leads there (DNS rebinding). Where nobody has to say who they are, that would be all of them.
+//! answer where a name of theirs leads there (DNS rebinding). Where nobody has to say who they are, that would be all
+//! of them.
 //!
 //! So a request without a login has to be for this machine by a name of its own, and must not come from a page of
 //! somewhere else. Programs send none of these headers.

@@ -9,13 +9,13 @@ pub struct Exposure {
     pub room: &'static str,
     pub listen: SocketAddr,
     pub tls: bool,
-    /// Whether anyone has to say who they are.
+    /// Whether authentication is required.
     pub identity: bool,
-    /// Whether the operator said that it shall be so all the same.
+    /// Whether the operator allowed it explicitly.
     pub insecure: bool,
 }
 
-/// Why it may not: one line that tells what to do.
+/// Why it is not allowed: one line with what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exposed {
     #[error(
@@ -41,7 +41,7 @@ pub enum Exposed {
 ///
 /// # Errors
 ///
-/// As [`Exposed`] says.
+/// See [`Exposed`].
 pub fn check_exposure(exposure: &Exposure) -> Result<(), Exposed> {
     let Exposure { room, listen, .. } = *exposure;
     if listen.ip().to_canonical().is_loopback() || exposure.insecure {

@@ -1,4 +1,4 @@
-//! Who may send audit events of which cluster.
+//! Who may send audit events, and for which clusters.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use super::tokens::{Own, Tokens};
 use super::{Denied, Error, Peer, browser};
 use crate::reload::Reloaded;
 
-/// One who may send. Either `token_file` or `certificate_names` says how they are known.
+/// A sender. Either `token_file` or `certificate_names` identifies it.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IngestCredential {
@@ -32,7 +32,7 @@ pub struct IngestCredential {
     pub certificate_names: Vec<String>,
 }
 
-/// Who may send.
+/// The senders.
 pub struct Ingest {
     tokens: Option<Arc<Reloaded<Tokens>>>,
     /// The clusters of each token file.
@@ -47,11 +47,11 @@ enum CertificateRule {
 }
 
 impl Ingest {
-    /// Reads the credentials. `client_ca` says whether the listener asks for certificates.
+    /// Reads the credentials. `client_ca` tells whether the listener requests certificates.
     ///
     /// # Errors
     ///
-    /// When a credential says too little or too much, or a token file can't be used.
+    /// When a credential is incomplete or contradictory, or a token file can't be used.
     pub fn load(credentials: &[IngestCredential], client_ca: bool) -> Result<Ingest, Error> {
         let mut files = Vec::new();
         let mut token_clusters = Vec::new();
@@ -78,7 +78,7 @@ impl Ingest {
                 (None, true) => {
                     let rule = match Names::parse(&credential.certificate_names) {
                         Some(Names::All) => CertificateRule::Any,
-                        // A wildcard certificate's name has a star, and stands for itself.
+                        // A wildcard certificate's name has a star, and only matches itself.
                         _ => CertificateRule::Named(
                             credential.certificate_names.iter().cloned().collect(),
                         ),
@@ -100,7 +100,7 @@ impl Ingest {
         })
     }
 
-    /// The same, with a token of this process for whoever may write every cluster.
+    /// The same, with a token of this process that may write every cluster.
     #[must_use]
     pub fn with_own_token(self, token: &SecretString) -> Ingest {
         Ingest {
@@ -109,7 +109,7 @@ impl Ingest {
         }
     }
 
-    /// Whether anyone has to say who they are.
+    /// Whether authentication is required.
     pub fn has_identity(&self) -> bool {
         self.tokens.is_some() || !self.certificates.is_empty()
     }
@@ -118,7 +118,7 @@ impl Ingest {
     ///
     /// # Errors
     ///
-    /// As [`Denied`] says.
+    /// See [`Denied`].
     pub fn may_write(
         &self,
         peer: &Peer,

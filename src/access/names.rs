@@ -26,8 +26,8 @@ impl Names {
         }
     }
 
-    /// What to restrict a question to that wants `asked`, where none asked means all. `None` where
-    /// some of these are not for this reader; `Some(None)` where nothing has to be restricted.
+    /// The restriction for a query for `asked`, where an empty list is all. `None` where some of these are not
+    /// allowed for this reader; `Some(None)` where no restriction is needed.
     pub fn restrict(&self, asked: &[String]) -> Option<Option<Vec<String>>> {
         match (self, asked) {
             (Names::All, []) => Some(None),

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The client of a connection.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,13 +9,12 @@ use webpki::EndEntityCert;
 /// The most names that are taken from one certificate.
 const NAMES_MAX: usize = 100;
 
-/// The other end of a connection. The listener puts one into each request's extensions; whatever a
-/// client says in its headers can't change it.
+/// The client. The listener puts one into each request's extensions; headers of the client can't change it.
 #[derive(Clone, Debug)]
 pub struct Peer {
     pub address: SocketAddr,
     pub tls: bool,
-    /// What the client's certificate says. `Some` only after the handshake has verified it.
+    /// The names in the client's certificate. `Some` only after the handshake has verified it.
     pub certificate: Option<Arc<CertificateNames>>,
 }
 
@@ -82,7 +81,7 @@ const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 
 /// The common name in a subject: the DER of a list of sets of (object ID, string).
 ///
-/// `None` where there is none, or several (which one would an operator have meant?), or where
+/// `None` where there is no common name, or several (which one is meant is unknown), or where
 /// anything in the subject is not as it should be. webpki reads the rest of a certificate for us,
 /// but not this; the crates that do are ten.
 fn common_name(mut subject: &[u8]) -> Option<String> {

@@ -135,7 +135,7 @@ fn a_rotated_token_is_taken_and_the_old_one_is_not() {
     assert_eq!((known(PROD), known(NEXT)), (None, Some(0)));
 }
 
-/// What was taken away is gone, whatever stands there instead, and holds up nobody else.
+/// A removed credential is gone, whatever replaces it, and does not affect others.
 #[test]
 fn a_broken_file_lets_nobody_in() {
     for broken in [Some(""), Some("\n\n"), Some("short"), Some(TEST), None] {
@@ -150,7 +150,7 @@ fn a_broken_file_lets_nobody_in() {
             None => fs::remove_file(&path).unwrap(),
         }
         assert!(tokens.look());
-        // A token that stands in two files is nobody's.
+        // A token in two files is rejected.
         let left = (broken != Some(TEST)).then_some(1);
         assert_eq!((known(PROD), known(TEST)), (None, left), "{broken:?}");
         assert!(!tokens.look());
@@ -311,7 +311,7 @@ fn no_debug_output_has_a_token() {
     assert!(!text.contains(PROD), "{text}");
 }
 
-/// Checks what is said about an address, with TLS, identity and `insecure` set or not.
+/// Checks the result for an address, with TLS, identity and `insecure` set or not.
 fn check_listen(listen: &str, [tls, identity, insecure]: [bool; 3], expected: Expect) {
     let exposure = Exposure {
         room: "ingest",

@@ -3,12 +3,11 @@
 //! A file holds one token a line, so that the next one can be let in before the old one goes.
 //! A token in two files is refused: whose is it?
 //!
-//! Beside them there is one that was made up for this process ([`Own`]): it lets in whoever may read the file that
-//! names it.
+//! There may also be one that was generated for this process ([`Own`]): it admits everyone who may read the file with
+//! it.
 //!
-//! When files change, a file that is gone, or empty, or holds what is no token lets nobody in until it is whole
-//! again; the
-//! others are not held up.
+//! When files change, a file that is missing, empty, or holds an invalid token admits nobody until it is valid
+//! again; the others are not held up.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -46,7 +45,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// When a file can't be read, or holds no token, or what is none.
+    /// When a file can't be read, or holds no token, or an invalid one.
     pub fn load(what: &'static str, files: Vec<PathBuf>) -> Result<Reloaded<Tokens>, Error> {
         Ok(Reloaded::load(what, files, Tokens::parse)?.each(Tokens::parse_each))
     }

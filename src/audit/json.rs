@@ -248,8 +248,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for CappedVisitor<T> {
 
 /// Reads `metav1.Time` and `metav1.MicroTime`: RFC 3339 with none to nine digits of a second.
 /// The zero time, which Kubernetes writes as `null` or as the epoch, is absent. What can't be read as a time, as the
-/// last
-/// day of the year 9999, is the latest one there is: nobody takes it for true, and it does not cost the event.
+/// last day of the year 9999, is the latest one there is: nobody takes it for true, and it does not cost the event.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Text::deserialize(deserializer)?;
     if text.is_empty() {

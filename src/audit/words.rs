@@ -30,8 +30,7 @@ macro_rules! words {
 
 words! {
     /// Why a pod or a container instance ended: the values of `ended_why`. One word each, with hyphens, so that it
-    /// can be
-    /// typed as a filter.
+    /// can be typed as a filter.
     pub enum EndedWhy {
         /// Of a container instance: its process ended before anybody asked for it.
         Exited = "exited",

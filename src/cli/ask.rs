@@ -78,7 +78,7 @@ impl ServerFlags {
         })
     }
 
-    /// The server that the flag or its variable names; an empty one is none.
+    /// The server of the flag or its variable; an empty one is ignored.
     fn named(&self) -> Option<&str> {
         self.server.as_deref().filter(|server| !server.is_empty())
     }
@@ -90,7 +90,7 @@ impl ServerFlags {
         let own = self.named().filter(|_| !gives_way);
         let of_context = in_use.server().filter(|_| own.is_none());
         let base = own.or(of_context).or(self.named());
-        // What a context says of its server is for that one alone.
+        // A context's settings for a server only apply to that server.
         let token_file = in_use.token_file().filter(|_| of_context.is_some());
         let ca_file = in_use.ca_file().filter(|_| of_context.is_some());
         Ok(Server {
@@ -138,7 +138,7 @@ pub enum Token {
 }
 
 impl Token {
-    /// `place` is where it stands. An error shows nothing of it.
+    /// `place` is its source. An error contains nothing of the token.
     fn given(text: &str, place: &str) -> anyhow::Result<Token> {
         let token = text.trim();
         match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -148,7 +148,7 @@ impl Token {
     }
 }
 
-/// What the data folder says of a server that was found by it.
+/// The settings of a server that was found by the data folder.
 #[derive(Clone)]
 pub struct Found {
     /// A PEM file with the certificate that it shows.
@@ -260,7 +260,7 @@ impl Backend {
         match self {
             Backend::Store(store) => {
                 let question = Question {
-                    // Who has an account of ClickHouse sees all of it.
+                    // An account of ClickHouse can see all of it.
                     visible: Some(Visible::default()),
                     ..params.question(Timestamp::now())?
                 };
@@ -348,7 +348,7 @@ impl<L: Life> Rows<L> {
 /// Whether nobody else reads what is sent there: over TLS, or on this machine.
 fn is_private(url: &str) -> bool {
     let Ok(url) = url.parse::<reqwest::Url>() else {
-        // It is told what is wrong with it when it is asked.
+        // Problems with it are reported when it is used.
         return true;
     };
     url.scheme() == "https" || url.host_str().is_some_and(is_loopback)
@@ -359,7 +359,7 @@ pub struct Lines {
     base: String,
     response: reqwest::Response,
     buffer: BytesMut,
-    /// What its last line says.
+    /// The content of its last line.
     end: Option<Value>,
 }
 
@@ -413,7 +413,7 @@ impl Lines {
         }
     }
 
-    /// What the server says (RFC 9457), in one line.
+    /// The server's problem (RFC 9457), in one line.
     async fn refusal(&mut self) -> anyhow::Error {
         #[derive(Deserialize)]
         struct Problem {
@@ -446,7 +446,7 @@ impl Lines {
             .with_context(|| format!("{} sent a row that this build can't read", self.base))
     }
 
-    /// What the last line says, once it came.
+    /// The content of the last line, once it has arrived.
     pub fn ending<E: DeserializeOwned + Default>(&self) -> anyhow::Result<E> {
         let Some(end) = &self.end else {
             return Ok(E::default());

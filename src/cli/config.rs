@@ -14,7 +14,7 @@ pub enum ConfigCommand {
     Keys,
 }
 
-/// Passwords are not shown: they stand in files, which are only named.
+/// Passwords are not shown: they are in files, and only the paths are printed.
 #[derive(Args)]
 pub struct Print {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Contexts of the command line: which bygone is asked, and about what, where no flag says so.
+//! Contexts of the command line: which bygone is queried, and the defaults of flags.
 //!
 //! In: the client's own configuration ([`file`]), the kubeconfig ([`kube`]), and what flags and environment name. Out: an
 //! [`InUse`].
@@ -34,7 +34,7 @@ pub struct Asked<'a> {
     pub is_elsewhere: bool,
 }
 
-/// What stands in for the flags that are not given.
+/// The values for flags that are not given.
 #[derive(Default)]
 pub struct InUse {
     context: Option<(String, Context)>,
@@ -42,7 +42,7 @@ pub struct InUse {
     kube: Option<kube::Current>,
 }
 
-/// Names of contexts, for completion. Of a file that can't be read there are none.
+/// Names of contexts, for completion. None if the file can't be read.
 pub fn names() -> Vec<String> {
     let file = file::read().unwrap_or_default();
     file.contexts.into_keys().collect()
@@ -76,7 +76,7 @@ pub fn choose(asked: &Asked) -> anyhow::Result<InUse> {
     })
 }
 
-/// The context of `--context`. kubectl's may be without one of ours, where something else says which server is asked.
+/// The context of `--context`. A context of kubectl may have none of ours, if the server is given otherwise.
 fn named(
     file: &File,
     name: &str,
@@ -147,7 +147,7 @@ impl InUse {
         of_kube.flatten().or(own).or(default)
     }
 
-    /// Says on stderr what stood in for flags, where that may be why an answer is not as expected.
+    /// Prints on stderr which values came from a context, where that may explain an unexpected answer.
     pub fn say(&self, is_namespace_used: bool) {
         let say = |text: String| eprintln!("{}", escape::controls(&text));
         if let Some((name, context)) = &self.context {

@@ -14,8 +14,7 @@ use super::{Common, NOTHING, TROUBLE};
 use crate::dead_letters::{self, Error, Summary};
 
 /// Events that could not be decoded are kept raw in the data folder for some days. These commands read them there,
-/// with
-/// or without a running server.
+/// with or without a running server.
 #[derive(Subcommand)]
 pub enum DeadLetters {
     /// List them, newest first
@@ -54,7 +53,7 @@ impl DeadLetters {
             DeadLetters::Replay(replay) => return replay.run(),
         };
         match shown {
-            // Whoever read our output has seen enough.
+            // The reader of our output has seen enough.
             Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
             shown => shown,
         }

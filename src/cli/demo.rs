@@ -97,7 +97,7 @@ impl Demo {
     }
 }
 
-/// The name of the file that makes a folder a demo's, and whose lock says that one runs.
+/// The name of the file that marks a folder as a demo's, and whose lock shows that one runs.
 const MARK: &str = "bygone-demo";
 
 /// Takes the demo's folder and empties it. A folder that no demo made is left alone.

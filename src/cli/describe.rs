@@ -1,7 +1,6 @@
 //! `bygone describe`.
 //!
-//! First the question of `get` tells which lives are meant; then the page about the newest of them
-//! is asked for, by its uid.
+//! First the query of `get` finds the matching lives; then the page about the newest of them is requested by its uid.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufWriter};
@@ -214,7 +213,7 @@ impl Meant<'_> {
         }
     }
 
-    /// Where it is: instances of one place may be told apart by their time.
+    /// Its location: instances of one location are distinguished by their time.
     fn place(&self, row: &Container) -> Option<String> {
         if row.container == self.container {
             return Some(format!("{}/{}", row.cluster, row.namespace));
@@ -301,20 +300,20 @@ impl ScopeFlags {
     }
 }
 
-/// The lives that a name means in a time.
+/// The lives that match a name in a time range.
 struct Lives<L> {
     newest: Option<L>,
     /// The next newest, oldest first.
     others: VecDeque<L>,
     others_count: u64,
     places: BTreeSet<String>,
-    /// Where there are none: what may be wrong with the names.
+    /// If there are none: suggestions about the names.
     hints: Vec<String>,
 }
 
 impl<L: Life> Lives<L> {
-    /// Rows come by their start, so the last one is the newest. `place` tells where a row is, or that
-    /// it is not meant.
+    /// Rows are ordered by their start, so the last one is the newest. `place` returns the location of a row, or
+    /// `None` if it does not match.
     async fn find(
         backend: &Backend,
         params: &Params,
@@ -347,7 +346,7 @@ impl<L: Life> Lives<L> {
 
     /// # Errors
     ///
-    /// Where the name means lives in more than one place: none of them is meant more than another.
+    /// If the name matches lives in more than one location, it is ambiguous.
     fn check_place(&self, what: &str, else_name: &str) -> Result<(), Usage> {
         if self.places.len() <= 1 {
             return Ok(());

@@ -253,8 +253,8 @@ impl Get {
         })
     }
 
-    /// The namespaces that are asked about. What a context says is for names that may be in any, and not for what has
-    /// none, is summed up by namespace, or is named by its UID or ID.
+    /// The namespaces of the query. A context's namespace only applies to names that may be in any namespace, not to
+    /// cluster-scoped resources, summaries of namespaces, or look-ups by UID or ID.
     fn namespace(&self, in_use: &InUse) -> Option<String> {
         let is_in_one = !matches!(self.what, What::Clusters | What::Namespaces | What::Nodes);
         let is_named = self.names.iter().any(|name| name.contains('/'));
@@ -266,8 +266,8 @@ impl Get {
         }
     }
 
-    /// Whether nothing says when. Who has a UID or a container ID has it from a log or an alert, maybe an old one, and
-    /// asks about that one life, whenever it was. Names are used again, so they alone are no look-up.
+    /// Whether there is no time range. A UID or a container ID comes from a log or an alert, maybe an old one, and
+    /// identifies one life at any time. Names are reused, so a name alone is not a look-up.
     fn is_without_time(&self) -> bool {
         !self.all && !self.time.is_given() && !self.filters.are_of_one_life()
     }

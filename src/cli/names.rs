@@ -1,8 +1,8 @@
 //! Names that complete a command: what the server that the line names knows.
 //!
-//! In: the line so far, which is read as far as it can be. Out: the names that begin as the word that is being written,
-//! the newest first. A person waits for it with a finger on the key, so whoever does not answer soon, or needs something
-//! that the line lacks, gives no names, and nothing is said of that.
+//! In: the incomplete command line, read as far as possible. Out: the names that begin with the current word, the
+//! newest first. A person is waiting, so a slow answer, or one that needs something that is missing on the line,
+//! yields no names and no message.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -94,7 +94,7 @@ fn ask(line: &ArgMatches, group: Option<Group>, begun: &str) -> anyhow::Result<V
     })
 }
 
-/// Of the last day, as `get` asks, unless the line says when; then of any time.
+/// For the last day, like `get`, unless the line has a time range; then for any time.
 fn params(line: &ArgMatches, in_use: &InUse, group: Option<Group>) -> anyhow::Result<Params> {
     let text = |id: &str| line.try_get_one::<String>(id).ok().flatten().cloned();
     let is_set = |id: &str| matches!(line.try_get_one::<bool>(id), Ok(Some(true)));

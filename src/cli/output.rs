@@ -3,9 +3,9 @@
 //! In: the rows of an answer, one after the other, and how it ended. Out: text. An answer may have a
 //! million rows, so no form keeps more than `table::CHUNK_ROWS` of them.
 //!
-//! The forms for programs (json, yaml, csv, ndjson) have all fields of a row under their own names,
-//! in their own order, as they are. The forms for eyes (table, wide, name) choose columns, and what
-//! could command a terminal is an escape in them (`escape`), as in csv, whose texts are no formulas either (`csv`).
+//! The formats for programs (json, yaml, csv, ndjson) have all fields of a row under their own names, in their own
+//! order, unchanged. The human-readable formats (table, wide, name) choose columns, and escape text that could
+//! command a terminal (`escape`), as csv does, which also escapes formulas (`csv`).
 //!
 //! What can go wrong: only writing. A closed pipe comes back as it is, `BrokenPipe`.
 //!
@@ -89,7 +89,7 @@ impl Format {
     }
 }
 
-/// The formats that fit short lists that are no answers about pods.
+/// The formats for short lists that are not about pods.
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 pub enum ListFormat {
     /// Human-readable
@@ -121,7 +121,7 @@ pub struct Look {
     pub cluster_column: bool,
     /// Labels that have a column of their own.
     pub label_columns: Vec<String>,
-    /// Whether all labels stand in a column.
+    /// Whether all labels are in a column.
     pub labels_column: bool,
     pub headers: bool,
     /// Whether tables paint what ended badly.
@@ -131,7 +131,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// For lists that are no answers about pods.
+    /// For lists that are not about pods.
     pub fn plain() -> Look {
         Look {
             zone: TimeZone::UTC,
@@ -156,8 +156,8 @@ pub struct End {
 
 /// A row that can be written in every format.
 ///
-/// Its serde fields are those of the forms for programs. It is read nowhere here: `DeserializeOwned`
-/// is what knows the names of the fields where there is no row.
+/// Its serde fields are those of the formats for programs. It is never deserialized: `DeserializeOwned` provides the
+/// names of the fields where there is no row.
 pub trait Row: Serialize + DeserializeOwned {
     /// The fields that [`Row::name`] needs; none: all.
     const NAME_FIELDS: &'static [&'static str] = &[];

@@ -59,7 +59,7 @@ pub fn complete(mut command: Command, args: Vec<OsString>) -> anyhow::Result<Exi
     let found = clap_complete::engine::complete(&mut command, args, last, here.as_deref());
     for candidate in found.unwrap_or_default() {
         let value = candidate.get_value().to_string_lossy();
-        // As kubectl does it: flags are offered to whoever has begun one.
+        // Like kubectl: flags are offered when the word begins with a hyphen.
         if value.starts_with('-') && !is_flag {
             continue;
         }
@@ -73,7 +73,7 @@ pub fn complete(mut command: Command, args: Vec<OsString>) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts flags that stand before the command behind it: `-n shop get pods` as `get -n shop pods`, since kubectl takes
+/// Moves flags before the command behind it: `-n shop get pods` becomes `get -n shop pods`, because kubectl accepts
 /// both. The last `kept` arguments are not taken for a command.
 pub fn flags_behind(command: &Command, args: Vec<OsString>, kept: usize) -> Vec<OsString> {
     let begin = 1;
@@ -160,7 +160,7 @@ mod tests {
             "describe pod --context=prod --kubeconfig f web-0",
         );
         check("-n get get pods", 0, "get -n get pods");
-        // What is no flag of ours, and what is no command, is left to clap.
+        // Unknown flags and commands are left to clap.
         check("--help", 0, "--help");
         check("--nonsense get pods", 0, "--nonsense get pods");
         check("-n shop", 0, "-n shop");

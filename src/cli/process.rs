@@ -17,8 +17,8 @@ pub fn prepare() {
     give_memory_back();
 }
 
-/// Raises the limit on open files to what is allowed: 1,024 is common, and fewer than the listener's
-/// connections. Whoever holds them all must not keep the spool from opening a file.
+/// Raises the limit on open files to the allowed maximum: 1,024 is common, and fewer than the listener's connections.
+/// Clients that use all of them must not keep the spool from opening a file.
 fn allow_files() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -42,7 +42,7 @@ pub(super) fn retention_days(text: &str) -> Result<String, String> {
 
 impl Reconcile {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        // A serve beside this one may be told to keep more than the default.
+        // A serve process may be configured to keep more than the default.
         let days = self.retention.unwrap_or_else(|| "0".to_owned());
         let config = self.common.load(vec![("reconcile.retention_days", days)])?;
         block_on(&config, async {

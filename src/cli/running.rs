@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk;
 
-/// What the file says. Its mode is 0600. Without `Debug`, since it holds a token.
+/// The content of the file. Its mode is 0600. Without `Debug`, because it holds a token.
 #[derive(Deserialize, Serialize)]
 pub struct RunningServer {
     pub pid: u32,
@@ -18,12 +18,12 @@ pub struct RunningServer {
     pub api: String,
     /// Base address of the webhook.
     pub ingest: String,
-    /// PEM files with the certificates that the two show, if they speak TLS.
+    /// PEM files with the certificates of the two listeners, if they use TLS.
     #[serde(default)]
     pub api_certificate_file: Option<PathBuf>,
     #[serde(default)]
     pub ingest_certificate_file: Option<PathBuf>,
-    /// A token that both listeners of this very process know, and that may do everything: who can read this file has the
+    /// A token that both listeners of this process accept, for everything: a user who can read this file can read the
     /// history anyway.
     #[serde(default)]
     pub token: Option<String>,
@@ -37,8 +37,8 @@ pub struct Announced(PathBuf);
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        // Another bygone may have named itself meanwhile. A file that stays names a process that no
-        // longer answers; `get` then says so.
+        // Another bygone may have announced itself meanwhile. A leftover file names a process that no longer answers;
+        // `get` then reports that.
         let ours = |text: Vec<u8>| {
             serde_json::from_slice(&text)
                 .ok()
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::disk::tiny::skipped;
 
-    /// What is said of a folder after `change`; `DATA` stands for it.
+    /// The error for a folder after `change`; `DATA` is its path.
     fn said(change: impl FnOnce(&Path)) -> String {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");

@@ -74,8 +74,8 @@ pub struct Service {
     _threads: Threads,
 }
 
-/// Threads of their own for questions: what large answers take of the processor, the system shares fairly with the threads
-/// that take events, which would stand behind them in one line else.
+/// Threads of their own for queries: the system then shares the processor fairly between large answers and the
+/// threads that accept events, which would otherwise wait in the same queue.
 struct Threads(Option<tokio::runtime::Runtime>);
 
 impl Threads {
@@ -134,7 +134,7 @@ async fn open_api(
 impl Service {
     pub async fn start(config: &Config) -> anyhow::Result<Service> {
         running::create_data_dir(&config.data_dir)?;
-        // Ports and credentials first: what is wrong is told before an engine is started for nothing.
+        // Ports and credentials first: errors are reported before an engine is started in vain.
         let token = own_token();
         let (ingest_door, writers) = open_ingest(config, &token).await?;
         let (api_door, readers) = open_api(config, &token).await?;
@@ -252,7 +252,7 @@ impl Service {
     }
 }
 
-/// A token for whoever finds this process by its data folder. Each half has 122 random bits.
+/// A token for clients that find this process by its data folder. Each half has 122 random bits.
 fn own_token() -> SecretString {
     let halves = [Uuid::new_v4(), Uuid::new_v4()];
     SecretString::from(halves.map(|half| half.simple().to_string()).concat())

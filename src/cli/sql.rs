@@ -1,8 +1,8 @@
 //! `bygone sql`: people's own questions, answered by ClickHouse itself.
 //!
-//! In: a statement. Out: the answer in one of ClickHouse's formats, as it comes. The embedded engine
-//! is asked as its reader, who can read the views alone; a ClickHouse of your own as the configured
-//! account, in its read-only mode and within the same limits.
+//! In: a statement. Out: the answer in one of ClickHouse's formats, as it arrives. The embedded engine is queried as
+//! its reader account, which can only read the views; an external ClickHouse as the configured account, in its
+//! read-only mode and within the same limits.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -125,7 +125,7 @@ async fn print(store: &Store, statement: &str, format: &str) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the running bygone's engine answers, and as whom.
+/// The address and account of the running bygone's engine.
 struct ReaderAccount {
     url: String,
     password: String,

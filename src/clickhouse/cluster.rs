@@ -45,7 +45,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Where no cluster is named, or its name is none, or no shard is.
+    /// If no cluster is configured, its name is invalid, or it has no shards.
     pub fn shards(&self) -> Result<Vec<Config>, Error> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         match &self.cluster {

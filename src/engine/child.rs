@@ -19,18 +19,18 @@ use libloading::Library;
 
 use super::{EngineError, Readable, confine, folder, reader, server_config, wire};
 
-/// The whole end in good order, from the order to the last table; shorter than the parent's
-/// [`super::STOP_WAIT`], so that the child also ends when there is no parent to kill it.
+/// The whole graceful end, from the request to the last table; shorter than the parent's [`super::STOP_WAIT`], so
+/// that the child also ends when there is no parent to kill it.
 const END_WAIT: Duration = Duration::from_secs(8);
 /// How long the running server may take to accept the order.
 const ORDER_WAIT: Duration = Duration::from_secs(2);
 /// Ours has 64 characters.
 const PASSWORD_LINE_BYTES_MAX: u64 = 1024;
 
-/// Set before the server is told to end, so that its return is not taken for a failure.
+/// Set before the server is stopped, so that its return does not count as a failure.
 static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
 
-/// What `bygone engine run` is told.
+/// The arguments of `bygone engine run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunArgs {
     /// `--library`: path of `libchdb.so`.
@@ -116,7 +116,7 @@ pub fn run(args: &RunArgs) -> Result<(), EngineError> {
     Err(EngineError::Returned { cause })
 }
 
-/// The kernel can't confine the server. That is said, and then nobody but bygone itself may ask it something.
+/// The kernel can't confine the server. That is logged, and then only bygone itself may query it.
 fn unconfined(args: &RunArgs) -> Result<(), EngineError> {
     let accounts = args.data_dir.join("config.d");
     let has_accounts = std::fs::read_dir(&accounts).is_ok_and(|mut files| files.next().is_some());
@@ -163,7 +163,7 @@ fn end_with_parent(port: u16, password: &str) {
 type Serve = unsafe extern "C" fn(c_int, *mut *mut c_char) -> *mut c_void;
 type ResultError = unsafe extern "C" fn(*mut c_void) -> *const c_char;
 
-/// Loads the library and runs the server in it. Returns what it said when it ended.
+/// Loads the library and runs the server in it. Returns its error when it ended.
 fn serve(args: &RunArgs) -> Result<String, EngineError> {
     let failed = |cause: String| EngineError::Library {
         library: args.library.clone(),
@@ -174,8 +174,8 @@ fn serve(args: &RunArgs) -> Result<String, EngineError> {
     let mut pointers: Vec<*mut c_char> = arguments.into_iter().map(CString::into_raw).collect();
     pointers.push(ptr::null_mut());
 
-    // SAFETY: loading runs the library's initialisers. It is the engine that this build was
-    // made for, checked by its integrity, or one that the user names; there is no other guard.
+    // SAFETY: loading runs the library's initialisers. It is the engine that this build was made for, checked by its
+    // integrity, or one that the user names; there is no other guard.
     let library =
         unsafe { Library::new(&args.library) }.map_err(|error| failed(error.to_string()))?;
     // SAFETY: the types are those of `chdb.h`: `chdb_result * chdb_query_cmdline(int, char **)`

@@ -1,11 +1,11 @@
-//! The server confines itself: whoever may ask it something must not leave the database.
+//! The server confines itself: a client that may query it must not leave the database.
 //!
-//! It runs as `clickhouse-local` does, where `file()` has no fence. So before the library is loaded, the kernel is told
-//! what this process and its threads may touch (Landlock, `landlock(7)`): its own folder, to read and to write; the
-//! library, and what every program needs to run, to read. No other file, no program to execute, no TCP connection to
-//! anywhere, no signal to others. It can't be taken back, and no account in ClickHouse can change it.
+//! It runs as `clickhouse-local` does, where `file()` has no fence. So before the library is loaded, the kernel is
+//! told what this process and its threads may touch (Landlock, `landlock(7)`): its own folder, to read and to write;
+//! the library, and what every program needs to run, to read. No other file, no program to execute, no TCP connection
+//! to anywhere, no signal to others. It can't be taken back, and no account in ClickHouse can change it.
 //!
-//! Threads that run already keep what they have: the one that ends the server with its parent speaks to its port.
+//! Threads that already run are not confined: the one that ends the server with its parent connects to its port.
 
 use std::path::{Path, PathBuf};
 
@@ -20,9 +20,7 @@ use super::{EngineError, RunArgs};
 /// What the rules below are written in. An older kernel keeps those that it knows.
 const RULES: ABI = ABI::V6;
 
-/// What ClickHouse reads of the machine: the C library and the zones, who it is, how much memory and how many
-/// processors
-/// there are.
+/// What ClickHouse reads of the machine: the C library and the zones, its user, memory and number of processors.
 const READABLE: [&str; 12] = [
     "/etc/ld.so.cache",
     "/etc/localtime",
@@ -63,7 +61,7 @@ pub(super) fn confine(args: &RunArgs) -> Result<bool, EngineError> {
     let status = rules(args)
         .and_then(|rules| rules.restrict_self())
         .map_err(failed)?;
-    // It also says that no program may have more rights than this one.
+    // It also denies every program more rights than this one.
     Ok(status.ruleset == RulesetStatus::FullyEnforced && status.no_new_privs)
 }
 
@@ -71,7 +69,7 @@ fn rules(args: &RunArgs) -> Result<RulesetCreated, RulesetError> {
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(RULES))?
         .scope(Scope::from_all(RULES))?;
-    // Shards of one machine, which only tests have, speak to each other.
+    // Shards on one machine, which only tests have, connect to each other.
     if args.tcp_port.is_none() {
         rules = rules.handle_access(AccessNet::from_all(RULES))?;
     }

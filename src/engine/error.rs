@@ -1,10 +1,10 @@
-//! What can go wrong, each with one line for a person that says what to do about it.
+//! Errors of the engine, each with one line for a person that has what to do about it.
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-/// Why there is no engine. The message is one line and names the thing.
+/// Why the engine is unavailable. The message is one line and names the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// `libchdb.so` is published for one platform only.
@@ -13,9 +13,9 @@ pub enum EngineError {
          pass the address of a ClickHouse server with --clickhouse-url"
     )]
     Platform {
-        /// As `std::env::consts::OS` says it.
+        /// From `std::env::consts::OS`.
         os: &'static str,
-        /// As `std::env::consts::ARCH` says it.
+        /// From `std::env::consts::ARCH`.
         arch: &'static str,
     },
     /// Neither `XDG_CACHE_HOME` nor `HOME` names a folder.
@@ -24,7 +24,7 @@ pub enum EngineError {
     /// There is no `npm` to fetch the library with.
     #[error("npm is not on the PATH: install Node.js's npm, or pass --engine PATH")]
     NpmMissing,
-    /// `npm pack` ended without a package; `cause` is what it said.
+    /// `npm pack` ended without a package; `cause` is its message.
     #[error("npm pack {package} failed: {cause}: check npm's settings, or pass --engine PATH")]
     Npm {
         /// Name and version.
@@ -62,7 +62,7 @@ pub enum EngineError {
         /// The path inside the tarball.
         member: &'static str,
     },
-    /// There is no room for the library.
+    /// There is no space for the library.
     #[error("no space left in {}: installing the engine takes 750 MB", .folder.display())]
     DiskFull {
         /// The cache folder.
@@ -73,7 +73,7 @@ pub enum EngineError {
     Library {
         /// The file.
         library: PathBuf,
-        /// What the loader said.
+        /// The message of the loader.
         cause: String,
     },
     /// Another engine has the data folder.
@@ -95,16 +95,16 @@ pub enum EngineError {
         /// The folder that may hold accounts.
         accounts: PathBuf,
     },
-    /// `engine run` was started by somebody who gives no password.
+    /// `engine run` was started without a password.
     #[error("no password on standard input: \"engine run\" is started by bygone itself")]
     NoPassword,
-    /// The server returned although nobody asked it to stop (said by the child).
+    /// The server returned without being stopped (reported by the child).
     #[error("the engine exited unexpectedly: {cause}")]
     Returned {
-        /// What ClickHouse said.
+        /// The message of ClickHouse.
         cause: String,
     },
-    /// The child ended before it answered (said by the parent).
+    /// The child ended before it answered (reported by the parent).
     #[error("the engine exited during start-up ({status}): {line}")]
     Ended {
         /// Its exit status.
@@ -120,12 +120,12 @@ pub enum EngineError {
         /// Its log.
         log: PathBuf,
     },
-    /// The system said no.
+    /// The system denied it.
     #[error("cannot {what}: {source}")]
     Io {
         /// What was to be done, in the imperative, with the path.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

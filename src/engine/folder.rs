@@ -1,4 +1,4 @@
-//! The engine's folder: who may enter, who holds it, and its log.
+//! The engine's folder: its mode, its lock, and its log.
 //!
 //! ```text
 //! <data-dir>/clickhouse/        0700
@@ -19,11 +19,11 @@ use tokio::time::Instant;
 use super::EngineError;
 use crate::disk;
 
-/// A parent that was killed leaves a child that needs a moment to end in good order; whoever
-/// starts again at once (systemd does) waits this long for it.
+/// A killed parent leaves a child that needs a moment for a graceful end; an immediate restart (systemd does that)
+/// waits this long for it.
 const HELD_WAIT: Duration = Duration::from_secs(3);
 const HELD_POLL: Duration = Duration::from_millis(50);
-/// The log starts anew when it is longer. Only warnings go in, so this is weeks or a bad night.
+/// The log is truncated when it is longer. It only has warnings, so this is weeks or a bad night.
 const LOG_BYTES_MAX: u64 = 8 << 20;
 /// How much of the log's end is read to find its last line.
 const TAIL_BYTES_MAX: u64 = 8 << 10;
@@ -61,7 +61,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, EngineError> {
     })
 }
 
-/// Writes into a lock who has it, for the message that others give.
+/// Writes its owner into a lock, for the message of other processes.
 pub(super) fn sign(lock: &mut File, folder: &Path) -> Result<(), EngineError> {
     lock.set_len(0)
         .and_then(|()| writeln!(lock, "{}", std::process::id()))
@@ -113,8 +113,7 @@ pub(super) fn truncate_log(folder: &Path) -> Result<(), EngineError> {
     })
 }
 
-/// Starts the log anew if it has grown past its limit. A log that cannot be trimmed is no
-/// reason to stop; the next try will come.
+/// Truncates the log if it has grown past its limit. A failure is no reason to stop; it is tried again later.
 pub(super) fn trim_log(folder: &Path) {
     if log_bytes(folder) > LOG_BYTES_MAX
         && let Err(error) = truncate_log(folder)
@@ -127,8 +126,8 @@ pub(super) fn log_bytes(folder: &Path) -> u64 {
     fs::metadata(log_path(folder)).map_or(0, |metadata| metadata.len())
 }
 
-/// The last line written to the log since it was `since` bytes long, without our program's
-/// name in front. Says so if there is none.
+/// The last line written to the log since it was `since` bytes long, without our program's name in front, or a note
+/// that there is none.
 pub(super) fn last_line(folder: &Path, since: u64) -> String {
     let tail = read_tail(folder, since).unwrap_or_default();
     let text = String::from_utf8_lossy(&tail);

@@ -30,8 +30,8 @@ const LOCK_POLL: Duration = Duration::from_millis(200);
 /// What is read of npm's complaints.
 const NPM_ERROR_BYTES_MAX: u64 = 16 << 10;
 const NPM_ERROR_CHARS_MAX: usize = 300;
-/// npm ends with the negative errno; this is -ENOSPC as an exit status, and all that it says
-/// if its own log is on the full disk as well.
+/// npm exits with the negative errno; this is -ENOSPC as an exit status, and the only sign if npm's own log is on the
+/// full disk as well.
 const NPM_STATUS_DISK_FULL: i32 = 256 - 28;
 
 /// The user's cache folder for bygone: `$XDG_CACHE_HOME/bygone`, else `~/.cache/bygone`.
@@ -40,7 +40,7 @@ const NPM_STATUS_DISK_FULL: i32 = 256 - 28;
 ///
 /// [`EngineError::NoCacheFolder`] if neither variable names an absolute path.
 pub fn cache_folder() -> Result<PathBuf, EngineError> {
-    // A relative path is to be ignored, says the XDG base directory specification.
+    // The XDG base directory specification requires that a relative path is ignored.
     let absolute = |name| {
         std::env::var_os(name)
             .map(PathBuf::from)
@@ -219,7 +219,7 @@ fn find_tarball(folder: &Path) -> Option<PathBuf> {
 async fn head(complaints: Option<ChildStderr>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut complaints) = complaints {
-        // A pipe that cannot be read leaves the exit status to tell.
+        // If the pipe cannot be read, the exit status is enough.
         let _ = (&mut complaints)
             .take(NPM_ERROR_BYTES_MAX)
             .read_to_end(&mut bytes)

@@ -17,7 +17,7 @@ impl Progress {
         Self::draw(what, || ProgressBar::new(total).with_style(template(style)))
     }
 
-    /// A step whose length nobody tells us.
+    /// A step of unknown length.
     pub(super) fn unknown(what: &str) -> Self {
         Self::draw(what, || {
             let bar = ProgressBar::new_spinner().with_style(template("{spinner} {msg} {elapsed}"));

@@ -69,7 +69,7 @@ const FIXED: [(&str, &str); 6] = [
 ///
 /// # Errors
 ///
-/// When there is none, because no engine has run there, or it can't be read.
+/// When it is missing, because no engine has run there, or it can't be read.
 pub fn reader_password(data_dir: &Path) -> io::Result<String> {
     read(&data_dir.join("clickhouse"))
 }
@@ -79,7 +79,7 @@ fn read(folder: &Path) -> io::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The password, made where there is none yet.
+/// The password, created if it is missing.
 fn password(folder: &Path) -> Result<String, EngineError> {
     match read(folder) {
         Ok(password) if !password.is_empty() => Ok(password),
@@ -111,9 +111,9 @@ pub(super) fn render(readable: &Readable, folder: &Path) -> Result<Parts, Engine
         )
     };
     let by_header = rule("X-ClickHouse-User", READER);
-    // With the password: a parameter called user would beat the account, and `default` has none, so
-    // whoever gets as far as that must have known the reader's. (ClickHouse refuses a parameter
-    // beside the header above by itself.)
+    // With the password: a parameter called user would override the account, and `default` has no password, so a
+    // request that gets this far must have had the reader's. (ClickHouse rejects a parameter beside the header above
+    // by itself.)
     let basic = STANDARD.encode(format!("{READER}:{password}"));
     let by_basic = rule("Authorization", &format!("Basic {basic}"));
     Ok(Parts {

@@ -36,7 +36,7 @@ pub(super) fn arguments(args: &RunArgs) -> Result<Vec<CString>, NulError> {
     config_file.extend_from_slice(path(&args.data_dir).as_os_str().as_bytes());
     let listen = match args.tcp_port {
         Some(_) => "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP",
-        // Without the statement there is no listener, whatever the port.
+        // Without the statement there is no listener, regardless of the port.
         None => "SYSTEM START LISTEN HTTP",
     };
     [
@@ -55,7 +55,7 @@ pub(super) fn arguments(args: &RunArgs) -> Result<Vec<CString>, NulError> {
     .collect()
 }
 
-/// What the account for people's own SQL adds to the configuration: the rules that let its requests in, itself,
+/// The configuration for the account of `bygone sql`: the rules for its requests, the account,
 /// its profile and its quota. Empty where there is no account.
 #[derive(Default)]
 pub(super) struct Parts {
@@ -77,9 +77,8 @@ pub(super) struct Parts {
 /// - `reader` is the account of [`super::reader`], with a rule that lets its requests in.
 /// - `merge_tree`: an insert that was confirmed survives the machine's end, not only ours.
 /// - `query_log` is in memory and bounded by rows: its database is in memory, so that a table
-///   on disk would be in its own way at the second start ("directory already exists").
-/// - The errors of queries go to those who asked, not to the log as well; the pool's pauses
-///   are normal.
+///   on disk would conflict at the second start ("directory already exists").
+/// - The errors of queries go to the client, not to the log as well; the pool's pauses are normal.
 /// - The caches default to 5 GB each, more than the whole server may have here.
 pub(super) fn render(args: &RunArgs, password: &str, reader: &Parts) -> String {
     let file = escape(&path(&args.data_dir).to_string_lossy());
@@ -138,7 +137,7 @@ pub(super) fn render(args: &RunArgs, password: &str, reader: &Parts) -> String {
     )
 }
 
-/// Who may log in, and with what rights.
+/// The accounts and their rights.
 fn render_users(args: &RunArgs, password: &str, reader: &Parts) -> String {
     let password_sha256 = format!("{:x}", Sha256::digest(password));
     format!(

@@ -16,7 +16,7 @@ use crate::backoff::Backoff;
 const READY_POLL: Duration = Duration::from_millis(20);
 /// One look whether the server answers.
 const LOOK_WAIT: Duration = Duration::from_secs(2);
-/// A server that ran this long had a good start; its end begins the pauses anew.
+/// A server that ran this long had a good start; after that the pauses start from the shortest again.
 const GOOD_RUN: Duration = Duration::from_mins(1);
 const TRIM_LOG_EVERY: Duration = Duration::from_mins(1);
 
@@ -86,8 +86,8 @@ impl Plan {
         Command::new(&program)
             .arg0("bygone")
             .args(self.run.arguments())
-            // DateTime without a zone is UTC, wherever the machine stands. `<timezone>` in
-            // the config file is not read.
+            // DateTime without a zone is UTC, regardless of the machine's zone. `<timezone>` in the config file is
+            // not read.
             .env("TZ", "UTC")
             .current_dir(&self.run.data_dir)
             // Ctrl-C in a terminal goes to our group; the parent decides when the engine ends.
@@ -139,8 +139,7 @@ fn running_program() -> Option<PathBuf> {
     std::env::current_exe().ok().filter(|path| path.is_file())
 }
 
-/// Looks after the server until `stop` says so, then ends it. Starts it again when it ends by
-/// itself.
+/// Supervises the server until `stop`, then ends it. Restarts it when it exits.
 pub(super) async fn run(
     plan: Plan,
     mut process: ServerProcess,
@@ -175,7 +174,7 @@ pub(super) async fn run(
     }
 }
 
-/// Waits for the child's end and says how it ended. Keeps its log short meanwhile.
+/// Waits for the child's end and describes it. Trims its log meanwhile.
 async fn ended(plan: &Plan, process: &mut ServerProcess) -> String {
     let mut trim = interval(TRIM_LOG_EVERY);
     loop {

@@ -6,7 +6,7 @@
 //! <cache>/engine/26.7.3-stable.1.checked     what `stat` said of the library when its hash was right
 //! ```
 //!
-//! The kernel sets a file's time of change (ctime); whoever writes to the file can't set it back.
+//! The kernel sets a file's time of change (ctime); a writer of the file can't set it back.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;

@@ -17,7 +17,7 @@ const REPLY_BYTES_MAX: usize = 64 << 10;
 ///
 /// # Errors
 ///
-/// What the network says; `InvalidData` with the server's words if it answered but not 200.
+/// The network's error; `InvalidData` with the server's message if it answered but not 200.
 pub(super) fn ask(port: u16, password: &str, sql: &str, wait: Duration) -> io::Result<String> {
     let request = format!(
         "POST / HTTP/1.0\r\nHost: 127.0.0.1\r\n{KEY_HEADER}: {}\r\nX-ClickHouse-User: {USER}\r\n\

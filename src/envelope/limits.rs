@@ -10,8 +10,7 @@ use super::Reason;
 const PIECE_BYTES: usize = 64 << 10;
 
 /// zstd may look back so far (2^27 bytes, what `zstd --long` makes). For that its decoder keeps what it unpacked a
-/// second
-/// time.
+/// second time.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// How something is packed.

@@ -7,8 +7,7 @@
 //!
 //! Borders are found by brackets and quotes alone; what is between them, [`super::read`] judges. They know nothing of
 //! lines that were split, so a cut may part the pieces of one, which are dead letters then: one line for each portion
-//! at
-//! most. What is packed, or in UTF-16, has no borders: it comes in one piece.
+//! at most. What is packed, or in UTF-16, has no borders: it comes in one piece.
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -147,8 +147,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
     }
 
     /// Handles a value that is not an audit event, for `reason`: a wrapper, a piece of a line, a record of another
-    /// log, or
-    /// a reject.
+    /// log, or a reject.
     fn put(&mut self, body: &[u8], at: Range<usize>, reason: Reason) {
         let value = &body[at.clone()];
         let record = record_of(value);

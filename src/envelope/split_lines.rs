@@ -44,8 +44,7 @@ impl<'b> CriLine<'b> {
 }
 
 /// A record of docker, or of an agent that read its files: `{"log":"...","stream":"stdout","time":...}`. (AKS has
-/// records
-/// with the first two of these, which it cuts and does not split.)
+/// records with the first two of these, which it cuts and does not split.)
 pub struct Record<'b> {
     /// Identifies the container.
     pub stream: String,

@@ -32,8 +32,7 @@ pub type Stamp = (AsOf, i64);
 pub struct Sights<'a> {
     pub first: Stamp,
     /// The account whose write was the first, and the one that it impersonated; empty where that was no write to the
-    /// pod
-    /// itself.
+    /// pod itself.
     pub by: (&'a str, &'a str),
     pub last: Stamp,
 }

@@ -220,8 +220,7 @@ impl<'a> Instance<'a> {
     }
 
     /// When it ran; `created_at` is that of its pod, in seconds, `is_static`: it may be older than the API's image of
-    /// its
-    /// pod.
+    /// its pod.
     pub fn times(&self, created_at: u32, is_static: bool) -> Times {
         let began = self.began(created_at);
         let start = i64::from(self.started_at) * SECOND;
@@ -278,8 +277,7 @@ impl<'a> End<'a> {
     }
 
     /// When it was over, and by how much the node's clock is off. Kubernetes keeps ends in whole seconds: it may have
-    /// run
-    /// until that second was over.
+    /// run until that second was over.
     fn over(&self, began: i64, ran_at: Option<i64>) -> (i64, i64) {
         let finished = i64::from(self.report.finished_at) * SECOND;
         let over = finished + SECOND;

@@ -202,8 +202,8 @@ fn creation<'s, 'a>(life: &Life, says: &[&'s Said<'a>]) -> Option<&'s Said<'a>> 
 }
 
 /// Whether what was cut off of an event is lost. It is not where the event is there whole as well: of two senders one
-/// may
-/// cut less, and the log backend nothing. That is known of the creation, the one request of its account in that second.
+/// may cut less, and the log backend nothing. That is known of the creation, the one request of its account in that
+/// second.
 fn is_lost(life: &Life, said: &Said) -> bool {
     let is_creation = life.created_by == Some((said.user, said.acting_as))
         && said.at.div_euclid(1_000_000) == i64::from(life.created_at);

@@ -1,6 +1,6 @@
 //! `GET /api/v1/docs`: the description of the API as a page.
 //!
-//! Without scripts and without anything from elsewhere: it works where there is no way out.
+//! Without scripts and external resources: it works offline.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use super::problem::Kind;
 
-/// No scripts, and nothing from elsewhere, whatever the page says.
+/// No scripts, and no external resources, whatever the page contains.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// Without parameters, as it stands in the description of the API.
+    /// Without parameters, as in the API description.
     pub fn name(self) -> &'static str {
         match self {
             Format::Json => "application/json",

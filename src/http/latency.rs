@@ -11,7 +11,7 @@ use crate::telemetry;
 /// Measures until the answer's head, which waits for the first row; how fast a client takes the rest is its own matter.
 pub async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
-    // What is no route would make a series of each path that somebody tries.
+    // Unknown paths share one series: otherwise each tried path would make one.
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
     let begun = Instant::now();
     let response = next.run(request).await;

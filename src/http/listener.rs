@@ -25,9 +25,8 @@
 //! finish (GOAWAY, `Connection: close`) and cut after `drain_seconds_max`.
 //!
 //! What can go wrong: nothing on a single connection is an error here; how it ended is logged at debug level. Who is
-//! refused,
-//! in the handshake or by an answer, is counted, and told in the log within a limit (`refused`).
-//! Too few file descriptors slow the accepting down until there are some, and are logged.
+//! refused, in the handshake or by an answer, is counted, and told in the log within a limit (`refused`). Too few
+//! file descriptors slow the accepting down until there are some, and are logged.
 //!
 //! Not here: what a request may be about (`access`), a body's size (the handler), its duration (the
 //! handler; while one is at work its connection is not cut), upgrades to other protocols.

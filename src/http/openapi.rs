@@ -20,7 +20,7 @@ use crate::logs::{LogsEnding, Record};
 use crate::query::coverage::Day;
 use crate::query::{Container, Cost, Ending, Page, Pod, Session, Summary, Time};
 
-/// What is not said beside a handler.
+/// Descriptions that are not beside a handler.
 #[derive(OpenApi)]
 #[openapi(
     info(

@@ -351,7 +351,7 @@ mod tests {
         for name in unfit("/api/v1/sessions") {
             assert!(refused(name).1, "{name}");
         }
-        // The order that they are not in can't be told from none where it is the default.
+        // The order cannot be distinguished from an absent one if it is the default.
         for name in unfit("/api/v1/nodes") {
             assert!(refused(name).2 || *name == "order", "{name}");
         }

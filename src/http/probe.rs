@@ -1,8 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`: how this process is.
 //!
-//! Metrics, and why it is not ready, name clusters and addresses: on this machine everybody may read them, beyond it
-//! whoever
-//! may ask about everything.
+//! Metrics, and the reason for not being ready, contain clusters and addresses: local clients may read them, others
+//! only with a credential for everything.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use super::problem::Problem;
 use crate::access::{Api, Denied, Peer};
 use crate::schema;
 
-/// Whoever probes may do so as often as he likes, and ClickHouse is asked so often at most.
+/// Probes may come at any rate; ClickHouse is asked at most this often.
 const STORE_HOLDS: Duration = Duration::from_secs(1);
 
 /// How this process is.
@@ -30,7 +29,7 @@ struct Probe {
     store: Arc<Mutex<Option<LastCheck>>>,
 }
 
-/// What ClickHouse said last, and when.
+/// The last check of ClickHouse, and its time.
 struct LastCheck {
     at: Instant,
     failure: Option<String>,
@@ -58,7 +57,7 @@ async fn metrics(State(probe): State<Probe>, request: Request) -> Response {
 }
 
 impl Probe {
-    /// Whether who asks may hear of every cluster.
+    /// Whether the client may see data of every cluster.
     fn may_see_all(&self, request: &Request) -> Result<bool, Denied> {
         let peer = request.extensions().get::<Peer>();
         if peer.is_some_and(Peer::is_local) {
@@ -94,8 +93,8 @@ async fn ready(State(probe): State<Probe>, request: Request) -> Response {
         let why = if may_see_all { &*why } else { "not ready" };
         return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
     }
-    // Events are taken as long as the spool has room: a ClickHouse that is away is told, but does
-    // not make a load balancer send them elsewhere.
+    // Events are accepted as long as the spool has room: an unreachable ClickHouse is reported, but does not make a
+    // load balancer send them elsewhere.
     let failure = match may_see_all {
         true => probe.failure().await,
         false => None,

@@ -1,8 +1,8 @@
 //! Problem details (RFC 9457): the one form of every error of the API.
 //!
-//! In: what went wrong, in a handler or in the framework. Out: `application/problem+json` with
-//! `type`, `title`, `status` and `detail`. The detail says what to do; it never repeats what ClickHouse
-//! said, which may name what the reader may not see.
+//! In: an error of a handler or of the framework. Out: `application/problem+json` with `type`, `title`, `status` and
+//! `detail`. The detail has what to do; it never repeats ClickHouse's message, which may contain data that the reader
+//! may not see.
 //!
 //! Handlers return [`Problem`]. Whatever else answers with an error (the router, an extractor, the
 //! guards in `access`) is rewritten by [`rewrite`]. The text of `/readyz` is left alone: probes and people
@@ -122,7 +122,7 @@ impl From<QueryRejection> for Problem {
 }
 
 impl From<query::Error> for Problem {
-    /// What ClickHouse said is logged and not sent: it may name addresses, and what the reader may not see.
+    /// ClickHouse's message is logged and not sent: it may contain addresses, and data that the reader may not see.
     fn from(error: query::Error) -> Problem {
         let cause = match error {
             query::Error::Store(cause) => cause,
@@ -138,8 +138,8 @@ impl From<query::Error> for Problem {
     }
 }
 
-/// Turns every error that is no problem yet into one; its text becomes the detail. Other headers (`Allow`,
-/// `WWW-Authenticate`) stay.
+/// Turns every other error response into a problem; its text becomes the detail. Other headers (`Allow`,
+/// `WWW-Authenticate`) are kept.
 pub async fn rewrite(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let is_probe = request.uri().path() == "/readyz";

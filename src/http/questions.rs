@@ -1,8 +1,8 @@
 //! How many questions are answered at once: ClickHouse also stores what comes in, and must not be kept from that.
 //!
-//! Each may take `QUESTION_BYTES_MAX` of memory (`query`), so that all together leave a quarter of what the embedded
-//! engine has. One reader never has all places. Who finds none waits in line, and is told to come again after
-//! [`WAIT_MAX`].
+//! Each may take `QUESTION_BYTES_MAX` of memory (`query`), so that all together leave a quarter of the embedded
+//! engine's memory. One reader never has all slots. A query without a slot waits, and gets an error with Retry-After
+//! after [`WAIT_MAX`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +45,7 @@ impl Questions {
     ///
     /// # Errors
     ///
-    /// `Kind::TooManyQuestions` where there is none for too long.
+    /// `Kind::TooManyQuestions` if no slot becomes free in time.
     pub async fn place(&self, reader: &Reader) -> Result<Place, Problem> {
         let own = {
             let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl Questions {
                 .clone()
         };
         let places = async {
-            // Its own first: who has all of his waits for himself, and not in the line of all.
+            // The reader's own slots first: a reader who uses all of them waits alone, not in the common queue.
             let own = own.acquire_owned().await.ok()?;
             let one = self.all.clone().acquire_owned().await.ok()?;
             Some(Place([own, one]))

@@ -173,7 +173,7 @@ fn respond(format: Format, body: Body) -> Response {
     response
 }
 
-/// What this reader may not see is no part of the history for them, look-ups included.
+/// Data that this reader may not see does not exist for them, in look-ups included.
 pub fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
     // A namespace that a name has in front is asked for as well.
     let named = question
@@ -199,7 +199,7 @@ pub fn narrow(reader: &Reader, question: &mut Question) -> Result<(), Denied> {
     Ok(())
 }
 
-/// A wildcard stands for those namespaces that a reader may see; where there are none, for itself, which is refused.
+/// A wildcard matches the namespaces that a reader may see; without any it is passed on as it is, and rejected.
 fn expanded(asked: &[String], may: &[String]) -> Vec<String> {
     let expand = |asked: &String| {
         let pattern = Pattern::new(asked.as_str());
@@ -241,7 +241,7 @@ fn trailers(ending: &Ending) -> HeaderMap {
     let more = if ending.more { "true" } else { "false" };
     trailers.insert(MORE, HeaderValue::from_static(more));
     let cursor = ending.cursor.as_deref();
-    // A name that no header can hold stands in no table either.
+    // A name that is invalid in a header is in no table either.
     if let Some(cursor) = cursor.and_then(|cursor| HeaderValue::from_str(cursor).ok()) {
         trailers.insert(CURSOR, cursor);
     }
@@ -278,7 +278,7 @@ impl<L: Life> Sending<L> {
 mod tests {
     use super::expanded;
 
-    /// A reader gets what their own namespaces have, and nothing tells of others.
+    /// A reader gets rows of their own namespaces, and nothing reveals others.
     #[test]
     fn wildcards_stand_for_what_a_reader_may_see() {
         let may = ["shop-eu", "shop-us", "web"].map(str::to_owned);

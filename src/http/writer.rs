@@ -102,7 +102,7 @@ impl Writer {
         match self.format {
             Format::Json => {
                 let before: &[u8] = if self.is_first { b"{\"items\":[" } else { b"" };
-                // The ending's fields stand beside the items.
+                // The fields of the ending are beside the items.
                 let ending = serde_json::to_string(ending).expect(PLAIN_DATA);
                 let fields = ending.strip_prefix('{').unwrap_or(&ending);
                 out.extend_from_slice(before);
@@ -139,7 +139,7 @@ impl Writer {
     }
 }
 
-/// One document that is no list: in NDJSON on its one line.
+/// A single document: in NDJSON on its one line.
 pub fn document<R: Serialize + PartialSchema>(format: Format, document: &R) -> Vec<u8> {
     let mut out = Vec::new();
     match format {
@@ -327,7 +327,7 @@ mod tests {
         );
     }
 
-    /// Numbers are no formulas.
+    /// Numbers are not escaped as formulas.
     #[test]
     fn what_a_spreadsheet_would_run_is_text() {
         let rows = [("=HYPERLINK(\"x\")", -1), ("@a", 1), ("\tb", 1), ("a,b", 1)];

@@ -318,8 +318,7 @@ mod tests {
     }
 
     /// Which containers were added: a patch lists the new ones, a PUT and an answer all of them, and those that a
-    /// kubelet
-    /// had reported were there before.
+    /// kubelet had reported were there before.
     #[test]
     fn ephemeral_containers_that_were_added() {
         let listed = |names: &[&str]| -> Vec<Value> {

@@ -33,7 +33,7 @@ pub(super) fn scope(question: &Question, sql: &mut Statement) {
             sql.conditions.push(fits);
             continue;
         }
-        // A plain comparison reaches the key of the tables; a list of names is no less.
+        // A plain comparison uses the key of the tables; a list of names does too.
         let names = Value::Texts(names.clone());
         sql.and(&format!("{column} IN (?)"), "Array(String)", names);
     }
@@ -123,8 +123,8 @@ fn of_pods(question: &Question, by: By, sql: &mut Statement) {
     }
 }
 
-/// Containers have an address as long as their pod has it, and what their pod was, which they are not stored with: its
-/// labels, its account, who created it, and the controller between it and its workload.
+/// Containers have an address as long as their pod has it. Their tables do not have the pod's labels, its account,
+/// its creator, or the controller between it and its workload.
 fn of_containers(question: &Question, by: By, sql: &mut Statement) {
     endings::of_containers(question, sql);
     let is_top = question.workload.as_ref().is_some_and(|it| it.is_top());
@@ -169,7 +169,7 @@ fn of_containers(question: &Question, by: By, sql: &mut Statement) {
     }
 }
 
-/// Whoever acted, and whoever they acted as.
+/// The account, or the account that it impersonated.
 pub(super) fn is_user(user: &str, sql: &mut Statement) -> String {
     let user = sql.value("String", Value::Text(user.to_owned()));
     format!("(asked_by = {user} OR has(splitByString(' as ', coalesce(asked_by, '')), {user}))")

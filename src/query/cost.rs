@@ -1,7 +1,7 @@
 //! What an answer cost ClickHouse.
 //!
-//! Rows and bytes come with the answer's head, which then waits for the answer's end. CPU time ClickHouse tells in its
-//! query log alone.
+//! Rows and bytes come with the answer's head, which then waits for the answer's end. CPU time is only in
+//! ClickHouse's query log.
 
 use ::clickhouse::QuerySummary;
 use ::clickhouse::query::Query;
@@ -44,7 +44,7 @@ pub(super) async fn of(
     })
 }
 
-/// What the log says; nothing where there is none, or we may not read it.
+/// The entry of the log; `None` where there is none, or we may not read it.
 async fn cpu_ms(store: &Store, query_id: uuid::Uuid) -> Result<Option<u64>, Error> {
     let logged = async {
         store

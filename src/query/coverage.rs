@@ -3,8 +3,8 @@
 //! In: clusters, namespaces and a beginning. Out: [`Day`]s, the oldest first. Days are of UTC. What is
 //! counted are events that came, whichever day they came on.
 //!
-//! Silences are of API servers that tell of themselves (`schema/005_api_servers.sql`), also of one that is alone. Other
-//! events do not say which of them made them.
+//! Silences are of API servers that renew a lease (`schema/005_api_servers.sql`), also if there is only one. Other
+//! events do not identify their API server.
 //!
 //! Limits: [`DAYS_MAX`] days, [`SILENCES_MAX`] silences of a day, and rows as for any answer.
 
@@ -26,13 +26,13 @@ use crate::clickhouse::Store;
 pub use advice::Advice;
 pub use silence::Silence;
 
-/// The longest time that is told of at once.
+/// The longest time range of one answer.
 pub const DAYS_MAX: i64 = 400;
 
-/// How far back is told of where nobody says.
+/// The default time range.
 pub const DAYS_DEFAULT: i64 = 7;
 
-/// Silences of a day and cluster that are told. One API server with a gap of half a minute after each renewal has 2,160.
+/// Silences reported for a day and cluster. One API server with a gap of half a minute after each renewal has 2,160.
 pub const SILENCES_MAX: usize = 10_000;
 
 /// What is asked for. No names: all.
@@ -85,7 +85,7 @@ pub struct Lives {
     pub unknown: BTreeMap<String, u64>,
 }
 
-/// Tells of each cluster and day of which anything is known.
+/// One row for each cluster and day with events.
 ///
 /// # Errors
 ///

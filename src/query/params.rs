@@ -1,4 +1,4 @@
-//! A question as text: the parameters of the API, which are the flags of the CLI by other means.
+//! A query as text: the parameters of the API, which are also the flags of the CLI.
 
 use std::str::FromStr;
 
@@ -180,7 +180,7 @@ impl Params {
         })
     }
 
-    /// A filter that was given and says nothing would widen the question without a word.
+    /// An empty filter would widen the query silently.
     fn check_empty(&self) -> Result<(), ParseError> {
         let given = [
             ("cluster", &self.cluster),

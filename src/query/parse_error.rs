@@ -9,7 +9,7 @@ pub enum ParseError {
     /// One value is invalid.
     Value {
         parameter: &'static str,
-        /// Names the value, and says what to write instead.
+        /// Names the value, and what to write instead.
         problem: String,
     },
     /// Two were given of which one must be left out.

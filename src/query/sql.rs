@@ -15,7 +15,7 @@ use crate::clickhouse::Store;
 pub struct Answer<L: Life> {
     store: Arc<Store>,
     rows: RowCursor<L::Row>,
-    /// Under which the question stands in ClickHouse's log, where its cost is asked for.
+    /// The ID of the query in ClickHouse's log, by which its cost is read.
     query_id: Option<uuid::Uuid>,
     limit: u64,
     given: u64,
@@ -74,7 +74,7 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     if limit > ROWS_MAX {
         return Err(Error::Limit(limit));
     }
-    // One more than asked for tells whether more follow.
+    // One more row than requested shows whether more follow.
     let columns = columns::<L>(&question.fields)?;
     let mut query = statement::<L>(store, question, &columns, limit + 1).bind(store);
     let query_id = question.explain.then(uuid::Uuid::new_v4);

@@ -14,7 +14,7 @@ const QUESTION_SECONDS_MAX: &str = "60";
 pub trait Row<L>:
     driver::RowOwned + driver::RowRead + for<'a> driver::Row<Value<'a> = Self> + Send
 {
-    /// Each with what stands in its place where it was not asked for.
+    /// Each with its default expression, for fields that were not requested.
     const COLUMNS: &'static [(&'static str, &'static str)];
     /// The view of everything; with `_between`, of what lived between two instants.
     const VIEW: &'static str;
@@ -28,7 +28,7 @@ pub trait Row<L>:
     const ORDER: &'static str;
     /// The second column of that, a UUID.
     const ID: &'static str;
-    /// The two last columns of that, and what stands in a cursor for them where there are none.
+    /// The last two columns of that, and their defaults in a cursor.
     const CONTAINER: (&'static str, &'static str);
 
     /// The column with the name of a container, where these rows have one.
@@ -61,7 +61,7 @@ pub(super) enum Value {
 }
 
 impl Statement {
-    /// Takes up a value. Returns what stands for it in the SQL; `kind` is its ClickHouse type.
+    /// Binds a value. Returns its placeholder in the SQL; `kind` is its ClickHouse type.
     pub(super) fn value(&mut self, kind: &str, value: Value) -> String {
         let name = format!("p{}", self.values.len());
         let place = format!("{{{name}:{kind}}}");
@@ -69,7 +69,7 @@ impl Statement {
         place
     }
 
-    /// Adds a condition whose `?` stands for the value, of the ClickHouse type `kind`.
+    /// Adds a condition in which `?` is the value, of the ClickHouse type `kind`.
     pub(super) fn and(&mut self, condition: &str, kind: &str, value: Value) {
         let place = self.value(kind, value);
         self.conditions.push(condition.replace('?', &place));
@@ -119,7 +119,7 @@ pub(super) const NEVER_MICROS: i64 = 7_258_118_400_000_000;
 /// The last second of ClickHouse's calendar, of the year 2299.
 const LAST: i64 = 10_413_791_999;
 
-/// Whether a `DateTime64(6, 'UTC')` can be so many microseconds.
+/// Whether a `DateTime64(6, 'UTC')` can hold this many microseconds.
 pub(super) fn is_datetime64(micros: i64) -> bool {
     (0..=LAST).contains(&micros.div_euclid(1_000_000))
 }
@@ -136,7 +136,7 @@ pub(super) fn datetime64(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
-/// As it stands in the tables: lower case, without `runtime://`.
+/// As stored in the tables: lower case, without `runtime://`.
 pub(super) fn bare_id(id: &str) -> String {
     let id = id.split_once("://").map_or(id, |(_, id)| id);
     id.to_lowercase()

@@ -35,7 +35,7 @@ pub struct View {
 }
 
 impl View {
-    /// What stands behind `FROM`.
+    /// The text after `FROM`.
     ///
     /// Where the database that is asked has the tables, that is the text of the view, not its name: ClickHouse plans
     /// it in about half the time.

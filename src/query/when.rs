@@ -1,7 +1,7 @@
 //! Times as people write them, on every surface.
 //!
-//! In: the texts of parameters, a zone, and now. Out: instants. A text that could mean two instants, or none, is refused,
-//! and the error says how to write what was meant.
+//! In: the texts of parameters, a zone, and now. Out: instants. An ambiguous or impossible text is rejected, and the
+//! error shows the valid forms.
 //!
 //! A time of the day alone is the latest one that is not in the future, so `from` 23:00 `to` 01:00 is last night.
 //!
@@ -36,8 +36,8 @@ pub struct Args<'a> {
 ///
 /// # Errors
 ///
-/// When a text is no time or an ambiguous one, when the window would be empty or begins in the future, or when parameters
-/// contradict each other.
+/// When a text is not a time or an ambiguous one, when the window would be empty or begins in the future, or when
+/// parameters contradict each other.
 pub fn window(args: Args, zone: &TimeZone, now: Timestamp) -> Result<Window, ParseError> {
     check_combined(args)?;
     let reader = |parameter, text| Reader {
@@ -114,7 +114,7 @@ fn not_future(reader: &Reader, instant: Timestamp) -> Result<Timestamp, ParseErr
     Err(ParseError::value(reader.parameter, problem))
 }
 
-/// So long before now.
+/// This long before now.
 fn ago(text: &str, now: Timestamp) -> Result<Timestamp, ParseError> {
     let duration = duration::parse("since", text)?;
     now.checked_sub(duration)

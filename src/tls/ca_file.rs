@@ -3,8 +3,7 @@
 //! rustls trusts who shows a chain up to one of its certificates. That leaves out the certificate that a server signed
 //! itself: it is its own CA, and webpki takes none for a server's (`CaUsedAsEndEntity`); nor does it take a certificate
 //! whose issuer is not in the file (`UnknownIssuer`). Who puts the very certificate of a server into the file trusts
-//! it,
-//! so it is taken here, if it is byte for byte the same, valid now, and for the name that was asked for.
+//! it, so it is taken here, if it is byte for byte the same, valid now, and for the name that was asked for.
 
 use std::sync::Arc;
 
@@ -39,8 +38,8 @@ impl CaFile {
     }
 }
 
-/// Whether the certificate itself is in order, and only its chain is none. webpki looks at the time before it looks at
-/// either; a test holds it to that.
+/// Whether the certificate itself is valid, and only its chain is not. webpki checks the time first; a test ensures
+/// that.
 fn is_only_its_chain(error: &rustls::Error) -> bool {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
@@ -127,7 +126,7 @@ mod tests {
         IsCa::Ca(BasicConstraints::Unconstrained)
     }
 
-    /// What is said of a server that shows a certificate, where the file holds another.
+    /// The error for a server with another certificate than the one in the file.
     fn check(file: &CertificateDer<'static>, shown: &CertificateDer, name: &str) -> String {
         let roots = Arc::new({
             let mut roots = rustls::RootCertStore::empty();

@@ -91,8 +91,7 @@ impl Client {
     }
 
     /// Trusts the one server whose certificate is the first in this PEM file, by whatever name it is called: a server
-    /// that
-    /// was found by a file of its own. Its key is checked as always.
+    /// that was found by a file of its own. Its key is checked as always.
     ///
     /// # Errors
     ///
@@ -116,7 +115,7 @@ impl Client {
 
     /// For `reqwest::ClientBuilder::tls_backend_preconfigured` and the like.
     ///
-    /// It offers no ALPN: a client that speaks HTTP/2 sets that itself.
+    /// It offers no ALPN: an HTTP/2 client sets that itself.
     pub fn config(&self) -> ClientConfig {
         self.config.clone()
     }
@@ -163,7 +162,7 @@ impl fmt::Debug for Newest {
     }
 }
 
-/// Trusts one certificate, and whoever has its key.
+/// Trusts one certificate, and so every server with its key.
 #[derive(Debug)]
 struct OnlyThis {
     certificate: CertificateDer<'static>,

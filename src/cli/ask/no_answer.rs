@@ -63,7 +63,7 @@ fn refused(base: &str, why: &CertificateError, ca_file: Option<&Path>) -> String
                 file = file.display()
             ),
         },
-        // Whoever is its own CA is trusted by its own certificate alone.
+        // A self-signed certificate is only trusted if it is in the file itself.
         CertificateError::Other(other) if is_of_a_ca(other) => format!(
             "{certificate} is not trusted: it is self-signed: pass --ca-file with the certificate itself"
         ),
@@ -93,7 +93,7 @@ fn names(presented: &[String]) -> String {
     bare.collect::<Vec<_>>().join(", ")
 }
 
-/// An error of I/O is no cause of its own content, so that has to be looked into.
+/// `source` of an I/O error skips its content, so the content is checked first.
 fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let io = error
         .downcast_ref::<io::Error>()

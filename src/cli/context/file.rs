@@ -17,14 +17,14 @@ use crate::near::nearest;
 /// Names another file.
 const VARIABLE: &str = "BYGONE_CLIENT_CONFIG";
 
-/// What the file says.
+/// The content of the file.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct File {
     /// The name of the context that is used where nothing names another.
     pub current: Option<String>,
     pub contexts: BTreeMap<String, Context>,
-    /// Where it stands.
+    /// Its path.
     #[serde(skip)]
     pub path: PathBuf,
 }
@@ -35,7 +35,7 @@ pub struct File {
 pub struct Context {
     /// Base address of its API.
     pub server: Option<String>,
-    /// The file with the bearer token that it wants. A path that is not absolute begins where the configuration stands.
+    /// The file with the bearer token. A relative path starts at the folder of the configuration.
     pub token_file: Option<PathBuf>,
     /// The file with the certificates that it is trusted by.
     pub ca_file: Option<PathBuf>,
@@ -82,7 +82,7 @@ impl File {
         found.map(|(name, context)| (name.clone(), context.clone()))
     }
 
-    /// What is said where `place` names a context that is not there.
+    /// The error if `place` names a missing context.
     pub fn no_such(&self, place: &str, name: &str) -> String {
         let path = self.path.display();
         if self.contexts.is_empty() {
@@ -99,7 +99,7 @@ impl File {
     }
 }
 
-/// Where the file stands, and whether somebody said so.
+/// The path of the file, and whether it was given explicitly.
 pub fn path() -> (PathBuf, bool) {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(file) = set(VARIABLE) {
@@ -119,7 +119,7 @@ pub fn read() -> anyhow::Result<File> {
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => String::new(),
-        // A home that is no folder has no file in it either.
+        // A home that is not a folder has no file either.
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory && !is_named => {
             String::new()
         }
@@ -147,7 +147,7 @@ fn absolute(folder: &Path, path: &Path) -> PathBuf {
     }
 }
 
-/// Reads a text. Keys are looked at first, so that a token that somebody wrote into it is an unknown key and stands in no
+/// Parses a text. Keys are checked first, so that a token that was written into it is an unknown key and is in no
 /// error.
 fn parse(text: &str) -> anyhow::Result<File> {
     let located = |error: toml::de::Error| {

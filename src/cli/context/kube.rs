@@ -67,7 +67,7 @@ impl Kubeconfig {
 ///
 /// # Errors
 ///
-/// When the one of the flag is missing, or one is no kubeconfig.
+/// When the file of the flag is missing, or one is not a kubeconfig.
 pub fn read(flag: Option<&Path>) -> anyhow::Result<Kubeconfig> {
     let mut all = Kubeconfig::default();
     for path in paths(flag) {
@@ -100,7 +100,7 @@ fn paths(flag: Option<&Path>) -> Vec<PathBuf> {
     }
 }
 
-/// An error tells the line alone: what stands there may be a key.
+/// An error only has the line number: its content may be a key.
 fn parse(text: &str) -> anyhow::Result<File> {
     if text.trim().is_empty() {
         return Ok(File::default());

@@ -3,8 +3,8 @@
 //! A letter counts as accepted whole when the webhook answers 200 and its header `bygone-rejected`,
 //! the number of parts of this very delivery that could not be read, is 0. Only then is it removed.
 //! Anything else leaves it: another status, a number above 0, no such header. What fails again is
-//! the same letter with the same id, so nothing piles up; what was readable in it is stored again,
-//! and facts bear that. The folder is not asked: it would tell nothing where no letters are kept.
+//! the same letter with the same id, so nothing piles up; its readable events are stored again, and facts tolerate
+//! that. The folder is not read: it is empty where no letters are kept.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -55,10 +55,10 @@ pub struct Replay {
     common: Common,
 }
 
-/// What the webhook said to a letter.
+/// The webhook's response to a letter.
 enum Answer {
     Accepted,
-    /// So many parts of it can't be read.
+    /// This many parts of it can't be read.
     Rejected(u64),
     /// It was not taken at all, or the answer does not say.
     Unclear(String),

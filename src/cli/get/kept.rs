@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// So many rows are packed together.
+/// This many rows are compressed together.
 const CHUNK_ROWS: usize = 1_000;
 
 /// The most rows that are sorted. They lie unpacked in memory, about 2 KiB each.
@@ -106,7 +106,7 @@ fn pack<L: Kind>(rows: &[L]) -> anyhow::Result<Vec<u8>> {
     Ok(zstd::encode_all(&*plain, 1)?)
 }
 
-/// The rows of a chunk, after `arrange`; or why there are none.
+/// The rows of a chunk, after `arrange`; or the error.
 fn unpack<L: Kind>(chunk: &[u8], arrange: fn(&mut [L])) -> Vec<anyhow::Result<L>> {
     let read = || -> anyhow::Result<Vec<L>> {
         let plain = zstd::decode_all(chunk)?;

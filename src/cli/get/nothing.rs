@@ -1,4 +1,4 @@
-//! What is said where nothing was found.
+//! The message when nothing was found.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use crate::cli::when;
 use crate::escape;
 use crate::query::{Params, Window};
 
-/// Says that nothing was found, where that was looked for, and which names are not known there.
+/// The message that nothing was found, where that was searched, and which names are not known there.
 pub fn say(what: &str, params: &Params, zone: &TimeZone, hints: &[String]) {
     let clusters = place(params.cluster.as_deref(), "cluster");
     let namespaces = place(params.namespace.as_deref(), "namespace");

@@ -119,7 +119,7 @@ impl Shape {
         }
     }
 
-    /// Whether the cost of an answer is told.
+    /// Whether the cost of an answer is printed.
     pub fn explains(&self) -> bool {
         self.explain
     }
@@ -279,7 +279,7 @@ impl Shape {
         Ok(kept)
     }
 
-    /// A pager is waited for, so that what is said besides stands behind the answer.
+    /// Waits for the pager, so that other messages come after the answer.
     fn print_rows<R: Row + 'static>(
         &self,
         kept: Kept<R>,

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
 
-/// As less shows short answers at once, colours, and long lines unbroken, unless `LESS` says otherwise.
+/// less shows short answers at once, colours, and long lines unbroken, unless `LESS` is set.
 const LESS: &str = "FRSX";
 
 #[derive(Args)]
@@ -40,7 +40,7 @@ impl TerminalFlags {
         }
     }
 
-    /// Where an answer of so many lines goes.
+    /// The destination of an answer of this many lines.
     pub fn out(&self, lines: usize) -> Out {
         let pager = match self.no_pager || !is_longer(lines) {
             true => None,
@@ -73,7 +73,7 @@ fn start(pager: String) -> Option<Pager> {
     if std::env::var_os("LESS").is_none() {
         command.env("LESS", LESS);
     }
-    // A pager that is not there is no reason to show nothing.
+    // A missing pager is no reason to show nothing.
     let mut child = command.spawn().ok()?;
     let input = BufWriter::new(child.stdin.take()?);
     Some(Pager {
@@ -97,7 +97,7 @@ pub struct Pager {
 
 impl Drop for Pager {
     fn drop(&mut self) {
-        // Its input ends first; whoever quit it has seen enough.
+        // Its input ends first; a user who quits it has seen enough.
         self.input = None;
         _ = self.child.wait();
     }

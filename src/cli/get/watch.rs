@@ -52,8 +52,8 @@ pub async fn run<L: Life + Row>(
     }
 }
 
-/// Prints the rows that were not shown before; returns those of now. What is over for longer than is looked back does not
-/// come again.
+/// Prints the rows that were not shown before; returns the current ones. Lives that ended before the window do not
+/// appear again.
 async fn print<L: Life + Row>(
     rows: &mut Rows<L>,
     shown: &HashSet<u64>,

@@ -11,12 +11,12 @@ use crate::cli::when;
 use crate::escape;
 use crate::query::Time;
 
-/// There is none: a pod without a node, a life without an end.
+/// Absent: a pod without a node, a life without an end.
 pub const NONE: &str = "<none>";
 /// There is one, and nobody saw it.
 pub const UNKNOWN: &str = "<unknown>";
 
-/// What a cell tells by its colour.
+/// The meaning of a cell's colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// It failed: red.

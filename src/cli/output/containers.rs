@@ -95,8 +95,8 @@ impl Row for Container {
 }
 
 /// What `kubectl get pods` shows of a container: `Running`, `Completed`, `OOMKilled`, `Error`; without a reason `Signal:9`
-/// or `ExitCode:1`. An end that nobody saw is `Unknown`, as it has neither; so is whether something runs of which only late
-/// events spoke. (A container that waits to be started again, in CrashLoopBackOff, is no instance.)
+/// or `ExitCode:1`. An unobserved end is `Unknown`, as it has neither; so is the state of a container that is known
+/// from late events only. (A container that waits to be restarted, in CrashLoopBackOff, is no instance.)
 fn state(container: &Container) -> String {
     match (container.ended_at, container.end_seen) {
         (None, false) if !is_confirmed(container) => "Unknown".to_owned(),
@@ -111,7 +111,7 @@ fn state(container: &Container) -> String {
     }
 }
 
-/// What was told to stop may end with any code.
+/// A container that was asked to stop may end with any code.
 fn tone(container: &Container) -> Option<Tone> {
     let why = container.ended_why.as_deref().and_then(EndedWhy::of_word);
     let by_itself = matches!(why, None | Some(EndedWhy::Exited | EndedWhy::Unknown));

@@ -8,7 +8,7 @@ use super::jsonpath::Path;
 use super::table::{Column, Table};
 use super::{End, Form, Look, Row, cell};
 
-/// What each column is called, and where its values stand.
+/// The name of each column, and the path of its values.
 #[derive(Clone, Debug)]
 pub struct Columns(Vec<(String, Path)>);
 
@@ -17,7 +17,7 @@ impl Columns {
     ///
     /// # Errors
     ///
-    /// One line that says what is wrong.
+    /// One line with the error.
     pub fn parse(text: &str) -> Result<Columns, String> {
         let columns = parts(text).into_iter().map(|column| {
             let column = column.trim();

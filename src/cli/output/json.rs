@@ -1,4 +1,4 @@
-//! One JSON document, indented for eyes: `{"items": [...], "more": ..., "cursor": ...}`.
+//! One JSON document, indented: `{"items": [...], "more": ..., "cursor": ...}`.
 //!
 //! The document is written row by row. Broken off, it is not JSON, so nobody takes it for the whole.
 

@@ -29,7 +29,7 @@ pub struct Path {
 impl Path {
     /// # Errors
     ///
-    /// One line that says what is wrong.
+    /// One line with the error.
     pub fn parse(text: &str) -> Result<Path, String> {
         let text = text.trim();
         let bare = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
@@ -97,7 +97,7 @@ fn rfc(text: &str) -> (String, Option<String>) {
     (path, first)
 }
 
-/// A name up to the next dot or bracket that is not escaped, and what stands behind it.
+/// A name up to the next dot or bracket that is not escaped, and the rest.
 fn name(text: &str) -> (String, &str) {
     let mut name = String::new();
     let mut chars = text.char_indices();
@@ -144,7 +144,7 @@ enum Part {
 impl Template {
     /// # Errors
     ///
-    /// One line that says what is wrong.
+    /// One line with the error.
     pub fn parse(text: &str) -> Result<Template, String> {
         if text.trim().is_empty() {
             return Err("jsonpath is empty: write it like jsonpath='{.items[*].pod}'".to_owned());
@@ -285,7 +285,7 @@ impl<R: Row> Form<R> for Filled<'_> {
         self.out.flush()
     }
 
-    /// As in kubectl nothing follows what the template says, not even the end of a line.
+    /// Like kubectl, nothing is added after the template's output, not even a line break.
     fn end(&mut self, end: &End) -> io::Result<()> {
         let document = json!({
             "items": std::mem::take(&mut self.items),

@@ -1,7 +1,6 @@
-//! One page about a pod or a container, for eyes as `kubectl describe` writes them, or as JSON.
+//! One page about a pod or a container, human-readable like `kubectl describe`, or as JSON.
 //!
-//! A page has at most as many lines as fit a look: of many steps and restarts the middle is left out,
-//! and said so.
+//! A page is short enough to read: of many steps and restarts the middle is omitted, with a note.
 
 mod containers;
 mod words;
@@ -299,7 +298,7 @@ fn state(page: &Page) -> String {
     let finished = pod.ended_why.as_deref() == Some(EndedWhy::Finished.word());
     match &page.status_reason {
         Some(reason) => format!("{state}; last phase {phase} ({reason})"),
-        // What was told to stop did not fail, whatever its processes made of that.
+        // A container that was asked to stop did not fail, whatever its exit code.
         None if phase == "Failed" && !finished => state.to_owned(),
         None => format!("{state}; last phase {phase}"),
     }

@@ -92,10 +92,11 @@ impl Row for Pod {
     }
 }
 
-/// The STATUS that `kubectl get pods` shows, as far as the pod alone tells it, and `Deleted` for what it no longer shows.
+/// The STATUS of `kubectl get pods`, as far as the pod alone determines it, and `Deleted` for pods that no longer
+/// exist.
 ///
-/// The phase of a pod that was told to stop says how its processes took that, so it is shown of a pod alone that finished
-/// before anybody asked.
+/// The phase of a pod that was asked to stop depends on how its processes reacted, so it is only shown for a pod that
+/// finished before any request.
 fn state(pod: &Pod) -> String {
     let has = |word: Unknown| pod.unknown.iter().any(|it| it == word.word());
     let waits = pod
@@ -116,7 +117,7 @@ fn state(pod: &Pod) -> String {
     state.to_owned()
 }
 
-/// Whatever is no ordinary state is a reason to look.
+/// Every unusual state is a reason to look.
 fn tone(pod: &Pod) -> Option<Tone> {
     match &*state(pod) {
         "Running" | "Pending" | "Completed" | "Deleted" | "Terminating" => None,

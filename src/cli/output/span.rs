@@ -10,7 +10,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 
-/// Spans under so many seconds are written in this unit, and the rest in the next.
+/// Spans under this many seconds are written in this unit, and the rest in the next.
 const STEPS: [(i64, Unit, Option<Unit>); 9] = [
     (2 * MINUTE, (1, "s"), None),
     (10 * MINUTE, (MINUTE, "m"), Some((1, "s"))),

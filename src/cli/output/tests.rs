@@ -367,7 +367,7 @@ fn states_of_containers() {
     .assert_eq(&columns.collect::<String>());
 }
 
-/// As `kubectl get pods` has it while there is a pod; what was told to stop did not fail.
+/// As in `kubectl get pods` while the pod exists; a pod that was asked to stop did not fail.
 #[test]
 fn states_of_pods() {
     let [removed, _] = pods();
@@ -438,7 +438,7 @@ fn states_of_pods() {
     .assert_eq(&columns.collect::<String>());
 }
 
-/// With colours the columns stand where they stood.
+/// With colours the columns have the same positions.
 #[test]
 fn colours() {
     let look = Look {

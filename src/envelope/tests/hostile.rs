@@ -1,6 +1,5 @@
 //! Texts by which whoever makes a pod, or writes into another log, would have a made-up event believed; and bodies
-//! that are
-//! made to be searched over and over.
+//! that are made to be searched over and over.
 
 use std::time::{Duration, Instant};
 
@@ -79,8 +78,7 @@ fn nothing_in_an_event_is_opened() {
 }
 
 /// Wherever an event is cut, what is left of it and what was cut off, alone, before and behind another one, and as
-/// pieces
-/// of a line one of which is missing.
+/// pieces of a line one of which is missing.
 #[test]
 fn nothing_in_a_torn_event_is_believed() {
     let text = real().to_string();

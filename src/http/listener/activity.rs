@@ -1,6 +1,6 @@
-//! What goes on on one connection, and until when it may go on so.
+//! The state of one connection, and its deadlines.
 //!
-//! hyper's own header timeout can't tell a connection that rests between two requests from one that
+//! hyper's own header timeout can't distinguish a connection that is idle between two requests from one that
 //! dribbles a header, has nothing for the moment before it knows the protocol, and nothing for a
 //! client that does not read. This clock covers all four with one rule: see [`Activity::verdict`].
 
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a connection that has no request under way may take while others wait for its place.
+/// How long a connection without a request may stay while others wait for a slot.
 const CROWDED_SECONDS_MAX: u64 = 1;
 
-/// How long a connection may take for what.
+/// Timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// From the connection's or the header's first byte to the header's last.
@@ -21,7 +21,7 @@ pub struct Timeouts {
     pub idle: Duration,
 }
 
-/// What is known of a connection; shared by its driver, its wire and its requests.
+/// The state of a connection, shared by its driver, its wire and its requests.
 pub struct Activity {
     timeouts: Timeouts,
     state: Mutex<State>,
@@ -42,14 +42,14 @@ struct State {
     multiplexed: bool,
 }
 
-/// What becomes of a connection.
+/// The verdict on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing yet; judge again at this instant.
+    /// Nothing yet; check again at this instant.
     Until(Instant),
-    /// It has nothing under way and is asked to go.
+    /// It has no request and is asked to close.
     Rest,
-    /// It holds on to something without moving, and is cut.
+    /// It makes no progress, and is closed.
     Stuck(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! Bodies: one that comes in must keep a pace and is read to its end, one that goes out tells that it moves.
+//! Bodies: a request body must keep a minimum rate and is read to its end; a response body records its progress.
 
 use std::error::Error;
 use std::future::poll_fn;
@@ -35,8 +35,8 @@ pin_project! {
     /// never to more than `grace`. Time in which nobody reads the body is not the client's fault
     /// and does not count.
     ///
-    /// The error is an [`io::Error`] of kind `TimedOut`, so that a handler can tell it (408) from a
-    /// body that broke off without knowing this room.
+    /// The error is an [`io::Error`] of kind `TimedOut`, so that a handler can distinguish it (408) from an
+    /// interrupted body without importing this room.
     pub struct Paced<B> {
         #[pin]
         body: B,

@@ -131,13 +131,13 @@ pub async fn run(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
     }
 }
 
-/// What a socket turned out to speak.
+/// The protocol of a socket.
 enum Opened {
     Tls(Box<TlsStream<TcpStream>>),
     Plain(TcpStream),
 }
 
-/// Does the handshake, unless a method of plain HTTP stands where it should begin.
+/// Does the handshake, unless the first bytes are a method of plain HTTP.
 async fn open(stream: TcpStream, tls: &tls::Server) -> io::Result<Opened> {
     let mut first = [0];
     stream.peek(&mut first).await?;
@@ -160,7 +160,7 @@ async fn say_tls(stream: TcpStream, shared: &Shared) {
         wire.write_all(SAY_TLS.as_bytes()).await?;
         wire.shutdown().await
     };
-    // Nobody is left to be told that it failed.
+    // The connection is gone, so nothing can report the failure.
     _ = timeout(Duration::from_secs(CLOSE_SECONDS_MAX), say).await;
 }
 

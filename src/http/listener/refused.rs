@@ -1,14 +1,12 @@
-//! Who was refused: all of it in a counter, the first of each kind in the log.
+//! Rejected clients: all of them in a counter, the first of each kind in the log.
 //!
 //! In: each refusal with the address that it went to. Out: `bygone_listener_refused_total`, and a line a minute for
-//! each
-//! address and reason.
+//! each address and reason.
 //!
-//! Anybody who reaches a port can be refused, as often as they like and from as many addresses as they have. So there
-//! are
-//! [`PAIRS_MAX`] of these lines a minute, one that says that there are more, and nothing is kept beyond that.
+//! Anyone who reaches a port can be rejected, as often as they like and from as many addresses as they have. So there
+//! are [`PAIRS_MAX`] of these lines a minute, one line that there are more, and nothing is kept beyond that.
 //!
-//! Never here: tokens, bodies, what follows a `?`. What a request or a certificate says is escaped and cut.
+//! Never here: tokens, bodies, query strings. Texts from a request or a certificate are escaped and cut.
 
 use std::collections::HashMap;
 use std::fmt;

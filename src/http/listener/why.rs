@@ -12,7 +12,7 @@ use super::Role;
 pub struct Why {
     /// The label `why` of the metric.
     pub label: &'static str,
-    /// What it means, and what to do about it.
+    /// The cause, and what to do about it.
     pub text: &'static str,
 }
 
@@ -96,9 +96,8 @@ impl Why {
         })
     }
 
-    /// Of an answer; `None` where it refuses nobody. Questions that can't be answered are told to who asks: of the
-    /// API only
-    /// counts who may not ask, and who sends where nothing is taken.
+    /// For a response; `None` where it rejects nobody. Queries that can't be answered are reported to the client: the
+    /// API only counts clients without permission, and the webhook counts senders whose events are not accepted.
     pub fn of_answer(role: Role, method: &Method, status: StatusCode) -> Option<Why> {
         let is_known = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => {
@@ -129,9 +128,8 @@ fn of_certificate(cause: &CertificateError) -> Why {
     }
 }
 
-/// What a client says of our certificate. Go says `bad_certificate` whatever is wrong with it; OpenSSL tells an
-/// unknown CA and an
-/// expired certificate apart, and checks the name after the handshake.
+/// The client's alert about our certificate. Go sends `bad_certificate` for every problem; OpenSSL distinguishes an
+/// unknown CA and an expired certificate, and checks the name after the handshake.
 fn of_alert(alert: AlertDescription) -> Why {
     match alert {
         AlertDescription::UnknownCA => CA_NOT_TRUSTED,
@@ -140,7 +138,7 @@ fn of_alert(alert: AlertDescription) -> Why {
         | AlertDescription::CertificateRevoked
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
-        // A signature that is none of the CA that it knows by this name.
+        // A signature that is not from the CA that it knows by this name.
         | AlertDescription::DecryptError => NOT_ACCEPTED,
         AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => VERSION,
         _ => NO_TLS,

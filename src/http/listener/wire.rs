@@ -1,8 +1,8 @@
-//! The bytes of a connection: tells [`Activity`] when some come in, and closes politely.
+//! The bytes of a connection: records in [`Activity`] when some arrive, and closes gracefully.
 //!
-//! Politely: a socket that is closed while unread bytes wait in it makes the kernel send a reset,
-//! which can destroy an answer on its way: a client that is told 401 or 503 while it still sends
-//! its body would see a broken connection instead. So after our last byte the client's rest is
+//! Gracefully: closing a socket with unread bytes makes the kernel send a reset, which can destroy a response on its
+//! way: a client that gets 401 or 503 while it still sends its body would see a broken connection instead. So after
+//! our last byte the client's rest is
 //! read and thrown away, for a moment.
 
 use std::io;

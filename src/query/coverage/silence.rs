@@ -1,8 +1,8 @@
-//! When an API server was not heard of.
+//! Times without a sign of an API server.
 //!
 //! Each renews a lease of its own every ten seconds, with up to 4 % more (k8s.io/component-helpers, `lease.Controller`), so
-//! between two renewals that are [`GAP_SECONDS_MIN`] apart three are missing. Why can't be told: it was down, or what it
-//! sent was lost.
+//! between two renewals that are [`GAP_SECONDS_MIN`] apart three are missing. The cause is unknown: it was down, or
+//! its events were lost.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use super::sql::Hour;
 /// Three renewals missed: 31.2 s, and a moment for each to be carried out.
 const GAP_SECONDS_MIN: i64 = 35;
 
-/// A silence that has not ended is told from here on: what an API server sends arrives up to half a minute late, and a batch
-/// may be sent again for longer.
+/// A silence that has not ended is reported after this time: events arrive up to half a minute late, and a batch may
+/// be sent again for longer.
 const OPEN_SECONDS_MIN: i64 = 180;
 
-/// So far from both ends of a silence another one has to renew to be heard in it: those that fall silent and come back together
-/// do so at different seconds of the ten.
+/// Another API server counts as seen during a silence only if it renewed this far from both of its ends: servers that
+/// stop and return together do so at different seconds of the ten.
 const RENEWAL_SECONDS: i64 = 11;
 
 const DAY_SECONDS: i64 = 24 * 3600;
@@ -63,7 +63,7 @@ pub fn silences(hours: &[Hour], until: Timestamp) -> Vec<(String, Silence)> {
     found
 }
 
-/// When the API servers of a cluster were heard, in seconds, the first first.
+/// When the API servers of a cluster were seen, in seconds, ascending.
 struct Heartbeats<'h> {
     servers: &'h BTreeMap<&'h str, Vec<i64>>,
 }
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
-    /// `server marks`: each mark stands for ten seconds from the hour on; `x` is a renewal. `until` is in seconds.
+    /// `server marks`: each mark is for ten seconds, from the full hour; `x` is a renewal. `until` is in seconds.
     fn check(servers: &[(&str, &str)], first_hour: u32, until: i64, expected: Expect) {
         let mut hours = Vec::new();
         for (server, marks) in servers {

@@ -1,6 +1,6 @@
 //! Names with wildcards.
 
-/// A name in which `*` stands for any text and `?` for any one character.
+/// A name in which `*` matches any text and `?` any one character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
@@ -13,17 +13,17 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether it stands for itself alone.
+    /// Whether it has no wildcard.
     pub fn is_exact(&self) -> bool {
         !self.0.contains(['*', '?'])
     }
 
-    /// Whether a name is one that it stands for.
+    /// Whether a name matches.
     pub fn matches(&self, name: &str) -> bool {
         let (pattern, name): (Vec<char>, Vec<char>) =
             (self.0.chars().collect(), name.chars().collect());
         let (mut at, mut place) = (0, 0);
-        // The last `*`, and where what stands behind it is tried.
+        // The last `*`, and the position at which the text after it is tried.
         let mut star: Option<(usize, usize)> = None;
         while place < name.len() {
             match pattern.get(at) {

@@ -38,7 +38,7 @@ impl FromStr for LifeState {
 ///
 /// # Errors
 ///
-/// When one is no such word.
+/// When one is not such a word.
 pub fn reasons_for_the_end(words: &[String]) -> Result<Vec<EndedWhy>, ParseError> {
     let read = |word: &String| {
         let plain = |word: &str| word.to_ascii_lowercase().replace('-', " ");

@@ -24,7 +24,7 @@ pub struct Check<'q> {
     pub names: Option<&'static str>,
     /// Which parts of them are compared, until some are near.
     pub parts: &'static [Part],
-    /// Nothing: the name itself says it.
+    /// Empty: the name itself is enough.
     pub is_it: Option<IsIt<'q>>,
 }
 
@@ -49,7 +49,7 @@ impl Check<'_> {
         of_scope("namespace", wanted, "namespace")
     }
 
-    /// What stands behind `FROM`: the tables, without merging rows, where the database that is asked has them.
+    /// The text after `FROM`: the tables, without merging rows, if the database has them.
     pub fn from(&self, sql: &mut Statement) -> String {
         match self.rows {
             Rows::Pods(columns) => tables("pods", columns, sql),
@@ -278,7 +278,7 @@ fn of_labels<'q>(question: &'q Question, checks: &mut Vec<Check<'q>>) {
     }
 }
 
-/// Who did what.
+/// The accounts of requests.
 fn of_accounts<'q>(question: &'q Question, checks: &mut Vec<Check<'q>>) {
     let mut push = |what, patterns: &'q [Pattern], rows: fn() -> Rows<'q>, names, columns| {
         let patterns = patterns.iter().take(WANTED_MAX);

@@ -1,4 +1,4 @@
-//! What is not known, in sentences: what each word of `unknown` means, and how to fix it.
+//! The unknowns as sentences: the meaning of each word of `unknown`, and how to fix it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::{Gap, Instance, instance_of};
 use crate::audit::words::{CLOCK_OFF, INSTANCES_UNSEEN, NOT_STARTED, Unknown, instances_unseen};
 use crate::query::model::{Container, Pod};
 
-/// What a word means, and how to fix it.
+/// The meaning of a word, and how to fix it.
 type Words = (&'static str, &'static str);
 
 /// Of a node whose clock is off.
@@ -107,7 +107,7 @@ pub(super) fn of(
         .collect();
     for container in containers {
         let own = container.unknown.iter().filter(counted);
-        // What is inferred of the workload is told of the pod.
+        // An inferred workload is reported for the pod.
         let own = own.filter(|word| *word != Unknown::WorkloadInferred.word());
         let words = |unknown| of_container(unknown, container);
         gaps.extend(own.map(|word| gap(word, Some(instance_of(container)), words)));
@@ -133,7 +133,7 @@ fn gap(word: &str, instance: Option<Instance>, words: impl FnOnce(Unknown) -> Wo
     }
 }
 
-/// Instances that the restart count tells of and that no event did.
+/// Instances that are in the restart count and in no event.
 fn unseen(container: &str, restarts: u32, seen: Option<&BTreeSet<u32>>) -> Option<Gap> {
     let started = u64::from(restarts) + 1;
     let seen = seen.map_or(0, |seen| seen.range(..=restarts).count() as u64);

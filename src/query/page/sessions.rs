@@ -8,7 +8,7 @@ use crate::query::rows::SessionRow;
 use crate::query::statement::{Row, Statement, Value, datetime64};
 use crate::query::{Error, Question, view};
 
-/// The most sessions on a page: the newest. Whoever may open one may open a thousand.
+/// The most sessions on a page: the newest. An account that may open one may open a thousand.
 const SESSIONS_MAX: usize = 100;
 
 /// The newest sessions of a pod, oldest first.

@@ -1,4 +1,4 @@
-//! The life line: every step that a column tells, in order, with the evidence.
+//! The timeline: every step in the columns, in order, with the evidence.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +49,8 @@ impl Line {
         self.push_after(&[], at, what, source)
     }
 
-    /// A time in whole seconds is the beginning of a second. Where the step can't have come before
-    /// another one in that second, it stands behind it.
+    /// A time in whole seconds is the beginning of a second. If the step can't precede another one in that second, it
+    /// is sorted after it.
     fn push_after(
         &mut self,
         before: &[Option<Timestamp>],
@@ -189,7 +189,7 @@ fn instance(container: &Container, all: &[Container], line: &mut Line) {
         step.instance = Some(instance_of(container));
     }
     let start = container.started_at.map(|at| place(at, &ready));
-    // Why it ended says whether that came after its pod was to end.
+    // The reason of its end shows whether that came after the request for the pod's end.
     let by_itself = |why: &str| {
         let why = EndedWhy::of_word(why);
         matches!(why, Some(EndedWhy::Exited | EndedWhy::Unknown))
@@ -223,7 +223,7 @@ fn session(session: &Session, line: &mut Line) {
     }
 }
 
-/// `OOMKilled(137)`, where a report says it.
+/// `OOMKilled(137)`, where a report has it.
 fn how(container: &Container) -> Option<String> {
     let code = container.exit_code.map(|code| format!("({code})"));
     match (&container.reason, code) {
@@ -235,7 +235,7 @@ fn how(container: &Container) -> Option<String> {
     }
 }
 
-/// What proves an end that no report told.
+/// The proof of an end without a report.
 fn proof_of_end(container: &Container, all: &[Container]) -> &'static str {
     let ended = container.ended_at.map(|at| at.instant);
     if ended == container.pod_removed_at.map(|at| at.instant) {
@@ -261,7 +261,7 @@ fn ending(pod: &Pod, life: &PodLife, line: &mut Line) {
     if let Some(step) = line.push_after(&[evicted], at, What::Disrupted, source) {
         step.detail = disrupted.and_then(|(_, why)| why.clone());
     }
-    // The first deletion may be the forced one, or stand for the eviction.
+    // The first deletion may be the forced one, or the eviction.
     let is_another = |asked: &&Asked| {
         let others = [&life.forced, &life.eviction].into_iter().flatten();
         let mut others = others.map(|other| (other.at, &other.by));

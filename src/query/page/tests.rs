@@ -87,7 +87,7 @@ fn check(page: &Page, expected: Expect) {
     expected.assert_eq(&text);
 }
 
-/// Kubernetes keeps whole seconds: what can't have come before another step stands behind it.
+/// Kubernetes keeps whole seconds: a step that can't precede another one is sorted after it.
 #[test]
 fn whole_seconds_stand_where_they_belong() {
     let asked = |at| {

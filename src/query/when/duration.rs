@@ -12,7 +12,7 @@ const DAYS_MAX: u32 = 3_650;
 ///
 /// # Errors
 ///
-/// When the text is no duration, is zero, or is longer than ten years.
+/// When the text is not a duration, is zero, or is longer than ten years.
 pub fn parse(parameter: &'static str, text: &str) -> Result<SignedDuration, ParseError> {
     let invalid = |instead: &str| {
         let problem = format!("invalid duration {text:?}: use {instead}");
@@ -34,7 +34,7 @@ pub fn parse(parameter: &'static str, text: &str) -> Result<SignedDuration, Pars
     }
 }
 
-/// So many seconds, finite or not.
+/// This many seconds, finite or not.
 fn seconds(mut text: &str) -> Option<f64> {
     if text.is_empty() {
         return None;

@@ -17,7 +17,7 @@ const YEARS: RangeInclusive<i16> = 1901..=2298;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Moment {
     Instant(Timestamp),
-    /// A time of the day, of which the date is not said.
+    /// A time of day without a date.
     Clock(Time),
 }
 
@@ -31,11 +31,11 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What the text says.
+    /// The parsed text.
     ///
     /// # Errors
     ///
-    /// When it is no time, or one that does not exist, or exists twice, in the zone.
+    /// When it is not a time, or one that does not exist, or exists twice, in the zone.
     pub fn moment(&self) -> Result<Moment, ParseError> {
         let text = self.text.trim().to_ascii_lowercase();
         if let Some(time) = clock(&text) {
@@ -76,7 +76,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A day, by its date, its name or its weekday, and a time of it: midnight if none is said.
+    /// A day, by its date, its name or its weekday, and a time of day: midnight by default.
     fn of_zone(&self, text: &str) -> Result<Timestamp, ParseError> {
         let split = text.split_once(' ').or_else(|| text.split_once('t'));
         let (day, time) = match split {
@@ -137,7 +137,7 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Seconds since 1970, or milliseconds: the number of digits tells. (Eight are a date without its hyphens.)
+/// Seconds since 1970, or milliseconds, by the number of digits. (Eight are a date without its hyphens.)
 fn epoch(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -12,7 +12,7 @@ use crate::query::ParseError;
 ///
 /// # Errors
 ///
-/// When there is no such zone.
+/// When the zone does not exist.
 pub fn zone(text: &str) -> Result<TimeZone, ParseError> {
     let is_known = |zone: &TimeZone| !zone.is_unknown();
     let zone = if text == "local" {
@@ -46,8 +46,8 @@ pub fn zone_name(zone: &TimeZone) -> String {
 ///
 /// # Errors
 ///
-/// Near a change of the clocks there are none or two; then the error writes out the two that may be meant. It says nothing
-/// where the instant is out of the calendar's range.
+/// Near a change of the clocks there are none or two; then the error has the two candidates. It has none if the
+/// instant is out of the calendar's range.
 pub fn instant_of(local: DateTime, zone: &TimeZone) -> Result<Timestamp, String> {
     let there = zone.to_ambiguous_timestamp(local);
     let name = zone_name(zone);

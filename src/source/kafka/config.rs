@@ -53,8 +53,7 @@ pub struct Config {
     /// The cluster of events for which neither `cluster_from` nor their wrapper has one.
     pub cluster: Option<String>,
     /// Clusters that a wrapper may name; whoever writes to a topic controls the wrapper. Unset: none if `cluster` is
-    /// set,
-    /// otherwise any.
+    /// set, otherwise any.
     pub clusters_of_wrappers: Option<BTreeSet<String>>,
     /// Where to find the cluster of a record; the first that has one wins.
     pub cluster_from: Vec<ClusterFrom>,

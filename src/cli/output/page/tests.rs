@@ -50,7 +50,7 @@ fn page() -> Page {
     }
 }
 
-/// Much is cut and said to be, what is absent is said to be, and no name commands the terminal.
+/// Omitted and absent parts are marked, and no name commands the terminal.
 #[test]
 fn a_long_life() {
     let look = Look {

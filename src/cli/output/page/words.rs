@@ -5,7 +5,7 @@ use super::{Step, What};
 use crate::audit::words::{EndedWhy, SessionKind};
 use crate::query::{Instance, Session};
 
-/// What a word of `ended_why` stands for (schema/README.md has its evidence).
+/// The meaning of a word of `ended_why` (schema/README.md has its evidence).
 fn meaning(why: EndedWhy) -> &'static str {
     match why {
         EndedWhy::Deleted => "its deletion was requested",
@@ -31,7 +31,7 @@ fn meaning(why: EndedWhy) -> &'static str {
     }
 }
 
-/// `evicted by alice: evicted through ...`. A word of a newer build stands alone.
+/// `evicted by alice: evicted through ...`. A word of a newer build has no explanation.
 pub fn why(word: &str, by: Option<&str>) -> String {
     let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
     match EndedWhy::of_word(word) {
