@@ -7,7 +7,7 @@
 -- hour is the event's; the partition is the month of arrival, by the server's clock, so that old events can be sent at any
 -- time and no sender can create more than one partition. Rows of one key in several months are added in the view.
 
-CREATE TABLE IF NOT EXISTS received
+CREATE TABLE IF NOT EXISTS event_counts
 (
     cluster     LowCardinality(String) COMMENT 'name of the Kubernetes cluster',
     hour        DateTime('UTC') COMMENT 'of the events, by the API server''s clock',

@@ -4,7 +4,7 @@
 -- one of them has. An audit ID alone does not identify a request, because a client may set it. Never here: a command, its
 -- arguments, ports, or anything else from the query or the body.
 --
--- The partition is the month of arrival, by the server's clock, as in `received`. Rows of one request in several months are one
+-- The partition is the month of arrival, by the server's clock, as in `event_counts`. Rows of one request in several months are one
 -- in the view.
 
 CREATE TABLE IF NOT EXISTS session_events

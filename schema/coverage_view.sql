@@ -16,5 +16,5 @@ AS
 SELECT r.cluster AS cluster, r.hour AS hour, toString(r.about) AS about, r.api_server AS api_server, toString(r.level) AS level, toString(r.stage) AS stage,
     uniqCombined64Merge(14)(r.events) AS events, groupBitOr(r.minutes) AS minutes,
     arraySort(groupUniqArrayArray(r.seconds)) AS seconds
-FROM received AS r
+FROM event_counts AS r
 GROUP BY r.cluster, r.hour, r.about, r.api_server, r.level, r.stage

@@ -1,6 +1,6 @@
 //! Coverage: which events arrived, so that gaps can be found.
 //!
-//! In: each [`Event`] of a delivery, and the name of its cluster. Out: rows of `received`, one for all events with
+//! In: each [`Event`] of a delivery, and the name of its cluster. Out: rows of `event_counts`, one for all events with
 //! the same cluster, hour, level and stage, and one for each API server that renewed its lease. An event is a number
 //! in its row's list: ClickHouse counts distinct numbers, so events that arrive twice, late or through several
 //! receivers count once.
@@ -13,7 +13,7 @@
 //! Never here: I/O, a clock, state between deliveries.
 
 use crate::audit::{Event, Level, ObjectRef, Stage, Verb};
-use crate::rows::{About, Received, ReceivedRows};
+use crate::rows::{About, EventCount, EventCountRows};
 
 /// Rows that are held at a time. An API server's body makes about six.
 const KEYS_MAX: usize = 256;
@@ -97,10 +97,10 @@ impl Seen {
     }
 
     /// The rows of what was seen; nothing is held afterwards.
-    pub fn take(&mut self) -> ReceivedRows {
-        let mut rows = ReceivedRows::default();
+    pub fn take(&mut self) -> EventCountRows {
+        let mut rows = EventCountRows::default();
         for group in &self.groups {
-            rows.push(&Received {
+            rows.push(&EventCount {
                 cluster: &group.cluster,
                 hour: group.key.hour,
                 about: group.key.about,

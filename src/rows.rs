@@ -9,9 +9,9 @@
 mod column;
 mod dead_letter;
 mod encoded;
+mod event_counts;
 mod fact;
 mod life;
-mod received;
 mod rowbinary;
 mod said;
 mod session;
@@ -20,13 +20,13 @@ mod walk;
 pub use column::{Blob, Column, Micros, Millis, Seconds, Uid, Value};
 pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use encoded::Encoded;
+pub use event_counts::{About, EVENT_COUNTS, EventCount, EventCountRows};
 pub use fact::{
     BODY_VERSION, ContainerKind, Ended, FACTS, Fact, FactRow, Facts, Image, InstancePiece, Owner,
     Phase, Piece, PodPiece, Said, UnreadableBody, container_key, fact_rows, microseconds, pieces,
     seconds,
 };
 pub use life::{ContainerRow, NEVER, PodRow};
-pub use received::{About, RECEIVED, Received, ReceivedRows};
 pub use said::{SAID, SaidRows};
 pub use session::{SESSION_EVENTS, Session, SessionRows};
 

@@ -34,11 +34,11 @@ FROM
     GROUP BY partition
     UNION ALL
     SELECT
-        'received' AS table,
+        'event_counts' AS table,
         _partition_id AS partition,
         toDateTime(addMonths(max(month), 1), 'UTC') AS ended_at,
         toDateTime(0, 'UTC') AS filled_at
-    FROM received
+    FROM event_counts
     GROUP BY partition
     UNION ALL
     SELECT

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::audit::Event;
 use crate::coverage::Seen;
 use crate::rows::{
-    DEAD_LETTERS, DeadLetterRows, Encoded, FACTS, Fact, Facts, RECEIVED, ReceivedRows,
+    DEAD_LETTERS, DeadLetterRows, EVENT_COUNTS, Encoded, EventCountRows, FACTS, Fact, Facts,
     SESSION_EVENTS, Session, SessionRows, Table,
 };
 use crate::spool::{Batch, Part, Shape};
@@ -59,11 +59,11 @@ impl Pieces {
     pub(super) fn send(&mut self) {
         let facts = std::mem::take(&mut self.piece);
         let sessions = std::mem::take(&mut self.sessions);
-        let received = self.seen.take();
+        let counts = self.seen.take();
         let facts = (!facts.is_empty()).then(|| part_of_facts(facts));
         let sessions = (!sessions.is_empty()).then(|| part_of_sessions(sessions));
-        let received = (!received.is_empty()).then(|| part_of_received(received));
-        let parts = facts.into_iter().chain(sessions).chain(received);
+        let counts = (!counts.is_empty()).then(|| part_of_event_counts(counts));
+        let parts = facts.into_iter().chain(sessions).chain(counts);
         let parts: Vec<Part> = parts.collect();
         if parts.is_empty() {
             return;
@@ -91,9 +91,9 @@ fn part_of_facts(facts: Facts) -> Part {
     part(&SHAPE, facts.finish())
 }
 
-fn part_of_received(received: ReceivedRows) -> Part {
-    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&RECEIVED));
-    part(&SHAPE, received)
+fn part_of_event_counts(counts: EventCountRows) -> Part {
+    static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&EVENT_COUNTS));
+    part(&SHAPE, counts)
 }
 
 fn part_of_sessions(sessions: SessionRows) -> Part {

@@ -9,14 +9,14 @@ use serde::Deserialize;
 
 use super::{Error, MIGRATIONS_TABLE, VERSION, applied_now, driver, found, views_hash};
 use crate::clickhouse::{Scope, Store};
-use crate::rows::{DEAD_LETTERS, FACTS, RECEIVED, SESSION_EVENTS, Table};
+use crate::rows::{DEAD_LETTERS, EVENT_COUNTS, FACTS, SESSION_EVENTS, Table};
 
 /// What decides on which shard a row lies.
 fn shard_key(table: &Table) -> &'static str {
     match table.name {
         "dead_letters" => "sipHash64(id)",
         // Different events are counted where all of them are.
-        "received" => "sipHash64(cluster)",
+        "event_counts" => "sipHash64(cluster)",
         _ => "sipHash64(cluster, namespace, pod)",
     }
 }
@@ -77,7 +77,7 @@ pub async fn apply(whole: &Store, shard: &Store, cluster: &str) -> Result<(), Er
             database: database.to_owned(),
         });
     }
-    for table in [&FACTS, &DEAD_LETTERS, &RECEIVED, &SESSION_EVENTS] {
+    for table in [&FACTS, &DEAD_LETTERS, &EVENT_COUNTS, &SESSION_EVENTS] {
         let sql = distributed(table, &columns(shard, table).await?, shard, cluster);
         whole.execute(&sql, Scope::Database).await?;
     }

@@ -288,7 +288,7 @@ fn a_retention() {
     let tables = [
         "ended_pods",
         "ended_containers",
-        "received",
+        "event_counts",
         "session_events",
     ];
     let rows = || tables.map(|table| cluster.count(table));

@@ -1,11 +1,11 @@
-//! Rows of the table `received` (`schema/004_coverage.sql`): which events arrived, counted by the hour.
+//! Rows of the table `event_counts` (`schema/004_coverage.sql`): which events arrived, counted by the hour.
 
 use super::rowbinary as put;
 use super::{Encoded, Table};
 
-/// The columns that [`ReceivedRows`] encodes, in its order.
-pub const RECEIVED: Table = Table {
-    name: "received",
+/// The columns that [`EventCountRows`] encodes, in its order.
+pub const EVENT_COUNTS: Table = Table {
+    name: "event_counts",
     columns_version: 2,
     columns: &[
         "cluster",
@@ -33,7 +33,7 @@ pub enum About {
 
 /// One row: events of one hour that have all else in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Received<'a> {
+pub struct EventCount<'a> {
     pub cluster: &'a str,
     /// Its beginning, in seconds since the epoch.
     pub hour: u32,
@@ -51,11 +51,11 @@ pub struct Received<'a> {
     pub ids: &'a [u64],
 }
 
-/// Encoded rows of `received`.
-pub type ReceivedRows = Encoded<Received<'static>>;
+/// Encoded rows of `event_counts`.
+pub type EventCountRows = Encoded<EventCount<'static>>;
 
-impl ReceivedRows {
-    pub fn push(&mut self, row: &Received) {
+impl EventCountRows {
+    pub fn push(&mut self, row: &EventCount) {
         let out = &mut self.bytes;
         put::string(out, row.cluster);
         put::u32(out, row.hour);
@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_row_as_clickhouse_reads_it() {
-        let mut rows = ReceivedRows::default();
-        rows.push(&Received {
+        let mut rows = EventCountRows::default();
+        rows.push(&EventCount {
             cluster: "c",
             hour: 3600,
             about: About::Heartbeat,
@@ -100,7 +100,11 @@ mod tests {
         ];
         assert_eq!(rows.rows(), 1);
         assert_eq!(rows.bytes(), expected.concat());
-        let columns: Vec<String> = RECEIVED.columns.iter().map(|it| (*it).to_owned()).collect();
+        let columns: Vec<String> = EVENT_COUNTS
+            .columns
+            .iter()
+            .map(|it| (*it).to_owned())
+            .collect();
         let ends = crate::rows::ends(&columns, rows.bytes());
         assert_eq!(ends, Some(vec![rows.bytes().len()]));
     }
