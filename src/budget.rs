@@ -18,7 +18,7 @@ pub const UNIT_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Semaphore>);
 
-/// Bytes that nobody else can have until it is dropped.
+/// Bytes that are reserved until this is dropped.
 #[derive(Debug)]
 pub struct Reservation(OwnedSemaphorePermit);
 

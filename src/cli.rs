@@ -141,7 +141,7 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Common {
-    /// The filter of logs: `fallback` where nobody asked for one.
+    /// The filter of logs: `fallback` where none is set.
     fn log_or(&self, fallback: &str) -> String {
         let set = self.set.iter().rev().find(|(key, _)| key == "log");
         let asked = self

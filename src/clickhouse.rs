@@ -29,7 +29,7 @@ pub use cluster::Stores;
 /// than it may work on a question.
 const ANSWER_SECONDS_MAX: u64 = 65;
 
-/// How long ClickHouse may take to send the next part of an answer to somebody's own SQL.
+/// How long ClickHouse may take to send the next part of an answer to a user's own SQL.
 const TEXT_SECONDS_MAX: u64 = 95;
 
 /// How long an INSERT may take. One that was not answered by then may still happen.
@@ -480,7 +480,7 @@ fn https(files: &tls::ClientFiles) -> Result<driver::Client, tls::Error> {
     Ok(driver::Client::with_http_client(client))
 }
 
-/// What a statement speaks of.
+/// The subject of a statement, for its errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The database of the store.

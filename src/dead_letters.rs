@@ -171,7 +171,7 @@ impl DeadLetters {
 
     /// Removes what is older than `kept_days`. Returns how many files that were.
     ///
-    /// `open` and, once an hour, `put` do this; where no letters come in somebody must call it.
+    /// `open` and, once an hour, `put` do this; without new letters it must be called by a timer.
     pub fn prune(&self, now: Timestamp) -> usize {
         self.prune_now(&mut self.state(), now)
     }

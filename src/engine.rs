@@ -74,7 +74,7 @@ pub const START_WAIT: Duration = Duration::from_mins(1);
 /// How long a server may take to end in good order before it is killed. A kill loses nothing
 /// that was confirmed (inserts are synced), it only leaves more to do at the next start.
 pub const STOP_WAIT: Duration = Duration::from_secs(10);
-/// A free port is found by asking the kernel and letting go of it again; somebody else may
+/// A free port is found by binding one and releasing it; another process may
 /// take it in between, so a start tries a few.
 const PORT_TRIES_MAX: u32 = 3;
 /// 32 random bytes: they cannot be guessed from the SHA-256 in the server's config file.

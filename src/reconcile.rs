@@ -94,7 +94,7 @@ pub struct Outcome {
     pub carried: u64,
     /// Slots of facts that were dropped.
     pub dropped: u64,
-    /// Partitions that were removed by the retention, and rows of open lives that nobody spoke of.
+    /// Partitions that were removed by the retention, and rows of open lives without recent events.
     pub expired: u64,
 }
 

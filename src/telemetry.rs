@@ -206,7 +206,7 @@ const COMMIT: Option<&str> = option_env!("BYGONE_COMMIT");
 
 fn tell_build() {
     metrics::describe_gauge!(BUILD_INFO, "The build that runs");
-    // A build argument that nobody set comes as an empty one.
+    // A build argument that is not set is passed as an empty one.
     let commit = COMMIT
         .filter(|commit| !commit.is_empty())
         .unwrap_or("unknown");

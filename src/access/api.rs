@@ -171,7 +171,7 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// [`Denied::Unknown`] where that is nobody known.
+    /// [`Denied::Unknown`] if no reader has this credential.
     pub fn who(&self, authorization: Option<&HeaderValue>) -> Result<Reader, Denied> {
         let Some(tokens) = &self.tokens else {
             return Ok(Reader::of_everything());

@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Where somebody listens beyond loopback without a login, by his own will, it has a name there.
+    /// If an operator listens beyond loopback without authentication, deliberately, it has a name there.
     #[test]
     fn beyond_loopback_there_are_other_names() {
         let mut headers = HeaderMap::new();

@@ -69,7 +69,7 @@ impl Tokens {
         tokens
     }
 
-    /// Adds the tokens of a file: all of them or none. One that another file has belongs to nobody then.
+    /// Adds the tokens of a file: all of them or none. A token that is also in another file is rejected.
     fn add(&mut self, file: usize, content: &Content) -> Result<(), String> {
         if let Some(failure) = &content.failure {
             return Err(failure.clone());
@@ -113,7 +113,7 @@ impl Tokens {
     }
 }
 
-/// The digest of a token that was made up for this process, and that nobody else could guess.
+/// The digest of a token that was generated for this process, and cannot be guessed.
 pub struct Own(Hash);
 
 impl fmt::Debug for Own {

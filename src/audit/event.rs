@@ -168,7 +168,7 @@ impl ObjectRef<'_> {
 pub struct ResponseStatus {
     #[serde(deserialize_with = "whole")]
     pub code: Option<u16>,
-    /// Whether the client went away before it was answered: then a code of 200 proves nothing.
+    /// Whether the client disconnected before the response: then a code of 200 proves nothing.
     #[serde(rename = "message", deserialize_with = "is_closed_early")]
     pub is_closed_early: bool,
     /// A rejected eviction may have code 201, and a status with the failure.

@@ -345,7 +345,7 @@ impl<L: Life> Rows<L> {
     }
 }
 
-/// Whether nobody else reads what is sent there: over TLS, or on this machine.
+/// Whether the connection cannot be read by others: TLS, or this machine.
 fn is_private(url: &str) -> bool {
     let Ok(url) = url.parse::<reqwest::Url>() else {
         // Problems with it are reported when it is used.

@@ -44,7 +44,7 @@ fn keys() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A URL without the password that somebody may have written into it.
+/// A URL without a password that it may contain.
 fn redacted(url: &str) -> String {
     match url.parse::<reqwest::Url>() {
         Ok(mut parsed) if parsed.password().is_some() => {

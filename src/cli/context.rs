@@ -52,7 +52,7 @@ pub fn names() -> Vec<String> {
 ///
 /// # Errors
 ///
-/// When a file can't be read, or a context is named that nobody knows.
+/// When a file can't be read, or the named context does not exist.
 pub fn choose(asked: &Asked) -> anyhow::Result<InUse> {
     let file = file::read()?;
     let is_plugin = plugin::is_one();

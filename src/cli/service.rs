@@ -103,7 +103,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // Where tasks run nobody may wait for them.
+        // Dropping a runtime inside a task must not block, so it does not wait for its tasks.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
@@ -363,7 +363,7 @@ async fn prune(letters: Arc<DeadLetters>, stop: CancellationToken) {
     }
 }
 
-/// Drains the samples of histograms, which otherwise pile up until somebody scrapes.
+/// Drains the samples of histograms, which otherwise pile up until a scrape.
 async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
     while stop
         .run_until_cancelled(tokio::time::sleep(UPKEEP_INTERVAL))
@@ -535,7 +535,7 @@ async fn open_stores(
     Ok((stores, questions, Some(engine)))
 }
 
-/// That a configured ClickHouse has our schema, unless it is away.
+/// That a configured ClickHouse has our schema, unless it is unreachable.
 async fn check(store: &Store) -> anyhow::Result<()> {
     match schema::check(store).await {
         Ok(()) => info!(

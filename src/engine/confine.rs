@@ -36,7 +36,7 @@ const READABLE: [&str; 12] = [
     "/usr/share/zoneinfo",
 ];
 
-/// Devices that hold nothing of anybody.
+/// Devices without any data.
 const DEVICES: [&str; 3] = ["/dev/null", "/dev/random", "/dev/urandom"];
 
 /// Confines this thread and those that it starts. Returns whether the kernel enforces all of it.

@@ -138,7 +138,7 @@ impl EngineError {
         }
     }
 
-    /// Whether a start failed because somebody took the port that had been free just before.
+    /// Whether a start failed because another process took the port that had been free just before.
     pub(super) fn port_is_taken(&self) -> bool {
         matches!(self, Self::Ended { line, .. } if line.contains("Address already in use"))
     }

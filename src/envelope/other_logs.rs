@@ -18,7 +18,7 @@ const MONTHS: [&[u8]; 12] = [
 /// Whether a line of text is plainly of another log: klog (components of Kubernetes), auditd,
 /// logfmt (the authenticator of EKS), or a line that begins with its time (OVN, syslog).
 ///
-/// What may be a part of an audit event, or is one in the legacy form, is not: somebody has to see it.
+/// A possible part of an audit event, or one in the legacy form, is not another log: it has to be reported.
 pub fn is_other_line(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     if names_event(line) || memmem::find(line, b" AUDIT: ").is_some() || is_tail(line) {

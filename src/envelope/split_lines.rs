@@ -173,7 +173,7 @@ struct Brackets {
     depth: usize,
     is_in_string: bool,
     is_escaped: bool,
-    /// The last byte outside of strings that is no white space.
+    /// The last byte outside of strings that is not white space.
     last: u8,
 }
 

@@ -22,7 +22,7 @@ const CAME_BACK_AFTER: i64 = 300_000;
 /// A pod whose containers had ended is gone this long after its deadline. Milliseconds.
 const GONE_AFTER: i64 = 600_000;
 
-/// A deadline further away is not waited for. Seconds.
+/// A deadline further in the future is ignored. Seconds.
 const DEADLINE_MAX: i64 = 86_400;
 
 /// All known pods that had one name, and the events about the name.

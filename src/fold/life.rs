@@ -77,7 +77,7 @@ pub struct Life<'a> {
     pub hurried: Option<(u32, Asked<'a>)>,
     /// By when its end was asked for, by whomever.
     pub asked_before: Option<i64>,
-    /// Whether a kubelet deleted it: then somebody had asked for that.
+    /// Whether a kubelet deleted it: then there was an earlier request.
     pub by_kubelet: bool,
     /// The end of its grace period, in seconds.
     pub deadline: u32,

@@ -35,7 +35,7 @@ struct InstanceEnd {
     times: Times,
     /// Seconds.
     reported: Option<u32>,
-    /// What proves an end that nobody reported.
+    /// The proof of an end without a report.
     proven: Option<i64>,
     /// When it had ended.
     end: Option<i64>,

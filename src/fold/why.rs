@@ -96,7 +96,7 @@ fn second(at: i64) -> i64 {
     at - at.rem_euclid(1_000)
 }
 
-/// `end`: when it was gone, in microseconds; `proof`: what proves that where nobody saw its removal;
+/// `end`: when it was gone, in microseconds; `proof`: what proves that if its removal was not observed;
 /// `has_node`: whether it ever had one.
 pub(super) fn of_pod<'a>(
     life: &Life<'a>,
@@ -115,7 +115,7 @@ pub(super) fn of_pod<'a>(
             || least([asked_or_done.map(|at| at * 1_000), end])
                 .is_some_and(|at| at <= (since + DISRUPTION_FRESH) * 1_000))
     {
-        // What a kubelet does, nobody asked for.
+        // A kubelet's own deletion has no requester.
         let by = match why {
             _ if reason == BY_KUBELET => None,
             EndedWhy::Evicted => requests.eviction.as_ref().or(requests.any.as_ref()),
@@ -175,7 +175,7 @@ fn of_request<'a>(
         return (Some(why), Some(asked.clone()));
     }
     let forced = requests.forced.as_ref().filter(|forced| {
-        // What has ended while it was to end, nobody forces any more.
+        // Once its containers had ended after a request, a later force deletion changed nothing.
         let has_ended =
             asked.at < forced.at && life.emptied_at.is_some_and(|ended| ended < forced.at);
         has_node
@@ -248,7 +248,7 @@ fn of_reason(reason: &str) -> EndedWhy {
     }
 }
 
-/// Where nobody asked and nobody saw its removal.
+/// If there was no request and the removal was not observed.
 fn of_proof(proof: Option<Proof>) -> Option<EndedWhy> {
     Some(match proof {
         Some(Proof::Replaced) => EndedWhy::Replaced,

@@ -64,10 +64,10 @@ const REST_MS: u64 = 200;
 
 /// Where connections come in.
 pub struct Socket {
-    /// What it is for, to tell who was refused where.
+    /// Its purpose, for the counters and the log of rejected clients.
     pub role: Role,
     pub tcp: TcpListener,
-    /// Without it the socket speaks plain HTTP.
+    /// Without it the socket uses plain HTTP.
     pub tls: Option<tls::Server>,
 }
 
@@ -170,7 +170,7 @@ impl Acceptor {
         }
     }
 
-    /// A free slot; while there is none, idle connections are asked to make room.
+    /// A free slot; while there is none, idle connections are asked to close.
     async fn slot(&mut self, shared: &Shared) -> io::Result<OwnedSemaphorePermit> {
         // Calm again only with an eighth free: else every slot that is freed would tell every
         // connection twice.

@@ -250,7 +250,7 @@ fn has_addresses(status: &PodStatus) -> bool {
     phase > Phase::Pending && status.start_time.is_some()
 }
 
-/// When the pod was as the event shows it: what somebody's deletion finds was so before that.
+/// When the pod was in the state that the event shows: the response to a deletion has the state before it.
 fn was_so_at(context: EventContext) -> i64 {
     let (received, ..) = context.asked();
     let deletes = matches!(context.event.verb, Verb::Delete | Verb::DeleteCollection);
@@ -260,7 +260,7 @@ fn was_so_at(context: EventContext) -> i64 {
     }
 }
 
-/// The condition DisruptionTarget: somebody ends the pod, and this is why.
+/// The condition DisruptionTarget: a component ends the pod, with the reason.
 fn disrupted<'a>(context: EventContext, status: &'a PodStatus) -> Option<(i64, &'a str)> {
     let mut conditions = status.conditions.iter().flatten();
     let condition = conditions.find(|condition| {

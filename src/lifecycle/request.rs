@@ -144,7 +144,7 @@ pub(super) fn gone(context: EventContext, emit: Emit) {
         _ => sent.unwrap_or_default().uid,
     };
     match parse_uid(&uid) {
-        // The uid may be somebody's invention, but for Kubernetes itself.
+        // The uid may be made up, unless Kubernetes itself sent it.
         Ok(uid) if context.is_by_kubernetes() => named::emit_gone(context, uid, emit),
         _ if is_missing => named::emit(context, NameEvent::Gone, context.at, emit),
         _ => {}

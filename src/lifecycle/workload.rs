@@ -5,7 +5,7 @@ use crate::rows::Owner;
 
 /// A CronJob names its Jobs after the minute, since the epoch, that they were scheduled for
 /// (`getJobFromTemplate2` in its controller). A pod that begins longer after that minute than this
-/// is not taken for one: the number is then somebody's own (a date, a build).
+/// is not taken for one: the number is then a user's own (a date, a build).
 const SCHEDULE_AGE_SECONDS_MAX: i64 = 30 * 24 * 3600;
 
 /// The controlling owner of the pod, where it has one.

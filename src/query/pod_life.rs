@@ -24,7 +24,7 @@ pub(super) struct PodLife {
     /// What it was before, oldest first.
     pub former: Vec<Former>,
     pub disrupted: Option<(Time, Option<String>)>,
-    /// Where nobody saw the removal: by when it was gone, and the word of what proves it.
+    /// If the removal was not observed: when it was gone at the latest, and the word for the proof.
     pub gone: Option<(Time, String)>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct AddressGap {
     pub until: Option<Time>,
 }
 
-/// Labels and workload that it had until somebody changed them.
+/// Labels and workload that it had before a change.
 pub(super) struct Former {
     pub until: Time,
     pub by: Option<String>,

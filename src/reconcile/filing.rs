@@ -128,7 +128,7 @@ fn filed(column: &str) -> String {
     }
 }
 
-/// A column of the row that stays at a former place: nobody reads it but for its version.
+/// A column of the row that remains in a former partition: only its version is read.
 fn moved(column: &str) -> String {
     match column {
         "version" => "toUInt64(newest.version - 1)".to_owned(),

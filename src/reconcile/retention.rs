@@ -1,4 +1,4 @@
-//! What is older than the retention goes: whole partitions, and open lives that nobody spoke of.
+//! Removes what is older than the retention: whole partitions, and open lives without recent events.
 //!
 //! Dropping what is gone already does nothing, so several processes may do it at once. A partition that another
 //! process fills at this moment has rows that were filed within the hour, and stays.

@@ -78,7 +78,7 @@ pub struct Fact<'a> {
     /// Since when the condition DisruptionTarget holds, and its reason.
     pub disrupted: Option<(i64, &'a str)>,
     pub status_reason: &'a str,
-    /// The containers that wait to be started, and why, where somebody has to do something about it.
+    /// The containers that wait to be started, and why, if that needs an intervention.
     pub waiting: &'a [(&'a str, &'a str)],
     /// The API server cut off what the event held.
     pub truncated: bool,
@@ -95,7 +95,7 @@ pub struct Fact<'a> {
     pub deadline: u32,
     /// When all its containers had ended while it was to end; microseconds.
     pub emptied_at: i64,
-    /// Whether this is a kubelet's deletion of what somebody had asked to end.
+    /// Whether this is a kubelet's deletion that completes an earlier request.
     pub by_kubelet: bool,
     /// The account of a write to the pod itself, and the one that it impersonated, which may have changed its labels or
     /// its owner.

@@ -80,7 +80,7 @@ impl Folder {
             done,
         };
         if self.to.send(work).await.is_err() || is_done.await.is_err() {
-            // The program ends: nobody confirms what was not folded.
+            // The program ends: loads that were not folded stay unconfirmed.
             std::future::pending::<()>().await;
         }
     }

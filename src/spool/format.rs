@@ -63,7 +63,7 @@
 //! A frame is bad when its mark, a CRC, its length or its sequence is wrong. Reading goes on at the
 //! next place that begins with the mark and is a good frame by all its checks, with a sequence that
 //! is above the last good one and below the next segment's first. The mark is random and secret, so
-//! that nobody can put a frame of their own making into the rows for the search to find.
+//! that no sender can put a forged frame into the rows for the search to find.
 //!
 //! Bytes after the last good frame of the newest segment are a torn tail: the write that was under
 //! way at a crash. They are cut off when the spool is opened (unless they are zeros, a copy goes to

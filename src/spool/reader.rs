@@ -273,7 +273,7 @@ impl Cursor {
         self.shared.passed(through);
     }
 
-    /// A segment that was there is not: somebody deleted it.
+    /// A segment is missing: it was deleted by hand.
     fn gone(&mut self, first: u64) {
         let state = self.shared.state();
         let next = state.next_segment(first);

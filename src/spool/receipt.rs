@@ -14,7 +14,7 @@ pub struct Receipt {
     pub stored: Stored,
 }
 
-/// Waits for ClickHouse's confirm. Costs nothing while nobody waits: push sources drop it.
+/// Waits for ClickHouse's confirm. Costs nothing if it is dropped, as push sources do.
 pub struct Stored {
     sequence: u64,
     progress: watch::Receiver<Progress>,

@@ -19,7 +19,7 @@ pub struct ServerFiles {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub client_ca: Option<PathBuf>,
-    /// Whether a client without a certificate is sent away in the handshake.
+    /// Whether a client without a certificate is rejected in the handshake.
     pub client_certificate_required: bool,
 }
 

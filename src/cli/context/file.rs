@@ -113,7 +113,7 @@ pub fn path() -> (PathBuf, bool) {
     (folder.join("bygone/config.toml"), false)
 }
 
-/// Reads it. One that nobody named may be missing.
+/// Reads it. A file that was not named explicitly may be missing.
 pub fn read() -> anyhow::Result<File> {
     let (path, is_named) = path();
     let text = match std::fs::read_to_string(&path) {

@@ -13,7 +13,7 @@ use crate::query::Time;
 
 /// Absent: a pod without a node, a life without an end.
 pub const NONE: &str = "<none>";
-/// There is one, and nobody saw it.
+/// It exists, and was not observed.
 pub const UNKNOWN: &str = "<unknown>";
 
 /// The meaning of a cell's colour.
@@ -99,7 +99,7 @@ pub fn visible(text: String) -> String {
     }
 }
 
-/// Whether its end was not its own, and nobody's plain wish either.
+/// Whether its end was neither its own nor a plain request.
 pub fn why_tone(why: Option<&str>) -> Option<Tone> {
     match EndedWhy::of_word(why?)? {
         EndedWhy::DeadlineExceeded

@@ -1,6 +1,6 @@
 //! One JSON document, indented: `{"items": [...], "more": ..., "cursor": ...}`.
 //!
-//! The document is written row by row. Broken off, it is not JSON, so nobody takes it for the whole.
+//! The document is written row by row. An interrupted one is invalid JSON, so it is not taken for the whole.
 
 use std::io::{self, Write};
 

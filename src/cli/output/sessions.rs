@@ -51,7 +51,7 @@ impl Row for Session {
     }
 }
 
-/// How long it was; of one that is open, or whose end no event reported, nobody knows.
+/// The duration; unknown for a session that is open, or whose end no event reported.
 pub fn lasted(session: &Session) -> String {
     match (session.began_at, session.over_at) {
         (Some(began), Some(over)) => span::human(over.instant.duration_since(began.instant)),

@@ -22,13 +22,13 @@ use crate::access::Peer;
 use crate::telemetry;
 use crate::throttle::Throttle;
 
-/// Pairs of an address and a reason that are told in a minute.
+/// Pairs of an address and a reason that are logged in a minute.
 const PAIRS_MAX: usize = 32;
 
-/// Characters of a path or of a certificate's name that are told.
+/// Characters of a path or of a certificate's name that are logged.
 const TEXT_CHARS_MAX: usize = 100;
 
-/// Names of a certificate that are told.
+/// Names of a certificate that are logged.
 const NAMES_MAX: usize = 3;
 
 /// Which listener it is.
@@ -64,7 +64,7 @@ impl Refused {
         }
     }
 
-    /// Counts a connection that came to nothing, and tells the log when that is due.
+    /// Counts a connection that failed, and logs it when that is due.
     pub fn connection(&self, from: SocketAddr, why: Why) {
         self.note(from, why, String::new);
     }

@@ -1,4 +1,4 @@
-//! Why somebody was refused: what the log and the metrics call it, and what to look at.
+//! Why a client was rejected: the name in logs and metrics, and what to check.
 
 use std::io;
 
@@ -84,7 +84,7 @@ reasons! {
 }
 
 impl Why {
-    /// Of a failed handshake. `None` where nothing was refused: the other side went away.
+    /// For a failed handshake. `None` where nothing was rejected: the client disconnected.
     pub fn of_handshake(error: &io::Error) -> Option<Why> {
         let error = error.get_ref()?.downcast_ref::<Error>()?;
         Some(match error {

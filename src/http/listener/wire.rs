@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         while linger.bytes < LINGER_BYTES_MAX && linger.end.as_mut().poll(cx).is_pending() {
             let mut scratch = [0; 4096];
             let mut buffer = ReadBuf::new(&mut scratch);
-            // The end of the stream, or an error: nobody is left to be polite to.
+            // The end of the stream, or an error: there is no client left to wait for.
             if ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer)).is_err()
                 || buffer.filled().is_empty()
             {

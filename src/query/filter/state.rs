@@ -12,7 +12,7 @@ pub enum LifeState {
     Pending,
     Running,
     Ended,
-    /// Ended with a failure that nobody caused by asking for its end.
+    /// Ended with a failure that no request caused.
     Failed,
 }
 

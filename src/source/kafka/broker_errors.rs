@@ -12,7 +12,7 @@ use crate::throttle::{Episode, Throttle};
 /// The same kind of error is logged again after this.
 const LOGGED_AGAIN: Duration = Duration::from_secs(300);
 
-/// How long the reason for all brokers' being away may take.
+/// How long to wait for the reason why no broker is reachable.
 const WHY_WAIT: Duration = Duration::from_secs(3);
 
 /// The longest text of librdkafka that is passed on.

@@ -244,7 +244,7 @@ async fn take(
         metrics::counter!(telemetry::INGEST_BODY_BYTES).increment(chunk.len() as u64);
         for part in chunk.chunks(UNIT_BYTES) {
             for piece in filling.add(part)? {
-                // Nobody takes it: nobody reads the answer either.
+                // The receiver is gone, so nothing reads the answer either.
                 _ = to.send(Ok(Some(piece))).await;
             }
         }
