@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS said
     cluster    LowCardinality(String) COMMENT 'Kubernetes cluster',
     namespace  LowCardinality(String) COMMENT 'namespace namespace of the name; empty for nodes',
     name       String COMMENT 'name of a pod or a node; empty for the namespace itself',
-    what       Enum8(@sayings@) COMMENT 'kind of statement: see Saying in src/audit/words.rs',
+    what       Enum8(@name_events@) COMMENT 'kind of event: see NameEvent in src/audit/words.rs',
     by         LowCardinality(String) COMMENT 'the kubelet that did not find it; otherwise empty',
     selector   String COMMENT 'label selector of a deletecollection',
     uid        UUID COMMENT 'uid of the pod, if the event has it; otherwise zero',

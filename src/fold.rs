@@ -43,7 +43,7 @@ pub use stored::{LoggedFact, StoredInstance, StoredPod};
 
 /// All events about a name, its namespace and its nodes.
 #[derive(Clone, Debug, Default)]
-pub struct Sayings<'a> {
+pub struct NameEvents<'a> {
     pub of_name: Vec<Said<'a>>,
     pub of_namespace: Vec<Said<'a>>,
     /// By the name of the node.
@@ -113,7 +113,7 @@ impl<'a> Fold<'a> {
     }
 
     /// Adds a fact. A fact about the name alone only counts by its position in the log: its content comes with
-    /// [`Sayings`].
+    /// [`NameEvents`].
     ///
     /// # Errors
     ///
@@ -227,15 +227,15 @@ impl<'a> Fold<'a> {
     ///
     /// The pods for which the rows of all instances are needed, because something that they repeat has changed, or
     /// because there are facts about a pruned instance: recall them and try again.
-    pub fn rows(&self, sayings: &Sayings<'a>, read_at: u32) -> Result<Rows<'a>, Vec<u128>> {
+    pub fn rows(&self, name_events: &NameEvents<'a>, read_at: u32) -> Result<Rows<'a>, Vec<u128>> {
         let name = Name {
             cluster: self.cluster,
             namespace: self.namespace,
             pod: self.pod,
             lives: &self.lives,
-            said: &sayings.of_name,
-            space: &sayings.of_namespace,
-            nodes: &sayings.of_nodes,
+            said: &name_events.of_name,
+            space: &name_events.of_namespace,
+            nodes: &name_events.of_nodes,
             read_at,
         };
         let mut rows = Rows::default();

@@ -1,4 +1,4 @@
--- The instances that their pods have let go of: of these all is known, and their plain columns say it.
+-- The instances that their pods have pruned: all of these are complete, and their plain columns have everything.
 SELECT
     cluster,
     pod_uid,

@@ -384,7 +384,7 @@ fn after_a_race_all_rows_are_written_anew() {
     fold.add_stored(super::StoredPod::of(&rows.pods[0]))
         .unwrap();
     fold.raced();
-    let again = fold.rows(&super::Sayings::default(), READ_AT).unwrap();
+    let again = fold.rows(&super::NameEvents::default(), READ_AT).unwrap();
     assert_eq!(lines(&again), lines(&rows));
     assert_eq!(again.unchanged, 2);
     assert_eq!(again.pods[0].version, rows.pods[0].version + 2);

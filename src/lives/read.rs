@@ -158,11 +158,11 @@ impl Name {
 }
 
 /// The events, by cluster, namespace and name.
-pub(super) type Sayings<'k> = BTreeMap<(&'k str, &'k str, &'k str), Vec<Said<'k>>>;
+pub(super) type NameEvents<'k> = BTreeMap<(&'k str, &'k str, &'k str), Vec<Said<'k>>>;
 
 /// The first and the last of each row.
-pub(super) fn sayings(rows: &[SaidRow]) -> Sayings<'_> {
-    let mut said: Sayings = BTreeMap::new();
+pub(super) fn name_events(rows: &[SaidRow]) -> NameEvents<'_> {
+    let mut said: NameEvents = BTreeMap::new();
     for row in rows {
         // Rows that only a newer build can read are skipped.
         let Some(what) = NameEvent::of_number(row.number) else {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Name;
 use super::read::{self, InstanceRow, LogRow, PodRow, SaidRow, Wanted};
-use crate::fold::{self, Fold, LoggedFact, MAY_BE_FILED_SECONDS, Sayings, StoredPod};
+use crate::fold::{self, Fold, LoggedFact, MAY_BE_FILED_SECONDS, NameEvents, StoredPod};
 
 /// Cluster, namespace and pod: a name as rows have it.
 type Key<'k> = (&'k str, &'k str, &'k str);
@@ -39,7 +39,7 @@ pub(super) struct Round<'k> {
     pub has_log: bool,
     pub has_recent: bool,
     pub has_ended: bool,
-    pub said: Option<read::Sayings<'k>>,
+    pub said: Option<read::NameEvents<'k>>,
     /// The server's time before the first of it was read; seconds.
     pub read_at: Option<u32>,
     /// The newest version of each pod that was read, by its uid.
@@ -167,7 +167,7 @@ impl<'k> Round<'k> {
 
     /// Adds the events about names, namespaces and nodes.
     pub fn add_said(&mut self, rows: &'k [SaidRow]) {
-        self.said = Some(read::sayings(rows));
+        self.said = Some(read::name_events(rows));
     }
 
     /// Adds all instances that some pods have pruned.
@@ -217,8 +217,8 @@ impl<'k> Round<'k> {
         let mut changed = fold::Rows::default();
         let mut wanted = Vec::new();
         for folding in self.open() {
-            let sayings = self.sayings_of(folding);
-            match folding.fold.rows(&sayings, read_at) {
+            let name_events = self.name_events_of(folding);
+            match folding.fold.rows(&name_events, read_at) {
                 Ok(rows) => {
                     changed.containers.extend(rows.containers);
                     changed.pods.extend(rows.pods);
@@ -243,7 +243,7 @@ impl<'k> Round<'k> {
     }
 
     /// Selects the events about a name from all of them.
-    fn sayings_of(&self, folding: &Folding<'k>) -> Sayings<'k> {
+    fn name_events_of(&self, folding: &Folding<'k>) -> NameEvents<'k> {
         let (cluster, namespace, pod) = folding.name.key();
         let of = |key: Key| {
             let said = self.said.as_ref().and_then(|said| said.get(&key));
@@ -251,7 +251,7 @@ impl<'k> Round<'k> {
         };
         let nodes = folding.fold.nodes();
         let nodes = nodes.map(|node| (node, of((cluster, "", node))));
-        Sayings {
+        NameEvents {
             of_name: of((cluster, namespace, pod)),
             of_namespace: of((cluster, namespace, "")),
             of_nodes: nodes.filter(|(_, said)| !said.is_empty()).collect(),

@@ -55,12 +55,12 @@ fn made() -> [(&'static str, String); 10] {
         let class = class.replace("@number@", &number.to_string());
         class.replace("@bound@", &bound.to_string())
     });
-    let sayings = NameEvent::ALL
+    let name_events = NameEvent::ALL
         .iter()
         .map(|saying| format!("'{}' = {}", saying.word(), saying.number()));
     [
         ("classes", classes.collect::<Vec<_>>().join("\n    OR ")),
-        ("sayings", sayings.collect::<Vec<_>>().join(", ")),
+        ("name_events", name_events.collect::<Vec<_>>().join(", ")),
         ("pod_columns", columns(PodRow::COLUMNS)),
         ("container_columns", columns(ContainerRow::COLUMNS)),
         ("recent_pod_columns", plain_columns(PodRow::COLUMNS)),

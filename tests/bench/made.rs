@@ -7,7 +7,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use bygone::fold::{Fold, LoggedFact, Sayings};
+use bygone::fold::{Fold, LoggedFact, NameEvents};
 use bygone::rows::{
     ContainerKind, ContainerRow, Ended, Fact, Facts, Image, NEVER, Owner, Phase, PodRow, Seconds,
     fact_rows,
@@ -151,7 +151,7 @@ impl Plan {
             fold.add_fact(&fact).expect("a readable fact");
         }
         let read_at = u32::try_from(seen).expect("a time");
-        let folded = fold.rows(&Sayings::default(), read_at).expect("rows");
+        let folded = fold.rows(&NameEvents::default(), read_at).expect("rows");
         let is_filed = |over_at: i64| over_at != NEVER && over_at < (self.now - 700) * MICROS;
         let mut pod_is_filed = false;
         for row in folded.pods {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use bygone::envelope::{self, Limits};
-use bygone::fold::{Fold, LoggedFact, Rows, Sayings, StoredInstance, StoredPod};
+use bygone::fold::{Fold, LoggedFact, NameEvents, Rows, StoredInstance, StoredPod};
 use bygone::lifecycle;
 use bygone::rows::{
     ContainerRow, Facts, Micros, Millis, NEVER, Piece, PodRow, Said, Seconds, fact_rows, pieces,
@@ -93,7 +93,7 @@ impl<'a> Story<'a> {
         }
         let said = |place: (&str, &str)| self.said.get(&place).cloned().unwrap_or_default();
         let nodes: BTreeSet<&str> = fold.nodes().collect();
-        let sayings = Sayings {
+        let name_events = NameEvents {
             of_name: said(name),
             of_namespace: said((name.0, "")),
             of_nodes: nodes
@@ -101,7 +101,7 @@ impl<'a> Story<'a> {
                 .map(|node| (node, said(("", node))))
                 .collect(),
         };
-        if let Ok(rows) = fold.rows(&sayings, READ_AT) {
+        if let Ok(rows) = fold.rows(&name_events, READ_AT) {
             return rows;
         }
         for uid in fold.uids().collect::<Vec<_>>() {
@@ -109,7 +109,7 @@ impl<'a> Story<'a> {
             let instances = instances.filter_map(StoredInstance::of);
             fold.recall(uid, instances.filter(|row| row.pod_uid == uid));
         }
-        fold.rows(&sayings, READ_AT).expect("all was recalled")
+        fold.rows(&name_events, READ_AT).expect("all was recalled")
     }
 
     /// What is told after all of it came at once.

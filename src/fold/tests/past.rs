@@ -1,4 +1,4 @@
-//! Pods that restart for ever, and let go of their oldest instances.
+//! Pods that restart forever, and prune their oldest instances.
 
 use expect_test::expect;
 
@@ -40,7 +40,7 @@ fn the_oldest_instances_keep_their_own_state() {
     assert_eq!(pruned.count(), 19 - INSTANCES_KEPT);
     let life = Life::decode(&rows.pods[0].state.0, 0).unwrap();
     assert_eq!(life.instances.len(), INSTANCES_KEPT);
-    // Number 0 was never seen; those that are let go of were.
+    // Number 0 was never seen; the pruned ones were.
     assert_eq!(
         rows.pods[0].unknown,
         ["created unseen", "1 instances unseen"]
@@ -57,7 +57,7 @@ fn the_oldest_instances_keep_their_own_state() {
 }
 
 #[test]
-fn a_fact_about_an_instance_that_was_let_go_of_is_added_to_what_its_row_knows() {
+fn a_fact_about_an_instance_that_was_pruned_is_added_to_what_its_row_knows() {
     let story = restarts(1..20);
     let story = Story::read(&story);
     let nothing = Rows::default();
@@ -78,7 +78,7 @@ fn an_instance_that_becomes_known_late_ends_when_the_next_one_began() {
     let story = Story::read(&story);
     let nothing = Rows::default();
     let stored = story.fold(&nothing, READ_AT);
-    // The one that began next was let go of.
+    // The one that began next was pruned.
     let late = Story::read("1:30 late run a main/01 n=1 start=1:00");
     let changed = late.fold(&stored, READ_AT);
     expect![[r#"
@@ -123,7 +123,7 @@ fn what_all_rows_repeat_is_written_to_all() {
 }
 
 #[test]
-fn what_ended_before_its_pod_began_by_a_clock_that_is_behind_is_let_go_of_as_it_was() {
+fn what_ended_before_its_pod_began_by_a_clock_that_is_behind_is_pruned_as_it_was() {
     let story = Story::read(
         "
         1:02 pod a created=1:00

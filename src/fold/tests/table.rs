@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::audit::words::NameEvent;
-use crate::fold::{Fold, LoggedFact, Rows, Sayings, StoredInstance, StoredPod};
+use crate::fold::{Fold, LoggedFact, NameEvents, Rows, StoredInstance, StoredPod};
 use crate::rows::{ContainerRow, Ended, Fact, Facts, NEVER, Owner, Phase, PodRow, Said, fact_rows};
 
 const BEGIN: i64 = 1_800_000_000_000_000;
@@ -24,7 +24,7 @@ pub const SECOND: i64 = 1_000_000;
 pub struct Story<'t> {
     bytes: Vec<u8>,
     late: Vec<bool>,
-    sayings: Sayings<'t>,
+    name_events: NameEvents<'t>,
 }
 
 /// Microseconds, from `m:ss` or `m:ss.mmm`.
@@ -68,14 +68,14 @@ impl<'t> Story<'t> {
             match about {
                 "pod" => story.pod((at, late), name, &words),
                 "run" => story.run((at, late), name, &words),
-                "name" => story.sayings.of_name.push(said(at, name, &words)),
-                "space" => story.sayings.of_namespace.push(said(at, name, &words)),
+                "name" => story.name_events.of_name.push(said(at, name, &words)),
+                "space" => story.name_events.of_namespace.push(said(at, name, &words)),
                 "node" => {
                     let what = match words[0].0 {
                         "gone" => "node gone",
                         _ => "node came",
                     };
-                    let of_node = story.sayings.of_nodes.entry(name).or_default();
+                    let of_node = story.name_events.of_nodes.entry(name).or_default();
                     of_node.push(said(at, what, &[]));
                 }
                 other => panic!("{other} is nothing"),
@@ -211,14 +211,14 @@ impl<'t> Story<'t> {
         for row in &rows.pods {
             fold.add_stored(StoredPod::of(row)).unwrap();
         }
-        if let Ok(rows) = fold.rows(&self.sayings, read_at) {
+        if let Ok(rows) = fold.rows(&self.name_events, read_at) {
             return rows;
         }
         for uid in fold.uids().collect::<Vec<_>>() {
             let instances = rows.containers.iter().filter_map(StoredInstance::of);
             fold.recall(uid, instances.filter(|row| row.pod_uid == uid));
         }
-        fold.rows(&self.sayings, read_at).unwrap()
+        fold.rows(&self.name_events, read_at).unwrap()
     }
 }
 

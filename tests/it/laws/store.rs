@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bygone::fold::{Fold, LoggedFact, Rows, Sayings, StoredInstance, StoredPod};
+use bygone::fold::{Fold, LoggedFact, NameEvents, Rows, StoredInstance, StoredPod};
 use bygone::rows::{ContainerRow, NEVER, PodRow};
 
 use super::answers::{ContainerAnswer, PodAnswer};
@@ -203,18 +203,19 @@ impl Store {
         let nodes = fold
             .nodes()
             .map(|node| (node, load.log.said("", node, load.step)));
-        let sayings = Sayings {
+        let name_events = NameEvents {
             of_name: load.log.said(NAMESPACE, load.name, load.step),
             of_namespace: load.log.said(NAMESPACE, "", load.step),
             of_nodes: nodes.collect(),
         };
-        match fold.rows(&sayings, load.read_at) {
+        match fold.rows(&name_events, load.read_at) {
             Ok(rows) => rows,
             Err(missing) => {
                 for pod_uid in missing {
                     fold.recall(pod_uid, self.instances(pod_uid));
                 }
-                fold.rows(&sayings, load.read_at).expect("all was recalled")
+                fold.rows(&name_events, load.read_at)
+                    .expect("all was recalled")
             }
         }
     }
