@@ -78,9 +78,9 @@ fn a_quarter_of_a_million_lines() {
     let config = "[[logs]]\nname = \"long\"\npreset = \"otel-clickhouse\"\nfrom = \"long_logs\"\n";
     let folder = tempfile::tempdir().expect("a folder");
     let bygone = Bygone::start_beside(database.clone(), config, folder, &[]);
-    let before = memory_bytes(bygone.pid(), "VmHWM").expect("a process");
+    let before = memory_bytes(bygone.pid(), "VmHWM:").expect("a process");
     let (numbers, end) = read(&bygone, &place.container_id, channel().0);
-    let peak = memory_bytes(bygone.pid(), "VmHWM").expect("a process");
+    let peak = memory_bytes(bygone.pid(), "VmHWM:").expect("a process");
     println!("{LINES} lines: at most {} MiB more", (peak - before) >> 20);
     assert!(peak < 128 << 20, "{peak}");
     check(numbers, &end);
