@@ -14,9 +14,9 @@
 //! each store's language; a credential in an error; anything that writes.
 
 mod clickhouse;
-#[allow(dead_code, reason = "the stores that are asked by HTTP follow")]
 mod client;
 mod config;
+mod elastic;
 mod grep;
 mod identity;
 mod instance;

@@ -121,9 +121,23 @@ impl Client {
     /// When it has more than `bytes_max` bytes, breaks off, or is something else than a `T`.
     pub async fn json<T: DeserializeOwned>(
         &self,
-        mut response: Response,
+        response: Response,
         bytes_max: usize,
     ) -> Result<T, Error> {
+        let status = response.status();
+        let read = self.json_within(response, bytes_max).await?;
+        read.ok_or_else(|| {
+            let what = format!("its answer has more than {bytes_max} bytes");
+            self.answer(status, &what)
+        })
+    }
+
+    /// The same, but `None` for one that is too large: a smaller one may be asked for.
+    pub async fn json_within<T: DeserializeOwned>(
+        &self,
+        mut response: Response,
+        bytes_max: usize,
+    ) -> Result<Option<T>, Error> {
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response
@@ -132,17 +146,17 @@ impl Client {
             .map_err(|error| self.failure(error))?
         {
             if body.len() + chunk.len() > bytes_max {
-                let what = format!("its answer has more than {bytes_max} bytes");
-                return Err(self.answer(status, &what));
+                return Ok(None);
             }
             body.extend_from_slice(&chunk);
         }
         // What serde says of a value would show it.
-        serde_json::from_slice(&body).map_err(|error| {
+        let read = serde_json::from_slice(&body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             let what = format!("not the JSON that was expected, at line {line} column {column}");
             self.answer(status, &what)
-        })
+        })?;
+        Ok(Some(read))
     }
 
     /// What went wrong with a request, or while its answer was read.

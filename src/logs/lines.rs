@@ -216,6 +216,8 @@ struct Reader {
     /// Whether any line came, also one that `grep` left out.
     is_found: bool,
     has_cut_lines: bool,
+    /// Fields for stronger identities that no record of the store has.
+    absent: Vec<String>,
 }
 
 impl Reader {
@@ -244,6 +246,7 @@ impl Reader {
             lines: 0,
             is_found: false,
             has_cut_lines: false,
+            absent: Vec::new(),
         }
     }
 
@@ -262,6 +265,7 @@ impl Reader {
                 if self.is_found {
                     return Ok(());
                 }
+                self.absent.extend(pages.absent().map(str::to_owned));
                 self.pages = None;
                 continue;
             }
@@ -322,7 +326,10 @@ impl Reader {
     }
 
     fn uncertain(&self) -> Vec<String> {
-        let mut uncertain = Vec::new();
+        let absent = self.absent.iter();
+        let mut uncertain: Vec<String> = absent
+            .map(|field| format!("no record of the store has field {field}"))
+            .collect();
         let Some(identity) = self.identity.filter(|_| self.is_found) else {
             return uncertain;
         };

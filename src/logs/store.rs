@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::clickhouse;
 use super::config::{Config, Fields};
+use super::elastic::{self, Dialect, Index};
 use super::grep::Grep;
 use super::identity::Condition;
 use super::line::Line;
@@ -26,6 +27,7 @@ pub struct Store {
 
 enum Backend {
     ClickHouse(clickhouse::Table),
+    Elastic(Arc<Index>),
 }
 
 /// Which lines are wanted, in the words of every kind.
@@ -73,6 +75,14 @@ impl Store {
             Kind::ClickHouse => {
                 Backend::ClickHouse(clickhouse::Table::open(config, &from, &fields, own)?)
             }
+            Kind::Elasticsearch | Kind::OpenSearch => {
+                let dialect = match kind {
+                    Kind::Elasticsearch => Dialect::Elasticsearch,
+                    _ => Dialect::OpenSearch,
+                };
+                let index = Index::open(config, dialect, &from, &fields)?;
+                Backend::Elastic(Arc::new(index))
+            }
             other => return Err(wrong(format!("kind {other:?} is not supported yet"))),
         };
         Ok(Store {
@@ -99,6 +109,7 @@ impl Store {
     pub fn pages(&self, query: Query) -> Pages {
         match &self.backend {
             Backend::ClickHouse(table) => Pages::ClickHouse(Box::new(table.pages(query))),
+            Backend::Elastic(index) => Pages::Elastic(Box::new(index.pages(query))),
         }
     }
 }
@@ -106,6 +117,7 @@ impl Store {
 /// An answer on its way. A page has at most [`super::PAGE_LINES`] lines, in the order of the query.
 pub enum Pages {
     ClickHouse(Box<clickhouse::Pages>),
+    Elastic(Box<elastic::Pages>),
 }
 
 impl Pages {
@@ -113,6 +125,15 @@ impl Pages {
     pub async fn next(&mut self) -> Result<Vec<Line>, Error> {
         match self {
             Pages::ClickHouse(pages) => pages.next().await,
+            Pages::Elastic(pages) => pages.next().await,
+        }
+    }
+
+    /// The field that no record of the store has, where that is why nothing was found.
+    pub fn absent(&self) -> Option<&str> {
+        match self {
+            Pages::ClickHouse(_) => None,
+            Pages::Elastic(pages) => pages.absent(),
         }
     }
 }

@@ -6,6 +6,8 @@
 mod clickhouse;
 mod long;
 mod tokens;
+mod elastic;
+mod search;
 mod written;
 
 use serde_json::Value;

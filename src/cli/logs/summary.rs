@@ -33,12 +33,10 @@ fn lines(ending: &LogsEnding, is_full: bool) -> Vec<String> {
         .filter(|part| part.lines == 0)
         .collect();
     if summary.lines == 0 {
-        out.extend(
-            without
-                .iter()
-                .take(PARTS_MAX)
-                .map(|part| format!("no lines of {} in {}", name(part), part.store)),
-        );
+        out.extend(without.iter().take(PARTS_MAX).map(|part| {
+            let text = format!("no lines of {} in {}", name(part), part.store);
+            with_uncertain(text, part)
+        }));
     } else if !without.is_empty() {
         out.push(format!("{} other instances have no lines", without.len()));
     }
@@ -67,12 +65,16 @@ fn name(part: &Part) -> String {
 fn of_part(part: &Part) -> String {
     let lines = if part.lines == 1 { "line" } else { "lines" };
     let identity = part.identity.map_or("", |identity| identity.words());
-    let mut text = format!(
+    let text = format!(
         "{} {lines} of {} in {}, by {identity}",
         part.lines,
         name(part),
         part.store
     );
+    with_uncertain(text, part)
+}
+
+fn with_uncertain(mut text: String, part: &Part) -> String {
     for uncertain in &part.uncertain {
         text.push_str("; ");
         text.push_str(uncertain);

@@ -1,0 +1,452 @@
+//! Records as agents write them, in a real OpenSearch.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::search;
+use super::written::{self, Instance, Line, Told};
+use super::{Answer, ask, check_all};
+use crate::support::{self, Bygone};
+
+struct Loaded {
+    bygone: Bygone,
+    written: Vec<Line>,
+}
+
+/// The recording, which all tests here ask about.
+static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
+    let bygone = Bygone::start();
+    let recording = support::recording_a();
+    let bodies = support::read(&recording, "bodies.jsonl");
+    bygone.post_all(bodies.lines().map(str::to_owned));
+    bygone.ends_with_the_tests();
+    let written = written::lines(&bygone);
+    Loaded { bygone, written }
+});
+
+/// A bygone on the same history, with one store.
+fn beside(preset: &str, from: &str) -> Bygone {
+    let config = format!(
+        "[[logs]]\nname = \"os\"\npreset = \"{preset}\"\nkind = \"opensearch\"\naddress = \"{}\"\nfrom = \"{from}\"\n",
+        search::shared().address
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    Bygone::start_beside(LOADED.bygone.database.clone(), &config, folder, &[])
+}
+
+/// How fields are indexed.
+enum Mapping {
+    /// As a template of the agent makes them: strings are keywords, the time has nanoseconds.
+    Keywords,
+    /// As the store guesses: strings are text with a keyword beside it, the time has milliseconds.
+    Guessed,
+    /// Text alone.
+    Words,
+}
+
+/// An agent with what it wrote.
+struct Agent {
+    preset: &'static str,
+    /// Of the index, where it is not the preset's name.
+    suffix: &'static str,
+    mapping: Mapping,
+    told: Told,
+    record: fn(&Line) -> Value,
+}
+
+fn agents() -> Vec<Agent> {
+    let agent = |preset, suffix, mapping, told, record| Agent {
+        preset,
+        suffix,
+        mapping,
+        told,
+        record,
+    };
+    vec![
+        agent(
+            "fluent-bit-elasticsearch",
+            "",
+            Mapping::Guessed,
+            Told::ContainerId,
+            fluent_bit,
+        ),
+        // Short-lived pods lack what the API server would have said; and here the file's name as well.
+        agent(
+            "fluent-bit-elasticsearch",
+            "-names",
+            Mapping::Guessed,
+            Told::Names,
+            |line| {
+                let mut record = fluent_bit(line);
+                let kubernetes = record["kubernetes"].as_object_mut().expect("an object");
+                kubernetes.retain(|name, _| !matches!(&**name, "pod_id" | "docker_id"));
+                record
+            },
+        ),
+        // It read /var/log/pods.
+        agent(
+            "fluentd-elasticsearch",
+            "",
+            Mapping::Guessed,
+            Told::Uid,
+            |line| {
+                let mut record = fluent_bit(line);
+                let kubernetes = record["kubernetes"].as_object_mut().expect("an object");
+                kubernetes.remove("docker_id");
+                record
+            },
+        ),
+        agent(
+            "filebeat",
+            "",
+            Mapping::Keywords,
+            Told::ContainerId,
+            filebeat,
+        ),
+        agent(
+            "filebeat-pods",
+            "",
+            Mapping::Keywords,
+            Told::Restart,
+            |line| {
+                json!({
+                    "@timestamp": line.at.to_string(),
+                    "message": line.text,
+                    "stream": line.stream,
+                    "kubernetes": { "pod": { "name": line.instance.pod } },
+                    "log": { "offset": offset(line), "file": { "path": path(&line.instance) } },
+                })
+            },
+        ),
+        agent(
+            "elastic-agent",
+            "",
+            Mapping::Keywords,
+            Told::ContainerId,
+            filebeat,
+        ),
+        agent(
+            "vector-elasticsearch",
+            "",
+            Mapping::Guessed,
+            Told::Restart,
+            vector,
+        ),
+        agent(
+            "otel-elasticsearch",
+            "",
+            Mapping::Keywords,
+            Told::Restart,
+            otel,
+        ),
+        agent(
+            "viaq-elasticsearch",
+            "",
+            Mapping::Guessed,
+            Told::ContainerId,
+            viaq,
+        ),
+        agent(
+            "viaq-elasticsearch",
+            "-words",
+            Mapping::Words,
+            Told::ContainerId,
+            viaq,
+        ),
+    ]
+}
+
+fn path(it: &Instance) -> String {
+    let Instance {
+        namespace,
+        pod,
+        uid,
+        container,
+        restart,
+        ..
+    } = it;
+    format!("/var/log/pods/{namespace}_{pod}_{uid}/{container}/{restart}.log.20261124-140500")
+}
+
+fn offset(line: &Line) -> usize {
+    let number = line.text.rsplit(' ').next().expect("a number");
+    number.parse::<usize>().expect("a number") * 100
+}
+
+fn fluent_bit(line: &Line) -> Value {
+    let it = &line.instance;
+    json!({
+        "@timestamp": line.at.to_string(),
+        "log": format!("{}\n", line.text),
+        "stream": line.stream,
+        "kubernetes": {
+            "namespace_name": it.namespace,
+            "pod_name": it.pod,
+            "pod_id": it.uid,
+            "container_name": it.container,
+            "docker_id": it.container_id,
+            "host": it.node,
+            "labels": { "app": it.container },
+        },
+    })
+}
+
+fn filebeat(line: &Line) -> Value {
+    let it = &line.instance;
+    json!({
+        "@timestamp": line.at.to_string(),
+        "message": line.text,
+        "stream": line.stream,
+        "container": { "id": it.container_id },
+        "kubernetes": {
+            "namespace": it.namespace,
+            "pod": { "name": it.pod, "uid": it.uid },
+            "container": { "name": it.container },
+            "node": { "name": it.node },
+        },
+        "log": { "offset": offset(line) },
+    })
+}
+
+fn vector(line: &Line) -> Value {
+    let it = &line.instance;
+    json!({
+        "timestamp": line.at.to_string(),
+        "message": line.text,
+        "stream": line.stream,
+        "file": path(it),
+        "kubernetes": {
+            "pod_namespace": it.namespace,
+            "pod_name": it.pod,
+            "pod_uid": it.uid,
+            "container_name": it.container,
+            // What its pod's status said by then.
+            "container_id": "containerd://another",
+            "pod_node_name": it.node,
+        },
+    })
+}
+
+fn otel(line: &Line) -> Value {
+    let it = &line.instance;
+    json!({
+        "@timestamp": line.at.to_string(),
+        "body": { "text": line.text },
+        "attributes": { "log.iostream": line.stream },
+        "resource": { "attributes": {
+            "k8s.namespace.name": it.namespace,
+            "k8s.pod.name": it.pod,
+            "k8s.pod.uid": it.uid,
+            "k8s.container.name": it.container,
+            "k8s.container.restart_count": it.restart.to_string(),
+            "k8s.node.name": it.node,
+        } },
+    })
+}
+
+fn viaq(line: &Line) -> Value {
+    let it = &line.instance;
+    json!({
+        "@timestamp": line.at.to_string(),
+        "message": line.text,
+        "hostname": it.node,
+        "kubernetes": {
+            "namespace_name": it.namespace,
+            "pod_name": it.pod,
+            "pod_id": it.uid,
+            "container_name": it.container,
+            "container_id": format!("containerd://{}", it.container_id),
+        },
+        "openshift": { "cluster_id": "0d3c0e6c-6b5c-4d32-a5a7-5f0c6d5f8a11" },
+    })
+}
+
+/// Makes indices of this name what a mapping and a number of shards say.
+fn template(name: &str, mapping: &Mapping, shards: u32, is_stream: bool) {
+    let strings = |kind: &str| json!([{"strings": {"match_mapping_type": "string", "mapping": {"type": kind}}}]);
+    let time = json!({"@timestamp": {"type": "date_nanos"}});
+    let mappings = match mapping {
+        Mapping::Keywords => json!({"dynamic_templates": strings("keyword"), "properties": time}),
+        Mapping::Guessed => json!({}),
+        Mapping::Words => json!({"dynamic_templates": strings("text")}),
+    };
+    let mut body = json!({
+        "index_patterns": [format!("{name}.*")],
+        "template": {
+            "settings": { "number_of_shards": shards, "number_of_replicas": 0 },
+            "mappings": mappings,
+        },
+    });
+    if is_stream {
+        body["data_stream"] = json!({});
+    }
+    let path = format!("/_index_template/{name}");
+    search::shared().call("PUT", &path, body.to_string());
+}
+
+#[test]
+fn every_instance_as_every_agent_writes() {
+    let written = &LOADED.written;
+    for agent in agents() {
+        let name = format!("every-{}{}", agent.preset, agent.suffix);
+        template(&name, &agent.mapping, 2, agent.preset == "elastic-agent");
+        let records: Vec<(String, Value)> = written
+            .iter()
+            .map(|line| {
+                // An index of each hour, as others have one of each day.
+                let hour = line.at.strftime("%H");
+                (format!("{name}.{hour}"), (agent.record)(line))
+            })
+            .collect();
+        search::shared().write(&records);
+        let bygone = beside(agent.preset, &format!("{name}.*"));
+        let is_strong = matches!(agent.told, Told::ContainerId | Told::Restart);
+        let counts = match is_strong {
+            true => check_all(&bygone, written, agent.told),
+            // How neighbours are separated by time does not depend on the kind of store.
+            false => check_all(&bygone, &alone(written), agent.told),
+        };
+        println!("{name}: {counts:?}");
+        assert!(counts.instances > 50, "{name}: {counts:?}");
+        assert_eq!(counts.blurred, 0, "{name}: {counts:?}");
+    }
+}
+
+/// The lines of instances that are the only ones of their pod's and container's name.
+fn alone(written: &[Line]) -> Vec<Line> {
+    let mut names: HashMap<_, usize> = HashMap::new();
+    let name = |it: &Instance| (it.namespace.clone(), it.pod.clone(), it.container.clone());
+    for instance in written::instances(written) {
+        *names.entry(name(&instance)).or_default() += 1;
+    }
+    let lines = written.iter().cloned();
+    lines
+        .filter(|line| names[&name(&line.instance)] == 1)
+        .collect()
+}
+
+/// Lines of one instance that are written here and nowhere else.
+fn lines_of(count: usize, at: impl Fn(usize) -> jiff::Timestamp) -> Vec<Line> {
+    let first = &LOADED.written[0];
+    let line = |number: usize| Line {
+        instance: first.instance.clone(),
+        at: at(number),
+        stream: "stdout",
+        text: format!("number {number}"),
+    };
+    (0..count).map(line).collect()
+}
+
+fn ask_all(bygone: &Bygone, more: &[(&str, &str)]) -> Answer {
+    let it = &LOADED.written[0].instance;
+    let restart = it.restart.to_string();
+    let mut query = vec![
+        ("uid", &*it.uid),
+        ("container", &*it.container),
+        ("instance", &*restart),
+    ];
+    query.extend_from_slice(more);
+    let answer = ask(bygone, &query);
+    assert_eq!(answer.status, 200, "{}", answer.end);
+    answer
+}
+
+fn texts(answer: &Answer) -> Vec<&str> {
+    let lines = answer.lines.iter();
+    lines
+        .map(|line| line["line"].as_str().expect("text"))
+        .collect()
+}
+
+/// Half of them in an index with milliseconds, half in one with nanoseconds.
+#[test]
+fn an_answer_of_many_pages_is_whole_and_in_order() {
+    let began = LOADED.written[0].at;
+    let lines = lines_of(30_000, |number| {
+        began + jiff::SignedDuration::from_millis(number as i64)
+    });
+    let [guessed, keywords] = ["pages-guessed", "pages-keywords"];
+    template(guessed, &Mapping::Guessed, 3, false);
+    template(keywords, &Mapping::Keywords, 3, false);
+    let records: Vec<(String, Value)> = lines
+        .iter()
+        .enumerate()
+        .map(|(number, line)| {
+            let name = if number % 2 == 0 { guessed } else { keywords };
+            (format!("{name}.1"), fluent_bit(line))
+        })
+        .collect();
+    search::shared().write(&records);
+    let bygone = beside("fluent-bit-elasticsearch", "pages-*");
+    let expected: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
+    let answer = ask_all(&bygone, &[]);
+    assert!(texts(&answer) == expected, "{}", answer.end);
+    let part = &answer.end["end"]["summary"]["parts"][0];
+    assert_eq!(part["identity"], "container-id", "{part}");
+    let last = ask_all(&bygone, &[("tail", "2500")]);
+    assert!(texts(&last) == expected[27_500..], "{}", last.end);
+    let some = ask_all(&bygone, &[("grep", "number 1234$")]);
+    assert_eq!(texts(&some), ["number 1234"]);
+    // No point in time is left behind.
+    support::wait_for("the end of all points in time", || {
+        let path = "/_search/point_in_time/_all";
+        let points = search::shared().call("GET", path, String::new());
+        (points["pits"] == json!([])).then_some(())
+    });
+}
+
+#[test]
+fn thousands_of_lines_of_one_millisecond_are_each_given_once() {
+    let began = LOADED.written[0].at;
+    let lines = lines_of(5_000, |number| {
+        began + jiff::SignedDuration::from_nanos(number as i64)
+    });
+    let name = "instant";
+    template(name, &Mapping::Guessed, 3, false);
+    let records: Vec<(String, Value)> = lines
+        .iter()
+        .map(|line| (format!("{name}.1"), fluent_bit(line)))
+        .collect();
+    search::shared().write(&records);
+    let bygone = beside("fluent-bit-elasticsearch", "instant.*");
+    let mut expected: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
+    expected.sort_unstable();
+    for more in [&[][..], &[("tail", "100000")]] {
+        let answer = ask_all(&bygone, more);
+        let mut given = texts(&answer);
+        given.sort_unstable();
+        assert!(given == expected, "{}: {}", given.len(), answer.end);
+    }
+}
+
+#[test]
+fn what_indices_lack_is_named() {
+    let bygone = beside("fluent-bit-elasticsearch", "no-such-*");
+    let answer = ask(&bygone, &[("name", "web-0")]);
+    assert_eq!(answer.status, 502, "{}", answer.end);
+    let log = bygone.log();
+    assert!(
+        log.contains("logs store os has no index no-such-*"),
+        "{log}"
+    );
+    let first = &LOADED.written[0];
+    let record = json!({"@timestamp": first.at.to_string(), "log": "x"});
+    search::shared().write(&[
+        ("lacking-all-but-time".to_owned(), record),
+        // Cannot be sorted by time, but has nothing to sort.
+        ("lacking-all".to_owned(), json!({"note": "x"})),
+    ]);
+    let bygone = beside("fluent-bit-elasticsearch", "lacking-*");
+    let answer = ask_all(&bygone, &[]);
+    let uncertain = &answer.end["end"]["summary"]["parts"][0]["uncertain"];
+    assert_eq!(
+        *uncertain,
+        json!([
+            "no record of the store has field kubernetes.docker_id",
+            "no record of the store has field kubernetes.pod_id",
+            "no record of the store has field kubernetes.namespace_name",
+        ])
+    );
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# A real OpenSearch for the tests: one node, without security.
+#
+#     tests/search.sh install              fetch it, once; prints its folder
+#     tests/search.sh start DIR PORT PORT  serve until standard input ends
+#
+# The jars come from Maven Central through the user's own mvn, at the version pinned here,
+# into the user's cache folder. OpenSearch is published there as a library, so a class of some
+# lines starts a node of it. The ports are those of HTTP and of the transport between nodes, both
+# on loopback. Everything that the node keeps is in DIR, and its process id in DIR/pid.
+set -euo pipefail
+
+# The newest line that runs on Java 17. Its own pom asks for Log4j, but leaves out what writes.
+readonly OPENSEARCH_VERSION=2.19.6 LOG4J_VERSION=2.25.4 DEPENDENCY_PLUGIN_VERSION=3.8.1
+
+fail() {
+    printf 'tests/search.sh: %s\n' "$*" >&2
+    exit 2
+}
+
+home=${XDG_CACHE_HOME:-${HOME:?}/.cache}/bygone/opensearch-$OPENSEARCH_VERSION
+
+pom() {
+    cat <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>bygone.tests</groupId>
+  <artifactId>opensearch</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.opensearch</groupId>
+      <artifactId>opensearch</artifactId>
+      <version>$OPENSEARCH_VERSION</version>
+    </dependency>
+    <dependency>
+      <groupId>org.opensearch.plugin</groupId>
+      <artifactId>transport-netty4-client</artifactId>
+      <version>$OPENSEARCH_VERSION</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-core</artifactId>
+      <version>$LOG4J_VERSION</version>
+    </dependency>
+  </dependencies>
+</project>
+POM
+}
+
+# A node's constructor with plugins is protected, hence a class of our own.
+node() {
+    cat <<'JAVA'
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.env.Environment;
+import org.opensearch.node.Node;
+import org.opensearch.transport.Netty4Plugin;
+
+/** Arguments: folder, HTTP port, transport port. */
+public class Single extends Node {
+    Single(Environment environment) {
+        super(environment, List.of(Netty4Plugin.class), false);
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        Path folder = Path.of(arguments[0]).toAbsolutePath();
+        Path config = Files.createDirectories(folder.resolve("config"));
+        Settings settings = Settings.builder()
+            .put("path.home", folder)
+            .put("node.name", "single")
+            .put("discovery.type", "single-node")
+            .put("network.host", "127.0.0.1")
+            .put("http.port", arguments[1])
+            .put("transport.port", arguments[2])
+            .put("http.type", "netty4")
+            .put("transport.type", "netty4")
+            // A full disk of the machine is none of the tests' business.
+            .put("cluster.routing.allocation.disk.threshold_enabled", false)
+            .build();
+        new Single(new Environment(settings, config)).start();
+        Thread.currentThread().join();
+    }
+}
+JAVA
+}
+
+install_node() {
+    [ ! -e "$home/complete" ] || return 0
+    command -v mvn >/dev/null || fail "mvn not found: install Maven, for example the package maven"
+    command -v javac >/dev/null ||
+        fail "javac not found: install a JDK 17 or later, for example the package openjdk-17-jdk-headless"
+    mkdir -p "$(dirname "$home")"
+    exec 9>"$home.lock"
+    flock 9
+    [ ! -e "$home/complete" ] || return 0
+    rm -rf "$home"
+    mkdir "$home"
+    pom >"$home/pom.xml"
+    mvn -q -B -f "$home/pom.xml" \
+        "org.apache.maven.plugins:maven-dependency-plugin:$DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
+        -DincludeScope=runtime -DoutputDirectory="$home/lib" >&2
+    node >"$home/Single.java"
+    javac -cp "$home/lib/*" -d "$home/classes" "$home/Single.java" >&2
+    touch "$home/complete"
+}
+
+start() {
+    local dir=$1
+    # A JVM that starts fast and stays small. Log4j says by itself what goes wrong.
+    java -cp "$home/lib/*:$home/classes" -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+        -Xshare:auto -Djava.awt.headless=true Single "$@" >>"$dir/log" 2>&1 </dev/null &
+    node=$!
+    echo "$node" >"$dir/pid"
+    trap 'kill -9 "$node" 2>/dev/null || true' EXIT
+    # Whoever started us holds the other end. When that is gone the node goes, too.
+    cat >/dev/null
+}
+
+command -v java >/dev/null || fail "java not found: install Java 17 or later, for example openjdk-17-jre-headless"
+case ${1:-} in
+install)
+    install_node
+    echo "$home"
+    ;;
+start)
+    [ $# -eq 4 ] || fail "start DIR PORT PORT"
+    install_node
+    start "${@:2}"
+    ;;
+*) fail "install, or start DIR PORT PORT" ;;
+esac
