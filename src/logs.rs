@@ -22,13 +22,17 @@ mod identity;
 mod instance;
 mod line;
 mod lines;
+mod loki;
+mod paging;
 mod params;
 mod preset;
+mod quoted;
 mod record;
 mod resume;
 mod select;
 mod span;
 mod store;
+mod victorialogs;
 
 use std::sync::Arc;
 

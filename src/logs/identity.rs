@@ -83,6 +83,17 @@ pub fn conditions(identity: Identity, fields: &Fields, of: &Instance) -> Option<
     }
 }
 
+/// What every record of the instance says, whatever it is found by. Not its pod: fewer stores have that by a label.
+pub fn names(fields: &Fields, of: &Instance) -> Vec<Condition> {
+    let is = |field: &Option<String>, value: &String| {
+        let (field, values) = (field.clone()?, vec![value.clone()]);
+        Some(Condition::Is { field, values })
+    };
+    let namespace = is(&fields.namespace, &of.namespace);
+    let container = is(&fields.container, &of.container);
+    namespace.into_iter().chain(container).collect()
+}
+
 /// As a kubelet lays files out; agents may write a folder in front, and rotations something behind.
 fn path(fields: &Fields, of: &Instance) -> Option<Condition> {
     let Instance {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::grep::Grep;
-use super::identity::{Identity, conditions};
+use super::identity::{Identity, conditions, names};
 use super::instance::Instance;
 use super::line::Line;
 use super::preset::TimeIs;
@@ -291,6 +291,7 @@ impl Reader {
             };
             return Some(self.store.pages(Query {
                 conditions,
+                names: names(&self.store.fields, &self.instance),
                 span,
                 newest_first: ask.newest_first,
                 grep: ask.grep.clone(),

@@ -10,8 +10,11 @@ use super::elastic::{self, Dialect, Index};
 use super::grep::Grep;
 use super::identity::Condition;
 use super::line::Line;
+use super::loki::Loki;
+use super::paging;
 use super::preset::{Kind, Preset, TimeIs};
 use super::span::Span;
+use super::victorialogs::VictoriaLogs;
 use super::{Error, OwnStore};
 
 /// A store.
@@ -28,12 +31,16 @@ pub struct Store {
 enum Backend {
     ClickHouse(clickhouse::Table),
     Elastic(Arc<Index>),
+    Loki(Arc<Loki>),
+    VictoriaLogs(Arc<VictoriaLogs>),
 }
 
 /// Which lines are wanted, in the words of every kind.
 #[derive(Clone, Debug)]
 pub struct Query {
     pub conditions: Vec<Condition>,
+    /// What such lines say besides, for stores that look through all lines where nothing narrows them down.
+    pub names: Vec<Condition>,
     pub span: Span,
     pub newest_first: bool,
     /// Where the store can filter by it, it may: what comes is filtered once more.
@@ -83,7 +90,10 @@ impl Store {
                 let index = Index::open(config, dialect, &from, &fields)?;
                 Backend::Elastic(Arc::new(index))
             }
-            other => return Err(wrong(format!("kind {other:?} is not supported yet"))),
+            Kind::Loki => Backend::Loki(Arc::new(Loki::open(config, &from, &fields)?)),
+            Kind::VictoriaLogs => {
+                Backend::VictoriaLogs(Arc::new(VictoriaLogs::open(config, &from, &fields)?))
+            }
         };
         Ok(Store {
             name: config.name.clone(),
@@ -110,6 +120,10 @@ impl Store {
         match &self.backend {
             Backend::ClickHouse(table) => Pages::ClickHouse(Box::new(table.pages(query))),
             Backend::Elastic(index) => Pages::Elastic(Box::new(index.pages(query))),
+            Backend::Loki(loki) => Pages::Loki(Box::new(paging::Pages::new(loki, query))),
+            Backend::VictoriaLogs(store) => {
+                Pages::VictoriaLogs(Box::new(paging::Pages::new(store, query)))
+            }
         }
     }
 }
@@ -118,6 +132,8 @@ impl Store {
 pub enum Pages {
     ClickHouse(Box<clickhouse::Pages>),
     Elastic(Box<elastic::Pages>),
+    Loki(Box<paging::Pages<Loki>>),
+    VictoriaLogs(Box<paging::Pages<VictoriaLogs>>),
 }
 
 impl Pages {
@@ -134,6 +150,8 @@ impl Pages {
         match self {
             Pages::ClickHouse(_) => None,
             Pages::Elastic(pages) => pages.absent(),
+            Pages::Loki(pages) => pages.next().await,
+            Pages::VictoriaLogs(pages) => pages.next().await,
         }
     }
 }

@@ -4,16 +4,29 @@
 //! more or less of what tells instances apart, and asks for them.
 
 mod clickhouse;
-mod long;
-mod tokens;
 mod elastic;
+mod loki;
+mod long;
 mod search;
+mod server;
+mod tokens;
+mod victorialogs;
 mod written;
 
 use serde_json::Value;
 
 use crate::support::{self, Bygone};
 use written::{Line, Told};
+
+/// Values with everything in them that query languages give a meaning.
+const HOSTILE: [&str; 6] = [
+    r#"a"} or {b=""#,
+    r"back\slash",
+    "new\nline\n| drop",
+    "{}|`'#()*",
+    "grün 💥",
+    r#"\" or ""#,
+];
 
 /// What the API answered.
 struct Answer {

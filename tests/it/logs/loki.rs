@@ -1,0 +1,364 @@
+//! Loki: what the agents write there, each in its own way.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::server::{Server, beside, otlp, recorded};
+use super::victorialogs::{attributes, long, texts};
+use super::written::{Line, Told};
+use super::{Answer, ask, check_all};
+use crate::support::{Bygone, block_on, wait_for};
+
+struct Loaded {
+    server: Server,
+    recorded: Bygone,
+    written: Vec<Line>,
+}
+
+static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
+    let server = Server::start("loki.sh", 2, "/ready");
+    let (recorded, written) = recorded();
+    Loaded {
+        server,
+        recorded,
+        written,
+    }
+});
+
+/// A line as an agent writes it: labels, the line, its structured metadata.
+struct Entry {
+    labels: Value,
+    at: i128,
+    line: String,
+    own: Value,
+}
+
+impl Loaded {
+    fn push(&self, tenant: &str, entries: impl IntoIterator<Item = Entry>) {
+        let mut streams: BTreeMap<String, Vec<(i128, Value)>> = BTreeMap::new();
+        for Entry {
+            labels,
+            at,
+            line,
+            own,
+        } in entries
+        {
+            let values = streams.entry(labels.to_string()).or_default();
+            values.push((at, json!([at.to_string(), line, own])));
+        }
+        let count: usize = streams.values().map(Vec::len).sum();
+        let streams: Vec<Value> = streams
+            .into_iter()
+            .map(|(labels, mut values)| {
+                // Loki takes only lines that are not far behind the newest one of their stream.
+                values.sort_by_key(|(at, _)| *at);
+                let values: Vec<Value> = values.into_iter().map(|(_, value)| value).collect();
+                let labels: Value = serde_json::from_str(&labels).expect("JSON");
+                json!({ "stream": labels, "values": values })
+            })
+            .collect();
+        let request = self
+            .server
+            .request(Method::POST, "/loki/api/v1/push")
+            .header("X-Scope-OrgID", tenant)
+            .json(&json!({ "streams": streams }));
+        self.server.takes(request);
+        self.flushed(tenant, count);
+    }
+
+    /// Lines of a week ago are found in chunks, and not where new ones wait: returns when those of a tenant are there.
+    fn flushed(&self, tenant: &str, count: usize) {
+        let flush = self.server.request(Method::POST, "/flush");
+        self.server.takes(flush.header("X-Scope-OrgID", tenant));
+        let hour = SignedDuration::from_hours(1);
+        let times = self.written.iter().map(|line| line.at);
+        let (first, last) = (times.clone().min(), times.max());
+        let from = first.expect("lines") - hour;
+        let until = last.expect("lines") + hour;
+        let lines_max = count.min(5_000);
+        let query = [
+            ("query", "{service_name=~\".+\"}".to_owned()),
+            ("start", from.as_nanosecond().to_string()),
+            ("end", until.as_nanosecond().to_string()),
+            ("limit", lines_max.to_string()),
+        ];
+        wait_for("the lines in Loki", || {
+            let request = self.server.request(Method::GET, "/loki/api/v1/query_range");
+            let request = request.query(&query).header("X-Scope-OrgID", tenant);
+            let answer: Value = block_on(async { request.send().await.ok()?.json().await.ok() })?;
+            let streams = answer.pointer("/data/result")?.as_array()?.iter();
+            let lines = streams.filter_map(|stream| Some(stream["values"].as_array()?.len()));
+            (lines.sum::<usize>() == lines_max).then_some(())
+        });
+    }
+
+    fn asking(&self, tenant: &str, preset: &str, more: &str) -> Bygone {
+        let config = format!(
+            "[[logs]]\nname = \"loki\"\npreset = \"{preset}\"\naddress = \"{}\"\ntenant = \"{tenant}\"\n{more}",
+            self.server.address
+        );
+        beside(&self.recorded, &config)
+    }
+
+    /// Writes all lines as an agent would, and asks for them.
+    fn check(&self, preset: &str, told: Told, entry: impl Fn(&Line) -> Entry) {
+        self.push(preset, self.written.iter().map(entry));
+        self.check_written(preset, preset, told);
+    }
+
+    fn check_written(&self, tenant: &str, preset: &str, told: Told) {
+        let bygone = self.asking(tenant, preset, "");
+        let counts = check_all(&bygone, &self.written, told);
+        assert!(counts.instances > 150, "{preset}: {counts:?}");
+        let is_strong = matches!(told, Told::ContainerId | Told::Restart);
+        assert!(!is_strong || counts.blurred == 0, "{preset}: {counts:?}");
+    }
+
+    fn ask(&self, bygone: &Bygone, line: &Line, more: &[(&str, &str)]) -> Answer {
+        let it = &line.instance;
+        let restart = it.restart.to_string();
+        let mut query = vec![
+            ("uid", &*it.uid),
+            ("container", &*it.container),
+            ("instance", &*restart),
+        ];
+        query.extend(more);
+        ask(bygone, &query)
+    }
+}
+
+#[test]
+fn every_instance_as_fluent_bit_writes_it() {
+    LOADED.check("fluent-bit-loki", Told::ContainerId, |line| {
+        let it = &line.instance;
+        let record = json!({
+            "stream": line.stream,
+            "_p": "F",
+            "log": format!("{}\n", line.text),
+            "kubernetes": {
+                "namespace_name": it.namespace,
+                "pod_name": it.pod,
+                "pod_id": it.uid,
+                "container_name": it.container,
+                "docker_id": it.container_id,
+                "host": it.node,
+            },
+        });
+        Entry {
+            labels: json!({ "job": "fluent-bit" }),
+            at: line.at.as_nanosecond(),
+            line: record.to_string(),
+            own: json!({}),
+        }
+    });
+}
+
+#[test]
+fn every_instance_as_the_kube_logging_operator_writes_it() {
+    LOADED.check("kube-logging-loki", Told::ContainerId, |line| {
+        let it = &line.instance;
+        Entry {
+            labels: json!({
+                "namespace": it.namespace,
+                "pod": it.pod,
+                "pod_id": it.uid,
+                "container": it.container,
+                "container_id": it.container_id,
+                "host": it.node,
+            }),
+            at: line.at.as_nanosecond(),
+            line: line.text.clone(),
+            own: json!({}),
+        }
+    });
+}
+
+#[test]
+fn every_instance_as_openshift_writes_it() {
+    LOADED.check("viaq-loki", Told::ContainerId, |line| {
+        let it = &line.instance;
+        let record = json!({
+            "message": line.text,
+            "kubernetes": {
+                "namespace_name": it.namespace,
+                "pod_name": it.pod,
+                "pod_id": it.uid,
+                "container_name": it.container,
+                "container_id": format!("cri-o://{}", it.container_id),
+            },
+            "hostname": it.node,
+            "log_type": "application",
+        });
+        Entry {
+            labels: json!({
+                "kubernetes_namespace_name": it.namespace,
+                "kubernetes_pod_name": it.pod,
+                "kubernetes_container_name": it.container,
+                "kubernetes_host": it.node,
+                "log_type": "application",
+            }),
+            at: line.at.as_nanosecond(),
+            line: record.to_string(),
+            own: json!({}),
+        }
+    });
+}
+
+#[test]
+fn every_instance_as_promtail_writes_it() {
+    LOADED.check("promtail", Told::Restart, |line| {
+        let it = &line.instance;
+        let file = format!(
+            "/var/log/pods/{}_{}_{}/{}/{}.log",
+            it.namespace, it.pod, it.uid, it.container, it.restart
+        );
+        Entry {
+            labels: json!({
+                "namespace": it.namespace,
+                "pod": it.pod,
+                "container": it.container,
+                "filename": file,
+                "node_name": it.node,
+                "stream": line.stream,
+            }),
+            at: line.at.as_nanosecond(),
+            line: line.text.clone(),
+            own: json!({}),
+        }
+    });
+}
+
+fn alloy(line: &Line, at: i128, text: &str) -> Entry {
+    let it = &line.instance;
+    Entry {
+        labels: json!({ "namespace": it.namespace, "container": it.container, "stream": line.stream }),
+        at,
+        line: text.to_owned(),
+        own: json!({ "pod": it.pod, "k8s_pod_name": it.pod, "flags": "F" }),
+    }
+}
+
+#[test]
+fn every_instance_as_alloy_writes_it() {
+    LOADED.check("alloy", Told::Names, |line| {
+        alloy(line, line.at.as_nanosecond(), &line.text)
+    });
+}
+
+#[test]
+fn every_instance_as_opentelemetry_writes_it() {
+    let loaded = &*LOADED;
+    for told in [Told::ContainerId, Told::Restart, Told::Uid] {
+        let mut written: Vec<&Line> = loaded.written.iter().collect();
+        written.sort_by_key(|line| line.at);
+        let requests = written.into_iter().map(|line| {
+            let (resource, own) = attributes(line, told);
+            otlp::record(&resource, line.at.as_nanosecond(), &line.text, &own)
+        });
+        let tenant = format!("otel-{}", told.identity());
+        let request = loaded
+            .server
+            .request(Method::POST, "/otlp/v1/logs")
+            .header("X-Scope-OrgID", &tenant)
+            .header("Content-Type", "application/x-protobuf")
+            .body(requests.collect::<Vec<_>>().concat());
+        loaded.server.takes(request);
+        loaded.flushed(&tenant, loaded.written.len());
+        loaded.check_written(&tenant, "otel-loki", told);
+    }
+}
+
+#[test]
+fn many_lines_come_in_order_and_once() {
+    let loaded = &*LOADED;
+    let line = long(&loaded.written);
+    loaded.push(
+        "many",
+        (0..20_000).map(|number| {
+            // Some of one time.
+            let at = line.at + SignedDuration::from_micros(number / 3 * 900);
+            alloy(line, at.as_nanosecond(), &format!("number {number:05}"))
+        }),
+    );
+    let bygone = loaded.asking("many", "alloy", "");
+    let answer = loaded.ask(&bygone, line, &[]);
+    let mut given = texts(&answer);
+    assert_eq!(given.len(), 20_000, "{}", answer.end);
+    let third = |text: &&str| text["number ".len()..].parse::<u32>().expect("a number") / 3;
+    assert!(given.iter().map(third).is_sorted());
+    given.sort_unstable();
+    given.dedup();
+    assert_eq!(given.len(), 20_000);
+    let answer = loaded.ask(&bygone, line, &[("tail", "2")]);
+    assert_eq!(texts(&answer), ["number 19998", "number 19999"]);
+    let answer = loaded.ask(&bygone, line, &[("grep", "number 0[01]{4}$")]);
+    assert_eq!(texts(&answer).len(), 16);
+}
+
+/// More lines of one instant than a page has; and more than Loki gives at all.
+#[test]
+fn many_lines_of_one_instant() {
+    let loaded = &*LOADED;
+    let line = long(&loaded.written);
+    let at = line.at.as_nanosecond();
+    for (tenant, lines) in [("crowd", 3_000), ("crowds", 6_000)] {
+        loaded.push(
+            tenant,
+            (0..lines).map(|number| alloy(line, at, &format!("number {number}"))),
+        );
+    }
+    let bygone = loaded.asking("crowd", "alloy", "");
+    let answer = loaded.ask(&bygone, line, &[]);
+    let mut given = texts(&answer);
+    given.sort_unstable();
+    given.dedup();
+    assert_eq!(given.len(), 3_000, "{}", answer.end);
+    let bygone = loaded.asking("crowds", "alloy", "");
+    let answer = loaded.ask(&bygone, line, &[]);
+    let error = answer.end["end"]["error"].to_string();
+    assert!(
+        error.contains("5000 or more lines have the time") && error.contains("max_entries_limit"),
+        "{error}"
+    );
+}
+
+/// Values with everything in them that means something to LogQL.
+#[test]
+fn hostile_texts_are_texts() {
+    let loaded = &*LOADED;
+    let line = &loaded.written[0];
+    for (number, value) in super::HOSTILE.into_iter().enumerate() {
+        let tenant = format!("hostile-{number}");
+        let at = line.at.as_nanosecond();
+        let mut found = alloy(line, at, &format!("found {value}"));
+        found.labels["where"] = json!(value);
+        loaded.push(&tenant, [found, alloy(line, at, "other")]);
+        let selector = format!("{{where={}}}", json!(value));
+        let from = format!("from = {}\n", json!(selector));
+        let bygone = loaded.asking(&tenant, "alloy", &from);
+        let answer = loaded.ask(&bygone, line, &[]);
+        let expected = format!("found {value}");
+        assert_eq!(texts(&answer), [expected], "{}", answer.end);
+    }
+}
+
+#[test]
+fn a_tenant_has_to_be_named() {
+    let loaded = &*LOADED;
+    let config = format!(
+        "[[logs]]\nname = \"loki\"\npreset = \"alloy\"\naddress = \"{}\"\n",
+        loaded.server.address
+    );
+    let bygone = beside(&loaded.recorded, &config);
+    let answer = loaded.ask(&bygone, &loaded.written[0], &[]);
+    assert_eq!(answer.status, 502, "{}", answer.end);
+    let log = bygone.log();
+    assert!(
+        log.contains("logs store loki refused our credentials (401"),
+        "{log}"
+    );
+}
