@@ -15,17 +15,20 @@
 
 mod clickhouse;
 mod client;
+mod conditions;
 mod config;
 mod elastic;
 mod grep;
 mod identity;
 mod instance;
+mod layout;
 mod line;
 mod lines;
 mod loki;
 mod paging;
 mod params;
 mod preset;
+mod query;
 mod quoted;
 mod record;
 mod resume;
@@ -36,14 +39,15 @@ mod victorialogs;
 
 use std::sync::Arc;
 
-pub use config::{Config, Fields};
+pub use config::Config;
 pub use grep::Grep;
 pub use identity::Identity;
 pub use instance::Instance;
+pub use layout::{Fields, Kind};
 pub use line::Line;
 pub use lines::{Ask, Given, Lines, Part, Summary};
 pub use params::{Asked, Params};
-pub use preset::{Kind, Preset};
+pub use preset::Preset;
 pub use record::{LogsEnding, Record};
 pub use select::{Choice, Selected, select};
 pub use span::Span;

@@ -10,11 +10,12 @@ use ::clickhouse::query::RowCursor;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::config::{Config, Fields};
-use super::identity::Condition;
+use super::conditions::Condition;
+use super::config::Config;
+use super::layout::Fields;
 use super::line::Line;
+use super::query::Query;
 use super::resume::Resume;
-use super::store::Query;
 use super::{Error, OwnStore, PAGE_LINES};
 use crate::clickhouse as own;
 

@@ -21,8 +21,9 @@ pub use self::pages::Pages;
 use self::record::Source;
 use super::Error;
 use super::client::Client;
-use super::config::{Config, Fields};
-use super::store::Query;
+use super::config::Config;
+use super::layout::Fields;
+use super::query::Query;
 
 /// How long a point in time is kept between two pages.
 const KEEP_ALIVE: &str = "1m";

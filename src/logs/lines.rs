@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::conditions::{conditions, names};
 use super::grep::Grep;
-use super::identity::{Identity, conditions, names};
+use super::identity::Identity;
 use super::instance::Instance;
+use super::layout::TimeIs;
 use super::line::Line;
-use super::preset::TimeIs;
+use super::query::Query;
 use super::span::Span;
-use super::store::{Pages, Query, Store};
+use super::store::{Pages, Store};
 use super::{Error, OPEN_MAX};
 
 /// How the lines are wanted.

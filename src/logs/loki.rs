@@ -17,11 +17,12 @@ use self::field::Field;
 use self::logql::{Builder, Selector};
 use super::Error;
 use super::client::Client;
-use super::config::{Config, Fields};
-use super::identity::Condition;
+use super::conditions::Condition;
+use super::config::Config;
+use super::layout::Fields;
 use super::line::Line;
 use super::paging::{Failed, Limits, Page, Source, Want};
-use super::store::Query;
+use super::query::Query;
 
 /// The most lines that one page may grow to, where Loki allows it: `max_entries_limit_per_query` is 5,000 by default.
 const LINES_MAX: usize = 50_000;

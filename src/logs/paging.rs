@@ -11,9 +11,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::line::Line;
+use super::query::Query;
 use super::resume::Resume;
 use super::span::{Span, earlier, later};
-use super::store::Query;
 use super::{Error, PAGE_LINES};
 
 /// How often one page may break off.

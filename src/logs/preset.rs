@@ -3,31 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::config::Fields;
-
-/// The kinds of stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    ClickHouse,
-    Elasticsearch,
-    OpenSearch,
-    Loki,
-    VictoriaLogs,
-}
-
-/// Whose clock the time of a line is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TimeIs {
-    /// The container runtime's, which is the node's.
-    #[default]
-    Runtime,
-    /// The application's, where the line has one: it may be off by any amount.
-    Application,
-}
+use super::layout::{Fields, Kind, TimeIs};
 
 /// One agent with one store.
 #[derive(Clone, Debug, Deserialize)]

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::clickhouse;
-use super::config::{Config, Fields};
+use super::config::Config;
 use super::elastic::{self, Dialect, Index};
-use super::grep::Grep;
-use super::identity::Condition;
+use super::layout::{Fields, Kind, TimeIs};
 use super::line::Line;
 use super::loki::Loki;
 use super::paging;
-use super::preset::{Kind, Preset, TimeIs};
-use super::span::Span;
+use super::preset::Preset;
+use super::query::Query;
 use super::victorialogs::VictoriaLogs;
 use super::{Error, OwnStore};
 
@@ -33,20 +32,6 @@ enum Backend {
     Elastic(Arc<Index>),
     Loki(Arc<Loki>),
     VictoriaLogs(Arc<VictoriaLogs>),
-}
-
-/// Which lines are wanted, in the words of every kind.
-#[derive(Clone, Debug)]
-pub struct Query {
-    pub conditions: Vec<Condition>,
-    /// What such lines say besides, for stores that look through all lines where nothing narrows them down.
-    pub names: Vec<Condition>,
-    pub span: Span,
-    pub newest_first: bool,
-    /// Where the store can filter by it, it may: what comes is filtered once more.
-    pub grep: Option<Grep>,
-    /// So many lines are enough.
-    pub lines_max: Option<u64>,
 }
 
 impl Store {
@@ -142,6 +127,8 @@ impl Pages {
         match self {
             Pages::ClickHouse(pages) => pages.next().await,
             Pages::Elastic(pages) => pages.next().await,
+            Pages::Loki(pages) => pages.next().await,
+            Pages::VictoriaLogs(pages) => pages.next().await,
         }
     }
 
@@ -150,8 +137,7 @@ impl Pages {
         match self {
             Pages::ClickHouse(_) => None,
             Pages::Elastic(pages) => pages.absent(),
-            Pages::Loki(pages) => pages.next().await,
-            Pages::VictoriaLogs(pages) => pages.next().await,
+            Pages::Loki(_) | Pages::VictoriaLogs(_) => None,
         }
     }
 }

@@ -7,12 +7,13 @@ use reqwest::{Method, Response, Url};
 
 use super::Error;
 use super::client::Client;
-use super::config::{Config, Fields};
-use super::identity::Condition;
+use super::conditions::Condition;
+use super::config::Config;
+use super::layout::Fields;
 use super::line::Line;
 use super::paging::{Failed, Limits, Page, Source, Want};
+use super::query::Query;
 use super::quoted;
-use super::store::Query;
 
 /// The most lines of one instant: VictoriaLogs has no limit of its own.
 const LINES_MAX: usize = 50_000;

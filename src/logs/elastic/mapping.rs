@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::logs::config::Fields;
-use crate::logs::identity::Condition;
+use crate::logs::conditions::Condition;
+use crate::logs::layout::Fields;
 
 /// Types whose values are found as a whole.
 const EXACT: [&str; 9] = [

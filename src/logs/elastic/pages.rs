@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use super::mapping::Asked;
 use super::record::{self, Source};
 use super::{Dialect, Hit, Index, KEEP_ALIVE, Outcome};
-use crate::logs::identity::Condition;
+use crate::logs::conditions::Condition;
 use crate::logs::line::Line;
+use crate::logs::query::Query;
 use crate::logs::resume::Resume;
 use crate::logs::span::Span;
-use crate::logs::store::Query;
 use crate::logs::{Error, PAGE_LINES};
 
 /// How often an answer may break off without a page in between.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::logs::config::Fields;
-use crate::logs::identity::Condition;
+use crate::logs::conditions::Condition;
+use crate::logs::layout::Fields;
 
 /// A record as it was sent to the store.
 pub type Source = Map<String, Value>;

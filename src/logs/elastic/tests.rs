@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 
 use super::*;
-use crate::logs::identity::Condition;
+use crate::logs::conditions::Condition;
 use crate::logs::span::Span;
 
 /// What goes wrong with the searches, by their number; the others go right.
@@ -150,6 +150,7 @@ async fn read(at: usize, trouble: Trouble) -> (Result<Vec<String>, String>, Vec<
             field: "id".to_owned(),
             values: vec!["a".to_owned()],
         }],
+        names: Vec::new(),
         span: Span {
             from: Timestamp::MIN,
             until: Timestamp::MAX,

@@ -1,8 +1,8 @@
 //! Queries in LogQL.
 
 use super::field::{Field, is_name};
+use crate::logs::conditions::Condition;
 use crate::logs::grep::Grep;
-use crate::logs::identity::Condition;
 use crate::logs::quoted;
 
 /// A stream selector in parts: `label="value"`.

@@ -1,7 +1,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::logs::identity::{conditions, names};
+use crate::logs::conditions::{conditions, names};
 use crate::logs::{Grep, Identity, Instance, Preset, Span};
 
 fn open(preset: &str, set: impl FnOnce(&mut Config)) -> Result<Loki, Error> {
