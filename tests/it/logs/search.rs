@@ -60,11 +60,15 @@ impl Search {
             .header("content-type", "application/json")
             .body(body);
         block_on(async {
-            let response = request.send().await.expect("an answer");
+            let mut response = request.send().await.expect("an answer");
             let status = response.status();
-            let text = response.text().await.expect("a body");
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.expect("a body") {
+                body.extend_from_slice(&chunk);
+            }
+            let text = String::from_utf8_lossy(&body);
             assert!(status.is_success(), "{path}: {status} {text}");
-            serde_json::from_str(&text).expect("JSON")
+            serde_json::from_slice(&body).expect("JSON")
         })
     }
 
