@@ -46,6 +46,7 @@ impl Server {
     }
 
     /// Sends something that the server has to take.
+    #[allow(clippy::disallowed_methods, reason = "answers of our own server")]
     pub fn takes(&self, request: RequestBuilder) {
         block_on(async {
             let answer = request.send().await.expect("an answer");
