@@ -82,7 +82,18 @@ impl Instance {
             let over = later(before, second);
             self.began.map_or(over, |began| over.min(began))
         });
-        span.within(before, borders.after)
+        // A second in which it ended and the next one began may hold lines of both.
+        let ended = self
+            .ended
+            .filter(|_| self.end_seen)
+            .map(Timestamp::as_second);
+        let after = borders
+            .after
+            .map(|after| match ended >= Some(after.as_second()) {
+                true => later(after, second),
+                false => after,
+            });
+        span.within(before, after)
     }
 
     /// What an identity can't tell apart.
@@ -216,7 +227,7 @@ mod tests {
         check(
             0,
             &at_once,
-            expect!["70 to 231, 70 to 200 blurred, 70 to 200 blurred"],
+            expect!["70 to 231, 70 to 201 blurred, 70 to 201 blurred"],
         );
         check(
             1,

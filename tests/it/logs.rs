@@ -41,7 +41,7 @@ fn ask(bygone: &Bygone, query: &[(&str, &str)]) -> Answer {
         let request = support::client().get(url).query(query);
         let response = request.send().await.expect("an answer");
         let status = response.status().as_u16();
-        let text = response.text().await.expect("a body");
+        let text = support::text_of(response).await;
         let mut lines: Vec<Value> = text
             .lines()
             .map(|line| serde_json::from_str(line).expect("JSON"))

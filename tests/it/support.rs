@@ -678,6 +678,15 @@ pub fn bytes(database: &str, statement: &str) -> Vec<u8> {
     ))
 }
 
+/// The whole body of an answer.
+pub async fn text_of(mut response: reqwest::Response) -> String {
+    let mut text = Vec::new();
+    while let Some(chunk) = response.chunk().await.expect("a body") {
+        text.extend_from_slice(&chunk);
+    }
+    String::from_utf8(text).expect("text")
+}
+
 /// Asks any ClickHouse for text.
 pub fn sql_at(url: &str, (user, password): (&str, &str), statement: &str) -> String {
     let answer = block_on(post_sql(url, "default", user, password, statement));

@@ -9,7 +9,7 @@ use crate::logs::{Lines, Logs, LogsEnding, Params, Record, select};
 
 /// An answer on its way.
 pub enum Answer {
-    Server(ask::Lines),
+    Server(Box<ask::Lines>),
     Stores(Box<Reading>),
 }
 
@@ -31,7 +31,7 @@ impl Answer {
         let store = match oracle {
             Backend::Server(server) => {
                 let lines = ask::Lines::open(server, "logs", params).await?;
-                return Ok(Answer::Server(lines));
+                return Ok(Answer::Server(Box::new(lines)));
             }
             Backend::Store(store) => store,
         };

@@ -1,6 +1,6 @@
 //! Long logs: all lines, in order, in little memory, also where the connection breaks.
 
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ fn fill(database: &str) -> clickhouse::Place {
 }
 
 /// Reads the answer as it comes, and keeps the number of every line. At the tenth part of it, `then` is told.
-fn read(bygone: &Bygone, container_id: &str, then: Sender<()>) -> (Vec<u64>, Value) {
+fn read(bygone: &Bygone, container_id: &str, then: SyncSender<()>) -> (Vec<u64>, Value) {
     support::block_on(async {
         let url = format!("{}/api/v1/logs", bygone.api);
         let query = [("container_id", container_id)];
@@ -79,7 +79,7 @@ fn a_quarter_of_a_million_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let bygone = Bygone::start_beside(database.clone(), config, folder, &[]);
     let before = memory_bytes(bygone.pid(), "VmHWM:").expect("a process");
-    let (numbers, end) = read(&bygone, &place.container_id, channel().0);
+    let (numbers, end) = read(&bygone, &place.container_id, sync_channel(1).0);
     let peak = memory_bytes(bygone.pid(), "VmHWM:").expect("a process");
     println!("{LINES} lines: at most {} MiB more", (peak - before) >> 20);
     assert!(peak < 128 << 20, "{peak}");
@@ -95,7 +95,7 @@ fn a_quarter_of_a_million_lines() {
     .replace("\"long_logs\"", &format!("\"{database}.long_logs\""));
     let folder = tempfile::tempdir().expect("a folder");
     let bygone = Bygone::start_beside(database, &config, folder, &[]);
-    let (then, tenth) = channel();
+    let (then, tenth) = sync_channel(1);
     let cutter = std::thread::spawn(move || {
         tenth.recv().expect("a tenth of the lines");
         proxy.close();

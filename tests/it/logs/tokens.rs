@@ -37,7 +37,7 @@ fn ask(bygone: &Bygone, token: Option<&str>, query: &[(&str, &str)]) -> (u16, St
         }
         let response = request.query(query).send().await.expect("an answer");
         let status = response.status().as_u16();
-        (status, response.text().await.expect("a body"))
+        (status, support::text_of(response).await)
     })
 }
 
