@@ -2,7 +2,7 @@
 //! `serde_json::Value` of the same bytes in the same run.
 //!
 //!     cargo bench --bench decode                              the recording in fixtures/
-//!     BYGONE_CORPUS=path/to/corpus cargo bench --bench decode every recording there
+//!     TEST_CORPUS=path/to/corpus cargo bench --bench decode every recording there
 //!
 //! Prints MB/s and events/s of both, and their ratio in each of the rounds, which alternate.
 
@@ -26,10 +26,10 @@ fn main() {
     }
 }
 
-/// The fixture, or the folders of `BYGONE_CORPUS`.
+/// The fixture, or the folders of `TEST_CORPUS`.
 fn recordings() -> Vec<PathBuf> {
-    let Some(corpus) = std::env::var_os("BYGONE_CORPUS") else {
-        println!("BYGONE_CORPUS is not set: only the recording in fixtures/ is measured");
+    let Some(corpus) = std::env::var_os("TEST_CORPUS") else {
+        println!("TEST_CORPUS is not set: only the recording in fixtures/ is measured");
         return vec![PathBuf::from(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/fixtures/recording-a"

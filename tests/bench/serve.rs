@@ -1,6 +1,6 @@
 //! The running program under load: acknowledgements, CPU, memory, and how soon it is ready.
 //!
-//!     BYGONE_CORPUS=path/to/corpus cargo bench --bench serve
+//!     TEST_CORPUS=path/to/corpus cargo bench --bench serve
 //!
 //! Posts the bodies of `recording-load` over TLS with a token, as 1, 4 and 16 API servers at once
 //! would, three rounds of each in turn, every time to a fresh `bygone serve` with its default

@@ -160,10 +160,10 @@ pub fn recording_a() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recording-a")
 }
 
-/// A folder of the whole corpus. Without one, the test is reported as skipped; a corpus that `BYGONE_CORPUS` names, as
+/// A folder of the whole corpus. Without one, the test is reported as skipped; a corpus that `TEST_CORPUS` names, as
 /// `.ci/run` does where there is one, must be whole.
 pub fn corpus(name: &str) -> Option<PathBuf> {
-    let named = std::env::var_os("BYGONE_CORPUS").map(PathBuf::from);
+    let named = std::env::var_os("TEST_CORPUS").map(PathBuf::from);
     let is_named = named.is_some();
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     let corpus = named.unwrap_or_else(beside);
@@ -172,8 +172,8 @@ pub fn corpus(name: &str) -> Option<PathBuf> {
         return Some(folder);
     }
     let absent = format!("no {name} in {}", corpus.display());
-    assert!(!is_named, "{absent}, which BYGONE_CORPUS names");
-    skipped::report(&format!("{absent}: set BYGONE_CORPUS to run it"));
+    assert!(!is_named, "{absent}, which TEST_CORPUS names");
+    skipped::report(&format!("{absent}: set TEST_CORPUS to run it"));
     None
 }
 
