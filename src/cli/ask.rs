@@ -364,7 +364,9 @@ pub struct Lines {
 }
 
 /// The last line of an answer.
+/// Nothing else is in it: rows may have a field of this name, too.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Last {
     end: Value,
 }
