@@ -79,7 +79,7 @@ pub struct Get {
     /// Namespaces, separated by commas; * and ? are wildcards
     #[arg(short, long, value_name = "NAMES", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
-    /// All namespaces (default) without a context
+    /// All namespaces (default without a context)
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
     /// Kubernetes clusters, separated by commas

@@ -101,7 +101,7 @@ fn params(line: &ArgMatches, in_use: &InUse, group: Option<Group>) -> anyhow::Re
     let says_when = ["since", "from", "to", "at"]
         .iter()
         .any(|id| text(id).is_some());
-    let is_list = line.try_get_one::<bool>("all").is_ok();
+    let is_list = line.try_get_one::<What>("what").is_ok();
     let is_recent = is_list && !says_when && !is_set("all");
     let from = is_recent.then(|| Timestamp::now().checked_sub(RECENT));
     // The value may be what is being written; of a group, the namespace does not matter much.

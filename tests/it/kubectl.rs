@@ -160,7 +160,7 @@ fn kubectl_completes_what_follows() {
     "#]]
     .assert_eq(&desk.completed(&["get", "po", ""]));
     expect![[r#"
-        --all-namespaces	All namespaces (default) without a context
+        --all-namespaces	All namespaces (default without a context)
         --all	All of the history
         :4
     "#]]
@@ -192,7 +192,7 @@ fn kubectl_completes_names() {
     completed("get nodes --all worker-0", ":4 worker-0");
     completed(
         "get po --cluster d --all",
-        "--all\tAll of the history --all-namespaces\tAll namespaces (default) without a context :4",
+        "--all\tAll of the history --all-namespaces\tAll namespaces (default without a context) :4",
     );
     completed("get po --context nowhere web", ":4");
 }
