@@ -151,7 +151,7 @@ fn a_slot_that_was_checked_as_another_is_kept() {
         "INSERT INTO reconciled (slot, block) SELECT slot, max(_block_number) + 9 FROM facts GROUP BY slot",
     );
     let outcome = cluster.reconcile(120);
-    assert_eq!(said(&outcome, "carried"), 1, "{outcome}");
+    assert_eq!(said(&outcome, "carried over"), 1, "{outcome}");
     assert!(cluster.count("facts") > 0);
 }
 
@@ -220,7 +220,7 @@ fn facts_of_a_pod_that_cannot_be_folded_are_carried() {
     state("concat(char(200), state)");
     cluster.post_what_is_refused(&[cluster.removed(REMOVED, 1), cluster.removed(REMOVED, 2)]);
     let outcome = cluster.reconcile(20);
-    assert_eq!(said(&outcome, "carried"), 1, "{outcome}");
+    assert_eq!(said(&outcome, "carried over"), 1, "{outcome}");
     let carried = "SELECT count() FROM facts WHERE writer = 0";
     let facts = number(database, carried);
     assert!(facts > 0);
@@ -237,7 +237,7 @@ fn facts_of_a_pod_that_cannot_be_folded_are_carried() {
     let outcome = cluster.reconcile(20);
     // Of what was filed all rows are written anew.
     assert_eq!(said(&outcome, "corrected"), 4, "{outcome}");
-    assert_eq!(said(&outcome, "carried"), 0, "{outcome}");
+    assert_eq!(said(&outcome, "carried over"), 0, "{outcome}");
     assert_eq!(number(database, removed), 2);
 }
 

@@ -170,7 +170,10 @@ pub fn wait_done(child: Child) -> String {
 }
 
 /// The number behind a word of what reconcile printed.
-pub fn said(outcome: &str, word: &str) -> u64 {
-    let mut words = outcome.split([' ', ',']).skip_while(|it| *it != word);
-    words.nth(1).and_then(|it| it.parse().ok()).unwrap_or(0)
+pub fn said(outcome: &str, words: &str) -> u64 {
+    let behind = outcome
+        .split_once(words)
+        .map(|(_, behind)| behind.trim_start());
+    let number = behind.and_then(|behind| behind.split([' ', ',']).next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
