@@ -14,7 +14,7 @@ pub struct Line {
     pub stream: Option<String>,
     /// Without its line end. Whatever the container wrote: not always UTF-8.
     pub text: Vec<u8>,
-    /// Whether it was cut at [`LINE_BYTES_MAX`].
+    /// Whether it was longer than 4 MiB, and is cut.
     pub is_cut: bool,
 }
 

@@ -31,7 +31,7 @@ pub struct Choice {
 pub struct Selected {
     /// Oldest first.
     pub instances: Vec<Instance>,
-    /// Whether there were more than [`INSTANCES_MAX`]; the newest are there.
+    /// Whether there were more than 1000; the newest are there.
     pub more: bool,
     /// Where there is none: which names of the question are not known.
     pub hints: Vec<String>,
