@@ -74,12 +74,7 @@ async fn ask(
     narrow(reader, &mut asked.question)?;
     let place = app.questions.place(reader).await?;
     let selected = logs::select(&app.store, &asked.question, &asked.choice).await?;
-    let ending = LogsEnding {
-        instances: selected.instances.len() as u64,
-        more_instances: selected.more,
-        hints: selected.hints,
-        ..LogsEnding::default()
-    };
+    let ending = LogsEnding::of(&selected);
     let mut lines = app.logs.lines(selected.instances, asked.ask);
     // The first line is awaited, so that a store that is away still gets a status of its own.
     let first = lines.next().await?;

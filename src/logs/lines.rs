@@ -130,11 +130,14 @@ impl Lines {
                 return Ok(None);
             }
             self.given += 1;
-            let mut reader = self.open.swap_remove(index);
+            let reader = &mut self.open[index];
             let line = reader.page.pop_front().expect("an open reader has a line");
             reader.lines += 1;
             let instance = reader.instance.clone();
-            self.read(reader).await?;
+            if reader.page.is_empty() {
+                let reader = self.open.swap_remove(index);
+                self.read(reader).await?;
+            }
             return Ok(Some(Given { line, instance }));
         }
     }

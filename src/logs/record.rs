@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::lines::Given;
+use super::select::Selected;
 
 /// A line of a container instance. Absent is `null`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -92,6 +93,17 @@ pub struct LogsEnding {
 }
 
 impl LogsEnding {
+    /// Of an answer about these instances, before its first line.
+    #[must_use]
+    pub fn of(selected: &Selected) -> LogsEnding {
+        LogsEnding {
+            instances: selected.instances.len() as u64,
+            more_instances: selected.more,
+            hints: selected.hints.clone(),
+            ..LogsEnding::default()
+        }
+    }
+
     /// Of an answer that failed.
     #[must_use]
     pub fn failed(self, error: &Error) -> LogsEnding {

@@ -24,11 +24,11 @@ pub struct Reading {
 
 impl Answer {
     pub async fn open(
-        oracle: &Backend,
+        backend: &Backend,
         config: &Config,
         params: &Params,
     ) -> anyhow::Result<Answer> {
-        let store = match oracle {
+        let store = match backend {
             Backend::Server(server) => {
                 let lines = ask::Lines::open(server, "logs", params).await?;
                 return Ok(Answer::Server(Box::new(lines)));
@@ -43,12 +43,7 @@ impl Answer {
         asked.question.visible = Some(Default::default());
         let selected = select(store, &asked.question, &asked.choice).await?;
         Ok(Answer::Stores(Box::new(Reading {
-            ending: LogsEnding {
-                instances: selected.instances.len() as u64,
-                more_instances: selected.more,
-                hints: selected.hints,
-                ..LogsEnding::default()
-            },
+            ending: LogsEnding::of(&selected),
             lines: logs.lines(selected.instances, asked.ask),
             turned: None,
             is_tail: params.tail.is_some(),
