@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::ask::{Backend, ServerFlags};
 use super::get::{Time, nothing};
-use super::output::{ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
+use super::output::{Described, ID_CHARS, Look, Other, Others, PageFormat, Subject, write_page};
 use super::{Common, NOTHING, Usage, block_on, names};
 use crate::query::{Container, Life, Order, Page, Params, Pod, instance_of};
 
@@ -176,14 +176,18 @@ impl DescribeContainer {
 
 /// What there is to print.
 enum Answer {
-    Page(Box<Page>, Subject, Others),
+    Page(Box<Described>),
     /// None of these, and what may be wrong with the names.
     Nothing(&'static str, Vec<String>),
 }
 
 impl Answer {
     fn of(page: Page, subject: Subject, others: Others) -> Answer {
-        Answer::Page(Box::new(page), subject, others)
+        Answer::Page(Box::new(Described {
+            page,
+            subject,
+            others,
+        }))
     }
 }
 
@@ -280,8 +284,8 @@ impl ScopeFlags {
             params.question(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
             let backend = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
-            let (page, subject, others) = match ask(&backend, &params).await? {
-                Answer::Page(page, subject, others) => (page, subject, others),
+            let described = match ask(&backend, &params).await? {
+                Answer::Page(described) => described,
                 Answer::Nothing(what, hints) => {
                     nothing::say(what, &params, &zone, &hints);
                     in_use.say(is_namespace_used);
@@ -294,7 +298,7 @@ impl ScopeFlags {
                 now,
                 ..Look::plain()
             };
-            write_page(self.output, &page, (subject, &others), &look, &mut out)?;
+            write_page(self.output, &described, &look, &mut out)?;
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -374,6 +378,8 @@ fn other_pod(pod: &Pod) -> Other {
         command: format!("bygone describe pod --uid {}", pod.pod_uid),
         from: pod.created_at,
         to: pod.removed_at,
+        ended_why: pod.ended_why.clone(),
+        ended_by: pod.ended_by.clone(),
     }
 }
 
@@ -383,6 +389,8 @@ fn other_container(container: &Container) -> Other {
         command: format!("bygone describe container {id} --uid {uid}"),
         from: container.started_at,
         to: container.ended_at,
+        ended_why: container.ended_why.clone(),
+        ended_by: container.ended_by.clone(),
     }
 }
 

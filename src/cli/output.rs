@@ -41,7 +41,7 @@ use serde::de::DeserializeOwned;
 
 pub use containers::ID_CHARS;
 pub use contexts::Listed;
-pub use page::{Other, Others, PageFormat, Subject, write_page};
+pub use page::{Described, Other, Others, PageFormat, Subject, write_page};
 pub use spec::{Output, OutputParser};
 use table::Column;
 

@@ -30,7 +30,14 @@ pub enum Subject {
     Container,
 }
 
-/// The lives that a name also meant.
+/// A page, what it is about, and what else its name means.
+pub struct Described {
+    pub page: Page,
+    pub subject: Subject,
+    pub others: Others,
+}
+
+/// The other lives of a name.
 #[derive(Clone, Debug, Default)]
 pub struct Others {
     pub count: u64,
@@ -44,6 +51,9 @@ pub struct Other {
     pub command: String,
     pub from: Option<Time>,
     pub to: Option<Time>,
+    /// Why it ended, by whom: words of the history.
+    pub ended_why: Option<String>,
+    pub ended_by: Option<String>,
 }
 
 /// Of a longer life line the first and the last steps are written.
@@ -63,27 +73,32 @@ const INDENT: usize = 17;
 /// When `out` fails.
 pub fn write_page(
     format: PageFormat,
-    page: &Page,
-    (subject, others): (Subject, &Others),
+    described: &Described,
     look: &Look,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let Described {
+        page,
+        subject,
+        others,
+    } = described;
     if format == PageFormat::Json {
         serde_json::to_writer_pretty(&mut *out, page)?;
         writeln!(out)?;
         return out.flush();
     }
     let mut text = Text::new(look);
-    if subject == Subject::Container {
+    text.which(*subject, others);
+    if *subject == Subject::Container {
         containers::head(page, &mut text);
     }
     text.pod(page);
     text.life_line(page);
-    if subject == Subject::Pod {
+    if *subject == Subject::Pod {
         containers::list(page, &mut text);
     }
     text.unknown(page);
-    text.others(subject, others);
+    text.others(*subject, others);
     out.write_all(text.text.as_bytes())?;
     out.flush()
 }
@@ -266,22 +281,56 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// That the name means more than one, before anything is said of this one.
+    fn which(&mut self, subject: Subject, others: &Others) {
+        if others.count > 0 {
+            let (count, what) = (others.count + 1, subject.noun(2));
+            self.line(&format!(
+                "The newest of {count} {what}; the others are listed at the end."
+            ));
+            self.text.push('\n');
+        }
+    }
+
     fn others(&mut self, subject: Subject, others: &Others) {
-        let what = match subject {
-            Subject::Pod => "pods of this name",
-            Subject::Container => "instances",
-        };
         if others.count == 0 {
             return;
         }
+        let what = subject.noun(others.count);
         self.heading(&format!("{} other {what}, newest first:", others.count));
-        for Other { command, from, to } in &others.newest {
-            let to = cell::time(*to, "now", self.look);
-            self.line(&format!("  {} to {to}   {command}", self.time(*from)));
+        let rows = others.newest.iter().map(|other| {
+            let to = cell::time(other.to, "now", self.look);
+            let why = other.ended_why.as_deref().unwrap_or_default();
+            let by = other.ended_by.as_deref();
+            let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+            (
+                format!("{} to {to}", self.time(other.from)),
+                format!("{why}{by}"),
+            )
+        });
+        let rows: Vec<(String, String)> = rows.collect();
+        let width = |texts: &mut dyn Iterator<Item = &String>| {
+            texts.map(|text| text.chars().count()).max().unwrap_or(0)
+        };
+        let times = width(&mut rows.iter().map(|(time, _)| time));
+        let whys = width(&mut rows.iter().map(|(_, why)| why));
+        for ((time, why), Other { command, .. }) in rows.iter().zip(&others.newest) {
+            self.line(&format!("  {time:times$}   {why:whys$}   {command}"));
         }
         let hidden = others.count - others.newest.len() as u64;
         if hidden > 0 {
             self.line(&format!("  ... {hidden} older: \"bygone get\" lists them"));
+        }
+    }
+}
+
+impl Subject {
+    fn noun(self, count: u64) -> &'static str {
+        match (self, count) {
+            (Subject::Pod, 1) => "pod of this name",
+            (Subject::Pod, _) => "pods of this name",
+            (Subject::Container, 1) => "instance",
+            (Subject::Container, _) => "instances",
         }
     }
 }

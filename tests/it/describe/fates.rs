@@ -482,6 +482,8 @@ fn one_name_after_the_other() {
     check(
         &["pod", "flip"],
         expect![[r#"
+            The newest of 5 pods of this name; the others are listed at the end.
+
             Pod:             flip
             Namespace:       reuse-3aa
             Cluster:         demo
@@ -516,10 +518,10 @@ fn one_name_after_the_other() {
             Unknown: nothing
 
             4 other pods of this name, newest first:
-              2026-11-23 06:16:04 to 2026-11-23 06:16:07   bygone describe pod --uid 9f08bcac-cb5e-474e-b58b-b6b5ca032a7a
-              2026-11-23 06:16:02 to 2026-11-23 06:16:04   bygone describe pod --uid a2a4fd16-7a37-439d-bf75-8a858661f8e4
-              2026-11-23 06:16:01 to 2026-11-23 06:16:02   bygone describe pod --uid d0d51d29-7a0e-4566-8d0e-892ed8b41324
-              2026-11-23 06:15:59 to 2026-11-23 06:16:01   bygone describe pod --uid daf7e8fa-9038-4f10-8b16-0b71d05e8ba9
+              2026-11-23 06:16:04 to 2026-11-23 06:16:07   force-deleted by kubernetes-admin   bygone describe pod --uid 9f08bcac-cb5e-474e-b58b-b6b5ca032a7a
+              2026-11-23 06:16:02 to 2026-11-23 06:16:04   force-deleted by kubernetes-admin   bygone describe pod --uid a2a4fd16-7a37-439d-bf75-8a858661f8e4
+              2026-11-23 06:16:01 to 2026-11-23 06:16:02   force-deleted by kubernetes-admin   bygone describe pod --uid d0d51d29-7a0e-4566-8d0e-892ed8b41324
+              2026-11-23 06:15:59 to 2026-11-23 06:16:01   force-deleted by kubernetes-admin   bygone describe pod --uid daf7e8fa-9038-4f10-8b16-0b71d05e8ba9
         "#]],
     );
 }
@@ -680,6 +682,8 @@ fn a_container() {
     check(
         &["container", "statefulset-38e/web-0/db"],
         expect![[r#"
+            The newest of 4 instances; the others are listed at the end.
+
             Container:       db #0 (app container)
             Container ID:    containerd://3270d5875e4c6f05c7ed44c9277b5eb6f35b74ce2e2af7ec5c90d84481999d24
             Image:           registry.example.com/infra/postgres:17.2
@@ -718,9 +722,9 @@ fn a_container() {
             Unknown: nothing
 
             3 other instances, newest first:
-              2026-11-23 06:15:26 to 2026-11-23 06:15:28   bygone describe container 91880fd6af4f --uid cb5f3916-439c-4e19-b1c9-307f8bfbe214
-              2026-11-23 06:15:16 to 2026-11-23 06:15:24   bygone describe container 4cf39a52a8e8 --uid 14a0fb01-a403-42c2-8bd2-47ede347f1f8
-              2026-11-23 06:15:09 to 2026-11-23 06:15:14   bygone describe container d174dfee8d5c --uid 384a4b58-6f73-432a-9afe-3a5dd91e3d1b
+              2026-11-23 06:15:26 to 2026-11-23 06:15:28   force-deleted by kubernetes-admin                                                  bygone describe container 91880fd6af4f --uid cb5f3916-439c-4e19-b1c9-307f8bfbe214
+              2026-11-23 06:15:16 to 2026-11-23 06:15:24   scaled-or-rolled-out by system:serviceaccount:kube-system:statefulset-controller   bygone describe container 4cf39a52a8e8 --uid 14a0fb01-a403-42c2-8bd2-47ede347f1f8
+              2026-11-23 06:15:09 to 2026-11-23 06:15:14   deleted by kubernetes-admin                                                        bygone describe container d174dfee8d5c --uid 384a4b58-6f73-432a-9afe-3a5dd91e3d1b
         "#]],
     );
 }

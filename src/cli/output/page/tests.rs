@@ -64,11 +64,17 @@ fn a_long_life() {
             command: "bygone describe pod --uid X".to_owned(),
             from: None,
             to: None,
+            ended_why: Some("evicted".to_owned()),
+            ended_by: Some("alice".to_owned()),
         }],
     };
     let mut out = Vec::new();
-    let about = (Subject::Pod, &others);
-    write_page(PageFormat::Text, &page(), about, &look, &mut out).unwrap();
+    let described = Described {
+        page: page(),
+        subject: Subject::Pod,
+        others,
+    };
+    write_page(PageFormat::Text, &described, &look, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let steps = text.lines().filter(|line| line.ends_with("its status"));
     assert_eq!(steps.count(), FIRST_STEPS + LAST_STEPS);
@@ -78,6 +84,8 @@ fn a_long_life() {
     };
     let shown: Vec<&str> = text.lines().filter(plain).collect();
     expect![[r#"
+        The newest of 4 pods of this name; the others are listed at the end.
+
         Pod:             web\u{1b}[31m-0
         Namespace:       shop
         Cluster:         prod
@@ -123,6 +131,6 @@ fn a_long_life() {
         Unknown: nothing
 
         3 other pods of this name, newest first:
-          <unknown> to now   bygone describe pod --uid X
+          <unknown> to now   evicted by alice   bygone describe pod --uid X
           ... 2 older: "bygone get" lists them"#]].assert_eq(&shown.join("\n"));
 }
