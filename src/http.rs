@@ -44,11 +44,13 @@ mod writer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use axum::{Router, middleware};
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
 use crate::access::Api;
 use crate::clickhouse::Store;
@@ -93,8 +95,13 @@ pub fn routes(app: App, access: Arc<Api>) -> Router {
 }
 
 /// The fastest level: what a slow network gains by more is less than what the questions of others lose.
-fn compression() -> CompressionLayer {
-    CompressionLayer::new().quality(CompressionLevel::Fastest)
+fn compression() -> CompressionLayer<impl Predicate + Send + Sync + 'static> {
+    let is_packed = |_: StatusCode, _: Version, _: &HeaderMap, of: &Extensions| {
+        of.get::<logs::Unpacked>().is_none()
+    };
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(DefaultPredicate::new().and(is_packed))
 }
 
 /// Binds a listener. Returns it with its address, which has the actual port if 0 was requested.

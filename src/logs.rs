@@ -8,7 +8,7 @@
 //! and a slack; the weaker identities end at the borders to the instances before and after it.
 //!
 //! Limits: a page of a store is [`PAGE_LINES`] lines, one page is held for each instance and store that is read at a
-//! time, and at most [`OPEN_MAX`] of them are. No answer is cut without a word.
+//! time, and at most [`OPEN_MAX`] of them are. The last lines are held up to 32 MiB. No answer is cut without a word.
 //!
 //! Never here: a query that holds what a caller wrote, but for the regular expression of `grep`, which is quoted for
 //! each store's language; a credential in an error; anything that writes.
@@ -18,6 +18,9 @@ mod client;
 mod conditions;
 mod config;
 mod elastic;
+mod error;
+mod explain;
+mod follow;
 mod grep;
 mod identity;
 mod instance;
@@ -25,6 +28,7 @@ mod layout;
 mod line;
 mod lines;
 mod loki;
+mod overlap;
 mod paging;
 mod params;
 mod preset;
@@ -35,17 +39,21 @@ mod resume;
 mod select;
 mod span;
 mod store;
+mod tail;
 mod victorialogs;
 
 use std::sync::Arc;
 
 pub use config::Config;
+pub use error::Error;
+pub use explain::Attempt;
+pub use follow::Follow;
 pub use grep::Grep;
 pub use identity::Identity;
 pub use instance::Instance;
 pub use layout::{Fields, Kind};
-pub use line::Line;
-pub use lines::{Ask, Given, Lines, Part, Summary};
+pub use line::{Given, Line};
+pub use lines::{Ask, Lines, Part, Summary};
 pub use params::{Asked, Params};
 pub use preset::Preset;
 pub use record::{LogsEnding, Record};
@@ -93,27 +101,4 @@ impl Logs {
     pub fn lines(&self, instances: Vec<Instance>, ask: Ask) -> Lines {
         Lines::new(&self.stores, instances, ask)
     }
-}
-
-/// Why there are no lines, or no more.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("logs store {store}: {cause}")]
-    Config { store: String, cause: String },
-    #[error("logs store {store} cannot be reached: {cause}: check its address, and that it runs")]
-    Unreachable { store: String, cause: String },
-    #[error("logs store {store} refused our credentials ({status}): check its user and files")]
-    Credentials { store: String, status: String },
-    #[error("logs store {store} has no {what}: check what [[logs]] names")]
-    Missing { store: String, what: String },
-    #[error("logs store {store} did not answer within {seconds_max} s: ask for a shorter time")]
-    Silent { store: String, seconds_max: u64 },
-    #[error("logs store {store}: {cause}")]
-    Answer { store: String, cause: String },
-    #[error(
-        "{count} instances have lines at the same time, at most {OPEN_MAX} can be read: name fewer"
-    )]
-    TooMany { count: usize },
-    #[error(transparent)]
-    Question(#[from] crate::query::Error),
 }

@@ -359,8 +359,9 @@ pub struct Lines {
     base: String,
     response: reqwest::Response,
     buffer: BytesMut,
-    /// The content of its last line.
+    /// The content of its last line; of an answer that is followed, what stands for it until then.
     end: Option<Value>,
+    so_far: Option<Value>,
 }
 
 /// The last line of an answer.
@@ -369,6 +370,13 @@ pub struct Lines {
 #[serde(deny_unknown_fields)]
 struct Last {
     end: Value,
+}
+
+/// How an answer that is followed came about until now. Among its lines.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SoFar {
+    so_far: Value,
 }
 
 impl Lines {
@@ -407,6 +415,7 @@ impl Lines {
             response,
             buffer: BytesMut::new(),
             end: None,
+            so_far: None,
         };
         if lines.response.status().is_success() {
             Ok(lines)
@@ -436,8 +445,14 @@ impl Lines {
         if self.end.is_some() {
             return Ok(None);
         }
-        let Some(line) = self.line().await? else {
-            bail!("the response from {} was cut off: try again", self.base);
+        let line = loop {
+            let Some(line) = self.line().await? else {
+                bail!("the response from {} was cut off: try again", self.base);
+            };
+            match serde_json::from_slice(&line) {
+                Ok(SoFar { so_far }) => self.so_far = Some(so_far),
+                Err(_) => break line,
+            }
         };
         if let Ok(Last { end }) = serde_json::from_slice(&line) {
             self.end = Some(end);
@@ -448,9 +463,9 @@ impl Lines {
             .with_context(|| format!("{} sent a row that this build can't read", self.base))
     }
 
-    /// The content of the last line, once it has arrived.
+    /// The content of the last line, or of what stands for it until it arrives.
     pub fn ending<E: DeserializeOwned + Default>(&self) -> anyhow::Result<E> {
-        let Some(end) = &self.end else {
+        let Some(end) = self.end.as_ref().or(self.so_far.as_ref()) else {
             return Ok(E::default());
         };
         let ending = serde_json::from_value(end.clone());

@@ -147,7 +147,7 @@ pub(super) struct Time {
     since: Option<String>,
     /// Start: RFC 3339, a time in --zone like '2026-11-23 06:15', 06:15 (the latest one), 'yesterday
     /// 14:00', 'monday 06:15', now, or seconds or milliseconds since 1970
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", alias = "since-time")]
     from: Option<String>,
     /// End, exclusive
     #[arg(long, value_name = "TIME")]

@@ -1,9 +1,11 @@
 //! `bygone logs`: the lines of containers, also of those that no longer exist.
 
 mod answer;
+mod kubectl;
 mod summary;
 mod write;
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -12,13 +14,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::answer::Answer;
+use self::kubectl::Habits;
 use self::write::{Form, Writer};
 use super::ask::{Backend, ServerFlags};
 use super::context::InUse;
 use super::get::{Time, nothing};
 use super::what::RECENT;
 use super::{Common, NOTHING, Usage, block_on, names, say};
-use crate::logs::{Params, Preset};
+use crate::logs::{LogsEnding, Params, Preset, Record};
 use crate::query::{self, Workload};
 
 const EXAMPLES: &str = "\
@@ -30,6 +33,7 @@ Examples:
   bygone logs web-0 -n shop --instance 3 --tail 50       the last 50 lines before its third restart's end
   bygone logs -l app=cart --since 2h --grep 'timeout|refused'
   bygone logs --container-id 38cb0c636df0 -o ndjson
+  bygone logs deploy/cart -n shop -f --tail 20           go on with what comes, also of new pods
 
 The lines are read from the stores under [[logs]] in bygone's configuration. A summary on stderr
 says how each instance was identified, and what that leaves uncertain.
@@ -46,6 +50,9 @@ pub struct Logs {
     /// POD, NAMESPACE/POD, or KIND/NAME of an owner, like deploy/cart; * and ? are wildcards
     #[arg(add = ArgValueCompleter::new(names::pods))]
     target: Option<String>,
+    /// One container, as kubectl took it before it had -c
+    #[arg(value_name = "CONTAINER", hide = true, conflicts_with = "container")]
+    inline_container: Option<String>,
     /// Namespaces, separated by commas
     #[arg(short, long, value_name = "NAMES", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
@@ -58,6 +65,8 @@ pub struct Logs {
     time: Time,
     #[command(flatten)]
     shape: Shape,
+    #[command(flatten)]
+    habits: Habits,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
@@ -77,11 +86,23 @@ struct Which {
     #[arg(short, long, value_name = "NAMES")]
     container: Option<String>,
     /// All containers of the pods
-    #[arg(long, conflicts_with = "container")]
-    all_containers: bool,
+    #[arg(
+        long,
+        conflicts_with = "container",
+        require_equals = true,
+        value_name = "BOOL",
+        hide_possible_values = true
+    )]
+    all_containers: Option<Option<bool>>,
     /// The instance before the last one, of each container
-    #[arg(short, long)]
-    previous: bool,
+    #[arg(
+        short,
+        long,
+        require_equals = true,
+        value_name = "BOOL",
+        hide_possible_values = true
+    )]
+    previous: Option<Option<bool>>,
     /// The instance after so many restarts: 0 is the first
     #[arg(long, value_name = "NUMBER")]
     instance: Option<u32>,
@@ -111,13 +132,32 @@ struct Shape {
     /// Only lines that match a regular expression
     #[arg(long, value_name = "REGEX")]
     grep: Option<String>,
+    /// Go on with what comes, also of instances that start later, until a minute after the last one ended, or Ctrl-C
+    #[arg(
+        short,
+        long,
+        require_equals = true,
+        value_name = "BOOL",
+        hide_possible_values = true
+    )]
+    follow: Option<Option<bool>>,
     /// Put its time before each line
-    #[arg(long)]
-    timestamps: bool,
+    #[arg(
+        long,
+        require_equals = true,
+        value_name = "BOOL",
+        hide_possible_values = true
+    )]
+    timestamps: Option<Option<bool>>,
     /// Put [pod/NAME/CONTAINER] before each line
-    #[arg(long)]
-    prefix: bool,
-    /// Stop after so many bytes
+    #[arg(
+        long,
+        require_equals = true,
+        value_name = "BOOL",
+        hide_possible_values = true
+    )]
+    prefix: Option<Option<bool>>,
+    /// Stop after so many bytes; 0: never
     #[arg(long, value_name = "BYTES")]
     limit_bytes: Option<u64>,
     /// Form of the lines
@@ -126,6 +166,9 @@ struct Shape {
     /// Do not show control characters as escapes on a terminal
     #[arg(long)]
     raw: bool,
+    /// Show on stderr what the stores were asked, and what came back
+    #[arg(long)]
+    explain: bool,
 }
 
 impl Logs {
@@ -145,35 +188,54 @@ impl Logs {
             params.read(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
             let oracle = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
-            let mut answer = Answer::open(&oracle, &config, &params).await?;
-            let mut writer = Writer::new(&self.shape, zone.clone());
-            while !writer.is_full()
-                && let Some(record) = answer.next().await?
-            {
-                writer.write(&record)?;
-            }
-            let (lines, is_full) = writer.end()?;
-            let ending = answer.ending()?;
-            if ending.instances == 0 && ending.error.is_none() {
-                nothing::say(
-                    "container instances",
-                    &searched(params),
-                    &zone,
-                    &ending.hints,
-                );
-                return Ok(NOTHING.into());
-            }
-            summary::print(&ending, is_full);
-            match (&ending.error, lines) {
-                (Some(error), _) => Err(anyhow::anyhow!("{error}")),
-                (None, 0) => Ok(NOTHING.into()),
-                (None, _) => Ok(ExitCode::SUCCESS),
-            }
+            let answer = Answer::open(&oracle, &config, &params).await?;
+            self.show(answer, params, &zone).await
         })
+    }
+
+    async fn show(
+        &self,
+        mut answer: Answer,
+        params: Params,
+        zone: &TimeZone,
+    ) -> anyhow::Result<ExitCode> {
+        let mut writer = Writer::new(&self.shape, self.habits.prefix(), zone.clone());
+        let mut stop = pin!(interrupted(params.follow == Some(true)));
+        let mut is_interrupted = false;
+        while !writer.is_full() && !is_interrupted {
+            tokio::select! {
+                record = next(&mut answer, &mut writer) => match record? {
+                    Some(record) => writer.write(&record)?,
+                    None => break,
+                },
+                () = &mut stop => is_interrupted = true,
+            }
+        }
+        let (lines, is_full) = writer.end()?;
+        let ending = answer.ending()?;
+        if is_interrupted && ending == LogsEnding::default() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if ending.instances == 0 && ending.error.is_none() {
+            nothing::say(
+                "container instances",
+                &searched(params),
+                zone,
+                &ending.hints,
+            );
+            return Ok(NOTHING.into());
+        }
+        summary::print(&ending, is_full);
+        match (&ending.error, lines) {
+            (Some(error), _) => Err(anyhow::anyhow!("{error}")),
+            (None, 0) if !is_interrupted => Ok(NOTHING.into()),
+            (None, _) => Ok(ExitCode::SUCCESS),
+        }
     }
 
     fn params(&self, in_use: &InUse, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {
         let Logs { which, shape, .. } = self;
+        self.habits.check()?;
         let mut window = self.time.window(zone, now)?;
         let tail = match shape.tail {
             None | Some(-1) => None,
@@ -212,16 +274,43 @@ impl Logs {
             node: which.node.clone(),
             container_id: which.container_id.clone(),
             uid: which.uid.clone(),
-            container: which.container.clone(),
-            all_containers: which.all_containers.then_some(true),
-            previous: which.previous.then_some(true),
+            container: which.container.clone().or(self.inline_container.clone()),
+            all_containers: given(which.all_containers),
+            previous: given(which.previous),
             instance: which.instance,
             tail,
             head: shape.head,
             grep: shape.grep.clone(),
+            follow: given(shape.follow),
+            explain: shape.explain.then_some(true),
             ..Params::default()
         })
     }
+}
+
+/// The next line. What was written is shown while it is waited for.
+async fn next(answer: &mut Answer, writer: &mut Writer) -> anyhow::Result<Option<Record>> {
+    let mut next = pin!(answer.next());
+    tokio::select! {
+        biased;
+        record = &mut next => return record,
+        () = std::future::ready(()) => writer.flush()?,
+    }
+    next.await
+}
+
+/// Returns at Ctrl-C, where that ends an answer; else the process ends.
+async fn interrupted(is_end: bool) {
+    if !is_end || tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// `Some(true)` where a switch is on: `--prefix`, or `--prefix=true` as for kubectl.
+fn given(switch: Option<Option<bool>>) -> Option<bool> {
+    switch
+        .map(|value| value.unwrap_or(true))
+        .filter(|value| *value)
 }
 
 /// The parameters that say where and when, for what was not found.

@@ -3,8 +3,12 @@
 //! Each line of the answer is a [`Record`]; the last one is `{"end": ...}` with [`LogsEnding`], which also says why an
 //! answer ends early. Only instances that the reader may see are looked for in the stores at all, and only for readers
 //! that may read logs.
+//!
+//! An answer that is followed has no place among the questions while it waits. Whenever its lines so far are sent, and
+//! every [`HEARTBEAT`] without any, a line `{"so_far": ...}` says how it came about until then.
 
 use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::body::Body;
@@ -21,16 +25,23 @@ use tracing::warn;
 use super::App;
 use super::format::{Format, OF_LOGS};
 use super::problem::{Kind, Problem};
-use super::questions::Place;
+use super::questions::{Place, Questions};
 use super::responses::{LogLines, NotFound, Problems};
 use super::rows::{count, narrow};
 use crate::access::Reader;
-use crate::logs::{self, Given, Lines, LogsEnding, Params, Record};
+use crate::logs::{self, Asked as LogsAsked, Follow, Given, Lines, LogsEnding, Params, Record};
 
 /// Bytes that are gathered before they are sent on.
 const CHUNK_BYTES: usize = 32 << 10;
 
+/// The longest silence of an answer that is followed: clients and proxies give up sooner or later.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
 type Asked = Result<Query<Params>, QueryRejection>;
+
+/// Marks a response that is not compressed: each part of it has to arrive at once.
+#[derive(Clone, Copy)]
+pub struct Unpacked;
 
 /// Lines of container instances
 ///
@@ -70,8 +81,19 @@ async fn ask(
         let detail = "no logs store is configured: add a [[logs]] block, see docs/logs.md";
         return Err(Problem::new(Kind::NotFound, detail));
     }
-    let mut asked = params.read(Timestamp::now())?;
+    let now = Timestamp::now();
+    let mut asked = params.read(now)?;
+    if asked.ask.explain && !reader.sees_everything() {
+        // Times and counts of a store that others share would say something about their lines.
+        let detail = "explain needs a token for all clusters and namespaces: leave it out";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
     narrow(reader, &mut asked.question)?;
+    let follows = asked.ask.follow;
+    let following = match follows {
+        true => Some(Following::new(app, reader, &asked, now).await?),
+        false => None,
+    };
     let place = app.questions.place(reader).await?;
     let selected = logs::select(&app.store, &asked.question, &asked.choice).await?;
     let ending = LogsEnding::of(&selected);
@@ -81,24 +103,39 @@ async fn ask(
     let sending = Sending {
         lines,
         ending,
-        tail: params.tail.is_some(),
-        _place: place,
+        following,
+        place: Some(place),
     };
-    let first = Step::Lines(Box::new(sending), first);
-    Ok(format.response(Body::from_stream(stream(first))))
+    let first = Step::Lines(Box::new(sending), Ok(first));
+    let mut response = format.response(Body::from_stream(stream(first)));
+    if follows {
+        response.extensions_mut().insert(Unpacked);
+    }
+    Ok(response)
 }
 
 /// An answer on its way.
 struct Sending {
     lines: Lines,
     ending: LogsEnding,
-    /// Whether the lines come newest first, and are turned round before they are sent.
-    tail: bool,
+    following: Option<Following>,
+    /// Not while it waits.
+    place: Option<Place>,
+}
+
+/// What an answer needs to go on.
+struct Following {
+    follow: Follow,
+    questions: Questions,
+    reader: Reader,
     _place: Place,
 }
 
+type Next = Result<Option<Given>, logs::Error>;
+
 enum Step {
-    Lines(Box<Sending>, Option<Given>),
+    Lines(Box<Sending>, Next),
+    Wait(Box<Sending>, Duration),
     Nothing,
 }
 
@@ -107,27 +144,37 @@ struct End {
     end: LogsEnding,
 }
 
+#[derive(Serialize)]
+struct SoFar {
+    so_far: LogsEnding,
+}
+
 fn stream(first: Step) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(first, async |step| match step {
         Step::Lines(sending, line) => Some(sending.chunk(line).await),
+        Step::Wait(sending, wait) => Some(sending.later(wait).await),
         Step::Nothing => None,
     })
 }
 
 impl Sending {
     /// The next part of the answer, and what comes after it.
-    async fn chunk(mut self: Box<Self>, line: Option<Given>) -> (Result<Bytes, Infallible>, Step) {
+    async fn chunk(mut self: Box<Self>, mut next: Next) -> (Result<Bytes, Infallible>, Step) {
         let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-        let mut next = Ok(line);
-        let mut held = Vec::new();
         loop {
             match next {
-                Ok(Some(line)) if self.tail => held.push(line),
                 Ok(Some(line)) if chunk.len() >= CHUNK_BYTES => {
-                    return (Ok(chunk.into()), Step::Lines(self, Some(line)));
+                    return (Ok(chunk.into()), Step::Lines(self, Ok(Some(line))));
                 }
                 Ok(Some(line)) => write(&Record::from(line), &mut chunk),
-                Ok(None) => break,
+                Ok(None) => {
+                    let Some(wait) = self.wait() else {
+                        break;
+                    };
+                    let so_far = self.ending();
+                    write(&SoFar { so_far }, &mut chunk);
+                    return (Ok(chunk.into()), Step::Wait(self, wait));
+                }
                 Err(error) => {
                     warn!("an answer of logs was not finished: {error}");
                     self.ending = self.ending.failed(&error);
@@ -136,16 +183,78 @@ impl Sending {
             }
             next = self.lines.next().await;
         }
-        for line in held.into_iter().rev() {
-            write(&Record::from(line), &mut chunk);
-        }
-        let summary = self.lines.summary();
-        let end = LogsEnding {
-            summary,
-            ..self.ending
-        };
+        let end = self.ending();
         write(&End { end }, &mut chunk);
         (Ok(chunk.into()), Step::Nothing)
+    }
+
+    /// The part that comes after a wait.
+    async fn later(mut self: Box<Self>, mut wait: Duration) -> (Result<Bytes, Infallible>, Step) {
+        let since = Instant::now();
+        loop {
+            tokio::time::sleep(wait).await;
+            let next = self.again().await;
+            if matches!(next, Ok(None))
+                && since.elapsed() < HEARTBEAT
+                && let Some(next_wait) = self.wait()
+            {
+                wait = next_wait;
+                continue;
+            }
+            return self.chunk(next).await;
+        }
+    }
+
+    /// How long to wait for more lines; `None` at the end.
+    fn wait(&mut self) -> Option<Duration> {
+        self.place = None;
+        let following = self.following.as_mut()?;
+        following.follow.wait(&self.lines)
+    }
+
+    /// Asks once more, and returns the first line.
+    async fn again(&mut self) -> Next {
+        let Some(Following {
+            follow,
+            questions,
+            reader,
+            ..
+        }) = &mut self.following
+        else {
+            return Ok(None);
+        };
+        let Ok(place) = questions.place(reader).await else {
+            // Later, then.
+            return Ok(None);
+        };
+        self.place = Some(place);
+        follow.again(&mut self.lines).await?;
+        self.lines.next().await
+    }
+
+    fn ending(&self) -> LogsEnding {
+        LogsEnding {
+            summary: self.lines.summary(),
+            ..self.ending.clone()
+        }
+    }
+}
+
+impl Following {
+    async fn new(
+        app: &App,
+        reader: &Reader,
+        asked: &LogsAsked,
+        now: Timestamp,
+    ) -> Result<Following, Problem> {
+        let place = app.questions.follower(reader).await?;
+        let (question, choice) = (asked.question.clone(), asked.choice.clone());
+        Ok(Following {
+            follow: Follow::new(&app.logs, &app.store, question, choice, now),
+            questions: app.questions.clone(),
+            reader: reader.clone(),
+            _place: place,
+        })
     }
 }
 
@@ -162,8 +271,7 @@ impl From<logs::Error> for Problem {
             logs::Error::TooMany { .. } => Problem::new(Kind::InvalidRequest, error.to_string()),
             error => {
                 warn!("a question for logs was not answered: {error}");
-                let detail = "a logs store did not answer: ask again later, and see bygone's log";
-                Problem::new(Kind::StoreUnavailable, detail)
+                Problem::new(Kind::StoreUnavailable, error.for_readers())
             }
         }
     }

@@ -63,7 +63,7 @@ const NUMBERS: &str = "^(!=|>=|<=|>|<)?[0-9]{1,6}$";
 const CURSOR: &str = "^[0-9]{1,16}\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.[^.]*\\..*$";
 
 /// Name, form, example.
-const PARAMETERS: [(&str, Form, &str); 36] = [
+const PARAMETERS: [(&str, Form, &str); 37] = [
     ("cluster", NAMES, "demo"),
     ("namespace", NAMES, "shop,bank"),
     ("since", Pattern("^[1-9][0-9]{0,2}[smhd]$"), "2h"),
@@ -120,6 +120,7 @@ const PARAMETERS: [(&str, Form, &str); 36] = [
     ("tail", Number, "100"),
     ("head", Number, "100"),
     ("grep", Pattern("^[a-z ]+$"), "timeout"),
+    ("follow", Flag, "false"),
 ];
 
 /// Filters that don't find such rows: the question is refused (`query::check`).

@@ -17,12 +17,24 @@ use crate::access::Reader;
 const PLACES: usize = 4;
 const PLACES_OF_ONE: usize = 3;
 
+/// Answers that are followed, of all readers and of one. They have a place of the former only while they are read.
+const FOLLOWERS: usize = 32;
+const FOLLOWERS_OF_ONE: usize = 16;
+
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The places.
 #[derive(Clone, Debug)]
 pub struct Questions {
+    places: Slots,
+    followers: Slots,
+}
+
+/// Places for one purpose.
+#[derive(Clone, Debug)]
+struct Slots {
     all: Arc<Semaphore>,
+    one_max: usize,
     /// By the credential of the reader.
     of_one: Arc<Mutex<HashMap<Option<usize>, Arc<Semaphore>>>>,
 }
@@ -34,8 +46,8 @@ pub struct Place(#[allow(dead_code, reason = "held")] [OwnedSemaphorePermit; 2])
 impl Default for Questions {
     fn default() -> Questions {
         Questions {
-            all: Arc::new(Semaphore::new(PLACES)),
-            of_one: Arc::default(),
+            places: Slots::new(PLACES, PLACES_OF_ONE),
+            followers: Slots::new(FOLLOWERS, FOLLOWERS_OF_ONE),
         }
     }
 }
@@ -47,10 +59,33 @@ impl Questions {
     ///
     /// `Kind::TooManyQuestions` if no slot becomes free in time.
     pub async fn place(&self, reader: &Reader) -> Result<Place, Problem> {
+        self.places.place(reader).await
+    }
+
+    /// Waits for a place of those that are followed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Questions::place`].
+    pub async fn follower(&self, reader: &Reader) -> Result<Place, Problem> {
+        self.followers.place(reader).await
+    }
+}
+
+impl Slots {
+    fn new(all_max: usize, one_max: usize) -> Slots {
+        Slots {
+            all: Arc::new(Semaphore::new(all_max)),
+            one_max,
+            of_one: Arc::default(),
+        }
+    }
+
+    async fn place(&self, reader: &Reader) -> Result<Place, Problem> {
         let own = {
             let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
             let own = of_one.entry(reader.credential());
-            own.or_insert_with(|| Arc::new(Semaphore::new(PLACES_OF_ONE)))
+            own.or_insert_with(|| Arc::new(Semaphore::new(self.one_max)))
                 .clone()
         };
         let places = async {
@@ -89,5 +124,12 @@ mod tests {
         questions.place(&other).await.unwrap();
         drop(held.pop());
         questions.place(&one).await.unwrap();
+        // Those that are followed have places of their own, and not without end.
+        let mut followed = Vec::new();
+        for _ in 0..FOLLOWERS_OF_ONE {
+            followed.push(questions.follower(&one).await.unwrap());
+        }
+        let refused = questions.follower(&one).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::TooManyQuestions);
     }
 }

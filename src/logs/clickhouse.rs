@@ -289,7 +289,10 @@ impl Pages {
             Some(cursor) => cursor,
             None => {
                 let from = self.resume.begin();
-                let opened = self.table.statement(&self.query, from).fetch::<Record>();
+                let statement = self.table.statement(&self.query, from);
+                let sent = &self.query.sent;
+                sent.note(|| statement.sql_display().to_string());
+                let opened = statement.fetch::<Record>();
                 self.cursor
                     .insert(opened.map_err(|error| store.error(error))?)
             }
@@ -310,17 +313,45 @@ impl Pages {
                 store,
                 status: format!("user {user}"),
             },
-            // UNKNOWN_TABLE.
-            own::Error::NoDatabase { .. } | own::Error::Refused { code: 60, .. } => {
-                Error::Missing {
-                    store,
-                    what: format!("table {}", self.table.table.replace('`', "")),
-                }
-            }
-            other => Error::Answer {
+            own::Error::Refused { code, message, .. } => self.refusal(code, message),
+            own::Error::NoDatabase { .. } => self.missing("table"),
+            other => Error::Unreadable {
                 store,
                 cause: other.to_string(),
             },
+        }
+    }
+
+    /// By ClickHouse's codes.
+    fn refusal(&self, code: u32, said: String) -> Error {
+        let store = self.table.name.clone();
+        match code {
+            // UNKNOWN_IDENTIFIER.
+            47 => self.missing("one of the columns in table"),
+            // UNKNOWN_TABLE.
+            60 => self.missing("table"),
+            // TIMEOUT_EXCEEDED.
+            159 => Error::Silent {
+                store,
+                seconds_max: self.table.seconds_max,
+            },
+            // ACCESS_DENIED.
+            497 => Error::Credentials {
+                store,
+                status: said,
+            },
+            _ => Error::Refused {
+                store,
+                status: format!("code {code}"),
+                said,
+            },
+        }
+    }
+
+    fn missing(&self, what: &str) -> Error {
+        Error::Missing {
+            store: self.table.name.clone(),
+            what: format!("{what} {}", self.table.table.replace('`', "")),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Client {
                 }
                 status if status.is_success() || status == StatusCode::NOT_FOUND => {
                     return match is_html(&response) {
-                        true => Err(self.answer(status, HTML)),
+                        true => Err(self.unreadable(status, HTML)),
                         false => Ok(response),
                     };
                 }
@@ -128,7 +128,7 @@ impl Client {
         let read = self.json_within(response, bytes_max).await?;
         read.ok_or_else(|| {
             let what = format!("its answer has more than {bytes_max} bytes");
-            self.answer(status, &what)
+            self.unreadable(status, &what)
         })
     }
 
@@ -154,7 +154,7 @@ impl Client {
         let read = serde_json::from_slice(&body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             let what = format!("not the JSON that was expected, at line {line} column {column}");
-            self.answer(status, &what)
+            self.unreadable(status, &what)
         })?;
         Ok(Some(read))
     }
@@ -175,8 +175,8 @@ impl Client {
         }
     }
 
-    fn answer(&self, status: StatusCode, what: &str) -> Error {
-        Error::Answer {
+    fn unreadable(&self, status: StatusCode, what: &str) -> Error {
+        Error::Unreadable {
             store: self.store.clone(),
             cause: format!("it answered {status}: {what}"),
         }
@@ -191,10 +191,10 @@ impl Client {
             };
         }
         if status.is_redirection() {
-            return self.answer(status, "it refers to another address: check its address");
+            return self.unreadable(status, "it refers to another address: check its address");
         }
         if is_html(&response) {
-            return self.answer(status, HTML);
+            return self.unreadable(status, HTML);
         }
         let mut response = response;
         let mut body = Vec::new();
@@ -204,7 +204,11 @@ impl Client {
                 break;
             }
         }
-        self.answer(status, &reason(&body))
+        Error::Refused {
+            store: self.store.clone(),
+            status: status.to_string(),
+            said: reason(&body),
+        }
     }
 }
 

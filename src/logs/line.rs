@@ -1,6 +1,10 @@
 //! One line.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+
+use super::instance::Instance;
 
 /// The longest line that is passed on; what is longer is cut, and says so.
 pub const LINE_BYTES_MAX: usize = 4 << 20;
@@ -16,6 +20,13 @@ pub struct Line {
     pub text: Vec<u8>,
     /// Whether it was longer than 4 MiB, and is cut.
     pub is_cut: bool,
+}
+
+/// A line, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub line: Line,
+    pub instance: Arc<Instance>,
 }
 
 impl Line {

@@ -1,22 +1,28 @@
 //! The lines of several instances out of several stores, merged by time.
 
+mod again;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::conditions::{conditions, names};
+use super::explain::{Attempt, Sent, Trial};
 use super::grep::Grep;
 use super::identity::Identity;
 use super::instance::Instance;
 use super::layout::TimeIs;
-use super::line::Line;
+use super::line::{Given, Line};
+use super::overlap::Overlap;
 use super::query::Query;
 use super::span::Span;
 use super::store::{Pages, Store};
-use super::{Error, OPEN_MAX};
+use super::tail::Tail;
+use super::{Error, OPEN_MAX, PAGE_LINES};
 
 /// How the lines are wanted.
 #[derive(Clone, Debug)]
@@ -24,20 +30,17 @@ pub struct Ask {
     /// Only lines from here, and before there.
     pub from: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    /// The newest first: then the first lines of the answer are the last ones of the lives.
+    /// The last `lines_max` lines, which are read newest first. They are given in the order of time all the same.
     pub newest_first: bool,
     pub grep: Option<Grep>,
     /// At most so many lines in all.
     pub lines_max: Option<u64>,
+    /// Whether to go on with what comes later ([`super::Follow`]).
+    pub follow: bool,
+    /// Whether to say what the stores were asked.
+    pub explain: bool,
     /// What runs ends here.
     pub now: Timestamp,
-}
-
-/// A line, and whose it is.
-#[derive(Clone, Debug)]
-pub struct Given {
-    pub line: Line,
-    pub instance: Arc<Instance>,
 }
 
 /// How an answer came about.
@@ -47,6 +50,9 @@ pub struct Summary {
     pub lines: u64,
     /// Whether a limit cut it: there are more.
     pub more: bool,
+    /// Whether fewer of the last lines are given than were asked for: no more than 32 MiB of them are held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tail_cut: bool,
     pub parts: Vec<Part>,
 }
 
@@ -66,6 +72,9 @@ pub struct Part {
     pub identity: Option<Identity>,
     /// What is not certain.
     pub uncertain: Vec<String>,
+    /// With `explain`: what the store was asked, and what came back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
 }
 
 /// An answer on its way.
@@ -74,32 +83,53 @@ pub struct Lines {
     /// In the order in which their time comes, the next one last.
     waiting: Vec<Reader>,
     open: Vec<Reader>,
+    /// Which of the open ones has given its page. Its next one is read when the next line is wanted, and not before.
+    emptied: Option<usize>,
     done: Vec<Reader>,
+    /// Lines that were read newest first and are not given yet.
+    tail: Tail,
+    is_tail_read: bool,
+    tail_began: Option<Timestamp>,
     given: u64,
     more: bool,
+    tail_cut: bool,
 }
 
 impl Lines {
     pub(super) fn new(stores: &[Arc<Store>], instances: Vec<Instance>, ask: Ask) -> Lines {
-        let instances = instances.into_iter().map(Arc::new);
-        let mut waiting: Vec<Reader> = instances
-            .flat_map(|instance| {
-                let holders = stores.iter().filter(|store| store.holds(&instance.cluster));
-                let readers = holders.map(|store| Reader::new(store, &instance, &ask));
-                readers.collect::<Vec<_>>()
-            })
-            .collect();
-        match ask.newest_first {
-            false => waiting.sort_by_key(|reader| std::cmp::Reverse(reader.reach.from)),
-            true => waiting.sort_by_key(|reader| reader.reach.until),
-        }
-        Lines {
-            ask,
-            waiting,
+        let mut lines = Lines {
+            waiting: Vec::new(),
             open: Vec::new(),
+            emptied: None,
             done: Vec::new(),
+            tail: Tail::default(),
+            is_tail_read: !ask.newest_first,
+            tail_began: None,
+            ask,
             given: 0,
             more: false,
+            tail_cut: false,
+        };
+        for instance in instances {
+            lines.add(stores, instance);
+        }
+        lines.sort();
+        lines.share();
+        lines
+    }
+
+    fn add(&mut self, stores: &[Arc<Store>], instance: Instance) {
+        let instance = Arc::new(instance);
+        let holders = stores.iter().filter(|store| store.holds(&instance.cluster));
+        let readers = holders.map(|store| Reader::new(store, &instance, &self.ask));
+        self.waiting.extend(readers);
+    }
+
+    fn sort(&mut self) {
+        let waiting = &mut self.waiting;
+        match self.ask.newest_first {
+            false => waiting.sort_by_key(|reader| std::cmp::Reverse(reader.reach.from)),
+            true => waiting.sort_by_key(|reader| reader.reach.until),
         }
     }
 
@@ -109,7 +139,29 @@ impl Lines {
     ///
     /// As [`Error`] says. The lines before stay true, but are not all.
     pub async fn next(&mut self) -> Result<Option<Given>, Error> {
+        if self.is_tail_read {
+            return match self.tail.pop() {
+                Some(given) => Ok(Some(given)),
+                None if self.ask.newest_first => Ok(None),
+                None => self.read_next().await,
+            };
+        }
+        while let Some(given) = self.read_next().await? {
+            self.tail.push(given);
+        }
+        self.is_tail_read = true;
+        let first = self.tail.pop();
+        self.tail_began = first.as_ref().map(|first| first.line.at);
+        Ok(first)
+    }
+
+    /// The next line in the order in which the stores are read.
+    async fn read_next(&mut self) -> Result<Option<Given>, Error> {
         loop {
+            if let Some(index) = self.emptied.take() {
+                let reader = self.open.swap_remove(index);
+                self.read(reader).await?;
+            }
             let first = self.first();
             // Who may have lines before that is opened before it is given.
             let is_due = |reader: &Reader| match first {
@@ -129,15 +181,17 @@ impl Lines {
                 self.more = true;
                 return Ok(None);
             }
-            self.given += 1;
             let reader = &mut self.open[index];
+            let has_room = |line| self.tail.has_room(line);
+            if self.ask.newest_first && !reader.page.front().is_some_and(has_room) {
+                (self.more, self.tail_cut) = (true, true);
+                return Ok(None);
+            }
+            self.given += 1;
             let line = reader.page.pop_front().expect("an open reader has a line");
             reader.lines += 1;
             let instance = reader.instance.clone();
-            if reader.page.is_empty() {
-                let reader = self.open.swap_remove(index);
-                self.read(reader).await?;
-            }
+            self.emptied = reader.page.is_empty().then_some(index);
             return Ok(Some(Given { line, instance }));
         }
     }
@@ -152,33 +206,39 @@ impl Lines {
         }
     }
 
-    /// Sees to it that a reader has its next line, or is done.
-    async fn read(&mut self, mut reader: Reader) -> Result<(), Error> {
+    /// Sees to it that a reader has its next line, or is done. It is among the open ones meanwhile, so that a summary
+    /// has it when this fails, or is not waited for.
+    async fn read(&mut self, reader: Reader) -> Result<(), Error> {
+        self.open.push(reader);
+        let reader = self.open.last_mut().expect("it was pushed");
         if reader.page.is_empty() {
             reader.fill(&self.ask).await?;
         }
         if reader.page.is_empty() {
-            self.done.push(reader);
-            return Ok(());
-        }
-        if self.open.len() == OPEN_MAX {
+            self.done.extend(self.open.pop());
+        } else if self.open.len() > OPEN_MAX {
             return Err(Error::TooMany {
-                count: OPEN_MAX + 1,
+                count: self.open.len(),
             });
         }
-        self.open.push(reader);
         Ok(())
     }
 
     /// After the last line: how the answer came about.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let readers = self.done.iter().chain(&self.open);
-        let mut parts: Vec<Part> = readers.map(Reader::part).collect();
+        let begun = self.done.iter().chain(&self.open);
+        // Of an answer that is followed some wait to be read again.
+        let again = self
+            .waiting
+            .iter()
+            .filter(|reader| reader.identity.is_some());
+        let mut parts: Vec<Part> = begun.chain(again).map(Reader::part).collect();
         parts.sort_by(|one, other| key(one).cmp(&key(other)));
         Summary {
             lines: self.given,
             more: self.more,
+            tail_cut: self.tail_cut,
             parts,
         }
     }
@@ -212,6 +272,8 @@ struct Reader {
     number: u32,
     /// Where its lines may lie, by any identity.
     reach: Span,
+    /// Where it goes on, in an answer that is followed.
+    from: Option<Timestamp>,
     /// What was not tried yet, the strongest last.
     identities: Vec<Identity>,
     identity: Option<Identity>,
@@ -223,28 +285,21 @@ struct Reader {
     has_cut_lines: bool,
     /// Fields for stronger identities that no record of the store has.
     absent: Vec<String>,
+    /// What was given of its end, in an answer that is followed.
+    overlap: Option<Overlap>,
+    /// By identity, where that is wanted.
+    trials: Vec<Trial>,
 }
 
 impl Reader {
     fn new(store: &Arc<Store>, instance: &Arc<Instance>, ask: &Ask) -> Reader {
-        let reach = instance
-            .span(Identity::ContainerId, store.slack, ask.now)
-            .within(ask.from, ask.until);
-        let mut identities: Vec<Identity> = Identity::ALL
-            .into_iter()
-            .filter(|identity| conditions(*identity, &store.fields, instance).is_some())
-            .collect();
-        if store.container_id_is_uncertain {
-            // Behind the restart number, which is better where it is there.
-            identities.sort_by_key(|identity| (*identity == Identity::ContainerId, *identity));
-        }
-        identities.reverse();
         Reader {
             instance: instance.clone(),
             store: store.clone(),
             number: instance.restart,
-            reach,
-            identities,
+            reach: reach(instance, store, ask),
+            from: None,
+            identities: identities(instance, store),
             identity: None,
             pages: None,
             page: VecDeque::new(),
@@ -252,6 +307,8 @@ impl Reader {
             is_found: false,
             has_cut_lines: false,
             absent: Vec::new(),
+            overlap: ask.follow.then(|| Overlap::new(PAGE_LINES)),
+            trials: Vec::new(),
         }
     }
 
@@ -265,19 +322,28 @@ impl Reader {
                     None => return Ok(()),
                 },
             };
+            let since = Instant::now();
             let lines = pages.next().await?;
+            if let Some(trial) = self.trial() {
+                trial.count(&lines, since);
+            }
             if lines.is_empty() {
                 if self.is_found {
                     return Ok(());
                 }
-                self.absent.extend(pages.absent().map(str::to_owned));
-                self.pages = None;
+                let pages = self.pages.take();
+                let absent = pages.as_ref().and_then(Pages::absent);
+                self.absent.extend(absent.map(str::to_owned));
                 continue;
             }
             self.is_found = true;
             self.has_cut_lines |= lines.iter().any(|line| line.is_cut);
             let grep = ask.grep.as_ref();
-            let is_wanted = |line: &Line| grep.is_none_or(|grep| grep.is_match(&line.text));
+            let overlap = &mut self.overlap;
+            let is_wanted = |line: &Line| {
+                let is_match = grep.is_none_or(|grep| grep.is_match(&line.text));
+                is_match && overlap.as_mut().is_none_or(|overlap| overlap.is_new(line))
+            };
             self.page.extend(lines.into_iter().filter(is_wanted));
             if !self.page.is_empty() {
                 return Ok(());
@@ -289,22 +355,43 @@ impl Reader {
         while let Some(identity) = self.identities.pop() {
             self.identity = Some(identity);
             let span = self.instance.span(identity, self.store.slack, ask.now);
-            let span = span.within(ask.from, ask.until);
+            let span = span.within(ask.from, ask.until).within(self.from, None);
             let conditions = conditions(identity, &self.store.fields, &self.instance);
             let Some(conditions) = conditions.filter(|_| !span.is_empty()) else {
                 continue;
             };
-            return Some(self.store.pages(Query {
-                conditions,
-                names: names(&self.store.fields, &self.instance),
-                span,
-                newest_first: ask.newest_first,
-                grep: ask.grep.clone(),
-                // One more tells whether more follow.
-                lines_max: ask.lines_max.map(|lines| lines.saturating_add(1)),
-            }));
+            let sent = self.sent(identity, ask);
+            return Some(
+                self.store.pages(Query {
+                    conditions,
+                    names: names(&self.store.fields, &self.instance),
+                    span,
+                    newest_first: ask.newest_first,
+                    grep: ask.grep.clone(),
+                    // One more tells whether more follow. Where lines come again, some of them are not given.
+                    lines_max: ask
+                        .lines_max
+                        .filter(|_| self.from.is_none())
+                        .map(|lines| lines.saturating_add(1)),
+                    sent,
+                }),
+            );
         }
         None
+    }
+
+    /// The trial of the identity that is tried.
+    fn trial(&mut self) -> Option<&mut Trial> {
+        let identity = self.identity;
+        let mut trials = self.trials.iter_mut();
+        trials.find(|trial| Some(trial.identity()) == identity)
+    }
+
+    fn sent(&mut self, identity: Identity, ask: &Ask) -> Sent {
+        if ask.explain && self.trial().is_none() {
+            self.trials.push(Trial::new(identity));
+        }
+        self.trial().map(|trial| trial.sent()).unwrap_or_default()
     }
 
     fn part(&self) -> Part {
@@ -328,6 +415,7 @@ impl Reader {
             lines: self.lines,
             identity: self.identity,
             uncertain: self.uncertain(),
+            attempts: self.trials.iter().map(Trial::attempt).collect(),
         }
     }
 
@@ -357,4 +445,24 @@ impl Reader {
         }
         uncertain
     }
+}
+
+/// Where lines may lie, by any identity.
+fn reach(instance: &Instance, store: &Store, ask: &Ask) -> Span {
+    let life = instance.span(Identity::ContainerId, store.slack, ask.now);
+    life.within(ask.from, ask.until)
+}
+
+/// By what an instance may be found in a store, the strongest last.
+fn identities(instance: &Instance, store: &Store) -> Vec<Identity> {
+    let mut identities: Vec<Identity> = Identity::ALL
+        .into_iter()
+        .filter(|identity| conditions(*identity, &store.fields, instance).is_some())
+        .collect();
+    if store.container_id_is_uncertain {
+        // Behind the restart number, which is better where it is there.
+        identities.sort_by_key(|identity| (*identity == Identity::ContainerId, *identity));
+    }
+    identities.reverse();
+    identities
 }

@@ -147,9 +147,9 @@ impl Loki {
             for (at, text) in stream.values {
                 let line = self.line(&stream.stream, &at, text);
                 lines.push(line.ok_or_else(|| {
-                    let cause = "its answer can't be read: a time is not in nanoseconds".to_owned();
+                    let cause = "a time is not in nanoseconds".to_owned();
                     let store = self.name.clone();
-                    Failed::Other(Error::Answer { store, cause })
+                    Failed::Other(Error::Unreadable { store, cause })
                 })?);
             }
         }
@@ -193,16 +193,23 @@ impl Source for Loki {
             false => "forward",
             true => "backward",
         };
-        let mut request = self
-            .client
-            .request(Method::GET, "/loki/api/v1/query_range")
-            .query(&[
-                ("query", self.logql(query)),
-                ("start", want.span.from.as_nanosecond().to_string()),
-                ("end", want.span.until.as_nanosecond().to_string()),
-                ("limit", want.lines_max.to_string()),
-                ("direction", direction.to_owned()),
-            ]);
+        let path = "/loki/api/v1/query_range";
+        let parameters = [
+            ("query", self.logql(query)),
+            ("start", want.span.from.as_nanosecond().to_string()),
+            ("end", want.span.until.as_nanosecond().to_string()),
+            ("limit", want.lines_max.to_string()),
+            ("direction", direction.to_owned()),
+        ];
+        query.sent.note(|| {
+            let [query, others @ ..] = &parameters;
+            let others = others
+                .iter()
+                .map(|(name, value)| format!(" {name}={value}"));
+            format!("GET {path}{} query={}", others.collect::<String>(), query.1)
+        });
+        let request = self.client.request(Method::GET, path);
+        let mut request = request.query(&parameters);
         if let Some(tenant) = &self.tenant {
             request = request.header("X-Scope-OrgID", tenant);
         }
@@ -232,14 +239,14 @@ impl Source for Loki {
 
 /// What Loki refuses because of its limits, by its words.
 fn limit(error: Error) -> Failed {
-    let Error::Answer { cause, .. } = &error else {
+    let Error::Refused { said, .. } = &error else {
         return Failed::of(error);
     };
-    if cause.contains("the query time range exceeds the limit") {
+    if said.contains("the query time range exceeds the limit") {
         return Failed::TooLong(error);
     }
     // "max entries limit per query exceeded, limit > max_entries_limit_per_query (6000 > 5000)"
-    let lines = cause
+    let lines = said
         .split_once("max_entries_limit")
         .and_then(|(_, behind)| behind.rsplit_once("> "))
         .and_then(|(_, lines)| lines.trim_end_matches(')').parse().ok());

@@ -74,6 +74,13 @@ pub struct Params {
     /// A regular expression that the lines match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grep: Option<String>,
+    /// Go on with the lines that the stores get later, and with instances that start later, until a minute after the
+    /// last of them ended. A line that comes into its store more than a minute late may be missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow: Option<bool>,
+    /// Say at the end what the stores were asked. Needs a token for all clusters and namespaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<bool>,
 }
 
 /// The most lines that are held to be turned round.
@@ -103,6 +110,12 @@ impl Params {
         if self.tail.is_some_and(|tail| tail > TAIL_MAX) {
             let problem = format!("at most {TAIL_MAX}; use from and to for more");
             return Err(ParseError::value("tail", problem));
+        }
+        let follow = self.follow == Some(true);
+        for (name, ends) in [("to", self.to.is_some()), ("at", self.at.is_some())] {
+            if follow && ends {
+                return Err(ParseError::Combined("follow", name));
+            }
         }
         let question = self.question(now)?;
         let is_given = |text: &Option<String>| text.is_some();
@@ -137,6 +150,8 @@ impl Params {
                 newest_first: self.tail.is_some(),
                 grep: grep.map_err(|problem| ParseError::value("grep", problem))?,
                 lines_max: self.tail.or(self.head),
+                follow,
+                explain: self.explain == Some(true),
                 now,
             },
             question,
@@ -255,6 +270,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked() {
+        check(
+            r#"{"name":"web-0","follow":true,"to":"2026-11-23T11:00:00Z"}"#,
+            expect!["follow and to cannot be combined"],
+        );
         check(
             r#"{"tail":1,"head":1}"#,
             expect!["tail and head cannot be combined"],

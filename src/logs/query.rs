@@ -1,6 +1,7 @@
 //! What a store is asked.
 
 use super::conditions::Condition;
+use super::explain::Sent;
 use super::grep::Grep;
 use super::span::Span;
 
@@ -16,4 +17,6 @@ pub struct Query {
     pub grep: Option<Grep>,
     /// So many lines are enough.
     pub lines_max: Option<u64>,
+    /// Where every query is noted.
+    pub sent: Sent,
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Error;
-use super::lines::Given;
+use super::line::Given;
 use super::select::Selected;
 
 /// A line of a container instance. Absent is `null`.
@@ -108,7 +108,7 @@ impl LogsEnding {
     #[must_use]
     pub fn failed(self, error: &Error) -> LogsEnding {
         LogsEnding {
-            error: Some(error.to_string()),
+            error: Some(error.for_readers()),
             ..self
         }
     }

@@ -92,6 +92,9 @@ impl VictoriaLogs {
     /// The body of a form.
     fn form(&self, query: &Query, want: Want) -> String {
         let logsql = self.logsql(query, want);
+        query
+            .sent
+            .note(|| format!("POST /select/logsql/query query={logsql}"));
         // Some nodes of a cluster are not all of it.
         let fields = [("query", &*logsql), ("allow_partial_response", "0")];
         let url = Url::parse_with_params("form:", fields).expect("a URL");
@@ -154,9 +157,9 @@ impl VictoriaLogs {
     }
 
     fn wrong(&self, what: &str) -> Error {
-        Error::Answer {
+        Error::Unreadable {
             store: self.name.clone(),
-            cause: format!("its answer can't be read: {what}"),
+            cause: what.to_owned(),
         }
     }
 }

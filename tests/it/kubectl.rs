@@ -16,7 +16,8 @@ const ONE: &str = "statefulset-38e";
 /// As many names of pods the recording has.
 const NAMES: usize = 146;
 
-static KUBECTL: LazyLock<String> = LazyLock::new(|| {
+/// Where kubectl is.
+pub static KUBECTL: LazyLock<String> = LazyLock::new(|| {
     let output = run(plain(INSTALL).arg("install"));
     assert!(output.status.success(), "{}", stderr(&output));
     stdout(&output).trim().to_owned()

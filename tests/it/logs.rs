@@ -5,6 +5,8 @@
 
 mod clickhouse;
 mod elastic;
+mod follow;
+mod kubectl;
 mod loki;
 mod long;
 mod search;

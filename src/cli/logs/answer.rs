@@ -1,11 +1,13 @@
 //! Where the lines come from: a running bygone, or the stores themselves.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use jiff::Timestamp;
 
 use super::super::ask::{self, Backend};
 use crate::config::Config;
-use crate::logs::{Lines, Logs, LogsEnding, Params, Record, select};
+use crate::logs::{Error, Follow, Given, Lines, Logs, LogsEnding, Params, Record, select};
 
 /// An answer on its way.
 pub enum Answer {
@@ -17,9 +19,7 @@ pub enum Answer {
 pub struct Reading {
     lines: Lines,
     ending: LogsEnding,
-    /// Of the newest lines, which come in the wrong order: those that were not given yet, the next one last.
-    turned: Option<Vec<Record>>,
-    is_tail: bool,
+    follow: Option<Follow>,
 }
 
 impl Answer {
@@ -35,25 +35,28 @@ impl Answer {
             }
             Backend::Store(store) => store,
         };
-        let logs = Logs::open(&config.logs, Some(store))?;
+        let logs = Arc::new(Logs::open(&config.logs, Some(store))?);
         if logs.is_empty() {
             bail!("no logs store is configured: add a [[logs]] block, see docs/logs.md");
         }
-        let mut asked = params.read(Timestamp::now())?;
+        let now = Timestamp::now();
+        let mut asked = params.read(now)?;
         asked.question.visible = Some(Default::default());
         let selected = select(store, &asked.question, &asked.choice).await?;
         Ok(Answer::Stores(Box::new(Reading {
             ending: LogsEnding::of(&selected),
+            follow: asked
+                .ask
+                .follow
+                .then(|| Follow::new(&logs, store, asked.question, asked.choice, now)),
             lines: logs.lines(selected.instances, asked.ask),
-            turned: None,
-            is_tail: params.tail.is_some(),
         })))
     }
 
     pub async fn next(&mut self) -> anyhow::Result<Option<Record>> {
         match self {
             Answer::Server(lines) => lines.next().await,
-            Answer::Stores(reading) => reading.next().await,
+            Answer::Stores(reading) => Ok(reading.next().await.map(Record::from)),
         }
     }
 
@@ -70,20 +73,28 @@ impl Answer {
 }
 
 impl Reading {
-    async fn next(&mut self) -> anyhow::Result<Option<Record>> {
-        if !self.is_tail {
-            return Ok(self.lines.next().await?.map(Record::from));
-        }
-        let turned = match &mut self.turned {
-            Some(turned) => turned,
-            None => {
-                let mut newest_first = Vec::new();
-                while let Some(given) = self.lines.next().await? {
-                    newest_first.push(Record::from(given));
-                }
-                self.turned.insert(newest_first)
+    /// The next line. As in a server's answer, an error is part of the ending.
+    async fn next(&mut self) -> Option<Given> {
+        let next = self.line().await;
+        next.unwrap_or_else(|error| {
+            self.ending.error = Some(error.to_string());
+            None
+        })
+    }
+
+    async fn line(&mut self) -> Result<Option<Given>, Error> {
+        loop {
+            if let Some(given) = self.lines.next().await? {
+                return Ok(Some(given));
             }
-        };
-        Ok(turned.pop())
+            let Some(follow) = &mut self.follow else {
+                return Ok(None);
+            };
+            let Some(wait) = follow.wait(&self.lines) else {
+                return Ok(None);
+            };
+            tokio::time::sleep(wait).await;
+            follow.again(&mut self.lines).await?;
+        }
     }
 }

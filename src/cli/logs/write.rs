@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 
-use super::Shape;
+use super::{Shape, given};
 use crate::csv::{Csv, Texts};
 use crate::escape;
 use crate::logs::Record;
@@ -49,15 +49,15 @@ pub struct Writer<W: Write = BufWriter<io::StdoutLock<'static>>> {
 }
 
 impl Writer {
-    pub fn new(shape: &Shape, zone: TimeZone) -> Writer {
+    pub fn new(shape: &Shape, prefix: bool, zone: TimeZone) -> Writer {
         let stdout = io::stdout();
         Writer {
             escapes: stdout.is_terminal() && !shape.raw,
             out: BufWriter::new(stdout.lock()),
             form: shape.output,
-            prefix: shape.prefix,
-            timestamps: shape.timestamps.then_some(zone),
-            bytes_left: shape.limit_bytes,
+            prefix: prefix || given(shape.prefix).is_some(),
+            timestamps: given(shape.timestamps).map(|_| zone),
+            bytes_left: shape.limit_bytes.filter(|bytes| *bytes > 0),
             csv: Csv::new(COLUMNS.map(str::to_owned).into(), Texts::Safe),
             lines: 0,
         }
@@ -127,6 +127,11 @@ impl<W: Write> Writer<W> {
         }
         text.push(b'\n');
         text
+    }
+
+    /// Shows what was written so far.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     /// Ends the document. Returns how many lines were written, and whether the limit of bytes was reached.

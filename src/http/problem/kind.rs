@@ -105,7 +105,7 @@ const ROWS: [Row; 12] = [
         kind: Kind::StoreUnavailable,
         name: "store-unavailable",
         status: 502,
-        title: "ClickHouse did not answer",
+        title: "A store did not answer",
         remedy: "Retry later, or request less, and check bygone's log.",
     },
     Row {

@@ -71,13 +71,13 @@ async fn refusals_are_sorted_and_show_no_bodies() {
     said += &format!("{error}\n");
     expect_test::expect![[r#"
         /401: logs store s refused our credentials (401 Unauthorized): check its user and files
-        /302: logs store s: it answered 302 Found: it refers to another address: check its address
-        /html: logs store s: it answered 200 OK: an HTML page: check its address, and what stands in front of it
-        /500: logs store s: it answered 500 Internal Server Error: one
-        /400: logs store s: it answered 400 Bad Request: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+        /302: logs store s sent an answer that can't be read: it answered 302 Found: it refers to another address: check its address
+        /html: logs store s sent an answer that can't be read: it answered 200 OK: an HTML page: check its address, and what stands in front of it
+        /500: logs store s refused the query (500 Internal Server Error): one
+        /400: logs store s refused the query (400 Bad Request): xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
         /silent: logs store s did not answer within 1 s: ask for a shorter time
-        logs store s: it answered 200 OK: not the JSON that was expected, at line 1 column 9
-        logs store s: it answered 200 OK: its answer has more than 3 bytes
+        logs store s sent an answer that can't be read: it answered 200 OK: not the JSON that was expected, at line 1 column 9
+        logs store s sent an answer that can't be read: it answered 200 OK: its answer has more than 3 bytes
     "#]]
     .assert_eq(&said);
     let missing = ask(&client, "/404").await.unwrap();
@@ -106,7 +106,7 @@ async fn a_busy_store_is_asked_again() {
     let error = ask(&client, "/never").await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "logs store s: it answered 503 Service Unavailable: no reason"
+        "logs store s refused the query (503 Service Unavailable): no reason"
     );
 }
 

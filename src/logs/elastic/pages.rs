@@ -129,14 +129,13 @@ impl Pages {
             let after = None;
             self.position = Position::In { id, span, after };
         }
-        let outcome = match &self.position {
-            Position::In { .. } => self.index.search("/_search", &self.body()).await?,
-            _ => {
-                let path = format!("/{}/_search", self.index.pattern);
-                self.index.search(&path, &self.body()).await?
-            }
+        let path = match &self.position {
+            Position::In { .. } => "/_search".to_owned(),
+            _ => format!("/{}/_search", self.index.pattern),
         };
-        match outcome {
+        let body = self.body();
+        self.query.sent.note(|| format!("POST {path} {body}"));
+        match self.index.search(&path, &body).await? {
             Outcome::Found(found) => {
                 self.breaks = 0;
                 if let (Position::In { id, .. }, Some(newest)) = (&mut self.position, found.pit_id)

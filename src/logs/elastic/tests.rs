@@ -158,6 +158,7 @@ async fn read(at: usize, trouble: Trouble) -> (Result<Vec<String>, String>, Vec<
         newest_first: false,
         grep: None,
         lines_max: None,
+        sent: Default::default(),
     });
     let mut lines = Vec::new();
     let outcome = loop {
@@ -220,8 +221,8 @@ async fn what_is_no_page_is_an_error_and_not_the_end() {
     }
     expect_test::expect![[r#"
         logs store es has no index logs-*: check what [[logs]] names
-        logs store es: it answered 200 OK: an HTML page: check its address, and what stands in front of it
-        logs store es: it answered 500 Internal Server Error: all shards failed
+        logs store es sent an answer that can't be read: it answered 200 OK: an HTML page: check its address, and what stands in front of it
+        logs store es refused the query (500 Internal Server Error): all shards failed
         logs store es: a part of it did not answer
         logs store es refused our credentials (403 Forbidden): check its user and files
     "#]]

@@ -51,6 +51,7 @@ fn presets() {
                 newest_first: false,
                 grep: Some(Grep::new("a b").unwrap()),
                 lines_max: None,
+                sent: Default::default(),
             };
             let logql = open(name, |_| ()).unwrap().logql(&query);
             text.push_str(&format!("  {identity:?}: {logql}\n"));
@@ -115,10 +116,11 @@ fn the_text_of_lines_that_are_json() {
 
 #[test]
 fn limits_are_understood_by_their_words() {
-    let said = |cause: &str| {
-        limit(Error::Answer {
+    let said = |said: &str| {
+        limit(Error::Refused {
             store: String::new(),
-            cause: format!("it answered 400 Bad Request: {cause}"),
+            status: "400 Bad Request".to_owned(),
+            said: said.to_owned(),
         })
     };
     let lines = said(

@@ -97,6 +97,7 @@ fn read(memory: Memory, breaks: u32) -> Result<usize, String> {
             newest_first,
             grep: None,
             lines_max: None,
+            sent: Default::default(),
         };
         let mut pages = Pages::new(&memory, query);
         let mut lines = Vec::new();
@@ -211,6 +212,7 @@ async fn a_connection_that_breaks_is_not_the_end() {
             newest_first: false,
             grep: None,
             lines_max: None,
+            sent: Default::default(),
         });
         let page = pages.next().await.unwrap();
         let texts: Vec<_> = page.iter().map(|line| &*line.text).collect();

@@ -35,6 +35,7 @@ fn check(store: &VictoriaLogs, newest_first: bool, expected: Expect) {
         newest_first,
         grep: Some(Grep::new(r#"a\d+ "b""#).unwrap()),
         lines_max: None,
+        sent: Default::default(),
     };
     let want = Want {
         span: Span {

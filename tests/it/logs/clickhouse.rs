@@ -213,11 +213,57 @@ fn a_table_that_is_not_there_is_named() {
     );
     let answer = ask(&other, &[("name", "web-0")]);
     assert_eq!(answer.status, 502, "{}", answer.end);
+    // Readers see the kind of error, and not what the store said; the log has it all.
+    assert_eq!(answer.end["title"], "A store did not answer");
+    let detail = answer.end["detail"].as_str().expect("a detail");
+    assert!(
+        detail.starts_with("logs store otel lacks the table, index, field or path"),
+        "{detail}"
+    );
     assert!(
         other
             .log()
             .contains("logs store otel has no table elsewhere.lines"),
         "{}",
         other.log()
+    );
+}
+
+/// What the store was asked, on stderr, with nothing in it that commands a terminal.
+#[test]
+fn what_was_asked_is_explained() {
+    let (_, Loaded { bygone, .. }) = &LOADED[1];
+    let args = [
+        "logs",
+        "web-0",
+        "-n",
+        "statefulset-38e",
+        "-c",
+        "db",
+        "--explain",
+        "--grep",
+        "line\u{1b}?",
+    ];
+    let output = run(plain(BYGONE).args(args).args(["--server", &bygone.api]));
+    let said = stderr(&output);
+    let attempts: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains(" was asked for "))
+        .collect();
+    // By the container ID, which this store does not have, and by the restart number.
+    assert_eq!(attempts.len(), 2, "{said}");
+    assert!(
+        attempts[0].contains(" by container ID: 1 query, 0 pages, 0 lines, 0 bytes, "),
+        "{said}"
+    );
+    let found = " by pod UID, container and restart number: 1 query, 1 page, 6 lines, ";
+    assert!(attempts[1].contains(found), "{said}");
+    assert!(said.contains("  SELECT toUnixTimestamp64Nano"), "{said}");
+    assert!(said.contains("line\\u{1b}?"), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+    let told = said.lines().last().expect("a summary");
+    assert!(
+        told.starts_with("6 lines of statefulset-38e/web-0/"),
+        "{said}"
     );
 }

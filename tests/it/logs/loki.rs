@@ -11,7 +11,7 @@ use super::server::{Server, beside, otlp, recorded};
 use super::victorialogs::{attributes, long, texts};
 use super::written::{Line, Told};
 use super::{Answer, ask, check_all};
-use crate::support::{Bygone, block_on, wait_for};
+use crate::support::{BYGONE, Bygone, block_on, plain, run, stderr, wait_for};
 
 struct Loaded {
     server: Server,
@@ -317,6 +317,23 @@ fn many_lines_of_one_instant() {
         error.contains("5000 or more lines have the time") && error.contains("max_entries_limit"),
         "{error}"
     );
+    // Lines may have gone out before, so a status can't say it: the command does.
+    let mut command = plain(BYGONE);
+    command.args([
+        "logs",
+        "--uid",
+        &line.instance.uid,
+        "-c",
+        &line.instance.container,
+    ]);
+    command.args(["--instance", &line.instance.restart.to_string()]);
+    let output = run(command.args(["--server", &bygone.api]));
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("bygone: logs store loki: 5000 or more lines have the time"),
+        "{said}"
+    );
 }
 
 /// Values with everything in them that means something to LogQL.
@@ -349,6 +366,11 @@ fn a_tenant_has_to_be_named() {
     let bygone = beside(&loaded.recorded, &config);
     let answer = loaded.ask(&bygone, &loaded.written[0], &[]);
     assert_eq!(answer.status, 502, "{}", answer.end);
+    let detail = answer.end["detail"].as_str().expect("a detail");
+    assert!(
+        detail.starts_with("logs store loki refused bygone's credentials"),
+        "{detail}"
+    );
     let log = bygone.log();
     assert!(
         log.contains("logs store loki refused our credentials (401"),

@@ -106,3 +106,47 @@ fn a_quarter_of_a_million_lines() {
     check(numbers, &end);
     cutter.join().expect("it was cut").close();
 }
+
+/// Lines of a megabyte: no more of the last ones than are held, and it is said.
+#[test]
+fn the_last_lines_are_held_up_to_a_limit() {
+    let database = clickhouse::strongest().bygone.database.clone();
+    let place = clickhouse::strongest().instance("statefulset-38e", "web-0");
+    let (began, container_id) = (place.began, &place.container_id);
+    sql(
+        &database,
+        &clickhouse::TABLE.replace("{table}", "wide_logs"),
+    );
+    sql(
+        &database,
+        &format!(
+            "INSERT INTO wide_logs (Timestamp, ServiceName, Body, ResourceAttributes) \
+             SELECT fromUnixTimestamp64Nano({began} + 1000 * number), 'web', \
+             concat('line ', leftPad(toString(number), 9, '0'), ' ', repeat('x', 1048576)), \
+             map('container.id', '{container_id}') FROM numbers(40)"
+        ),
+    );
+    let config = "[[logs]]\nname = \"wide\"\npreset = \"otel-clickhouse\"\nfrom = \"wide_logs\"\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let bygone = Bygone::start_beside(database, config, folder, &[]);
+    let answer = super::ask(&bygone, &[("container_id", container_id), ("tail", "39")]);
+    let summary = &answer.end["end"]["summary"];
+    assert_eq!(
+        (&summary["lines"], &summary["more"], &summary["tail_cut"]),
+        (&31.into(), &true.into(), &true.into()),
+        "{summary}"
+    );
+    let numbers = answer
+        .lines
+        .iter()
+        .map(|line| line["line"].as_str().expect("text")[5..14].to_owned());
+    let expected = (9..40).map(|number| format!("{number:09}"));
+    assert!(numbers.eq(expected), "{summary}");
+    let answer = super::ask(&bygone, &[("container_id", container_id), ("tail", "31")]);
+    let summary = &answer.end["end"]["summary"];
+    assert_eq!(
+        (&summary["lines"], &summary["tail_cut"]),
+        (&31.into(), &Value::Null),
+        "{summary}"
+    );
+}

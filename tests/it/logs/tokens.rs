@@ -95,6 +95,17 @@ fn a_token_reads_the_lines_of_its_namespaces() {
         .lines()
         .filter(|line| !line.contains("\"statefulset-38e\""));
     assert_eq!(foreign.count(), 0, "{text}");
+    // How long a store took for it says something about what others have there.
+    let explained = [own, &[("explain", "true")]].concat();
+    let (status, text) = ask(&bygone, Some("web"), &explained);
+    assert_eq!(status, 403, "{text}");
+    assert!(text.contains("explain needs a token for all"), "{text}");
+    let (status, text) = ask(&bygone, Some("all"), &explained);
+    assert_eq!(
+        (status, text.contains("\"attempts\"")),
+        (200, true),
+        "{text}"
+    );
     // The same of a reader without logs: nothing at all.
     assert_eq!(ask(&bygone, Some("quiet"), own).0, 403);
 }
