@@ -122,7 +122,7 @@ fn the_last_lines_are_held_up_to_a_limit() {
         &format!(
             "INSERT INTO wide_logs (Timestamp, ServiceName, Body, ResourceAttributes) \
              SELECT fromUnixTimestamp64Nano({began} + 1000 * number), 'web', \
-             concat('line ', leftPad(toString(number), 9, '0'), ' ', repeat('x', 1048576)), \
+             concat('line ', leftPad(toString(number), 9, '0'), ' ', repeat('x', 524288), repeat('x', 524288)), \
              map('container.id', '{container_id}') FROM numbers(40)"
         ),
     );
