@@ -6,7 +6,7 @@
 //! Two figures each: until the first line is there, and until the last one is. bygone is asked over its API, which looks
 //! the instance up in the history first; the bare query is the one that it sends (`explain`), and asks the store for
 //! JSON over one new connection as well. They take turns, eleven times; each figure is the median, with the lowest and
-//! the highest.
+//! the highest. Beside them: how long the instance alone takes, which no answer can do without.
 
 #[allow(dead_code, reason = "another bench uses the rest")]
 mod figures;
@@ -73,13 +73,16 @@ fn report(store: &Store) {
         let attempt = &end["end"]["summary"]["parts"][0]["attempts"][0];
         assert_eq!(end["end"]["summary"]["lines"], *count, "{end}");
         let sent = attempt["queries"][0].as_str().expect("a query");
-        let mut times = [const { Vec::new() }; 4];
+        let mut times = [const { Vec::new() }; 5];
         for _ in 0..TURNS {
             let (answer, first, last) = timed((store.bare)(&store.address, sent, *count));
             assert!(answer.contains(&text(count - 1)), "{answer:.200}");
             let (answer, our_first, our_last) = timed(asking().query(&query[..2]));
             assert!(answer.contains(&text(count - 1)), "{answer:.200}");
-            for (times, time) in times.iter_mut().zip([first, last, our_first, our_last]) {
+            let instance = client().get(format!("{}/api/v1/containers", store.bygone.api));
+            let (_, _, look_up) = timed(instance.query(&query[..1]));
+            let turn = [first, last, our_first, our_last, look_up];
+            for (times, time) in times.iter_mut().zip(turn) {
                 times.push(time);
             }
         }
@@ -88,6 +91,10 @@ fn report(store: &Store) {
             Spread::of(pairs.map(|(ours, bare)| ours / bare))
         };
         let spread = |index: usize| Spread::of(times[index].iter().copied());
+        println!(
+            "  {count:>7} lines; the instance alone, from the history: {:>6.1} ms",
+            spread(4)
+        );
         for (what, bare, ours) in [("first", 0, 2), ("last", 1, 3)] {
             let ratio = ratio(ours, bare);
             println!(

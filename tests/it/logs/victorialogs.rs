@@ -235,5 +235,8 @@ fn a_query_that_is_refused_is_an_error() {
     let answer = loaded.ask(&bygone, &loaded.written[0], &[]);
     assert_eq!(answer.status, 502, "{}", answer.end);
     let log = bygone.log();
-    assert!(log.contains("logs store vl refused the query (400 Bad Request)"), "{log}");
+    assert!(
+        log.contains("logs store vl refused the query (400 Bad Request)"),
+        "{log}"
+    );
 }
