@@ -2,6 +2,7 @@
 
 mod answer;
 mod summary;
+mod url;
 mod write;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ Examples:
   bygone logs web-0 -n shop --instance 3 --tail 50       the last 50 lines before its third restart's end
   bygone logs -l app=cart --since 2h --grep 'timeout|refused'
   bygone logs --container-id 38cb0c636df0 -o ndjson
+  bygone logs cart-6d4cf56db6-x2x9k -n shop -p --url     where a browser shows them
 
 The lines are read from the stores under [[logs]] in bygone's configuration. A summary on stderr
 says how each instance was identified, and what that leaves uncertain.
@@ -126,6 +128,9 @@ struct Shape {
     /// Do not show control characters as escapes on a terminal
     #[arg(long)]
     raw: bool,
+    /// Print links to the lines instead of lines, one for each instance and [[logs.links]]
+    #[arg(long, conflicts_with_all = ["tail", "head", "grep", "timestamps", "limit_bytes", "raw"])]
+    url: bool,
 }
 
 impl Logs {
@@ -145,6 +150,9 @@ impl Logs {
             params.read(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
             let oracle = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
+            if self.shape.url {
+                return self.print_links(&oracle, params, &zone).await;
+            }
             let mut answer = Answer::open(&oracle, &config, &params).await?;
             let mut writer = Writer::new(&self.shape, zone.clone());
             while !writer.is_full()
@@ -170,6 +178,22 @@ impl Logs {
                 (None, _) => Ok(ExitCode::SUCCESS),
             }
         })
+    }
+
+    async fn print_links(
+        &self,
+        backend: &Backend,
+        params: Params,
+        zone: &TimeZone,
+    ) -> anyhow::Result<ExitCode> {
+        let Shape { output, prefix, .. } = self.shape;
+        match url::print(backend, &params, output, prefix).await? {
+            url::Found::Links(code) => Ok(code),
+            url::Found::NoInstances(hints) => {
+                nothing::say("container instances", &searched(params), zone, &hints);
+                Ok(NOTHING.into())
+            }
+        }
     }
 
     fn params(&self, in_use: &InUse, zone: &TimeZone, now: Timestamp) -> anyhow::Result<Params> {

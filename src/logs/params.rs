@@ -159,6 +159,12 @@ impl Params {
     }
 
     fn question(&self, now: Timestamp) -> Result<Question, ParseError> {
+        self.rows().question(now)
+    }
+
+    /// The same question about rows of container instances, in place of their lines.
+    #[must_use]
+    pub fn rows(&self) -> query::Params {
         let Params {
             cluster,
             namespace,
@@ -175,7 +181,7 @@ impl Params {
             uid,
             ..
         } = self.clone();
-        let params = query::Params {
+        query::Params {
             cluster,
             namespace,
             since,
@@ -190,8 +196,7 @@ impl Params {
             container_id,
             uid,
             ..query::Params::default()
-        };
-        params.question(now)
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use expect_test::{Expect, expect};
 use super::table::CHUNK_ROWS;
 use super::*;
 use crate::cli::when;
-use crate::query::{Container, Pod, Session, Time};
+use crate::query::{Container, LogsLink, Pod, Session, Time};
 
 const ALL: [Format; 7] = [
     Format::Table,
@@ -68,6 +68,7 @@ fn killed() -> Container {
         ended_why: some("force-deleted"),
         ended_cause: None,
         unknown: vec!["image".to_owned(), "signal".to_owned()],
+        logs: Vec::new(),
     }
 }
 
@@ -715,12 +716,24 @@ fn check_csv<R: Row>(rows: &[R], expected: Expect) {
 
 #[test]
 fn csv() {
+    let link = |name: &str, url: &str| LogsLink {
+        store: "loki".to_owned(),
+        name: name.to_owned(),
+        url: url.to_owned(),
+    };
+    let linked = Container {
+        logs: vec![
+            link("grafana", "https://grafana.example/explore?a"),
+            link("b", "https://b.example"),
+        ],
+        ..killed()
+    };
     check_csv(
-        &[killed(), bare()],
+        &[linked, bare()],
         expect![[r#"
-            cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,unknown
-            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123Z,,"user ""alice"", the second",force-deleted,,image;signal
-            prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,
+            cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,unknown,logs
+            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123Z,,"user ""alice"", the second",force-deleted,,image;signal,name=grafana;store=loki;url=https://grafana.example/explore?a;name=b;store=loki;url=https://b.example
+            prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,,
         "#]],
     );
     check_csv(
@@ -846,7 +859,9 @@ fn csv_has_the_fields_of_json() {
     let [session, _] = sessions();
     assert_eq!(header::<Session>(), fields(&session).join(",") + "\r\n");
     assert_eq!(header::<Pod>(), fields(&pod).join(",") + "\r\n");
-    assert_eq!(header::<Container>(), fields(&bare()).join(",") + "\r\n");
+    // Links are the one field that is omitted: its key stands in the header alone.
+    let container = fields(&bare()).join(",") + ",logs\r\n";
+    assert_eq!(header::<Container>(), container);
 }
 
 /// With the heads, the narrow rows fill the first chunk. The third keeps the widths of the second.
