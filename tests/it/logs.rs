@@ -5,6 +5,7 @@
 
 mod clickhouse;
 mod elastic;
+mod links;
 mod loki;
 mod long;
 mod search;
