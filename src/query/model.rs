@@ -90,8 +90,7 @@ pub struct Container {
     pub ended_why: Option<String>,
     pub ended_cause: Option<String>,
     pub unknown: Vec<String>,
-    /// Links to its lines, in the order of the configuration; omitted where `[[logs.links]]` makes none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Links to its lines, as `[[logs.links]]` configures them.
     pub logs: Vec<LogsLink>,
 }
 

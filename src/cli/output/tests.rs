@@ -554,7 +554,8 @@ fn one_json_document() {
                   "unknown": [
                     "image",
                     "signal"
-                  ]
+                  ],
+                  "logs": []
                 },
                 {
                   "cluster": "prod",
@@ -583,7 +584,8 @@ fn one_json_document() {
                   "ended_by": null,
                   "ended_why": null,
                   "ended_cause": null,
-                  "unknown": []
+                  "unknown": [],
+                  "logs": []
                 }
               ],
               "more": true,
@@ -632,6 +634,7 @@ fn one_yaml_document() {
               unknown:
               - image
               - signal
+              logs: []
             - cluster: prod
               namespace: shop
               workload_kind: null
@@ -659,6 +662,7 @@ fn one_yaml_document() {
               ended_why: null
               ended_cause: null
               unknown: []
+              logs: []
             more: true
             cursor: "1:2:3"
         "#]],
@@ -759,8 +763,8 @@ fn json_lines() {
         &[bare(), bare()],
         Some("1"),
         expect![[r#"
-            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
-            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[]}
+            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[],"logs":[]}
+            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[],"logs":[]}
         "#]],
     );
 }
@@ -859,9 +863,7 @@ fn csv_has_the_fields_of_json() {
     let [session, _] = sessions();
     assert_eq!(header::<Session>(), fields(&session).join(",") + "\r\n");
     assert_eq!(header::<Pod>(), fields(&pod).join(",") + "\r\n");
-    // Links are the one field that is omitted: its key stands in the header alone.
-    let container = fields(&bare()).join(",") + ",logs\r\n";
-    assert_eq!(header::<Container>(), container);
+    assert_eq!(header::<Container>(), fields(&bare()).join(",") + "\r\n");
 }
 
 /// With the heads, the narrow rows fill the first chunk. The third keeps the widths of the second.
