@@ -7,12 +7,15 @@
 //! ID, else pod UID, container and restart number, else pod UID and container, else names. Always within its own life
 //! and a slack; the weaker identities end at the borders to the instances before and after it.
 //!
+//! [`Links`] lead to the same lines in the user interfaces of stores; nothing is asked for them.
+//!
 //! Limits: a page of a store is [`PAGE_LINES`] lines, one page is held for each instance and store that is read at a
 //! time, and at most [`OPEN_MAX`] of them are. The last lines are held up to 32 MiB. No answer is cut without a word.
 //!
 //! Never here: a query that holds what a caller wrote, but for the regular expression of `grep`, which is quoted for
 //! each store's language; a credential in an error; anything that writes.
 
+mod chosen;
 mod clickhouse;
 mod client;
 mod conditions;
@@ -27,6 +30,8 @@ mod instance;
 mod layout;
 mod line;
 mod lines;
+mod link;
+mod links;
 mod loki;
 mod overlap;
 mod paging;
@@ -54,10 +59,12 @@ pub use instance::Instance;
 pub use layout::{Fields, Kind};
 pub use line::{Given, Line};
 pub use lines::{Ask, Lines, Part, Summary};
+pub use link::{Link, LinkKind};
+pub use links::Links;
 pub use params::{Asked, Params};
 pub use preset::Preset;
 pub use record::{LogsEnding, Record};
-pub use select::{Choice, Selected, select};
+pub use select::{Choice, INSTANCES_MAX, Selected, select};
 pub use span::Span;
 
 use crate::clickhouse::Store as OwnStore;
@@ -72,6 +79,7 @@ pub const OPEN_MAX: usize = 128;
 #[derive(Default)]
 pub struct Logs {
     stores: Vec<Arc<store::Store>>,
+    links: Links,
 }
 
 impl Logs {
@@ -79,15 +87,23 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// When a store's configuration names no preset and no fields, or a file that can't be read.
+    /// When a store's configuration names no preset and no fields, or a file that can't be read; or a link is invalid.
     pub fn open(configs: &[Config], own: Option<&Arc<OwnStore>>) -> Result<Logs, Error> {
-        let stores = configs.iter().map(|config| {
+        let read = configs.iter().filter(|config| !config.links_only);
+        let stores = read.map(|config| {
             let store = store::Store::open(config, own)?;
             Ok(Arc::new(store))
         });
         Ok(Logs {
             stores: stores.collect::<Result<_, Error>>()?,
+            links: Links::open(configs)?,
         })
+    }
+
+    /// Where a person sees lines.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Whether there is any store.

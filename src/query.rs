@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 pub use filter::{Labels, LifeState, Numbers, Pattern, PodName, Requirement, Workload};
 pub use hints::Visible;
-pub use model::{Container, Cost, Ending, Life, Pod, Session, Time};
+pub use model::{Container, Cost, Ending, Life, LogsLink, Pod, Session, Time};
 pub use page::{Address, Gap, Instance, Page, State, Step, Waiting, What, instance_of, page};
 pub use params::Params;
 pub use parse_error::ParseError;

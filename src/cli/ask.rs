@@ -26,6 +26,7 @@ use crate::access::is_loopback;
 use crate::clickhouse::Store;
 use crate::config::Config;
 use crate::http::NDJSON;
+use crate::logs::Links;
 use crate::query::{self, Ending, Group, Life, Page, Params, Question, Summary, Visible};
 use crate::schema;
 use crate::tls::{self, ClientFiles};
@@ -38,7 +39,8 @@ const ROW_BYTES_MAX: usize = 32 << 20;
 
 /// Who answers a question: ClickHouse itself, or a running bygone.
 pub enum Backend {
-    Store(Arc<Store>),
+    /// With the links that rows get.
+    Store(Arc<Store>, Arc<Links>),
     Server(Server),
 }
 
@@ -243,7 +245,8 @@ impl Backend {
         if config.clickhouse.url.is_some() {
             let store = Store::open(&config.clickhouse)?;
             schema::check(&store).await?;
-            return Ok(Backend::Store(Arc::new(store)));
+            let links = Links::open(&config.logs)?;
+            return Ok(Backend::Store(Arc::new(store), Arc::new(links)));
         }
         match running::find(&config.data_dir) {
             Some(running) => Ok(Backend::Server(server.at_api(running))),
@@ -258,13 +261,16 @@ impl Backend {
     /// Asks.
     pub async fn ask<L: Life>(&self, params: &Params) -> anyhow::Result<Rows<L>> {
         match self {
-            Backend::Store(store) => {
-                let question = Question {
+            Backend::Store(store, links) => {
+                let now = Timestamp::now();
+                let mut question = Question {
                     // An account of ClickHouse can see all of it.
                     visible: Some(Visible::default()),
-                    ..params.question(Timestamp::now())?
+                    ..params.question(now)?
                 };
-                Ok(Rows::Store(query::answer(store, &question)?))
+                let is_linked = links.are_wanted::<L>(&mut question.fields);
+                let links = is_linked.then(|| (links.clone(), now));
+                Ok(Rows::Store(query::answer(store, &question)?, links))
             }
             Backend::Server(server) => {
                 Ok(Rows::Server(Lines::open(server, L::PLURAL, params).await?))
@@ -281,7 +287,7 @@ impl Backend {
         params: &Params,
     ) -> anyhow::Result<(Vec<Summary>, Ending)> {
         match self {
-            Backend::Store(store) => {
+            Backend::Store(store, _) => {
                 let question = Question {
                     visible: Some(Visible::default()),
                     ..params.summary(group, Timestamp::now())?
@@ -302,12 +308,16 @@ impl Backend {
     /// Asks for the page about a pod.
     pub async fn page(&self, cluster: &str, uid: uuid::Uuid) -> anyhow::Result<Option<Page>> {
         match self {
-            Backend::Store(store) => {
+            Backend::Store(store, links) => {
                 let scope = Question {
                     clusters: vec![cluster.to_owned()],
                     ..Question::default()
                 };
-                Ok(query::page(store, uid, &scope).await?)
+                let mut page = query::page(store, uid, &scope).await?;
+                for row in page.iter_mut().flat_map(|page| &mut page.containers) {
+                    links.add(row, Timestamp::now());
+                }
+                Ok(page)
             }
             Backend::Server(server) => {
                 let what = format!("{}/{uid}", query::Pod::PLURAL);
@@ -324,14 +334,21 @@ impl Backend {
 
 /// An answer's rows as they come in.
 pub enum Rows<L: Life> {
-    Store(query::Answer<L>),
+    /// With the links that they get, and when what runs ends.
+    Store(query::Answer<L>, Option<(Arc<Links>, Timestamp)>),
     Server(Lines),
 }
 
 impl<L: Life> Rows<L> {
     pub async fn next(&mut self) -> anyhow::Result<Option<L>> {
         match self {
-            Rows::Store(answer) => Ok(answer.next().await?),
+            Rows::Store(answer, links) => {
+                let mut row = answer.next().await?;
+                if let (Some(row), Some((links, now))) = (&mut row, links) {
+                    links.add(row, *now);
+                }
+                Ok(row)
+            }
             Rows::Server(lines) => lines.next().await,
         }
     }
@@ -339,7 +356,7 @@ impl<L: Life> Rows<L> {
     /// After the last row: how the answer ended.
     pub async fn ending(&mut self) -> anyhow::Result<Ending> {
         match self {
-            Rows::Store(answer) => Ok(answer.ending().await?),
+            Rows::Store(answer, _) => Ok(answer.ending().await?),
             Rows::Server(lines) => lines.ending(),
         }
     }

@@ -101,7 +101,7 @@ impl Coverage {
 
 async fn days(backend: &Backend, params: &Params, now: Timestamp) -> anyhow::Result<Vec<Day>> {
     match backend {
-        Backend::Store(store) => {
+        Backend::Store(store, _) => {
             let asked = params.question(now)?;
             let scope = Scope {
                 clusters: asked.clusters,

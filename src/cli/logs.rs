@@ -3,6 +3,7 @@
 mod answer;
 mod kubectl;
 mod summary;
+mod url;
 mod write;
 
 use std::pin::pin;
@@ -34,6 +35,7 @@ Examples:
   bygone logs -l app=cart --since 2h --grep 'timeout|refused'
   bygone logs --container-id 38cb0c636df0 -o ndjson
   bygone logs deploy/cart -n shop -f --tail 20           go on with what comes, also of new pods
+  bygone logs cart-6d4cf56db6-x2x9k -n shop -p --url     where a browser shows them
 
 The lines are read from the stores under [[logs]] in bygone's configuration. A summary on stderr
 says how each instance was identified, and what that leaves uncertain.
@@ -169,6 +171,9 @@ struct Shape {
     /// Show on stderr what the stores were asked, and what came back
     #[arg(long)]
     explain: bool,
+    /// Print links to the lines instead of lines, one for each instance and [[logs.links]]
+    #[arg(long, conflicts_with_all = ["tail", "head", "grep", "follow", "timestamps", "limit_bytes", "raw", "explain"])]
+    url: bool,
 }
 
 impl Logs {
@@ -188,6 +193,9 @@ impl Logs {
             params.read(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
             let oracle = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
+            if self.shape.url {
+                return self.print_links(&oracle, params, &zone).await;
+            }
             let answer = Answer::open(&oracle, &config, &params).await?;
             self.show(answer, params, &zone).await
         })
@@ -230,6 +238,23 @@ impl Logs {
             (Some(error), _) => Err(anyhow::anyhow!("{error}")),
             (None, 0) if !is_interrupted => Ok(NOTHING.into()),
             (None, _) => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    async fn print_links(
+        &self,
+        backend: &Backend,
+        params: Params,
+        zone: &TimeZone,
+    ) -> anyhow::Result<ExitCode> {
+        let output = self.shape.output;
+        let prefix = given(self.shape.prefix).is_some() || self.habits.prefix();
+        match url::print(backend, &params, output, prefix).await? {
+            url::Found::Links(code) => Ok(code),
+            url::Found::NoInstances(hints) => {
+                nothing::say("container instances", &searched(params), zone, &hints);
+                Ok(NOTHING.into())
+            }
         }
     }
 

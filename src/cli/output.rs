@@ -123,6 +123,8 @@ pub struct Look {
     pub label_columns: Vec<String>,
     /// Whether all labels are in a column.
     pub labels_column: bool,
+    /// Whether wide tables have a column of links to log lines.
+    pub links_column: bool,
     pub headers: bool,
     /// Whether tables paint what ended badly.
     pub colours: bool,
@@ -140,6 +142,7 @@ impl Look {
             cluster_column: true,
             label_columns: Vec::new(),
             labels_column: false,
+            links_column: false,
             headers: true,
             colours: false,
             csv: Texts::Safe,

@@ -104,7 +104,13 @@ async fn page(app: &App, reader: &Reader, uid: &str, scope: Asked) -> Result<Pag
     let question = scoped(reader, scope)?;
     let _place = app.questions.place(reader).await?;
     let page = query::page(&app.store, uid, &question).await?;
-    page.ok_or_else(|| Problem::new(Kind::NotFound, "no pod with this uid is known"))
+    let unknown = || Problem::new(Kind::NotFound, "no pod with this uid is known");
+    let mut page = page.ok_or_else(unknown)?;
+    let now = jiff::Timestamp::now();
+    for row in &mut page.containers {
+        app.logs.links().add(row, now);
+    }
+    Ok(page)
 }
 
 async fn instance(
@@ -130,7 +136,8 @@ async fn instance(
     let _place = app.questions.place(reader).await?;
     let mut answer = query::answer::<Container>(&app.store, &question)?;
     let mut found = Vec::new();
-    while let Some(row) = answer.next().await? {
+    while let Some(mut row) = answer.next().await? {
+        app.logs.links().add(&mut row, jiff::Timestamp::now());
         found.push(row);
     }
     match found.len() {

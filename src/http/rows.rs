@@ -6,6 +6,7 @@
 //! since CSV is read as a whole, its limit is the highest one where the question names none.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
@@ -27,6 +28,7 @@ use super::questions::Place;
 use super::responses::{ListOf, Problems};
 use super::writer::Writer;
 use crate::access::{Denied, Reader};
+use crate::logs::Logs;
 use crate::query::{
     self, Answer, Container, Ending, Life, Params, Pattern, Pod, Question, ROWS_MAX, Session,
     Visible,
@@ -139,12 +141,14 @@ async fn ask<L: Life + ToSchema>(
     });
     narrow(reader, &mut question)?;
     let place = app.questions.place(reader).await?;
+    let writer = Writer::new::<L>(format, question.fields.clone());
+    let is_linked = app.logs.links().are_wanted::<L>(&mut question.fields);
     let mut answer = query::answer::<L>(&app.store, &question)?;
     // The first row is awaited, so that a refusal of ClickHouse still gets a status of its own.
     let first = answer.next().await?;
-    let writer = Writer::new::<L>(format, question.fields);
     let sending = Sending {
         answer,
+        links: is_linked.then(|| (app.logs.clone(), Timestamp::now())),
         writer,
         has_trailers: format == Format::Csv,
         _place: place,
@@ -216,6 +220,8 @@ fn expanded(asked: &[String], may: &[String]) -> Vec<String> {
 /// An answer on its way.
 struct Sending<L: Life> {
     answer: Answer<L>,
+    /// Where rows get links to their lines: those, and when what runs ends.
+    links: Option<(Arc<Logs>, Timestamp)>,
     writer: Writer,
     has_trailers: bool,
     _place: Place,
@@ -254,7 +260,10 @@ impl<L: Life> Sending<L> {
         mut row: Option<L>,
     ) -> Result<(Frame<Bytes>, Step<L>), query::Error> {
         let mut chunk = Vec::with_capacity(CHUNK_BYTES * 2);
-        while let Some(life) = row {
+        while let Some(mut life) = row {
+            if let Some((logs, now)) = &self.links {
+                logs.links().add(&mut life, *now);
+            }
             self.writer.row(&life, &mut chunk);
             row = self.answer.next().await?;
             if chunk.len() >= CHUNK_BYTES {

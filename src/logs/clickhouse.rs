@@ -77,16 +77,8 @@ impl Table {
                 Arc::new(opened.map_err(|error| wrong(error.to_string()))?)
             }
         };
-        let table = from.split('.').map(identifier).collect::<Option<Vec<_>>>();
-        let table = table.filter(|parts| parts.len() <= 2);
-        let table = table.ok_or_else(|| wrong(format!("invalid table {from:?}")))?;
-        let expression = |field: &str| {
-            expression(field).ok_or_else(|| {
-                wrong(format!(
-                    "invalid column {field:?}: use Column, Column.part or Map['key']"
-                ))
-            })
-        };
+        let table = table(from).map_err(wrong)?;
+        let expression = |field: &str| column(field).map_err(wrong);
         let optional = |field: &Option<String>| field.as_deref().map(&expression).transpose();
         let lines = fields.line.iter().map(|field| expression(field));
         let lines = lines.collect::<Result<Vec<_>, _>>()?;
@@ -107,7 +99,7 @@ impl Table {
         Ok(Table {
             store,
             name: config.name.clone(),
-            table: table.join("."),
+            table,
             columns: Columns {
                 time: expression(time)?,
                 time_index: optional(&fields.time_index)?,
@@ -221,6 +213,28 @@ fn nanoseconds(at: Timestamp) -> i64 {
     } else {
         i64::MAX
     })
+}
+
+/// `table` or `database.table`, quoted.
+///
+/// # Errors
+///
+/// When it is neither.
+pub fn table(from: &str) -> Result<String, String> {
+    let parts = from.split('.').map(identifier).collect::<Option<Vec<_>>>();
+    let parts = parts.filter(|parts| parts.len() <= 2);
+    let parts = parts.ok_or_else(|| format!("invalid table {from:?}"))?;
+    Ok(parts.join("."))
+}
+
+/// A column as SQL.
+///
+/// # Errors
+///
+/// When the field is none.
+pub fn column(field: &str) -> Result<String, String> {
+    expression(field)
+        .ok_or_else(|| format!("invalid column {field:?}: use Column, Column.part or Map['key']"))
 }
 
 /// A name in backquotes.

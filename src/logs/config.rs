@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Fields, Kind, TimeIs};
+use super::link::Link;
 use crate::tls;
 
 /// A store of log lines: one `[[logs]]` block.
@@ -40,6 +41,11 @@ pub struct Config {
     pub slack_seconds: u32,
     /// How long the store may take to send the next page.
     pub timeout_seconds: u64,
+    /// Whether only links are made: no line is read out of it, so it needs no address, and for templates no kind.
+    pub links_only: bool,
+    /// Where a person sees its lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
 }
 
 impl Default for Config {
@@ -62,6 +68,8 @@ impl Default for Config {
             // More than clocks of nodes that are watched at all are off.
             slack_seconds: 300,
             timeout_seconds: 30,
+            links_only: false,
+            links: Vec::new(),
         }
     }
 }

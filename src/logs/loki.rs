@@ -4,6 +4,7 @@
 
 mod field;
 mod logql;
+mod search;
 
 use std::collections::HashMap;
 
@@ -14,10 +15,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::field::Field;
-use self::logql::{Builder, Selector};
+pub use self::search::Search;
 use super::Error;
 use super::client::Client;
-use super::conditions::Condition;
 use super::config::Config;
 use super::layout::Fields;
 use super::line::Line;
@@ -40,9 +40,7 @@ pub struct Loki {
     client: Client,
     name: String,
     tenant: Option<HeaderValue>,
-    from: Selector,
-    /// By their texts, as conditions name them.
-    fields: HashMap<String, Field>,
+    search: Search,
     stream: Option<Field>,
     /// Where the line is in the line of Loki; none: it is the line.
     line: Vec<Field>,
@@ -71,69 +69,23 @@ impl Loki {
             store: config.name.clone(),
             cause,
         };
-        let Fields {
-            cluster,
-            namespace,
-            pod,
-            uid,
-            container,
-            container_id,
-            restart,
-            file,
-            ..
-        } = fields;
-        let found_by = [
-            cluster,
-            namespace,
-            pod,
-            uid,
-            container,
-            container_id,
-            restart,
-            file,
-        ];
-        let found_by = found_by.into_iter().flatten();
-        let parsed = found_by.map(|text| Ok((text.clone(), Field::parse(text)?)));
-        let parsed: HashMap<String, Field> =
-            parsed.collect::<Result<_, String>>().map_err(wrong)?;
+        let search = Search::parse(from, fields).map_err(wrong)?;
         let line = fields.line.iter().map(|text| Field::parse(text));
         let stream = fields.stream.as_deref().map(Field::parse);
-        let from = Selector::parse(from).map_err(wrong)?;
-        // These are in every query.
-        let mut names = [namespace, container].into_iter().flatten();
-        let names_narrow = names.any(|name| matches!(parsed[name], Field::Stream(_)));
-        if !from.narrows() && !names_narrow {
-            return Err(wrong(
-                "Loki needs a label to find streams by: set from to a selector like {job=\"x\"}, or \
-                 fields.namespace to stream:LABEL"
-                    .to_owned(),
-            ));
-        }
         let tenant = config.tenant.as_deref().map(HeaderValue::from_str);
         let tenant = tenant.transpose();
         Ok(Loki {
             client: Client::open(config)?,
             name: config.name.clone(),
             tenant: tenant.map_err(|_| wrong("tenant must be plain text".to_owned()))?,
-            from,
-            fields: parsed,
+            search,
             stream: stream.transpose().map_err(wrong)?,
             line: line.collect::<Result<_, _>>().map_err(wrong)?,
         })
     }
 
     fn logql(&self, query: &Query) -> String {
-        let mut builder = Builder::new(&self.from);
-        let field = |condition: &Condition| {
-            let (Condition::Is { field, .. } | Condition::Contains { field, .. }) = condition;
-            &self.fields[field]
-        };
-        for name in &query.names {
-            builder.stream(field(name), name);
-        }
-        for condition in &query.conditions {
-            builder.condition(field(condition), condition);
-        }
+        let mut builder = self.search.of(&query.conditions, &query.names);
         // In JSON the text is escaped, and anchors are elsewhere.
         if let (Some(grep), true) = (&query.grep, self.line.is_empty()) {
             builder.grep(grep);

@@ -174,6 +174,12 @@ impl Params {
     }
 
     fn question(&self, now: Timestamp) -> Result<Question, ParseError> {
+        self.rows().question(now)
+    }
+
+    /// The same question about rows of container instances, in place of their lines.
+    #[must_use]
+    pub fn rows(&self) -> query::Params {
         let Params {
             cluster,
             namespace,
@@ -190,7 +196,7 @@ impl Params {
             uid,
             ..
         } = self.clone();
-        let params = query::Params {
+        query::Params {
             cluster,
             namespace,
             since,
@@ -205,8 +211,7 @@ impl Params {
             container_id,
             uid,
             ..query::Params::default()
-        };
-        params.question(now)
+        }
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Preset {
     /// Whether its container ID may be that of another instance of the container, so that a better identity goes first.
     #[serde(default)]
     pub container_id_is_uncertain: bool,
+    /// Whether records have a container ID in some configurations of the agent only.
+    #[serde(default)]
+    pub container_id_is_optional: bool,
     #[serde(default)]
     pub fields: Fields,
 }

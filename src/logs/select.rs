@@ -113,8 +113,13 @@ async fn rows(
 }
 
 impl Choice {
-    /// `rows` come newest first.
     fn of(&self, rows: Vec<Container>) -> Vec<Instance> {
+        self.rows(rows).into_iter().map(Instance::of).collect()
+    }
+
+    /// Those of the rows that are meant, oldest first. `rows` come newest first.
+    #[must_use]
+    pub fn rows(&self, rows: Vec<Container>) -> Vec<Container> {
         let is_wanted = |row: &Container| {
             let by_name = match self.containers.is_empty() {
                 true => self.all_containers || row.kind == "app",
@@ -127,7 +132,7 @@ impl Choice {
             rows = last_of_each(rows, back);
         }
         rows.reverse();
-        rows.into_iter().map(Instance::of).collect()
+        rows
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::chosen::Chosen;
 use super::clickhouse;
 use super::config::Config;
 use super::elastic::{self, Dialect, Index};
@@ -11,7 +12,6 @@ use super::layout::{Fields, Kind, TimeIs};
 use super::line::Line;
 use super::loki::Loki;
 use super::paging;
-use super::preset::Preset;
 use super::query::Query;
 use super::victorialogs::VictoriaLogs;
 use super::{Error, OwnStore};
@@ -36,33 +36,19 @@ enum Backend {
 
 impl Store {
     pub fn open(config: &Config, own: Option<&Arc<OwnStore>>) -> Result<Store, Error> {
-        let wrong = |cause: String| Error::Config {
+        let Chosen {
+            kind,
+            from,
+            fields,
+            time_is,
+            container_id_is_uncertain,
+            slack,
+            ..
+        } = Chosen::of(config)?;
+        let kind = kind.ok_or_else(|| Error::Config {
             store: config.name.clone(),
-            cause,
-        };
-        if config.name.is_empty() {
-            return Err(wrong("a [[logs]] block needs a name".to_owned()));
-        }
-        let preset = match &config.preset {
-            Some(name) => Some(Preset::all().get(name).ok_or_else(|| {
-                let known: Vec<&str> = Preset::all().keys().map(String::as_str).collect();
-                wrong(format!(
-                    "no preset {name:?}; there are {}",
-                    known.join(", ")
-                ))
-            })?),
-            None => None,
-        };
-        let kind = config.kind.or(preset.map(|preset| preset.kind));
-        let kind = kind.ok_or_else(|| wrong("name a preset, or a kind and fields".to_owned()))?;
-        let fields = match preset {
-            Some(preset) => config.fields.clone().or(&preset.fields),
-            None => config.fields.clone(),
-        };
-        let from = config.from.clone();
-        let from = from
-            .or_else(|| Some(preset?.from.clone()))
-            .unwrap_or_default();
+            cause: "name a preset, or a kind and fields".to_owned(),
+        })?;
         let backend = match kind {
             Kind::ClickHouse => {
                 Backend::ClickHouse(clickhouse::Table::open(config, &from, &fields, own)?)
@@ -84,13 +70,9 @@ impl Store {
             name: config.name.clone(),
             clusters: config.clusters.clone(),
             fields,
-            time_is: config
-                .time_is
-                .or(preset.map(|preset| preset.time_is))
-                .unwrap_or_default(),
-            container_id_is_uncertain: preset
-                .is_some_and(|preset| preset.container_id_is_uncertain),
-            slack: SignedDuration::from_secs(config.slack_seconds.into()),
+            time_is,
+            container_id_is_uncertain,
+            slack,
             backend,
         })
     }

@@ -62,12 +62,9 @@ impl VictoriaLogs {
 
     fn logsql(&self, query: &Query, want: Want) -> String {
         let mut logsql = format!("_time:[{}, {})", want.span.from, want.span.until);
-        if !self.from.is_empty() {
-            logsql.push_str(&format!(" ({})", self.from));
-        }
-        for condition in &query.conditions {
+        for filter in filters(&self.from, &query.conditions) {
             logsql.push(' ');
-            logsql.push_str(&filter(condition));
+            logsql.push_str(&filter);
         }
         if let Some(expression) = query.grep.as_ref().and_then(quoted::expression) {
             let in_any = self.line.iter();
@@ -203,6 +200,14 @@ impl Source for VictoriaLogs {
     }
 }
 
+/// The filters of records that fulfil the conditions, below `from`.
+pub fn filters(from: &str, conditions: &[Condition]) -> Vec<String> {
+    let from = (!from.is_empty()).then(|| format!("({from})"));
+    from.into_iter()
+        .chain(conditions.iter().map(filter))
+        .collect()
+}
+
 fn filter(condition: &Condition) -> String {
     match condition {
         // A field that is absent equals "".
@@ -220,7 +225,7 @@ fn filter(condition: &Condition) -> String {
 }
 
 /// `ACCOUNT` or `ACCOUNT:PROJECT`.
-fn tenant(text: Option<&str>) -> Result<Option<(u32, u32)>, String> {
+pub fn tenant(text: Option<&str>) -> Result<Option<(u32, u32)>, String> {
     let Some(text) = text else {
         return Ok(None);
     };

@@ -15,8 +15,15 @@ use super::statement;
 pub trait Life: Serialize + serde::de::DeserializeOwned + Send + 'static {
     /// The name in commands, in paths of the API, and of the view.
     const PLURAL: &'static str;
+    /// Whether rows of this kind have links to log lines.
+    const HAS_LOGS: bool = false;
     #[doc(hidden)]
     type Row: statement::Row<Self>;
+
+    /// The row itself, where it is a container instance.
+    fn container(&mut self) -> Option<&mut Container> {
+        None
+    }
 }
 
 /// How an answer ended.
@@ -83,6 +90,19 @@ pub struct Container {
     pub ended_why: Option<String>,
     pub ended_cause: Option<String>,
     pub unknown: Vec<String>,
+    /// Links to its lines, as `[[logs.links]]` configures them.
+    pub logs: Vec<LogsLink>,
+}
+
+/// Where a person sees the lines of a container instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogsLink {
+    /// The name of the `[[logs]]` block.
+    pub store: String,
+    /// The name of the link.
+    pub name: String,
+    pub url: String,
 }
 
 /// One pod, identified by its uid. Absent values are `null`. Fields that were not requested are omitted.

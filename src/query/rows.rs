@@ -12,7 +12,12 @@ use super::{Cursor, LifeState, Question};
 
 impl Life for Container {
     const PLURAL: &'static str = "containers";
+    const HAS_LOGS: bool = true;
     type Row = ContainerRow;
+
+    fn container(&mut self) -> Option<&mut Container> {
+        Some(self)
+    }
 }
 
 impl Life for Pod {
@@ -204,6 +209,8 @@ impl Row<Container> for ContainerRow {
             ended_why: self.ended_why,
             ended_cause: self.ended_cause,
             unknown: self.unknown,
+            // They are made of the row, and of the configuration.
+            logs: Vec::new(),
         }
     }
 }

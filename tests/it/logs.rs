@@ -7,6 +7,7 @@ mod clickhouse;
 mod elastic;
 mod follow;
 mod kubectl;
+mod links;
 mod loki;
 mod long;
 mod search;

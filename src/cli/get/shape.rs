@@ -192,8 +192,12 @@ impl Shape {
         let (count, ending) = match self.goes_on() {
             true => self.print_on(&mut rows, look).await?,
             false => {
-                let kept = self.keep(&mut rows).await?;
+                let (kept, links_column) = self.keep(&mut rows).await?;
                 let (count, ending) = (kept.count(), rows.ending().await?);
+                let look = Look {
+                    links_column,
+                    ..look
+                };
                 self.print_rows(kept, look, &end_of(&ending))?;
                 (count, ending)
             }
@@ -271,12 +275,15 @@ impl Shape {
         Ok((count, ending))
     }
 
-    async fn keep<L: Life>(&self, rows: &mut Rows<L>) -> anyhow::Result<Kept<L>> {
+    /// Also: whether any row has links.
+    async fn keep<L: Life>(&self, rows: &mut Rows<L>) -> anyhow::Result<(Kept<L>, bool)> {
         let mut kept = Kept::new(self.order());
-        while let Some(row) = rows.next().await? {
+        let mut is_linked = false;
+        while let Some(mut row) = rows.next().await? {
+            is_linked |= row.container().is_some_and(|row| !row.logs.is_empty());
             kept.push(row)?;
         }
-        Ok(kept)
+        Ok((kept, is_linked))
     }
 
     /// Waits for the pager, so that other messages come after the answer.

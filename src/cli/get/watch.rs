@@ -66,8 +66,8 @@ async fn print<L: Life + Row>(
     printer.set_now(Timestamp::now());
     let mut now = HashSet::new();
     for row in kept.rows()? {
-        let row = row?;
-        let hash = hash(&row)?;
+        let mut row = row?;
+        let hash = hash(&mut row)?;
         if !shown.contains(&hash) {
             printer.row(&row)?;
         }
@@ -77,8 +77,13 @@ async fn print<L: Life + Row>(
     Ok(now)
 }
 
-fn hash(row: &impl serde::Serialize) -> serde_json::Result<u64> {
+/// Of a row without its links, which change with the time.
+fn hash<L: Life>(row: &mut L) -> serde_json::Result<u64> {
+    let links = row.container().map(|row| std::mem::take(&mut row.logs));
     let mut hasher = DefaultHasher::new();
     hasher.write(&serde_json::to_vec(row)?);
+    if let (Some(row), Some(links)) = (row.container(), links) {
+        row.logs = links;
+    }
     Ok(hasher.finish())
 }

@@ -33,7 +33,7 @@ impl Answer {
                 let lines = ask::Lines::open(server, "logs", params).await?;
                 return Ok(Answer::Server(Box::new(lines)));
             }
-            Backend::Store(store) => store,
+            Backend::Store(store, _) => store,
         };
         let logs = Arc::new(Logs::open(&config.logs, Some(store))?);
         if logs.is_empty() {

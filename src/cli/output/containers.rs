@@ -36,6 +36,7 @@ impl Row for Container {
         "pod_ips",
         "image",
         "container_id",
+        "logs",
     ];
 
     fn columns(look: &Look, wide: bool) -> Vec<Column<Container>> {
@@ -86,6 +87,12 @@ impl Row for Container {
                     .collect()
             })
             .only_if(wide),
+            // The last one: nothing is as long.
+            Column::new("LOGS", |c: &Container, _| {
+                let urls: Vec<&str> = c.logs.iter().map(|link| &*link.url).collect();
+                urls.join(" ")
+            })
+            .only_if(wide && look.links_column),
         ]
     }
 

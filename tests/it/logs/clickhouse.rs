@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::json;
 
 use super::written::{self, Line, Told};
-use super::{ask, check_all};
+use super::{ask, check_all, links};
 use crate::support::{self, BYGONE, Bygone, plain, run, sql, stderr, stdout};
 
 /// The columns that count, as the exporter of version 0.149 makes them.
@@ -266,4 +266,37 @@ fn what_was_asked_is_explained() {
         told.starts_with("6 lines of statefulset-38e/web-0/"),
         "{said}"
     );
+}
+
+/// Grafana's macros are filled in as its data source does.
+#[test]
+fn links_find_the_same() {
+    let (_, Loaded { bygone, written }) = &LOADED[1];
+    let config = r#"
+[[logs]]
+name = "otel"
+preset = "otel-clickhouse"
+
+[[logs.links]]
+kind = "grafana"
+address = "https://grafana.example"
+data_source = "P1"
+"#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let linked = Bygone::start_beside(bygone.database.clone(), config, folder, &[]);
+    links::check(&linked, written, "grafana", |url| {
+        let page = links::Page::grafana(url, "grafana-clickhouse-datasource");
+        let (from, to) = (page.from, page.to);
+        let statement = page
+            .query
+            .replace(
+                "$__fromTime_ms",
+                &format!("fromUnixTimestamp64Milli({from})"),
+            )
+            .replace("$__toTime_ms", &format!("fromUnixTimestamp64Milli({to})"))
+            .replace("$__fromTime", &format!("toDateTime({})", from / 1000))
+            .replace("$__toTime", &format!("toDateTime({})", to / 1000));
+        let found = sql(&bygone.database, &format!("SELECT body FROM ({statement})"));
+        found.lines().map(str::to_owned).collect()
+    });
 }

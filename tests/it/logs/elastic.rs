@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::search;
 use super::written::{self, Instance, Line, Told};
-use super::{Answer, ask, check_all};
+use super::{Answer, ask, check_all, links};
 use crate::support::{self, Bygone};
 
 struct Loaded {
@@ -414,4 +414,73 @@ fn what_indices_lack_is_named() {
             "no record of the store has field kubernetes.namespace_name",
         ])
     );
+}
+
+/// Whatever an index makes of the fields: the queries are Lucene's, which the store reads itself.
+#[test]
+fn links_find_the_same() {
+    let written = &LOADED.written;
+    let agents = agents().into_iter().filter(|agent| {
+        let is_strong = matches!(agent.told, Told::ContainerId | Told::Restart);
+        let is_flat = !matches!(agent.preset, "otel-elasticsearch" | "elastic-agent");
+        is_strong && is_flat
+    });
+    for (number, agent) in agents.enumerate() {
+        let name = format!("linked-{}{}", agent.preset, agent.suffix);
+        template(&name, &agent.mapping, 1, false);
+        let records: Vec<(String, Value)> = written
+            .iter()
+            .map(|line| (format!("{name}.all"), (agent.record)(line)))
+            .collect();
+        search::shared().write(&records);
+        let config = format!(
+            r#"
+[[logs]]
+name = "os"
+preset = "{}"
+kind = "opensearch"
+links_only = true
+
+[[logs.links]]
+kind = "opensearch-dashboards"
+address = "https://search.example/_dashboards"
+index_pattern = "lines"
+
+[[logs.links]]
+kind = "kibana"
+address = "https://kibana.example"
+data_view = "lines"
+
+[[logs.links]]
+kind = "grafana"
+address = "https://grafana.example"
+data_source = "P1"
+"#,
+            agent.preset
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let bygone = Bygone::start_beside(LOADED.bygone.database.clone(), &config, folder, &[]);
+        let time = match agent.preset {
+            "vector-elasticsearch" => "timestamp",
+            _ => "@timestamp",
+        };
+        let line = match agent.preset {
+            "fluent-bit-elasticsearch" => "log",
+            _ => "message",
+        };
+        let index = format!("{name}.all");
+        let found = |page: links::Page| page.found_in(&index, time, line);
+        // One kind of link for each agent: they differ in where the query is alone.
+        match number % 3 {
+            0 => links::check(&bygone, written, "opensearch-dashboards", |url| {
+                found(links::Page::dashboards(url))
+            }),
+            1 => links::check(&bygone, written, "grafana", |url| {
+                found(links::Page::grafana(url, "elasticsearch"))
+            }),
+            _ => links::check(&bygone, written, "kibana", |url| {
+                found(links::Page::kibana(url))
+            }),
+        }
+    }
 }

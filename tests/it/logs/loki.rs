@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::server::{Server, beside, otlp, recorded};
 use super::victorialogs::{attributes, long, texts};
 use super::written::{Line, Told};
-use super::{Answer, ask, check_all};
+use super::{Answer, ask, check_all, links};
 use crate::support::{BYGONE, Bygone, block_on, plain, run, stderr, wait_for};
 
 struct Loaded {
@@ -118,6 +118,30 @@ impl Loaded {
         assert_eq!(counts.blurred, 0, "{preset}: {counts:?}");
     }
 
+    /// The lines that Loki itself has of what a page asks.
+    #[allow(clippy::disallowed_methods, reason = "answers of our own server")]
+    fn found(&self, tenant: &str, page: &links::Page) -> Vec<String> {
+        let query = [
+            ("query", page.query.clone()),
+            ("start", format!("{}000000", page.from)),
+            ("end", format!("{}000000", page.to)),
+            ("limit", "5000".to_owned()),
+        ];
+        let request = self.server.request(Method::GET, "/loki/api/v1/query_range");
+        let request = request.query(&query).header("X-Scope-OrgID", tenant);
+        let answer: Value = block_on(async {
+            let answer = request.send().await.expect("an answer");
+            answer.json().await.expect("JSON")
+        });
+        let streams = answer["data"]["result"].as_array().expect("streams");
+        let values = streams
+            .iter()
+            .flat_map(|stream| stream["values"].as_array().expect("lines"));
+        values
+            .map(|value| value[1].as_str().expect("text").to_owned())
+            .collect()
+    }
+
     fn ask(&self, bygone: &Bygone, line: &Line, more: &[(&str, &str)]) -> Answer {
         let it = &line.instance;
         let restart = it.restart.to_string();
@@ -210,26 +234,28 @@ fn every_instance_as_openshift_writes_it() {
 
 #[test]
 fn every_instance_as_promtail_writes_it() {
-    LOADED.check("promtail", Told::Restart, |line| {
-        let it = &line.instance;
-        let file = format!(
-            "/var/log/pods/{}_{}_{}/{}/{}.log",
-            it.namespace, it.pod, it.uid, it.container, it.restart
-        );
-        Entry {
-            labels: json!({
-                "namespace": it.namespace,
-                "pod": it.pod,
-                "container": it.container,
-                "filename": file,
-                "node_name": it.node,
-                "stream": line.stream,
-            }),
-            at: line.at.as_nanosecond(),
-            line: line.text.clone(),
-            own: json!({}),
-        }
-    });
+    LOADED.check("promtail", Told::Restart, promtail);
+}
+
+fn promtail(line: &Line) -> Entry {
+    let it = &line.instance;
+    let file = format!(
+        "/var/log/pods/{}_{}_{}/{}/{}.log",
+        it.namespace, it.pod, it.uid, it.container, it.restart
+    );
+    Entry {
+        labels: json!({
+            "namespace": it.namespace,
+            "pod": it.pod,
+            "container": it.container,
+            "filename": file,
+            "node_name": it.node,
+            "stream": line.stream,
+        }),
+        at: line.at.as_nanosecond(),
+        line: line.text.clone(),
+        own: json!({}),
+    }
 }
 
 fn alloy(line: &Line, at: i128, text: &str) -> Entry {
@@ -376,4 +402,21 @@ fn a_tenant_has_to_be_named() {
         log.contains("logs store loki refused our credentials (401"),
         "{log}"
     );
+}
+
+/// Grafana passes the query on as it is.
+#[test]
+fn links_find_the_same() {
+    let loaded = &*LOADED;
+    loaded.push("linked", loaded.written.iter().map(promtail));
+    let link = r#"
+[[logs.links]]
+kind = "grafana"
+address = "https://grafana.example"
+data_source = "P1"
+"#;
+    let bygone = loaded.asking("linked", "promtail", link);
+    links::check(&bygone, &loaded.written, "grafana", |url| {
+        loaded.found("linked", &links::Page::grafana(url, "loki"))
+    });
 }

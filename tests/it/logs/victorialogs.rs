@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::server::{Server, beside, otlp, recorded};
 use super::written::{Line, Told};
-use super::{Answer, ask, check_all};
-use crate::support::Bygone;
+use super::{Answer, ask, check_all, links};
+use crate::support::{Bygone, block_on, text_of};
 
 struct Loaded {
     server: Server,
@@ -239,4 +239,57 @@ fn a_query_that_is_refused_is_an_error() {
         log.contains("logs store vl refused the query (400 Bad Request)"),
         "{log}"
     );
+}
+
+/// Grafana's data source and VMUI pass the query on as it is.
+#[test]
+fn links_find_the_same() {
+    let loaded = &*LOADED;
+    let records: Vec<Value> = loaded.written.iter().map(record).collect();
+    loaded.write(8, &records);
+    let links = r#"
+[[logs.links]]
+kind = "vmui"
+
+[[logs.links]]
+kind = "grafana"
+address = "https://grafana.example"
+data_source = "P1"
+"#;
+    let bygone = loaded.asking(8, "otel-victorialogs", links);
+    let found = |page: &links::Page| {
+        let query = [
+            ("query", page.query.clone()),
+            ("start", page.from.to_string()),
+            ("end", page.to.to_string()),
+        ];
+        let request = loaded.server.request(Method::POST, "/select/logsql/query");
+        let request = request.query(&query).header("AccountID", 8);
+        let text = block_on(async { text_of(request.send().await.expect("an answer")).await });
+        let line = |line: &str| {
+            let record: Value = serde_json::from_str(line).expect("JSON");
+            record["_msg"].as_str().expect("text").to_owned()
+        };
+        text.lines().map(line).collect()
+    };
+    links::check(&bygone, &loaded.written, "vmui", |url| {
+        assert!(url.ends_with("&accountID=8&projectID=0"), "{url}");
+        found(&links::Page::vmui(url))
+    });
+    links::check(&bygone, &loaded.written, "grafana", |url| {
+        found(&links::Page::grafana(
+            url,
+            "victoriametrics-logs-datasource",
+        ))
+    });
+}
+
+/// As its OTLP endpoint stores it.
+fn record(line: &Line) -> Value {
+    let (resource, own) = attributes(line, Told::Restart);
+    let fields = resource.into_iter().chain(own);
+    let mut record: Value = fields.map(|(name, value)| (name, json!(value))).collect();
+    record["_time"] = json!(line.at.to_string());
+    record["_msg"] = json!(line.text);
+    record
 }

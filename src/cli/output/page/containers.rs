@@ -2,7 +2,7 @@
 
 use super::super::containers::{lifetime, state_with_code};
 use super::{Text, cell, words};
-use crate::query::{Container, Page, Waiting};
+use crate::query::{Container, LogsLink, Page, Waiting};
 
 /// As many instances of a container are written, the newest.
 const INSTANCES_MAX: usize = 10;
@@ -23,6 +23,10 @@ pub fn head(page: &Page, text: &mut Text) {
         text.field("Ran", ran(container, text));
         if let Some(why) = &container.ended_why {
             text.field("Ended", words::why(why, container.ended_by.as_deref()));
+        }
+        for (place, link) in container.logs.iter().enumerate() {
+            let name = if place == 0 { "Logs" } else { "" };
+            text.field(name, of_link(link));
         }
         text.text.push('\n');
     }
@@ -99,6 +103,9 @@ fn instance(container: &Container, before: Option<&Container>, text: &mut Text) 
     let why = why.map(|why| format!("   {why}")).unwrap_or_default();
     text.line(&format!("    #{restart}   {state}   {ran}{why}"));
     text.line(&format!("         {}", id(container)));
+    for link in &container.logs {
+        text.line(&format!("         {}", of_link(link)));
+    }
     let image = |container: &Container| (container.image.clone(), container.image_id.clone());
     if before.map(image) == Some(image(container)) {
         return;
@@ -109,6 +116,11 @@ fn instance(container: &Container, before: Option<&Container>, text: &mut Text) 
     {
         text.line(&format!("         {image}"));
     }
+}
+
+/// Which lines, where, and the URL at the end, which a terminal opens.
+fn of_link(link: &LogsLink) -> String {
+    format!("{}, {}: {}", link.store, link.name, link.url)
 }
 
 fn id(container: &Container) -> String {
