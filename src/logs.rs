@@ -13,6 +13,7 @@
 //! Never here: a query that holds what a caller wrote, but for the regular expression of `grep`, which is quoted for
 //! each store's language; a credential in an error; anything that writes.
 
+mod check;
 mod clickhouse;
 mod client;
 mod conditions;
@@ -28,10 +29,13 @@ mod loki;
 mod paging;
 mod params;
 mod preset;
+mod probe;
 mod query;
 mod quoted;
+mod reasons;
 mod record;
 mod resume;
+mod seen;
 mod select;
 mod span;
 mod store;
@@ -39,6 +43,7 @@ mod victorialogs;
 
 use std::sync::Arc;
 
+pub use check::{Checked, Lines as CheckedLines, Try, block, candidates, check};
 pub use config::Config;
 pub use grep::Grep;
 pub use identity::Identity;
@@ -49,6 +54,7 @@ pub use lines::{Ask, Given, Lines, Part, Summary};
 pub use params::{Asked, Params};
 pub use preset::Preset;
 pub use record::{LogsEnding, Record};
+pub use seen::Seen;
 pub use select::{Choice, Selected, select};
 pub use span::Span;
 

@@ -99,6 +99,8 @@ struct Sending {
 
 enum Step {
     Lines(Box<Sending>, Option<Given>),
+    /// All lines were sent.
+    End(Box<Sending>),
     Nothing,
 }
 
@@ -110,6 +112,7 @@ struct End {
 fn stream(first: Step) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(first, async |step| match step {
         Step::Lines(sending, line) => Some(sending.chunk(line).await),
+        Step::End(sending) => Some(sending.end().await),
         Step::Nothing => None,
     })
 }
@@ -139,11 +142,20 @@ impl Sending {
         for line in held.into_iter().rev() {
             write(&Record::from(line), &mut chunk);
         }
+        (Ok(chunk.into()), Step::End(self))
+    }
+
+    /// The last part of the answer. Nobody waits with the lines for the reasons why others have none.
+    async fn end(mut self: Box<Self>) -> (Result<Bytes, Infallible>, Step) {
+        if self.ending.error.is_none() {
+            self.lines.examine().await;
+        }
         let summary = self.lines.summary();
         let end = LogsEnding {
             summary,
             ..self.ending
         };
+        let mut chunk = Vec::new();
         write(&End { end }, &mut chunk);
         (Ok(chunk.into()), Step::Nothing)
     }
@@ -160,6 +172,11 @@ impl From<logs::Error> for Problem {
         match error {
             logs::Error::Question(error) => error.into(),
             logs::Error::TooMany { .. } => Problem::new(Kind::InvalidRequest, error.to_string()),
+            // Of the configuration, and nothing that a store said.
+            logs::Error::Missing { .. } => {
+                warn!("a question for logs was not answered: {error}");
+                Problem::new(Kind::StoreUnavailable, error.to_string())
+            }
             error => {
                 warn!("a question for logs was not answered: {error}");
                 let detail = "a logs store did not answer: ask again later, and see bygone's log";

@@ -1,7 +1,8 @@
 //! The lines of several instances out of several stores, merged by time.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,14 @@ use super::instance::Instance;
 use super::layout::TimeIs;
 use super::line::Line;
 use super::query::Query;
+use super::reasons::Missed;
 use super::span::Span;
 use super::store::{Pages, Store};
 use super::{Error, OPEN_MAX};
+
+/// Of how many instances and stores without lines one answer looks for the reason, and how long it does.
+const EXAMINED_MAX: usize = 5;
+const EXAMINE_SECONDS_MAX: u64 = 10;
 
 /// How the lines are wanted.
 #[derive(Clone, Debug)]
@@ -48,6 +54,14 @@ pub struct Summary {
     /// Whether a limit cut it: there are more.
     pub more: bool,
     pub parts: Vec<Part>,
+    /// Of so many parts without lines the reason was not looked for: there are too many, or it took too long.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_examined: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What one store had of one instance.
@@ -66,6 +80,9 @@ pub struct Part {
     pub identity: Option<Identity>,
     /// What is not certain.
     pub uncertain: Vec<String>,
+    /// Why it has no lines, as far as that was found out. For people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
 }
 
 /// An answer on its way.
@@ -77,6 +94,7 @@ pub struct Lines {
     done: Vec<Reader>,
     given: u64,
     more: bool,
+    not_examined: u64,
 }
 
 impl Lines {
@@ -100,6 +118,7 @@ impl Lines {
             done: Vec::new(),
             given: 0,
             more: false,
+            not_examined: 0,
         }
     }
 
@@ -170,6 +189,39 @@ impl Lines {
         Ok(())
     }
 
+    /// After the last line: looks for the reasons why instances have none in any store. Of those that `grep` left out
+    /// only where there is no line at all: the others are as was asked.
+    pub async fn examine(&mut self) {
+        if self.more || (self.ask.grep.is_some() && self.given > 0) {
+            return;
+        }
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(EXAMINE_SECONDS_MAX);
+        let mut tried = HashSet::new();
+        for (number, reader) in missed(&mut self.done).into_iter().enumerate() {
+            if number >= EXAMINED_MAX {
+                self.not_examined += 1;
+                continue;
+            }
+            let mut why = Vec::new();
+            // What one instance says of a preset, all others would.
+            let tries_presets = tried.insert(reader.store.name.clone());
+            let missed = Missed {
+                of: &reader.instance.clone(),
+                store: &reader.store.clone(),
+                from: self.ask.from,
+                until: self.ask.until,
+                has_grep: self.ask.grep.is_some(),
+                is_found: reader.is_found,
+                tries_presets,
+                now: self.ask.now,
+            };
+            let looking = missed.look(&mut why);
+            let is_late = tokio::time::timeout_at(deadline, looking).await.is_err();
+            self.not_examined += u64::from(is_late);
+            reader.why = why;
+        }
+    }
+
     /// After the last line: how the answer came about.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -180,8 +232,21 @@ impl Lines {
             lines: self.given,
             more: self.more,
             parts,
+            not_examined: self.not_examined,
         }
     }
+}
+
+/// Those whose instances have no lines in any store, the newest first: they are what people mostly ask about.
+fn missed(done: &mut [Reader]) -> Vec<&mut Reader> {
+    let with_lines = done.iter().filter(|reader| reader.lines > 0);
+    let with_lines: HashSet<_> = with_lines
+        .map(|reader| Arc::as_ptr(&reader.instance))
+        .collect();
+    let newest_first = done.iter_mut().rev();
+    newest_first
+        .filter(|reader| !with_lines.contains(&Arc::as_ptr(&reader.instance)))
+        .collect()
 }
 
 fn key(part: &Part) -> (&str, &str, &str, uuid::Uuid, &str, u32, &str) {
@@ -223,6 +288,7 @@ struct Reader {
     has_cut_lines: bool,
     /// Fields for stronger identities that no record of the store has.
     absent: Vec<String>,
+    why: Vec<String>,
 }
 
 impl Reader {
@@ -230,14 +296,7 @@ impl Reader {
         let reach = instance
             .span(Identity::ContainerId, store.slack, ask.now)
             .within(ask.from, ask.until);
-        let mut identities: Vec<Identity> = Identity::ALL
-            .into_iter()
-            .filter(|identity| conditions(*identity, &store.fields, instance).is_some())
-            .collect();
-        if store.container_id_is_uncertain {
-            // Behind the restart number, which is better where it is there.
-            identities.sort_by_key(|identity| (*identity == Identity::ContainerId, *identity));
-        }
+        let mut identities = store.identities(instance);
         identities.reverse();
         Reader {
             instance: instance.clone(),
@@ -252,6 +311,7 @@ impl Reader {
             is_found: false,
             has_cut_lines: false,
             absent: Vec::new(),
+            why: Vec::new(),
         }
     }
 
@@ -328,17 +388,30 @@ impl Reader {
             lines: self.lines,
             identity: self.identity,
             uncertain: self.uncertain(),
+            why: self.why(),
+        }
+    }
+
+    /// Of fields that no record of the store has.
+    fn of_absent(&self) -> Vec<String> {
+        let absent = self.absent.iter();
+        absent
+            .map(|field| format!("no record of the store has field {field}"))
+            .collect()
+    }
+
+    fn why(&self) -> Vec<String> {
+        match self.is_found {
+            true => self.why.clone(),
+            false => [self.of_absent(), self.why.clone()].concat(),
         }
     }
 
     fn uncertain(&self) -> Vec<String> {
-        let absent = self.absent.iter();
-        let mut uncertain: Vec<String> = absent
-            .map(|field| format!("no record of the store has field {field}"))
-            .collect();
         let Some(identity) = self.identity.filter(|_| self.is_found) else {
-            return uncertain;
+            return Vec::new();
         };
+        let mut uncertain = self.of_absent();
         if self.instance.has_blurred_border(identity) {
             uncertain
                 .push("lines at its border may be of the instance before or after it".to_owned());

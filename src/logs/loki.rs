@@ -4,6 +4,7 @@
 
 mod field;
 mod logql;
+mod seen;
 
 use std::collections::HashMap;
 
@@ -124,10 +125,7 @@ impl Loki {
 
     fn logql(&self, query: &Query) -> String {
         let mut builder = Builder::new(&self.from);
-        let field = |condition: &Condition| {
-            let (Condition::Is { field, .. } | Condition::Contains { field, .. }) = condition;
-            &self.fields[field]
-        };
+        let field = |condition: &Condition| &self.fields[condition.field()];
         for name in &query.names {
             builder.stream(field(name), name);
         }
@@ -139,6 +137,13 @@ impl Loki {
             builder.grep(grep);
         }
         builder.logql()
+    }
+
+    fn missing(&self, path: &str) -> Error {
+        Error::Missing {
+            store: self.name.clone(),
+            what: path.to_owned(),
+        }
     }
 
     fn lines(&self, answer: Answer, newest_first: bool) -> Result<Vec<Line>, Failed> {
@@ -208,10 +213,7 @@ impl Source for Loki {
         }
         let response = self.client.send(request).await.map_err(limit)?;
         if !response.status().is_success() {
-            return Err(Failed::Other(Error::Missing {
-                store: self.name.clone(),
-                what: "/loki/api/v1/query_range".to_owned(),
-            }));
+            return Err(Failed::Other(self.missing("/loki/api/v1/query_range")));
         }
         let answer = self.client.json(response, ANSWER_BYTES_MAX).await;
         let lines = self.lines(answer.map_err(Failed::of)?, query.newest_first)?;

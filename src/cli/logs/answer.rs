@@ -72,7 +72,11 @@ impl Answer {
 impl Reading {
     async fn next(&mut self) -> anyhow::Result<Option<Record>> {
         if !self.is_tail {
-            return Ok(self.lines.next().await?.map(Record::from));
+            let next = self.lines.next().await?;
+            if next.is_none() {
+                self.lines.examine().await;
+            }
+            return Ok(next.map(Record::from));
         }
         let turned = match &mut self.turned {
             Some(turned) => turned,
@@ -84,6 +88,10 @@ impl Reading {
                 self.turned.insert(newest_first)
             }
         };
-        Ok(turned.pop())
+        let next = turned.pop();
+        if next.is_none() {
+            self.lines.examine().await;
+        }
+        Ok(next)
     }
 }

@@ -1,5 +1,6 @@
 //! The summary on stderr behind the lines: how they were found, and what is uncertain.
 
+use crate::escape;
 use crate::logs::{LogsEnding, Part};
 
 /// Parts that are listed one by one.
@@ -34,11 +35,23 @@ fn lines(ending: &LogsEnding, is_full: bool) -> Vec<String> {
         .collect();
     if summary.lines == 0 {
         out.extend(without.iter().take(PARTS_MAX).map(|part| {
-            let text = format!("no lines of {} in {}", name(part), part.store);
-            with_uncertain(text, part)
+            with_why(
+                format!("no lines of {} in {}", name(part), part.store),
+                part,
+            )
         }));
     } else if !without.is_empty() {
         out.push(format!("{} other instances have no lines", without.len()));
+        let explained = without.iter().filter(|part| !part.why.is_empty());
+        out.extend(
+            explained.map(|part| with_why(format!("  {} in {}", name(part), part.store), part)),
+        );
+    }
+    if summary.not_examined > 0 {
+        out.push(format!(
+            "why {} of them have none was not looked into: ask for fewer at a time",
+            summary.not_examined
+        ));
     }
     if ending.more_instances {
         out.push("more than 1000 instances were meant: the older ones were left out".to_owned());
@@ -72,6 +85,14 @@ fn of_part(part: &Part) -> String {
         part.store
     );
     with_uncertain(text, part)
+}
+
+fn with_why(mut text: String, part: &Part) -> String {
+    for (number, why) in part.why.iter().enumerate() {
+        text.push_str(if number == 0 { ": " } else { "; " });
+        text.push_str(&escape::controls(why));
+    }
+    text
 }
 
 fn with_uncertain(mut text: String, part: &Part) -> String {

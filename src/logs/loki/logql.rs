@@ -178,6 +178,7 @@ fn operand(condition: &Condition) -> (&'static str, String) {
             }
         },
         Condition::Contains { part, .. } => ("=~", format!(".*{}.*", quoted::literally(part))),
+        Condition::Present { .. } => ("=~", ".+".to_owned()),
     }
 }
 
