@@ -230,6 +230,9 @@ mod tests {
             field: field.to_owned(),
             part: part.clone(),
         };
+        let present = |field: &str| Condition::Present {
+            field: field.to_owned(),
+        };
         let all = [
             is("uid", &["u"]),
             is("uid", &["u", ""]),
@@ -242,6 +245,8 @@ mod tests {
             is("none", &["a", ""]),
             contains("pod"),
             contains("words"),
+            present("words"),
+            present("none"),
         ];
         let all: Vec<String> = all.into_iter().map(asked).collect();
         expect_test::expect![[r#"
@@ -256,6 +261,8 @@ mod tests {
             Always
             {"wildcard":{"pod.keyword":{"value":"*/a_\\*\\?\\\\_1/c/0.log*"}}}
             loosely {"match_phrase":{"words":"/a_*?\\_1/c/0.log"}}
+            {"exists":{"field":"words"}}
+            Never("none")
         "#]]
         .assert_eq(&(all.join("\n") + "\n"));
     }

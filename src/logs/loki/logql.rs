@@ -250,6 +250,13 @@ mod tests {
             None,
             expect![[r#"{filename=~".*/shop_web\\.0_7/app/2\\.log.*"}"#]],
         );
+        let field = String::new();
+        check(
+            "",
+            &[("stream:namespace", Condition::Present { field })],
+            None,
+            expect![[r#"{namespace=~".+"}"#]],
+        );
     }
 
     /// None of them leaves its quotes.
