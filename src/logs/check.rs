@@ -23,6 +23,7 @@ use super::instance::Instance;
 use super::preset::Preset;
 use super::probe::{self, End};
 use super::seen::{Seen, pattern_of};
+use super::span::later;
 use super::store::Store;
 use super::{Error, OwnStore};
 
@@ -136,7 +137,9 @@ pub async fn check(
             check.elsewhere(base).await;
         }
         if check.best().is_none() && check.error.is_none() {
-            match base.seen(now).await {
+            let ends = instances.iter().map(|of| of.ended.unwrap_or(now));
+            let until = ends.max().map_or(now, |end| later(end, base.slack));
+            match base.seen(until).await {
                 Ok(names) => seen = names,
                 Err(error) => check.error = Some(error.to_string()),
             }

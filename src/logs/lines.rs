@@ -15,7 +15,7 @@ use super::instance::Instance;
 use super::layout::TimeIs;
 use super::line::Line;
 use super::query::Query;
-use super::reasons::Missed;
+use super::reasons::{self, Missed};
 use super::span::Span;
 use super::store::{Pages, Store};
 use super::{Error, OPEN_MAX};
@@ -212,6 +212,7 @@ impl Lines {
                 until: self.ask.until,
                 has_grep: self.ask.grep.is_some(),
                 is_found: reader.is_found,
+                absent: &reader.absent.clone(),
                 tries_presets,
                 now: self.ask.now,
             };
@@ -392,26 +393,20 @@ impl Reader {
         }
     }
 
-    /// Of fields that no record of the store has.
-    fn of_absent(&self) -> Vec<String> {
-        let absent = self.absent.iter();
-        absent
-            .map(|field| format!("no record of the store has field {field}"))
-            .collect()
-    }
-
     fn why(&self) -> Vec<String> {
-        match self.is_found {
-            true => self.why.clone(),
-            false => [self.of_absent(), self.why.clone()].concat(),
-        }
+        let is_known = self.is_found || !self.why.is_empty();
+        let of_fields = reasons::of_fields(&self.absent).filter(|_| !is_known);
+        of_fields.into_iter().chain(self.why.clone()).collect()
     }
 
     fn uncertain(&self) -> Vec<String> {
         let Some(identity) = self.identity.filter(|_| self.is_found) else {
             return Vec::new();
         };
-        let mut uncertain = self.of_absent();
+        let absent = self.absent.iter();
+        let mut uncertain: Vec<String> = absent
+            .map(|field| format!("no record of the store has field {field}"))
+            .collect();
         if self.instance.has_blurred_border(identity) {
             uncertain
                 .push("lines at its border may be of the instance before or after it".to_owned());

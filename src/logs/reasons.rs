@@ -38,6 +38,8 @@ pub struct Missed<'a> {
     pub has_grep: bool,
     /// Whether lines came, and `grep` left them out.
     pub is_found: bool,
+    /// The fields that no record has, as far as reading said so.
+    pub absent: &'a [String],
     /// Whether other presets are tried.
     pub tries_presets: bool,
     pub now: Timestamp,
@@ -58,7 +60,12 @@ impl Missed<'_> {
             why.push(reason);
             return;
         }
-        why.extend(self.of_the_fields().await);
+        let absent = self.absent().await;
+        let knows_namespaces = match &self.store.fields.namespace {
+            Some(field) => !absent.contains(field),
+            None => false,
+        };
+        why.extend(of_fields(&absent));
         let preset = match self.tries_presets {
             true => self.of_the_preset().await,
             false => None,
@@ -67,7 +74,9 @@ impl Missed<'_> {
             why.push(reason);
             return;
         }
-        why.extend(self.of_the_store().await);
+        if knows_namespaces {
+            why.extend(self.of_the_store().await);
+        }
     }
 
     /// What the question left out.
@@ -110,10 +119,11 @@ impl Missed<'_> {
         ))
     }
 
-    /// Fields without which not even the weakest identity finds a line. Reading says so of Elasticsearch.
-    async fn of_the_fields(&self) -> Vec<String> {
+    /// Fields without which not even the weakest identity finds a line. Reading says so of Elasticsearch, of all time;
+    /// of others the weeks before and after the life are looked at.
+    async fn absent(&self) -> Vec<String> {
         if matches!(self.store.kind, Kind::Elasticsearch | Kind::OpenSearch) {
-            return Vec::new();
+            return self.absent.to_vec();
         }
         let weakest = self.store.identities(self.of).pop();
         let weakest =
@@ -131,14 +141,13 @@ impl Missed<'_> {
                 continue;
             }
             let field = condition.field().to_owned();
-            let present = vec![Condition::Present {
+            let present = Condition::Present {
                 field: field.clone(),
-            }];
+            };
+            let present = vec![present];
             let found = probe::any(self.store, present.clone(), present, span, End::Newest).await;
             if let Ok(None) = found {
-                absent.push(format!(
-                    "no record of the weeks before and after has field {field}"
-                ));
+                absent.push(field);
             }
         }
         absent
@@ -207,7 +216,7 @@ impl Missed<'_> {
                 "the store has nothing of namespace {namespace} from {before} to {after}: did the agent run?"
             ),
             (None, None) => format!(
-                "the store has no lines of namespace {namespace}: check clusters and preset of [[logs]] (\"bygone logs check\"), and what the agent collects"
+                "the store has no lines of namespace {namespace}: check clusters of [[logs]], and what the agent collects"
             ),
         })
     }
@@ -267,6 +276,18 @@ impl Missed<'_> {
     fn life(&self, identity: Identity) -> Span {
         self.of.span(identity, self.store.slack, self.now)
     }
+}
+
+/// What it says of fields that no record has.
+pub fn of_fields(absent: &[String]) -> Option<String> {
+    let fields = match absent {
+        [] => return None,
+        [one] => format!("field {one}"),
+        several => format!("fields {}", several.join(", ")),
+    };
+    Some(format!(
+        "no record of the store has {fields}: does its preset fit? \"bygone logs check\" tells"
+    ))
 }
 
 /// A time in seconds: nobody needs more of it.

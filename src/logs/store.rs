@@ -153,11 +153,11 @@ impl Store {
         }
     }
 
-    /// What it has, by its names. `now` is the end of the days that are looked at, where a store looks at days.
-    pub async fn seen(&self, now: Timestamp) -> Result<Vec<Seen>, Error> {
+    /// What it has, by its names; in the days before `until`, where a store has no names for all time.
+    pub async fn seen(&self, until: Timestamp) -> Result<Vec<Seen>, Error> {
         let days = |days: i64| Span {
-            from: earlier(now, SignedDuration::from_hours(24 * days)),
-            until: now,
+            from: earlier(until, SignedDuration::from_hours(24 * days)),
+            until,
         };
         match &self.backend {
             Backend::ClickHouse(table) => table.seen().await,

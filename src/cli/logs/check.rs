@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::ask::{Backend, Rows, ServerFlags};
 use super::super::{Common, NOTHING, Usage, block_on, names, say};
+use super::target_of;
 use crate::clickhouse::Store as OwnStore;
 use crate::escape;
 use crate::logs::{self, Checked, Config, Instance, Kind, Try};
@@ -45,9 +46,10 @@ Exit codes: 0 every store finds lines as it is configured (with --address: by so
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Check {
-    /// Pods that have lines in the stores, POD or NAMESPACE/POD [default: some of the last hours]
-    #[arg(add = ArgValueCompleter::new(names::pods))]
-    pods: Vec<String>,
+    /// Pods that have lines in the stores: POD, NAMESPACE/POD, or one KIND/NAME of an owner [default:
+    /// some of the last hours]
+    #[arg(value_name = "PODS", add = ArgValueCompleter::new(names::pods))]
+    targets: Vec<String>,
     /// Namespaces, separated by commas
     #[arg(short, long, value_name = "NAMES", add = ArgValueCompleter::new(names::namespaces))]
     namespace: Option<String>,
@@ -120,10 +122,10 @@ impl Check {
             let in_use = self.server.in_use(&self.common, &config)?;
             let server = self.server.server(&in_use)?;
             let history = Backend::find(&config, server, self.common.is_direct()).await?;
-            let params = self.params(in_use.cluster(self.cluster.as_ref()), now);
+            let params = self.params(in_use.cluster(self.cluster.as_ref()), now)?;
             params.question(now).map_err(Usage::from)?;
             let rows = rows(&history, &params).await?;
-            let instances = logs::candidates(rows, !self.pods.is_empty(), now);
+            let instances = logs::candidates(rows, !self.targets.is_empty(), now);
             if instances.is_empty() {
                 bail!("{}", self.none());
             }
@@ -143,21 +145,33 @@ impl Check {
         })
     }
 
-    fn params(&self, cluster: Option<String>, now: Timestamp) -> Params {
-        let is_named = !self.pods.is_empty();
-        let since = now.checked_sub(RECENT).ok().filter(|_| !is_named);
-        Params {
+    fn params(&self, cluster: Option<String>, now: Timestamp) -> Result<Params, Usage> {
+        let mut names = Vec::new();
+        let mut workloads = Vec::new();
+        for target in &self.targets {
+            let (name, workload) = target_of(target)?;
+            names.extend(name);
+            workloads.extend(workload);
+        }
+        if workloads.len() > 1 || (!workloads.is_empty() && !names.is_empty()) {
+            let problem = "KIND/NAME cannot be combined with others: name one of them, or pods";
+            return Err(Usage(problem.to_owned()));
+        }
+        let since = now.checked_sub(RECENT).ok();
+        let since = since.filter(|_| self.targets.is_empty());
+        Ok(Params {
             cluster,
             namespace: self.namespace.clone(),
-            name: is_named.then(|| self.pods.join(",")),
+            name: (!names.is_empty()).then(|| names.join(",")),
+            workload: workloads.pop(),
             from: since.map(|since| since.to_string()),
             limit: Some(ROWS_MAX),
             ..Params::default()
-        }
+        })
     }
 
     fn none(&self) -> &'static str {
-        match self.pods.is_empty() {
+        match self.targets.is_empty() {
             true => {
                 "no container ran for a minute in the last six hours: name a pod that has lines in the store"
             }
@@ -215,7 +229,8 @@ async fn one(
         comment(&format!("  {error}"))?;
         if block.address.is_none() && own.is_none() {
             comment(
-                "  without an address it is bygone's own ClickHouse: pass that with --clickhouse-url",
+                "  without an address it is bygone's own ClickHouse, which only the server reads: \
+                 pass one of yours with --clickhouse-url",
             )?;
         }
     }

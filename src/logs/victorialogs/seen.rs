@@ -34,6 +34,6 @@ impl VictoriaLogs {
         }
         let names: Names = self.client.json(response, ANSWER_BYTES_MAX).await?;
         let names = names.values.into_iter().map(|name| name.value);
-        Ok(vec![Seen::new("fields of the last day", names)])
+        Ok(vec![Seen::new("fields of that day", names)])
     }
 }

@@ -168,7 +168,7 @@ fn victorialogs_as_vlagent_writes_it() {
     );
     assert_eq!(code, Some(1), "{report}");
     assert!(
-        report.contains("what it has: fields of the last day: none"),
+        report.contains("what it has: fields of that day: none"),
         "{report}"
     );
 }

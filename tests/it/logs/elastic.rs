@@ -405,12 +405,7 @@ fn what_indices_lack_is_named() {
     let bygone = beside("fluent-bit-elasticsearch", "lacking-*");
     let answer = ask_all(&bygone, &[]);
     let why = &answer.end["end"]["summary"]["parts"][0]["why"];
-    assert_eq!(
-        why.as_array().expect("reasons")[..3],
-        [
-            "no record of the store has field kubernetes.docker_id",
-            "no record of the store has field kubernetes.pod_id",
-            "no record of the store has field kubernetes.namespace_name",
-        ]
-    );
+    let fields = "no record of the store has fields kubernetes.docker_id, kubernetes.pod_id, kubernetes.namespace_name: ";
+    assert_eq!(why.as_array().map(Vec::len), Some(1), "{why}");
+    assert!(why[0].as_str().expect("text").starts_with(fields), "{why}");
 }
