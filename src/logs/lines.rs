@@ -395,7 +395,7 @@ impl Reader {
 
     fn why(&self) -> Vec<String> {
         let is_known = self.is_found || !self.why.is_empty();
-        let of_fields = reasons::of_fields(&self.absent).filter(|_| !is_known);
+        let of_fields = reasons::of_fields(&self.absent, "the store").filter(|_| !is_known);
         of_fields.into_iter().chain(self.why.clone()).collect()
     }
 

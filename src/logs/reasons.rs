@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::conditions::{Condition, conditions, namespace};
 use super::identity::Identity;
 use super::instance::Instance;
-use super::layout::Kind;
 use super::preset::Preset;
 use super::probe::{self, End, Found};
 use super::span::{Span, earlier, later};
@@ -65,7 +64,11 @@ impl Missed<'_> {
             Some(field) => !absent.contains(field),
             None => false,
         };
-        why.extend(of_fields(&absent));
+        let when = match self.store.has_mapping() {
+            true => "the store",
+            false => "those weeks",
+        };
+        why.extend(of_fields(&absent, when));
         let preset = match self.tries_presets {
             true => self.of_the_preset().await,
             false => None,
@@ -122,7 +125,7 @@ impl Missed<'_> {
     /// Fields without which not even the weakest identity finds a line. Reading says so of Elasticsearch, of all time;
     /// of others the weeks before and after the life are looked at.
     async fn absent(&self) -> Vec<String> {
-        if matches!(self.store.kind, Kind::Elasticsearch | Kind::OpenSearch) {
+        if self.store.has_mapping() {
             return self.absent.to_vec();
         }
         let weakest = self.store.identities(self.of).pop();
@@ -278,15 +281,15 @@ impl Missed<'_> {
     }
 }
 
-/// What it says of fields that no record has.
-pub fn of_fields(absent: &[String]) -> Option<String> {
+/// What it says of fields that no record has of a store, or of a time.
+pub fn of_fields(absent: &[String], when: &str) -> Option<String> {
     let fields = match absent {
         [] => return None,
         [one] => format!("field {one}"),
         several => format!("fields {}", several.join(", ")),
     };
     Some(format!(
-        "no record of the store has {fields}: does its preset fit? \"bygone logs check\" tells"
+        "no record of {when} has {fields}: does its preset fit? \"bygone logs check\" tells"
     ))
 }
 

@@ -142,6 +142,11 @@ impl Store {
         identities
     }
 
+    /// Whether it knows the fields of all its records: then reading says which one is absent.
+    pub fn has_mapping(&self) -> bool {
+        matches!(self.backend, Backend::Elastic(_))
+    }
+
     /// How much an identity is worth here: less is better.
     pub fn strength(&self, identity: Identity) -> u8 {
         match identity {

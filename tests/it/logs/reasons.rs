@@ -181,7 +181,7 @@ fn another_preset_of_victorialogs() {
     let record = victorialogs::Loaded::vlagent(line, line.at, "text");
     loaded.write(20, &[record]);
     let bygone = loaded.asking(20, "otel-victorialogs", "");
-    let expected = "no record of the store has fields k8s.namespace.name, k8s.pod.name, ";
+    let expected = "no record of those weeks has fields k8s.namespace.name, k8s.pod.name, ";
     check(&bygone, &line.instance, &[], expected);
     let expected = "preset vlagent finds lines of it, by names";
     check(&bygone, &line.instance, &[], expected);
@@ -197,7 +197,7 @@ fn another_preset_of_loki() {
     // Promtail and Alloy have the same labels.
     assert!(why.contains(" finds lines of it, by names"), "{why}");
     let bygone = loaded.asking("why", "otel-loki", "");
-    let field = "no record of the store has fields stream:k8s_namespace_name, ";
+    let field = "no record of those weeks has fields stream:k8s_namespace_name, ";
     check(&bygone, &line.instance, &[], field);
 }
 
