@@ -15,6 +15,7 @@
 //! Never here: a query that holds what a caller wrote, but for the regular expression of `grep`, which is quoted for
 //! each store's language; a credential in an error; anything that writes.
 
+mod check;
 mod chosen;
 mod clickhouse;
 mod client;
@@ -37,10 +38,13 @@ mod overlap;
 mod paging;
 mod params;
 mod preset;
+mod probe;
 mod query;
 mod quoted;
+mod reasons;
 mod record;
 mod resume;
+mod seen;
 mod select;
 mod span;
 mod store;
@@ -49,6 +53,7 @@ mod victorialogs;
 
 use std::sync::Arc;
 
+pub use check::{Checked, Lines as CheckedLines, Try, block, candidates, check};
 pub use config::Config;
 pub use error::Error;
 pub use explain::Attempt;
@@ -64,6 +69,7 @@ pub use links::Links;
 pub use params::{Asked, Params};
 pub use preset::Preset;
 pub use record::{LogsEnding, Record};
+pub use seen::Seen;
 pub use select::{Choice, INSTANCES_MAX, Selected, select};
 pub use span::Span;
 

@@ -1,6 +1,7 @@
 //! `bygone logs`: the lines of containers, also of those that no longer exist.
 
 mod answer;
+mod check;
 mod kubectl;
 mod summary;
 mod url;
@@ -77,6 +78,8 @@ pub struct Logs {
 
 #[derive(Subcommand)]
 enum Other {
+    /// Find the [[logs]] block that finds the lines of a store
+    Check(Box<check::Check>),
     /// List the presets: what agents write, and into which kind of store
     Presets,
 }
@@ -178,8 +181,10 @@ struct Shape {
 
 impl Logs {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        if let Some(Other::Presets) = self.other {
-            return presets();
+        match self.other {
+            Some(Other::Check(check)) => return check.run(),
+            Some(Other::Presets) => return presets(),
+            None => {}
         }
         let config = self
             .common

@@ -136,6 +136,8 @@ type Next = Result<Option<Given>, logs::Error>;
 enum Step {
     Lines(Box<Sending>, Next),
     Wait(Box<Sending>, Duration),
+    /// All lines were sent.
+    End(Box<Sending>),
     Nothing,
 }
 
@@ -153,6 +155,7 @@ fn stream(first: Step) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(first, async |step| match step {
         Step::Lines(sending, line) => Some(sending.chunk(line).await),
         Step::Wait(sending, wait) => Some(sending.later(wait).await),
+        Step::End(sending) => Some(sending.end().await),
         Step::Nothing => None,
     })
 }
@@ -183,7 +186,16 @@ impl Sending {
             }
             next = self.lines.next().await;
         }
+        (Ok(chunk.into()), Step::End(self))
+    }
+
+    /// The last part of the answer. Nobody waits with the lines for the reasons why others have none.
+    async fn end(mut self: Box<Self>) -> (Result<Bytes, Infallible>, Step) {
+        if self.ending.error.is_none() {
+            self.lines.examine().await;
+        }
         let end = self.ending();
+        let mut chunk = Vec::new();
         write(&End { end }, &mut chunk);
         (Ok(chunk.into()), Step::Nothing)
     }
@@ -269,6 +281,11 @@ impl From<logs::Error> for Problem {
         match error {
             logs::Error::Question(error) => error.into(),
             logs::Error::TooMany { .. } => Problem::new(Kind::InvalidRequest, error.to_string()),
+            // Of the configuration, and nothing that a store said.
+            logs::Error::Missing { .. } => {
+                warn!("a question for logs was not answered: {error}");
+                Problem::new(Kind::StoreUnavailable, error.to_string())
+            }
             error => {
                 warn!("a question for logs was not answered: {error}");
                 Problem::new(Kind::StoreUnavailable, error.for_readers())

@@ -2,6 +2,9 @@
 //!
 //! One statement streams the whole answer. Where the connection breaks, it is asked again from the last line on.
 
+mod seen;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +33,8 @@ pub struct Table {
     /// Database and table, quoted.
     table: String,
     columns: Columns,
+    /// The columns that the table must have.
+    needed: BTreeSet<String>,
     seconds_max: u64,
 }
 
@@ -107,6 +112,7 @@ impl Table {
                 line,
                 tie_break: optional(&fields.tie_break)?,
             },
+            needed: needed(fields, time),
             seconds_max: config.timeout_seconds,
         })
     }
@@ -118,6 +124,57 @@ impl Table {
             cursor: None,
             resume: Resume::default(),
             breaks: 0,
+        }
+    }
+
+    fn failure(&self, error: own::Error) -> Error {
+        let store = self.name.clone();
+        match error {
+            own::Error::Unreachable { cause, .. } => Error::Unreachable { store, cause },
+            own::Error::Silent { seconds_max, .. } => Error::Silent { store, seconds_max },
+            own::Error::Password { user, .. } => Error::Credentials {
+                store,
+                status: format!("user {user}"),
+            },
+            own::Error::Refused { code, message, .. } => self.refusal(code, message),
+            own::Error::NoDatabase { .. } => self.missing("table"),
+            other => Error::Unreadable {
+                store,
+                cause: other.to_string(),
+            },
+        }
+    }
+
+    /// By ClickHouse's codes.
+    fn refusal(&self, code: u32, said: String) -> Error {
+        let store = self.name.clone();
+        match code {
+            // UNKNOWN_IDENTIFIER.
+            47 => self.missing("one of the columns in table"),
+            // UNKNOWN_TABLE.
+            60 => self.missing("table"),
+            // TIMEOUT_EXCEEDED.
+            159 => Error::Silent {
+                store,
+                seconds_max: self.seconds_max,
+            },
+            // ACCESS_DENIED.
+            497 => Error::Credentials {
+                store,
+                status: said,
+            },
+            _ => Error::Refused {
+                store,
+                status: format!("code {code}"),
+                said,
+            },
+        }
+    }
+
+    fn missing(&self, what: &str) -> Error {
+        Error::Missing {
+            store: self.name.clone(),
+            what: format!("{what} {}", self.table.replace('`', "")),
         }
     }
 
@@ -184,6 +241,18 @@ impl Table {
     }
 }
 
+/// The columns of fields, without keys and parts.
+fn needed(fields: &Fields, time: &str) -> BTreeSet<String> {
+    let found_by = [&fields.namespace, &fields.pod, &fields.uid];
+    let found_by = found_by.into_iter().flatten();
+    let named = found_by.chain(&fields.line).map(String::as_str);
+    let columns = named
+        .chain([time])
+        .filter_map(|field| field.split(['.', '[']).next());
+    let columns = columns.filter(|name| identifier(name).is_some());
+    columns.map(str::to_owned).collect()
+}
+
 enum Value {
     Time(i64),
     Text(String),
@@ -202,6 +271,11 @@ fn add(sql: &mut String, condition: &Condition) -> Value {
             let field = expression(field).unwrap_or_else(|| "''".to_owned());
             sql.push_str(&format!(" AND position({field}, ?) > 0"));
             Value::Text(part.clone())
+        }
+        Condition::Present { field } => {
+            let field = expression(field).unwrap_or_else(|| "''".to_owned());
+            sql.push_str(&format!(" AND toString({field}) != ?"));
+            Value::Text(String::new())
         }
     }
 }
@@ -291,7 +365,7 @@ impl Pages {
                     self.cursor = None;
                     tokio::time::sleep(Duration::from_millis(100 << self.breaks)).await;
                 }
-                Err(error) => return Err(self.failure(error)),
+                Err(error) => return Err(self.table.failure(error)),
             }
         }
         Ok(lines)
@@ -316,57 +390,6 @@ impl Pages {
             let at = Timestamp::from_nanosecond(record.at.into()).unwrap_or(Timestamp::MAX);
             Line::new(at, &record.stream, record.line)
         }))
-    }
-
-    fn failure(&self, error: own::Error) -> Error {
-        let store = self.table.name.clone();
-        match error {
-            own::Error::Unreachable { cause, .. } => Error::Unreachable { store, cause },
-            own::Error::Silent { seconds_max, .. } => Error::Silent { store, seconds_max },
-            own::Error::Password { user, .. } => Error::Credentials {
-                store,
-                status: format!("user {user}"),
-            },
-            own::Error::Refused { code, message, .. } => self.refusal(code, message),
-            own::Error::NoDatabase { .. } => self.missing("table"),
-            other => Error::Unreadable {
-                store,
-                cause: other.to_string(),
-            },
-        }
-    }
-
-    /// By ClickHouse's codes.
-    fn refusal(&self, code: u32, said: String) -> Error {
-        let store = self.table.name.clone();
-        match code {
-            // UNKNOWN_IDENTIFIER.
-            47 => self.missing("one of the columns in table"),
-            // UNKNOWN_TABLE.
-            60 => self.missing("table"),
-            // TIMEOUT_EXCEEDED.
-            159 => Error::Silent {
-                store,
-                seconds_max: self.table.seconds_max,
-            },
-            // ACCESS_DENIED.
-            497 => Error::Credentials {
-                store,
-                status: said,
-            },
-            _ => Error::Refused {
-                store,
-                status: format!("code {code}"),
-                said,
-            },
-        }
-    }
-
-    fn missing(&self, what: &str) -> Error {
-        Error::Missing {
-            store: self.table.name.clone(),
-            what: format!("{what} {}", self.table.table.replace('`', "")),
-        }
     }
 }
 

@@ -11,6 +11,18 @@ pub enum Condition {
     Is { field: String, values: Vec<String> },
     /// The field contains this text: a part of a path.
     Contains { field: String, part: String },
+    /// The field is there, and not empty.
+    Present { field: String },
+}
+
+impl Condition {
+    pub fn field(&self) -> &str {
+        match self {
+            Condition::Is { field, .. }
+            | Condition::Contains { field, .. }
+            | Condition::Present { field } => field,
+        }
+    }
 }
 
 /// What records of the instance say, found by this identity; `None` where the instance or the store does not know it.
@@ -40,8 +52,7 @@ pub fn conditions(identity: Identity, fields: &Fields, of: &Instance) -> Option<
                 is(&fields.pod, vec![of.pod.clone()])?,
                 container()?,
             ];
-            // Where the store says which cluster, it must be this one; else it stands for its own.
-            names.extend(is(&fields.cluster, vec![of.cluster.clone(), String::new()]));
+            names.extend(cluster(fields, of));
             Some(names)
         }
     }
@@ -56,6 +67,22 @@ pub fn names(fields: &Fields, of: &Instance) -> Vec<Condition> {
     let namespace = is(&fields.namespace, &of.namespace);
     let container = is(&fields.container, &of.container);
     namespace.into_iter().chain(container).collect()
+}
+
+/// Of all records of the instance's namespace; `None` where the store does not know namespaces.
+pub fn namespace(fields: &Fields, of: &Instance) -> Option<Vec<Condition>> {
+    let field = fields.namespace.clone()?;
+    let values = vec![of.namespace.clone()];
+    let mut conditions = vec![Condition::Is { field, values }];
+    conditions.extend(cluster(fields, of));
+    Some(conditions)
+}
+
+/// Where the store says which cluster, it must be this one; else it stands for its own.
+fn cluster(fields: &Fields, of: &Instance) -> Option<Condition> {
+    let field = fields.cluster.clone()?;
+    let values = vec![of.cluster.clone(), String::new()];
+    Some(Condition::Is { field, values })
 }
 
 /// As a kubelet lays files out; agents may write a folder in front, and rotations something behind.
@@ -99,6 +126,7 @@ mod tests {
             .map(|condition| match condition {
                 Condition::Is { field, values } => format!("{field} in {values:?}\n"),
                 Condition::Contains { field, part } => format!("{field} has {part:?}\n"),
+                Condition::Present { field } => format!("{field} is there\n"),
             });
         expected.assert_eq(&lines.collect::<String>());
     }

@@ -7,6 +7,7 @@
 mod mapping;
 mod pages;
 mod record;
+mod seen;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,6 +76,8 @@ struct Hits {
 
 #[derive(Deserialize)]
 struct Hit {
+    #[serde(rename = "_index", default)]
+    index: String,
     #[serde(rename = "_source", default)]
     source: Source,
     /// The time in nanoseconds, and what orders records of one time.

@@ -13,6 +13,37 @@ pub enum Kind {
     VictoriaLogs,
 }
 
+impl Kind {
+    pub const ALL: [Kind; 5] = [
+        Kind::ClickHouse,
+        Kind::Elasticsearch,
+        Kind::OpenSearch,
+        Kind::Loki,
+        Kind::VictoriaLogs,
+    ];
+
+    /// As the configuration names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::ClickHouse => "clickhouse",
+            Kind::Elasticsearch => "elasticsearch",
+            Kind::OpenSearch => "opensearch",
+            Kind::Loki => "loki",
+            Kind::VictoriaLogs => "victorialogs",
+        }
+    }
+
+    /// Whether agents write the same into both.
+    pub(super) fn is_like(self, other: Kind) -> bool {
+        let same = |kind| match kind {
+            Kind::OpenSearch => Kind::Elasticsearch,
+            kind => kind,
+        };
+        same(self) == same(other)
+    }
+}
+
 /// Whose clock the time of a line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -2,9 +2,9 @@
 
 mod again;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,10 +19,15 @@ use super::layout::TimeIs;
 use super::line::{Given, Line};
 use super::overlap::Overlap;
 use super::query::Query;
+use super::reasons::{self, Missed};
 use super::span::Span;
 use super::store::{Pages, Store};
 use super::tail::Tail;
 use super::{Error, OPEN_MAX, PAGE_LINES};
+
+/// Of how many instances and stores without lines one answer looks for the reason, and how long it does.
+const EXAMINED_MAX: usize = 5;
+const EXAMINE_SECONDS_MAX: u64 = 10;
 
 /// How the lines are wanted.
 #[derive(Clone, Debug)]
@@ -54,6 +59,14 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tail_cut: bool,
     pub parts: Vec<Part>,
+    /// Of so many parts without lines the reason was not looked for: there are too many, or it took too long.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_examined: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What one store had of one instance.
@@ -75,6 +88,9 @@ pub struct Part {
     /// With `explain`: what the store was asked, and what came back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// Why it has no lines, as far as that was found out. For people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
 }
 
 /// An answer on its way.
@@ -93,6 +109,7 @@ pub struct Lines {
     given: u64,
     more: bool,
     tail_cut: bool,
+    not_examined: u64,
 }
 
 impl Lines {
@@ -109,6 +126,7 @@ impl Lines {
             given: 0,
             more: false,
             tail_cut: false,
+            not_examined: 0,
         };
         for instance in instances {
             lines.add(stores, instance);
@@ -224,6 +242,40 @@ impl Lines {
         Ok(())
     }
 
+    /// After the last line: looks for the reasons why instances have none in any store. Of those that `grep` left out
+    /// only where there is no line at all: the others are as was asked.
+    pub async fn examine(&mut self) {
+        if self.more || (self.ask.grep.is_some() && self.given > 0) {
+            return;
+        }
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(EXAMINE_SECONDS_MAX);
+        let mut tried = HashSet::new();
+        for (number, reader) in missed(&mut self.done).into_iter().enumerate() {
+            if number >= EXAMINED_MAX {
+                self.not_examined += 1;
+                continue;
+            }
+            let mut why = Vec::new();
+            // What one instance says of a preset, all others would.
+            let tries_presets = tried.insert(reader.store.name.clone());
+            let missed = Missed {
+                of: &reader.instance.clone(),
+                store: &reader.store.clone(),
+                from: self.ask.from,
+                until: self.ask.until,
+                has_grep: self.ask.grep.is_some(),
+                is_found: reader.is_found,
+                absent: &reader.absent.clone(),
+                tries_presets,
+                now: self.ask.now,
+            };
+            let looking = missed.look(&mut why);
+            let is_late = tokio::time::timeout_at(deadline, looking).await.is_err();
+            self.not_examined += u64::from(is_late);
+            reader.why = why;
+        }
+    }
+
     /// After the last line: how the answer came about.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -240,8 +292,21 @@ impl Lines {
             more: self.more,
             tail_cut: self.tail_cut,
             parts,
+            not_examined: self.not_examined,
         }
     }
+}
+
+/// Those whose instances have no lines in any store, the newest first: they are what people mostly ask about.
+fn missed(done: &mut [Reader]) -> Vec<&mut Reader> {
+    let with_lines = done.iter().filter(|reader| reader.lines > 0);
+    let with_lines: HashSet<_> = with_lines
+        .map(|reader| Arc::as_ptr(&reader.instance))
+        .collect();
+    let newest_first = done.iter_mut().rev();
+    newest_first
+        .filter(|reader| !with_lines.contains(&Arc::as_ptr(&reader.instance)))
+        .collect()
 }
 
 fn key(part: &Part) -> (&str, &str, &str, uuid::Uuid, &str, u32, &str) {
@@ -289,6 +354,7 @@ struct Reader {
     overlap: Option<Overlap>,
     /// By identity, where that is wanted.
     trials: Vec<Trial>,
+    why: Vec<String>,
 }
 
 impl Reader {
@@ -309,6 +375,7 @@ impl Reader {
             absent: Vec::new(),
             overlap: ask.follow.then(|| Overlap::new(PAGE_LINES)),
             trials: Vec::new(),
+            why: Vec::new(),
         }
     }
 
@@ -416,17 +483,24 @@ impl Reader {
             identity: self.identity,
             uncertain: self.uncertain(),
             attempts: self.trials.iter().map(Trial::attempt).collect(),
+            why: self.why(),
         }
     }
 
+    fn why(&self) -> Vec<String> {
+        let is_known = self.is_found || !self.why.is_empty();
+        let of_fields = reasons::of_fields(&self.absent, "the store").filter(|_| !is_known);
+        of_fields.into_iter().chain(self.why.clone()).collect()
+    }
+
     fn uncertain(&self) -> Vec<String> {
+        let Some(identity) = self.identity.filter(|_| self.is_found) else {
+            return Vec::new();
+        };
         let absent = self.absent.iter();
         let mut uncertain: Vec<String> = absent
             .map(|field| format!("no record of the store has field {field}"))
             .collect();
-        let Some(identity) = self.identity.filter(|_| self.is_found) else {
-            return uncertain;
-        };
         if self.instance.has_blurred_border(identity) {
             uncertain
                 .push("lines at its border may be of the instance before or after it".to_owned());
@@ -455,14 +529,7 @@ fn reach(instance: &Instance, store: &Store, ask: &Ask) -> Span {
 
 /// By what an instance may be found in a store, the strongest last.
 fn identities(instance: &Instance, store: &Store) -> Vec<Identity> {
-    let mut identities: Vec<Identity> = Identity::ALL
-        .into_iter()
-        .filter(|identity| conditions(*identity, &store.fields, instance).is_some())
-        .collect();
-    if store.container_id_is_uncertain {
-        // Behind the restart number, which is better where it is there.
-        identities.sort_by_key(|identity| (*identity == Identity::ContainerId, *identity));
-    }
+    let mut identities = store.identities(instance);
     identities.reverse();
     identities
 }

@@ -5,6 +5,7 @@
 mod field;
 mod logql;
 mod search;
+mod seen;
 
 use std::collections::HashMap;
 
@@ -93,6 +94,13 @@ impl Loki {
         builder.logql()
     }
 
+    fn missing(&self, path: &str) -> Error {
+        Error::Missing {
+            store: self.name.clone(),
+            what: path.to_owned(),
+        }
+    }
+
     fn lines(&self, answer: Answer, newest_first: bool) -> Result<Vec<Line>, Failed> {
         let mut lines = Vec::new();
         for stream in answer.data.result {
@@ -167,10 +175,7 @@ impl Source for Loki {
         }
         let response = self.client.send(request).await.map_err(limit)?;
         if !response.status().is_success() {
-            return Err(Failed::Other(Error::Missing {
-                store: self.name.clone(),
-                what: "/loki/api/v1/query_range".to_owned(),
-            }));
+            return Err(Failed::Other(self.missing("/loki/api/v1/query_range")));
         }
         let answer = self.client.json(response, ANSWER_BYTES_MAX).await;
         let lines = self.lines(answer.map_err(Failed::of)?, query.newest_first)?;

@@ -38,11 +38,60 @@ impl Preset {
     pub fn all() -> &'static BTreeMap<String, Preset> {
         &PRESETS
     }
+
+    /// Whether an index is one of those that a preset's agent writes by default.
+    pub(super) fn fits(name: &str, index: Option<&str>) -> bool {
+        let from = Preset::all().get(name).map_or("", |preset| &preset.from);
+        let Some(index) = index else {
+            return false;
+        };
+        let index = index.strip_prefix(".ds-").unwrap_or(index);
+        // A part of a pattern before, between and behind asterisks.
+        let fits = |pattern: &str| {
+            let mut parts = pattern.split('*');
+            let mut rest = index.strip_prefix(parts.next().unwrap_or_default());
+            for part in parts {
+                rest = rest.and_then(|rest| Some(&rest[rest.find(part)? + part.len()..]));
+            }
+            rest.is_some_and(|rest| rest.is_empty() || pattern.ends_with('*'))
+        };
+        from.split(',').any(fits)
+    }
+
+    /// The names of those for a kind of store.
+    pub(super) fn of_kind(kind: Kind) -> impl Iterator<Item = &'static str> {
+        let all = Preset::all().iter();
+        let of_kind = all.filter(move |(_, preset)| preset.kind.is_like(kind));
+        of_kind.map(|(name, _)| name.as_str())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_is_of_the_agent_that_names_it_so() {
+        for (preset, index, fits) in [
+            ("filebeat", "filebeat-8.1-2026.11.24", true),
+            ("filebeat", "logs-x", false),
+            (
+                "elastic-agent",
+                ".ds-logs-kubernetes.container_logs-default-2026.11.24-000001",
+                true,
+            ),
+            (
+                "otel-elasticsearch",
+                ".ds-logs-generic.otel-default-2026.11.24-000001",
+                true,
+            ),
+            ("otel-elasticsearch", "logs-generic-default", false),
+            ("viaq-elasticsearch", "infra-000001", true),
+        ] {
+            assert_eq!(Preset::fits(preset, Some(index)), fits, "{preset} {index}");
+        }
+        assert!(!Preset::fits("filebeat", None));
+    }
 
     #[test]
     fn every_preset_can_find_and_show_lines() {

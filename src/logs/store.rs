@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::chosen::Chosen;
 use super::clickhouse;
+use super::conditions::conditions;
 use super::config::Config;
 use super::elastic::{self, Dialect, Index};
+use super::identity::Identity;
+use super::instance::Instance;
 use super::layout::{Fields, Kind, TimeIs};
 use super::line::Line;
 use super::loki::Loki;
 use super::paging;
 use super::query::Query;
+use super::seen::Seen;
+use super::span::{Span, earlier};
 use super::victorialogs::VictoriaLogs;
 use super::{Error, OwnStore};
 
@@ -24,6 +29,12 @@ pub struct Store {
     pub time_is: TimeIs,
     pub container_id_is_uncertain: bool,
     pub slack: SignedDuration,
+    pub kind: Kind,
+    /// The table, index pattern or selector.
+    pub from: String,
+    /// What it was opened with.
+    pub config: Config,
+    own: Option<Arc<OwnStore>>,
     backend: Backend,
 }
 
@@ -73,13 +84,83 @@ impl Store {
             time_is,
             container_id_is_uncertain,
             slack,
+            kind,
+            from,
+            config: config.clone(),
+            own: own.cloned(),
             backend,
         })
+    }
+
+    /// The same store, as if this preset's agent had written into it. The fields that are configured do not count then,
+    /// nor does `from` where another one is given.
+    pub fn with_preset(&self, name: &str, from: Option<&str>) -> Result<Store, Error> {
+        let config = Config {
+            preset: Some(name.to_owned()),
+            kind: Some(self.kind),
+            from: from.map(str::to_owned),
+            fields: Fields::default(),
+            time_is: None,
+            ..self.config.clone()
+        };
+        Store::open(&config, self.own.as_ref())
     }
 
     /// Whether it has lines of this cluster.
     pub fn holds(&self, cluster: &str) -> bool {
         self.clusters.is_empty() || self.clusters.iter().any(|name| name == cluster)
+    }
+
+    /// By what an instance can be found here, the best first.
+    pub fn identities(&self, of: &Instance) -> Vec<Identity> {
+        let mut identities: Vec<Identity> = Identity::ALL
+            .into_iter()
+            .filter(|identity| conditions(*identity, &self.fields, of).is_some())
+            .collect();
+        if self.container_id_is_uncertain {
+            // Behind the restart number, which is better where it is there.
+            identities.sort_by_key(|identity| (*identity == Identity::ContainerId, *identity));
+        }
+        identities
+    }
+
+    /// Whether it knows the fields of all its records: then reading says which one is absent.
+    pub fn has_mapping(&self) -> bool {
+        matches!(self.backend, Backend::Elastic(_))
+    }
+
+    /// How much an identity is worth here: less is better.
+    pub fn strength(&self, identity: Identity) -> u8 {
+        match identity {
+            Identity::ContainerId if self.container_id_is_uncertain => 4,
+            Identity::ContainerId => 0,
+            Identity::Restart => 1,
+            Identity::Uid => 2,
+            Identity::Names => 3,
+        }
+    }
+
+    /// What it has, by its names; in the days before `until`, where a store has no names for all time.
+    pub async fn seen(&self, until: Timestamp) -> Result<Vec<Seen>, Error> {
+        let days = |days: i64| Span {
+            from: earlier(until, SignedDuration::from_hours(24 * days)),
+            until,
+        };
+        match &self.backend {
+            Backend::ClickHouse(table) => table.seen().await,
+            Backend::Elastic(index) => index.seen().await,
+            Backend::Loki(loki) => loki.seen(days(30)).await,
+            Backend::VictoriaLogs(store) => store.seen(days(1)).await,
+        }
+    }
+
+    /// Other places in it that may have lines in the form that is expected, as `from`.
+    pub async fn alike(&self) -> Result<Vec<String>, Error> {
+        match &self.backend {
+            Backend::ClickHouse(table) => table.alike().await,
+            Backend::Elastic(_) => Ok(vec!["*".to_owned()]),
+            Backend::Loki(_) | Backend::VictoriaLogs(_) => Ok(Vec::new()),
+        }
     }
 
     /// The lines that a query finds, page by page.
@@ -111,6 +192,14 @@ impl Pages {
             Pages::Elastic(pages) => pages.next().await,
             Pages::Loki(pages) => pages.next().await,
             Pages::VictoriaLogs(pages) => pages.next().await,
+        }
+    }
+
+    /// The index of the first line, where the store has such.
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Pages::Elastic(pages) => pages.place(),
+            Pages::ClickHouse(_) | Pages::Loki(_) | Pages::VictoriaLogs(_) => None,
         }
     }
 

@@ -1,9 +1,11 @@
 //! Lines in VictoriaLogs, by LogsQL.
 
+mod seen;
+
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, Url};
 
 use super::Error;
 use super::client::Client;
@@ -153,6 +155,25 @@ impl VictoriaLogs {
         Some(Line::new(at, &stream, line.into_bytes()))
     }
 
+    /// A request with a form, of the tenant.
+    fn asked(&self, path: &str) -> RequestBuilder {
+        let request = self.client.request(Method::POST, path);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        match self.tenant {
+            Some((account, project)) => request
+                .header("AccountID", account)
+                .header("ProjectID", project),
+            None => request,
+        }
+    }
+
+    fn missing(&self, path: &str) -> Error {
+        Error::Missing {
+            store: self.name.clone(),
+            what: path.to_owned(),
+        }
+    }
+
     fn wrong(&self, what: &str) -> Error {
         Error::Unreadable {
             store: self.name.clone(),
@@ -171,21 +192,11 @@ impl Source for VictoriaLogs {
     }
 
     async fn ask(&self, query: &Query, want: Want) -> Result<Page, Failed> {
-        let request = self.client.request(Method::POST, "/select/logsql/query");
-        let mut request = request
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .body(self.form(query, want));
-        if let Some((account, project)) = self.tenant {
-            request = request
-                .header("AccountID", account)
-                .header("ProjectID", project);
-        }
+        let path = "/select/logsql/query";
+        let request = self.asked(path).body(self.form(query, want));
         let response = self.client.send(request).await.map_err(Failed::of)?;
         if !response.status().is_success() {
-            return Err(Failed::Other(Error::Missing {
-                store: self.name.clone(),
-                what: "/select/logsql/query".to_owned(),
-            }));
+            return Err(Failed::Other(self.missing(path)));
         }
         self.page(response, want).await
     }
@@ -221,6 +232,7 @@ fn filter(condition: &Condition) -> String {
             let expression = quoted::text(&quoted::literally(part));
             format!("{}:~{expression}", quoted::text(field))
         }
+        Condition::Present { field } => format!("{}:*", quoted::text(field)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! `written` makes lines for every instance of recording-a; each store's file writes them there as an agent would, with
 //! more or less of what tells instances apart, and asks for them.
 
+mod check;
 mod clickhouse;
 mod elastic;
 mod follow;
@@ -10,6 +11,7 @@ mod kubectl;
 mod links;
 mod loki;
 mod long;
+mod reasons;
 mod search;
 mod server;
 mod tokens;

@@ -87,10 +87,12 @@ impl Reading {
             if let Some(given) = self.lines.next().await? {
                 return Ok(Some(given));
             }
-            let Some(follow) = &mut self.follow else {
-                return Ok(None);
-            };
-            let Some(wait) = follow.wait(&self.lines) else {
+            let follow = self.follow.as_mut();
+            let Some((follow, wait)) = follow.and_then(|follow| {
+                let wait = follow.wait(&self.lines)?;
+                Some((follow, wait))
+            }) else {
+                self.lines.examine().await;
                 return Ok(None);
             };
             tokio::time::sleep(wait).await;

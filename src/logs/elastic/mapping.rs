@@ -106,14 +106,17 @@ impl Mapping {
     ///
     /// When the field has types that can't be asked for text, in one line.
     pub fn ask(&self, condition: &Condition) -> Result<Asked, String> {
-        let (Condition::Is { field, .. } | Condition::Contains { field, .. }) = condition;
+        let field = condition.field();
         let matches_absent = matches!(condition, Condition::Is { values, .. } if values.iter().any(String::is_empty));
         let Some(types) = self.types(field) else {
             return Ok(match matches_absent {
                 true => Asked::Always,
-                false => Asked::Never(field.clone()),
+                false => Asked::Never(field.to_owned()),
             });
         };
+        if let Condition::Present { .. } = condition {
+            return Ok(Asked::Query(json!({"exists": {"field": field}})));
+        }
         let is_of = |kinds: &[&str]| types.iter().any(|kind| kinds.contains(kind));
         if let Some(other) = types
             .iter()
@@ -162,6 +165,7 @@ fn exact(field: &str, condition: &Condition) -> Value {
         Condition::Contains { part, .. } => {
             json!({"wildcard": {field: {"value": format!("*{}*", literal(part))}}})
         }
+        Condition::Present { .. } => json!({"exists": {"field": field}}),
     }
 }
 
@@ -173,6 +177,7 @@ fn phrases(field: &str, condition: &Condition) -> Vec<Value> {
             values.map(phrase).collect()
         }
         Condition::Contains { part, .. } => vec![phrase(part)],
+        Condition::Present { .. } => vec![json!({"exists": {"field": field}})],
     }
 }
 
@@ -225,6 +230,9 @@ mod tests {
             field: field.to_owned(),
             part: part.clone(),
         };
+        let present = |field: &str| Condition::Present {
+            field: field.to_owned(),
+        };
         let all = [
             is("uid", &["u"]),
             is("uid", &["u", ""]),
@@ -237,6 +245,8 @@ mod tests {
             is("none", &["a", ""]),
             contains("pod"),
             contains("words"),
+            present("words"),
+            present("none"),
         ];
         let all: Vec<String> = all.into_iter().map(asked).collect();
         expect_test::expect![[r#"
@@ -251,6 +261,8 @@ mod tests {
             Always
             {"wildcard":{"pod.keyword":{"value":"*/a_\\*\\?\\\\_1/c/0.log*"}}}
             loosely {"match_phrase":{"words":"/a_*?\\_1/c/0.log"}}
+            {"exists":{"field":"words"}}
+            Never("none")
         "#]]
         .assert_eq(&(all.join("\n") + "\n"));
     }

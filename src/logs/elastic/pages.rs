@@ -34,6 +34,8 @@ pub struct Pages {
     given: u64,
     breaks: u32,
     absent: Option<String>,
+    /// The index of the first record.
+    place: Option<String>,
 }
 
 /// How the conditions are asked for.
@@ -75,12 +77,18 @@ impl Pages {
             given: 0,
             breaks: 0,
             absent: None,
+            place: None,
         }
     }
 
     /// The field that no record has, where that is why nothing was found.
     pub fn absent(&self) -> Option<&str> {
         self.absent.as_deref()
+    }
+
+    /// The index of the first record that came.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     pub async fn next(&mut self) -> Result<Vec<Line>, Error> {
@@ -283,6 +291,7 @@ impl Pages {
             let line = self.line(&hit)?;
             let is_wanted = line.at < self.query.span.until && self.is_meant(&hit.source);
             if is_wanted && self.resume.is_new(&line) {
+                self.place.get_or_insert(hit.index);
                 lines.push(line);
             }
         }

@@ -86,6 +86,7 @@ pub fn holds(source: &Source, condition: &Condition) -> bool {
     match condition {
         Condition::Is { field, values } => values.contains(&says(field)),
         Condition::Contains { field, part } => says(field).contains(part),
+        Condition::Present { field } => !says(field).is_empty(),
     }
 }
 

@@ -11,6 +11,7 @@ pub fn query(conditions: &[Condition]) -> String {
 
 fn term(condition: &Condition) -> String {
     match condition {
+        Condition::Present { field } => format!("_exists_:{}", escaped(field)),
         Condition::Is { field, values } => {
             let field = escaped(field);
             let terms = values.iter().map(|value| match value.is_empty() {

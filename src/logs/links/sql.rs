@@ -99,13 +99,13 @@ impl Table {
 }
 
 fn test(condition: &Condition) -> String {
-    let (Condition::Is { field, .. } | Condition::Contains { field, .. }) = condition;
-    let field = column(field).unwrap_or_else(|_| "''".to_owned());
+    let field = column(condition.field()).unwrap_or_else(|_| "''".to_owned());
     match condition {
         Condition::Is { values, .. } => {
             let values: Vec<String> = values.iter().map(|value| literal(value)).collect();
             format!("toString({field}) IN ({})", values.join(", "))
         }
+        Condition::Present { .. } => format!("toString({field}) != ''"),
         Condition::Contains { part, .. } => format!("position({field}, {}) > 0", literal(part)),
     }
 }

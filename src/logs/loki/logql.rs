@@ -178,6 +178,7 @@ fn operand(condition: &Condition) -> (&'static str, String) {
             }
         },
         Condition::Contains { part, .. } => ("=~", format!(".*{}.*", quoted::literally(part))),
+        Condition::Present { .. } => ("=~", ".+".to_owned()),
     }
 }
 
@@ -248,6 +249,13 @@ mod tests {
             &[("stream:filename", path)],
             None,
             expect![[r#"{filename=~".*/shop_web\\.0_7/app/2\\.log.*"}"#]],
+        );
+        let field = String::new();
+        check(
+            "",
+            &[("stream:namespace", Condition::Present { field })],
+            None,
+            expect![[r#"{namespace=~".+"}"#]],
         );
     }
 

@@ -63,10 +63,7 @@ impl Search {
     /// A query for lines that fulfil the conditions. `names` narrow the streams.
     pub fn of(&self, conditions: &[Condition], names: &[Condition]) -> Builder {
         let mut builder = Builder::new(&self.from);
-        let field = |condition: &Condition| {
-            let (Condition::Is { field, .. } | Condition::Contains { field, .. }) = condition;
-            &self.fields[field]
-        };
+        let field = |condition: &Condition| &self.fields[condition.field()];
         for name in names {
             builder.stream(field(name), name);
         }

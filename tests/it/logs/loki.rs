@@ -13,13 +13,13 @@ use super::written::{Line, Told};
 use super::{Answer, ask, check_all, links};
 use crate::support::{BYGONE, Bygone, block_on, plain, run, stderr, wait_for};
 
-struct Loaded {
-    server: Server,
-    recorded: Bygone,
-    written: Vec<Line>,
+pub struct Loaded {
+    pub server: Server,
+    pub recorded: Bygone,
+    pub written: Vec<Line>,
 }
 
-static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
+pub static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
     let server = Server::start("loki.sh", 2, "/ready");
     let (recorded, written) = recorded();
     Loaded {
@@ -30,15 +30,15 @@ static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
 });
 
 /// A line as an agent writes it: labels, the line, its structured metadata.
-struct Entry {
-    labels: Value,
+pub struct Entry {
+    pub labels: Value,
     at: i128,
     line: String,
     own: Value,
 }
 
 impl Loaded {
-    fn push(&self, tenant: &str, entries: impl IntoIterator<Item = Entry>) {
+    pub fn push(&self, tenant: &str, entries: impl IntoIterator<Item = Entry>) {
         let mut streams: BTreeMap<String, Vec<(i128, Value)>> = BTreeMap::new();
         for Entry {
             labels,
@@ -97,7 +97,7 @@ impl Loaded {
         });
     }
 
-    fn asking(&self, tenant: &str, preset: &str, more: &str) -> Bygone {
+    pub fn asking(&self, tenant: &str, preset: &str, more: &str) -> Bygone {
         let config = format!(
             "[[logs]]\nname = \"loki\"\npreset = \"{preset}\"\naddress = \"{}\"\ntenant = \"{tenant}\"\n{more}",
             self.server.address
@@ -142,7 +142,7 @@ impl Loaded {
             .collect()
     }
 
-    fn ask(&self, bygone: &Bygone, line: &Line, more: &[(&str, &str)]) -> Answer {
+    pub fn ask(&self, bygone: &Bygone, line: &Line, more: &[(&str, &str)]) -> Answer {
         let it = &line.instance;
         let restart = it.restart.to_string();
         let mut query = vec![
@@ -258,7 +258,7 @@ fn promtail(line: &Line) -> Entry {
     }
 }
 
-fn alloy(line: &Line, at: i128, text: &str) -> Entry {
+pub fn alloy(line: &Line, at: i128, text: &str) -> Entry {
     let it = &line.instance;
     Entry {
         labels: json!({ "namespace": it.namespace, "container": it.container, "stream": line.stream }),

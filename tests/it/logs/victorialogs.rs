@@ -11,13 +11,13 @@ use super::written::{Line, Told};
 use super::{Answer, ask, check_all, links};
 use crate::support::{Bygone, block_on, text_of};
 
-struct Loaded {
-    server: Server,
-    recorded: Bygone,
-    written: Vec<Line>,
+pub struct Loaded {
+    pub server: Server,
+    pub recorded: Bygone,
+    pub written: Vec<Line>,
 }
 
-static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
+pub static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
     let server = Server::start("victorialogs.sh", 1, "/health");
     let (recorded, written) = recorded();
     Loaded {
@@ -29,7 +29,7 @@ static LOADED: LazyLock<Loaded> = LazyLock::new(|| {
 
 impl Loaded {
     /// Writes records for one account, backwards: the store sorts, and not the order of arrival.
-    fn write(&self, account: u32, records: &[Value]) {
+    pub fn write(&self, account: u32, records: &[Value]) {
         let records: Vec<String> = records.iter().rev().map(Value::to_string).collect();
         let request = self
             .server
@@ -47,7 +47,7 @@ impl Loaded {
     }
 
     /// A bygone that asks for the lines of one account.
-    fn asking(&self, account: u32, preset: &str, more: &str) -> Bygone {
+    pub fn asking(&self, account: u32, preset: &str, more: &str) -> Bygone {
         let config = format!(
             "[[logs]]\nname = \"vl\"\npreset = \"{preset}\"\naddress = \"{}\"\ntenant = \"{account}\"\n{more}",
             self.server.address
@@ -56,7 +56,7 @@ impl Loaded {
     }
 
     /// A record as vlagent writes it, at a time in the life of the instance.
-    fn vlagent(line: &Line, at: Timestamp, text: &str) -> Value {
+    pub fn vlagent(line: &Line, at: Timestamp, text: &str) -> Value {
         let it = &line.instance;
         json!({
             "_time": at.to_string(),
@@ -70,7 +70,7 @@ impl Loaded {
     }
 
     /// Asks for one instance.
-    fn ask(&self, bygone: &Bygone, line: &Line, more: &[(&str, &str)]) -> Answer {
+    pub fn ask(&self, bygone: &Bygone, line: &Line, more: &[(&str, &str)]) -> Answer {
         let it = &line.instance;
         let restart = it.restart.to_string();
         let mut query = vec![
