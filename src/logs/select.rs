@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::instance::{Instance, set_borders};
+use super::instance::{Instance, once, set_borders};
 use super::{Error, OwnStore};
 use crate::query::{self, Container, Ending, Order, PodName, Question};
 
@@ -127,7 +127,7 @@ impl Choice {
             rows = last_of_each(rows, back);
         }
         rows.reverse();
-        rows.into_iter().map(Instance::of).collect()
+        once(rows.into_iter().map(Instance::of).collect())
     }
 }
 

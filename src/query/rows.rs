@@ -137,6 +137,7 @@ row! {
         ended_by: Option<String>,
         ended_why: Option<String>,
         ended_cause: Option<String>,
+        config_hash: Option<String>,
         unknown: Vec<String>,
         began_at: i64,
     }
@@ -203,6 +204,7 @@ impl Row<Container> for ContainerRow {
             ended_by: self.ended_by,
             ended_why: self.ended_why,
             ended_cause: self.ended_cause,
+            config_hash: self.config_hash,
             unknown: self.unknown,
         }
     }
