@@ -5,8 +5,11 @@
 
 mod clickhouse;
 mod elastic;
+mod grep;
 mod loki;
 mod long;
+mod otelcol;
+mod relay;
 mod search;
 mod server;
 mod tokens;
@@ -16,7 +19,7 @@ mod written;
 use serde_json::Value;
 
 use crate::support::{self, Bygone};
-use written::{Line, Told};
+use written::{Instance, Line, Told};
 
 /// Values with everything in them that query languages give a meaning.
 const HOSTILE: [&str; 6] = [
@@ -54,8 +57,13 @@ fn ask(bygone: &Bygone, query: &[(&str, &str)]) -> Answer {
 /// Asks for every instance that lines were written of, and compares. Where an identity can't tell instances apart, lines
 /// at a border may be a neighbour's, if the answer says so; all others must be exactly those of the instance.
 fn check_all(bygone: &Bygone, written: &[Line], told: Told) -> Counts {
+    check_some(bygone, written::instances(written), written, told)
+}
+
+/// The same of some instances.
+fn check_some(bygone: &Bygone, asked: Vec<Instance>, written: &[Line], told: Told) -> Counts {
     let mut counts = Counts::default();
-    for instance in written::instances(written) {
+    for instance in asked {
         let restart = instance.restart.to_string();
         let query = [
             ("uid", &*instance.uid),
