@@ -3,7 +3,8 @@
 //! In: bytes of one `audit.k8s.io` Event. Out: an [`Event`] that borrows from them. What is not
 //! named here is skipped by the parser and never built: environment values, arguments, volumes,
 //! annotation values, `managedFields`, messages. A field that this room does not have cannot
-//! leak; that is why it has so few.
+//! leak; that is why it has so few. Of annotations one value is kept, and only if it is a hash or
+//! a UUID: see [`Mirror`].
 //!
 //! Kubernetes writes `null` where it means "absent", so every field here takes both.
 //!

@@ -7,23 +7,16 @@
 #     tests/clients.sh jdbc URL SQL       ask with clickhouse-jdbc
 #
 # Each prints its rows separated by tabs. What is fetched goes into the user's cache folder.
-set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
 
-readonly DEPENDENCY_PLUGIN_VERSION=3.8.1
-
-fail() {
-    printf 'tests/clients.sh: %s\n' "$*" >&2
-    exit 2
-}
-
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/clients"
+here=$tests/clients
 # Changed pins are another folder, so that an old one is never taken for a new one.
 pins=$(cat "$here"/*/* | sha256sum | cut -c1-16)
-home=${XDG_CACHE_HOME:-${HOME:?}/.cache}/bygone/clients-$pins
-
-need() { command -v "$1" >/dev/null || fail "$1 not found: $2"; }
+home=$cache/clients-$pins
 
 fetch() {
+    rm -rf "$home"
+    mkdir "$home"
     need python3 "install Python 3 with venv, for example the package python3-venv"
     need go "install Go, https://go.dev/dl"
     need mvn "install Maven, for example the package maven"
@@ -33,24 +26,13 @@ fetch() {
     mkdir -p "$home/jdbc"
     cp "$here/jdbc/pom.xml" "$home/jdbc/"
     mvn -q -B -f "$home/jdbc/pom.xml" \
-        "org.apache.maven.plugins:maven-dependency-plugin:$DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
+        "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
         -DincludeScope=runtime -DoutputDirectory="$home/jdbc/lib"
-}
-
-install() {
-    [ ! -e "$home/complete" ] || return 0
-    mkdir -p "$(dirname "$home")"
-    exec 9>"$home.lock"
-    flock 9
-    [ ! -e "$home/complete" ] || return 0
-    rm -rf "$home"
-    mkdir "$home"
-    fetch >&2
     touch "$home/complete"
 }
 
 [ "${1:-}" = install ] || [ $# -eq 3 ] || fail "install, or python|go|jdbc DSN SQL"
-install
+once "$home/complete" fetch >&2
 case $1 in
 install) echo "$home" ;;
 python) exec "$home/python/bin/python" "$here/python/ask.py" "${@:2}" ;;

@@ -9,46 +9,16 @@
 # TLS and SASL, and of the controller. The latter two need in DIR, before the first run:
 # broker.pem (key and certificate), ca.crt, and users: one line NAME PASSWORD each. Everything
 # that the broker keeps is in DIR, and its process id in DIR/pid.
-set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
 
-readonly KAFKA_VERSION=4.4.0 DEPENDENCY_PLUGIN_VERSION=3.8.1
-readonly CLUSTER_ID=Ynlnb25lLXRlc3RzLWthZg
+readonly KAFKA_VERSION=4.4.0 CLUSTER_ID=Ynlnb25lLXRlc3RzLWthZg
 
-fail() {
-    printf 'tests/kafka.sh: %s\n' "$*" >&2
-    exit 2
-}
+home=$cache/kafka-$KAFKA_VERSION
 
-home=${XDG_CACHE_HOME:-${HOME:?}/.cache}/bygone/kafka-$KAFKA_VERSION
-
-install_jars() {
-    [ ! -e "$home/complete" ] || return 0
-    command -v mvn >/dev/null || fail "mvn not found: install Maven, for example the package maven"
-    mkdir -p "$(dirname "$home")"
-    exec 9>"$home.lock"
-    flock 9
-    [ ! -e "$home/complete" ] || return 0
+fetch() {
     rm -rf "$home"
     mkdir "$home"
-    cat >"$home/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>bygone.tests</groupId>
-  <artifactId>kafka</artifactId>
-  <version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId>
-      <version>$KAFKA_VERSION</version>
-    </dependency>
-  </dependencies>
-</project>
-POM
-    mvn -q -B -f "$home/pom.xml" \
-        "org.apache.maven.plugins:maven-dependency-plugin:$DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
-        -DincludeScope=runtime -DoutputDirectory="$home/lib" >&2
+    jars "$home" "org.apache.kafka:kafka_2.13:$KAFKA_VERSION"
     touch "$home/complete"
 }
 
@@ -108,23 +78,18 @@ run() {
         "${java[@]}" kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$dir/server.properties" \
             "${users[@]}" >>"$dir/log" 2>&1 || fail "format: see $dir/log"
     fi
-    "${java[@]}" kafka.Kafka "$dir/server.properties" >>"$dir/log" 2>&1 </dev/null &
-    broker=$!
-    echo "$broker" >"$dir/pid"
-    trap 'kill -9 "$broker" 2>/dev/null || true' EXIT
-    # Whoever started us holds the other end. When that is gone the broker goes, too.
-    cat >/dev/null
+    serve "$dir" "${java[@]}" kafka.Kafka "$dir/server.properties"
 }
 
-command -v java >/dev/null || fail "java not found: install Java 17 or later, for example openjdk-17-jre-headless"
+need java "install Java 17 or later, for example openjdk-17-jre-headless"
 case ${1:-} in
 install)
-    install_jars
+    once "$home/complete" fetch
     echo "$home"
     ;;
 run)
     [ $# -eq 5 ] || fail "run DIR PORT PORT PORT"
-    install_jars
+    once "$home/complete" fetch
     run "${@:2}"
     ;;
 *) fail "install, or run DIR PORT PORT PORT" ;;

@@ -8,46 +8,12 @@
 # into the user's cache folder. OpenSearch is published there as a library, so a class of some
 # lines starts a node of it. The ports are those of HTTP and of the transport between nodes, both
 # on loopback. Everything that the node keeps is in DIR, and its process id in DIR/pid.
-set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
 
 # The newest line that runs on Java 17. Its own pom asks for Log4j, but leaves out what writes.
-readonly OPENSEARCH_VERSION=2.19.6 LOG4J_VERSION=2.25.4 DEPENDENCY_PLUGIN_VERSION=3.8.1
+readonly OPENSEARCH_VERSION=2.19.6 LOG4J_VERSION=2.25.4
 
-fail() {
-    printf 'tests/search.sh: %s\n' "$*" >&2
-    exit 2
-}
-
-home=${XDG_CACHE_HOME:-${HOME:?}/.cache}/bygone/opensearch-$OPENSEARCH_VERSION
-
-pom() {
-    cat <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>bygone.tests</groupId>
-  <artifactId>opensearch</artifactId>
-  <version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.opensearch</groupId>
-      <artifactId>opensearch</artifactId>
-      <version>$OPENSEARCH_VERSION</version>
-    </dependency>
-    <dependency>
-      <groupId>org.opensearch.plugin</groupId>
-      <artifactId>transport-netty4-client</artifactId>
-      <version>$OPENSEARCH_VERSION</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-core</artifactId>
-      <version>$LOG4J_VERSION</version>
-    </dependency>
-  </dependencies>
-</project>
-POM
-}
+home=$cache/opensearch-$OPENSEARCH_VERSION
 
 # A node's constructor with plugins is protected, hence a class of our own.
 node() {
@@ -88,48 +54,30 @@ public class Single extends Node {
 JAVA
 }
 
-install_node() {
-    [ ! -e "$home/complete" ] || return 0
-    command -v mvn >/dev/null || fail "mvn not found: install Maven, for example the package maven"
-    command -v javac >/dev/null ||
-        fail "javac not found: install a JDK 17 or later, for example the package openjdk-17-jdk-headless"
-    mkdir -p "$(dirname "$home")"
-    exec 9>"$home.lock"
-    flock 9
-    [ ! -e "$home/complete" ] || return 0
+make_node() {
+    need javac "install a JDK 17 or later, for example the package openjdk-17-jdk-headless"
     rm -rf "$home"
     mkdir "$home"
-    pom >"$home/pom.xml"
-    mvn -q -B -f "$home/pom.xml" \
-        "org.apache.maven.plugins:maven-dependency-plugin:$DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
-        -DincludeScope=runtime -DoutputDirectory="$home/lib" >&2
+    jars "$home" "org.opensearch:opensearch:$OPENSEARCH_VERSION" \
+        "org.opensearch.plugin:transport-netty4-client:$OPENSEARCH_VERSION" \
+        "org.apache.logging.log4j:log4j-core:$LOG4J_VERSION"
     node >"$home/Single.java"
     javac -cp "$home/lib/*" -d "$home/classes" "$home/Single.java" >&2
     touch "$home/complete"
 }
 
-start() {
-    local dir=$1
-    # A JVM that starts fast and stays small. Log4j says by itself what goes wrong.
-    java -cp "$home/lib/*:$home/classes" -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-        -Xshare:auto -Djava.awt.headless=true Single "$@" >>"$dir/log" 2>&1 </dev/null &
-    node=$!
-    echo "$node" >"$dir/pid"
-    trap 'kill -9 "$node" 2>/dev/null || true' EXIT
-    # Whoever started us holds the other end. When that is gone the node goes, too.
-    cat >/dev/null
-}
-
-command -v java >/dev/null || fail "java not found: install Java 17 or later, for example openjdk-17-jre-headless"
+need java "install Java 17 or later, for example openjdk-17-jre-headless"
 case ${1:-} in
 install)
-    install_node
+    once "$home/complete" make_node
     echo "$home"
     ;;
 start)
     [ $# -eq 4 ] || fail "start DIR PORT PORT"
-    install_node
-    start "${@:2}"
+    once "$home/complete" make_node
+    # A JVM that starts fast and stays small. Log4j says by itself what goes wrong.
+    serve "$2" java -cp "$home/lib/*:$home/classes" -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+        -Xshare:auto -Djava.awt.headless=true Single "${@:2}"
     ;;
 *) fail "install, or start DIR PORT PORT" ;;
 esac

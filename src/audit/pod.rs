@@ -90,12 +90,20 @@ pub struct Metadata<'a> {
     /// Pairs in the order of the input.
     #[serde(borrow, deserialize_with = "pairs")]
     pub labels: Capped<(Text<'a>, Text<'a>)>,
-    /// Whether the annotation `kubernetes.io/config.mirror` is there: the API's image of a
-    /// static pod. Annotations' values are not read.
-    #[serde(rename = "annotations", deserialize_with = "has_mirror_key")]
-    pub is_mirror: bool,
+    /// Of annotations, which have nothing else that is kept.
+    #[serde(rename = "annotations", borrow, deserialize_with = "mirror")]
+    pub mirror: Option<Mirror<'a>>,
     #[serde(borrow)]
     pub owner_references: Capped<OwnerReference<'a>>,
+}
+
+/// The annotation `kubernetes.io/config.mirror`: the pod is the API's image of a static pod, which its kubelet runs from
+/// a file. The API server lets nobody add, change or remove it later (`ValidatePodSpecificAnnotationUpdates`).
+#[derive(Clone, Debug, Default)]
+pub struct Mirror<'a> {
+    /// Under which UID its node knows the static pod, as in the names of its folders: a hash of 32 hex digits, or the UUID
+    /// that the file gives. Empty where the annotation is anything else.
+    pub config_hash: Text<'a>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -360,27 +368,88 @@ fn pairs<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(Pairs)
 }
 
-/// Reads the keys of `metadata.annotations` and skips the values.
-fn has_mirror_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    struct Keys;
-    impl<'de> Visitor<'de> for Keys {
-        type Value = bool;
+/// Of `metadata.annotations` reads the keys, and the value of the one that is kept.
+fn mirror<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Mirror<'a>>, D::Error> {
+    struct Annotations;
+    impl<'de> Visitor<'de> for Annotations {
+        type Value = Option<Mirror<'de>>;
 
         fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("an object")
         }
 
-        fn visit_unit<E: Error>(self) -> Result<bool, E> {
-            Ok(false)
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-            let mut found = false;
-            while let Some((key, _)) = map.next_entry::<Text, IgnoredAny>()? {
-                found |= &*key == "kubernetes.io/config.mirror";
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut mirror = None;
+            while let Some(key) = map.next_key::<Text>()? {
+                match &*key {
+                    "kubernetes.io/config.mirror" => mirror = Some(Mirror::of(map.next_value()?)),
+                    _ => _ = map.next_value::<IgnoredAny>()?,
+                }
             }
-            Ok(found)
+            Ok(mirror)
         }
     }
-    deserializer.deserialize_any(Keys)
+    deserializer.deserialize_any(Annotations)
+}
+
+impl<'a> Mirror<'a> {
+    fn of(value: &'a RawValue) -> Mirror<'a> {
+        let hash = serde_json::from_str::<Text>(value.get()).unwrap_or_default();
+        let is_hash = matches!(hash.len(), 32 | 36) && uuid::Uuid::try_parse(&hash).is_ok();
+        Mirror {
+            config_hash: if is_hash { hash } else { Text::default() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is kept of annotations, `None` where it is no mirror pod.
+    fn check(annotations: &str, expected: Option<&str>) {
+        let text = format!("{{\"annotations\":{annotations}}}");
+        let metadata: Metadata = serde_json::from_str(&text).expect("metadata");
+        let kept = metadata.mirror.map(|mirror| mirror.config_hash);
+        assert_eq!(kept.as_deref(), expected, "{annotations}");
+    }
+
+    #[test]
+    fn one_annotation_is_kept_where_it_is_a_hash() {
+        let mirror = |value: &str| {
+            let value = serde_json::to_string(value).expect("a text");
+            format!("{{\"a\":\"b\",\"kubernetes.io/config.mirror\":{value},\"c\":[{{}}]}}")
+        };
+        let hash = "a07cde91bf6d35a331615330d5530d60";
+        check(&mirror(hash), Some(hash));
+        let uid = "8b6f1c0e-8e0f-4a1e-9f43-2d5f0c6d5f8a";
+        check(&mirror(uid), Some(uid));
+        let long = hash.repeat(2);
+        for other in [
+            "",
+            "mirror",
+            "password",
+            &hash[1..],
+            &long,
+            "a07cde91bf6d35a331615330d5530d6g",
+            "a07cde91-bf6d35a331615330d55-30d60ab",
+            "../../../../../../../../etc/passwd",
+            "{a07cde91bf6d35a331615330d5530d6}",
+        ] {
+            check(&mirror(other), Some(""));
+        }
+        check("{\"kubernetes.io/config.mirror\":{\"a\":1}}", Some(""));
+        check("{\"kubernetes.io/config.mirror\":null}", Some(""));
+        // Anybody may set it, on any pod and at any time.
+        let other = format!("{{\"kubernetes.io/config.hash\":\"{hash}\"}}");
+        check(&other, None);
+        check("{}", None);
+        check("null", None);
+    }
 }

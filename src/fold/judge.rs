@@ -135,7 +135,7 @@ impl<'a> Judged<'a> {
         (life.created_at, life.host_network, life.timely).hash(&mut hash);
         (self.removed, self.end, self.unconfirmed).hash(&mut hash);
         (self.why.why, &self.why.by, self.why.since, &self.cause).hash(&mut hash);
-        (life.is_mirror, life.terminal).hash(&mut hash);
+        (life.is_mirror, life.config_hash, life.terminal).hash(&mut hash);
         for former in life.described.former() {
             (former.until, workload_of(former.description)).hash(&mut hash);
         }

@@ -55,6 +55,8 @@ pub struct Life<'a> {
     pub host_network: bool,
     /// Whether it is the API's image of a static pod.
     pub is_mirror: bool,
+    /// Then: under which UID its node knows the static pod.
+    pub config_hash: &'a str,
     pub service_account: &'a str,
     pub described: Descriptions<'a>,
     pub phase: Phase,
@@ -160,6 +162,7 @@ impl<'a> Life<'a> {
             node: piece.node,
             host_network: piece.host_network,
             is_mirror: piece.is_mirror,
+            config_hash: piece.config_hash,
             service_account: piece.service_account,
             described: Descriptions::of_piece(piece, as_of, at),
             phase: piece.phase,
@@ -201,6 +204,7 @@ impl<'a> Life<'a> {
         greatest(&mut self.node, other.node);
         self.host_network |= other.host_network;
         self.is_mirror |= other.is_mirror;
+        greatest(&mut self.config_hash, other.config_hash);
         greatest(&mut self.service_account, other.service_account);
         self.described.merge(other.described);
         greatest(&mut self.phase, other.phase);

@@ -92,6 +92,7 @@ impl<'a> Judged<'a> {
             restarts,
             unknown: self.unknown(life, runs),
             host_network: life.host_network,
+            config_hash: text(life.config_hash),
             began_at: Micros(began_at),
             over_at: Micros(over_at),
             last_seen: Micros(life.seen.last),
@@ -309,6 +310,7 @@ impl<'a> Judged<'a> {
             former_workload_kind: former_workloads(&former, |(kind, _)| kind),
             former_workload: former_workloads(&former, |(_, name)| name),
             host_network: life.host_network,
+            config_hash: text(life.config_hash),
             began_at: Micros(began_at),
             over_at: Micros(how.over_at),
         }

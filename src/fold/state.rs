@@ -17,7 +17,7 @@ use super::past::{NotAfter, Past};
 use crate::rows::{ContainerKind, Ended, Phase};
 
 /// The layout. It is increased with every change of this format.
-pub const STATE_VERSION: u8 = 2;
+pub const STATE_VERSION: u8 = 3;
 
 /// A stored state that this build can't read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,7 @@ struct Packed<'a> {
     first_seen: Option<i64>,
     flags: u8,
     phase: Phase,
+    config_hash: &'a str,
     #[serde(borrow)]
     node: &'a str,
     service_account: &'a str,
@@ -181,6 +182,7 @@ impl<'a> Life<'a> {
             first_seen,
             flags: self.flags(),
             phase: self.phase,
+            config_hash: self.config_hash,
             node: self.node,
             service_account: self.service_account,
             described: self.described.pack(millis),
@@ -254,6 +256,7 @@ impl<'a> Life<'a> {
             node: packed.node,
             host_network: has(HOST_NETWORK),
             is_mirror: has(MIRROR),
+            config_hash: packed.config_hash,
             service_account: packed.service_account,
             described: Descriptions::unpack(packed.described, millis),
             phase: packed.phase,

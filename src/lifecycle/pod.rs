@@ -122,7 +122,8 @@ fn state_facts<'a>(
         pod_started_at: seconds_at(status.and_then(|status| status.start_time), context.at),
         waiting: &waiting,
         truncated: is_odd(metadata, object, context.at),
-        is_mirror: metadata.is_mirror,
+        is_mirror: metadata.mirror.is_some(),
+        config_hash: config_hash(metadata),
         changed_by: (source == StateSource::Response && changes(context))
             .then(|| context.accounts()),
         reporter: match by_kubelet {
@@ -136,6 +137,12 @@ fn state_facts<'a>(
         container::facts(&of_phase, spec, status, emit);
     }
     Ok(())
+}
+
+/// Of a mirror pod the UID of its static pod.
+fn config_hash<'a>(metadata: &'a Metadata) -> &'a str {
+    let mirror = metadata.mirror.as_ref();
+    mirror.map_or("", |mirror| &*mirror.config_hash)
 }
 
 /// The identity of the pod, and the version of its state.
@@ -180,7 +187,7 @@ fn with_effect<'a>(
         force_asked: effect.asked.filter(|_| effect.forced),
         removed_at: if effect.removed { context.at } else { 0 },
         is_alive: !effect.removed,
-        by_kubelet: effect.removed && context.actor().is_node && !metadata.is_mirror,
+        by_kubelet: effect.removed && context.actor().is_node && metadata.mirror.is_none(),
         ..fact
     }
 }
@@ -307,7 +314,7 @@ fn asked<'a>(context: EventContext<'a>, metadata: &Metadata) -> Option<(i64, &'a
     let event = context.event;
     let asks = event.verb == Verb::Delete
         && event.object_ref.subresource.is_empty()
-        && (!context.actor().is_node || metadata.is_mirror);
+        && (!context.actor().is_node || metadata.mirror.is_some());
     asks.then(|| context.asked())
 }
 

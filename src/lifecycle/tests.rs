@@ -112,6 +112,7 @@ fn line(fact: &Fact) -> String {
     );
     end(fact, &mut say);
     say("removed", fact.removed_at.to_string());
+    say("hash", fact.config_hash.to_owned());
     say("runtime", fact.runtime.to_owned());
     say(
         "image",
@@ -343,11 +344,11 @@ fn asked_and_removed() {
     );
     let mut mirror = by_node.clone();
     mirror["responseObject"]["metadata"]["annotations"] =
-        json!({"kubernetes.io/config.mirror": "secret"});
+        json!({"a": "secret", "kubernetes.io/config.mirror": "a07cde91bf6d35a331615330d5530d60"});
     check(
         &mirror,
         expect![[r#"
-        n/web version=7 node=node-1 labels=[] asked=(60000001, "system:node:n1", "") removed=60000002
+        n/web version=7 node=node-1 labels=[] asked=(60000001, "system:node:n1", "") removed=60000002 hash=a07cde91bf6d35a331615330d5530d60
     "#]],
     );
     // A finalizer defers it to the patch that clears the last one.

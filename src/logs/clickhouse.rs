@@ -6,6 +6,8 @@ mod seen;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ::clickhouse::Row;
@@ -35,6 +37,8 @@ pub struct Table {
     columns: Columns,
     /// The columns that the table must have.
     needed: BTreeSet<String>,
+    /// Whether there is no `time_index`: OpenTelemetry's newer exporters make tables that are indexed by the time itself.
+    lacks_time_index: Arc<AtomicBool>,
     seconds_max: u64,
 }
 
@@ -89,11 +93,11 @@ impl Table {
         let lines = lines.collect::<Result<Vec<_>, _>>()?;
         let line = match lines.as_slice() {
             [] => return Err(wrong("fields.line must name a column".to_owned())),
-            [one] => format!("toString({one})"),
+            [one] => text(one),
             several => {
                 let filled = several
                     .iter()
-                    .map(|line| format!("nullIf(toString({line}), '')"));
+                    .map(|line| format!("nullIf({}, '')", text(line)));
                 format!(
                     "ifNull(coalesce({}), '')",
                     filled.collect::<Vec<_>>().join(", ")
@@ -108,18 +112,23 @@ impl Table {
             columns: Columns {
                 time: expression(time)?,
                 time_index: optional(&fields.time_index)?,
-                stream: optional(&fields.stream)?.unwrap_or_else(|| "''".to_owned()),
+                stream: optional(&fields.stream)?.map_or("''".to_owned(), |stream| text(&stream)),
                 line,
                 tie_break: optional(&fields.tie_break)?,
             },
             needed: needed(fields, time),
+            lacks_time_index: Arc::default(),
             seconds_max: config.timeout_seconds,
         })
     }
 
     pub fn pages(&self, query: Query) -> Pages {
+        let mut table = self.clone();
+        if self.lacks_time_index.load(Relaxed) {
+            table.columns.time_index = None;
+        }
         Pages {
-            table: self.clone(),
+            table,
             query,
             cursor: None,
             resume: Resume::default(),
@@ -200,7 +209,7 @@ impl Table {
         }
         let (from, until) = (nanoseconds(span.from), nanoseconds(span.until));
         let mut sql = format!(
-            "SELECT toUnixTimestamp64Nano(toDateTime64({time}, 9)) AS at, toString({stream}) AS stream, \
+            "SELECT toUnixTimestamp64Nano(toDateTime64({time}, 9)) AS at, {stream} AS stream, \
              {line} AS line FROM {} WHERE {time} >= fromUnixTimestamp64Nano(?) \
              AND {time} < fromUnixTimestamp64Nano(?)",
             self.table
@@ -220,7 +229,10 @@ impl Table {
             values.push(add(&mut sql, condition));
         }
         if let Some(re2) = query.grep.as_ref().and_then(|grep| grep.re2()) {
-            sql.push_str(&format!(" AND match({line}, ?)"));
+            // RE2 finds nothing around bytes that are not UTF-8.
+            sql.push_str(&format!(
+                " AND (match({line}, ?) OR NOT isValidUTF8({line}))"
+            ));
             values.push(Value::Text(re2.to_owned()));
         }
         let direction = if query.newest_first { "DESC" } else { "ASC" };
@@ -263,12 +275,12 @@ enum Value {
 fn add(sql: &mut String, condition: &Condition) -> Value {
     match condition {
         Condition::Is { field, values } => {
-            let field = expression(field).unwrap_or_else(|| "''".to_owned());
-            sql.push_str(&format!(" AND toString({field}) IN ?"));
+            let field = expression(field).map_or("''".to_owned(), |field| text(&field));
+            sql.push_str(&format!(" AND {field} IN ?"));
             Value::Texts(values.clone())
         }
         Condition::Contains { field, part } => {
-            let field = expression(field).unwrap_or_else(|| "''".to_owned());
+            let field = expression(field).map_or("''".to_owned(), |field| text(&field));
             sql.push_str(&format!(" AND position({field}, ?) > 0"));
             Value::Text(part.clone())
         }
@@ -309,6 +321,11 @@ pub fn table(from: &str) -> Result<String, String> {
 pub fn column(field: &str) -> Result<String, String> {
     expression(field)
         .ok_or_else(|| format!("invalid column {field:?}: use Column, Column.part or Map['key']"))
+}
+
+/// An expression as text; "" where a row has nothing there, as in a column of type JSON.
+fn text(expression: &str) -> String {
+    format!("ifNull(toString({expression}), '')")
 }
 
 /// A name in backquotes.
@@ -360,6 +377,11 @@ impl Pages {
                     }
                 }
                 Ok(None) => break,
+                Err(error) if self.lacks_time_index(&error) => {
+                    self.table.columns.time_index = None;
+                    self.table.lacks_time_index.store(true, Relaxed);
+                    self.cursor = None;
+                }
                 Err(error) if error.is_away() && self.breaks < BREAKS_MAX => {
                     self.breaks += 1;
                     self.cursor = None;
@@ -369,6 +391,13 @@ impl Pages {
             }
         }
         Ok(lines)
+    }
+
+    /// Whether that is the error, which comes before any line. Without the column the next answer tells.
+    fn lacks_time_index(&self, error: &own::Error) -> bool {
+        // UNKNOWN_IDENTIFIER.
+        matches!(error, own::Error::Refused { code: 47, .. })
+            && self.table.columns.time_index.is_some()
     }
 
     async fn line(&mut self) -> Result<Option<Line>, own::Error> {

@@ -27,11 +27,6 @@ impl Condition {
 
 /// What records of the instance say, found by this identity; `None` where the instance or the store does not know it.
 pub fn conditions(identity: Identity, fields: &Fields, of: &Instance) -> Option<Vec<Condition>> {
-    let is = |field: &Option<String>, values: Vec<String>| {
-        let field = field.clone()?;
-        Some(Condition::Is { field, values })
-    };
-    let uid = || is(&fields.uid, vec![of.uid.to_string()]);
     let container = || is(&fields.container, vec![of.container.clone()]);
     match identity {
         Identity::ContainerId => {
@@ -42,30 +37,62 @@ pub fn conditions(identity: Identity, fields: &Fields, of: &Instance) -> Option<
         }
         Identity::Restart => {
             let restart = || is(&fields.restart, vec![of.restart.to_string()]);
-            let by_fields = || Some(vec![uid()?, container()?, restart()?]);
+            let by_fields = || {
+                let mut of_pod = pod(fields, of)?;
+                of_pod.extend([container()?, restart()?]);
+                Some(of_pod)
+            };
             by_fields().or_else(|| Some(vec![path(fields, of)?]))
         }
-        Identity::Uid => Some(vec![uid()?, container()?]),
+        Identity::Uid => {
+            let mut of_pod = pod(fields, of)?;
+            of_pod.push(container()?);
+            Some(of_pod)
+        }
         Identity::Names => {
-            let mut names = vec![
-                is(&fields.namespace, vec![of.namespace.clone()])?,
-                is(&fields.pod, vec![of.pod.clone()])?,
-                container()?,
-            ];
-            names.extend(cluster(fields, of));
+            let mut names = pod_names(fields, of)?;
+            names.push(container()?);
             Some(names)
         }
     }
 }
 
+fn is(field: &Option<String>, values: Vec<String>) -> Option<Condition> {
+    let field = field.clone()?;
+    Some(Condition::Is { field, values })
+}
+
+/// By its UID. For a static pod that is the hash of its configuration where an agent reads the names of folders, and the
+/// mirror pod's UID where it asks the API server. The hash is what the pod's creator wrote: whoever may create pods could
+/// name another pod's UID, so it counts together with the names alone.
+fn pod(fields: &Fields, of: &Instance) -> Option<Vec<Condition>> {
+    let field = fields.uid.clone()?;
+    let mut values = vec![of.uid.to_string()];
+    let names = of.config_hash.as_ref().and_then(|hash| {
+        let names = pod_names(fields, of)?;
+        values.insert(0, hash.clone());
+        Some(names)
+    });
+    let mut conditions = vec![Condition::Is { field, values }];
+    conditions.extend(names.into_iter().flatten());
+    Some(conditions)
+}
+
+/// By its names; `None` where the store lacks one of them.
+fn pod_names(fields: &Fields, of: &Instance) -> Option<Vec<Condition>> {
+    let mut names = vec![
+        is(&fields.namespace, vec![of.namespace.clone()])?,
+        is(&fields.pod, vec![of.pod.clone()])?,
+    ];
+    // Where the store says which cluster, it must be this one; else it stands for its own.
+    names.extend(is(&fields.cluster, vec![of.cluster.clone(), String::new()]));
+    Some(names)
+}
+
 /// What every record of the instance says, whatever it is found by. Not its pod: fewer stores have that by a label.
 pub fn names(fields: &Fields, of: &Instance) -> Vec<Condition> {
-    let is = |field: &Option<String>, value: &String| {
-        let (field, values) = (field.clone()?, vec![value.clone()]);
-        Some(Condition::Is { field, values })
-    };
-    let namespace = is(&fields.namespace, &of.namespace);
-    let container = is(&fields.container, &of.container);
+    let namespace = is(&fields.namespace, vec![of.namespace.clone()]);
+    let container = is(&fields.container, vec![of.container.clone()]);
     namespace.into_iter().chain(container).collect()
 }
 
@@ -91,10 +118,15 @@ fn path(fields: &Fields, of: &Instance) -> Option<Condition> {
         namespace,
         pod,
         uid,
+        config_hash,
         container,
         restart,
         ..
     } = of;
+    let uid = match config_hash {
+        Some(hash) => hash.clone(),
+        None => uid.to_string(),
+    };
     Some(Condition::Contains {
         field: fields.file.clone()?,
         part: format!("/{namespace}_{pod}_{uid}/{container}/{restart}.log"),
@@ -107,8 +139,10 @@ mod tests {
     use crate::logs::Preset;
     use expect_test::{Expect, expect};
 
-    fn check(preset: &str, identity: Identity, expected: Expect) {
-        let of = Instance {
+    const HASH: &str = "a07cde91bf6d35a331615330d5530d60";
+
+    fn of() -> Instance {
+        Instance {
             cluster: "prod".to_owned(),
             namespace: "shop".to_owned(),
             pod: "web-0".to_owned(),
@@ -118,8 +152,15 @@ mod tests {
             container_id: Some("38cb".to_owned()),
             runtime: Some("cri-o".to_owned()),
             ..Instance::default()
-        };
-        let conditions = conditions(identity, &Preset::all()[preset].fields, &of);
+        }
+    }
+
+    fn check(preset: &str, identity: Identity, expected: Expect) {
+        check_of(&of(), preset, identity, expected);
+    }
+
+    fn check_of(of: &Instance, preset: &str, identity: Identity, expected: Expect) {
+        let conditions = conditions(identity, &Preset::all()[preset].fields, of);
         let lines = conditions
             .into_iter()
             .flatten()
@@ -156,9 +197,49 @@ mod tests {
             expect![[r#"
                 ResourceAttributes['k8s.namespace.name'] in ["shop"]
                 ResourceAttributes['k8s.pod.name'] in ["web-0"]
-                ResourceAttributes['k8s.container.name'] in ["app"]
                 ResourceAttributes['k8s.cluster.name'] in ["prod", ""]
+                ResourceAttributes['k8s.container.name'] in ["app"]
             "#]],
         );
+    }
+
+    /// Of a static pod the folder has the hash; where the API server was asked it is the mirror pod's UID.
+    #[test]
+    fn static_pods() {
+        let of = Instance {
+            config_hash: Some(HASH.to_owned()),
+            ..of()
+        };
+        let path = "filebeat-pods";
+        check_of(
+            &of,
+            path,
+            Identity::Restart,
+            expect![[r#"
+                log.file.path has "/shop_web-0_a07cde91bf6d35a331615330d5530d60/app/2.log"
+            "#]],
+        );
+        check_of(
+            &of,
+            "otel-loki",
+            Identity::Restart,
+            expect![[r#"
+                label:k8s_pod_uid in ["a07cde91bf6d35a331615330d5530d60", "00000000-0000-0000-0000-000000000007"]
+                stream:k8s_namespace_name in ["shop"]
+                label:k8s_pod_name in ["web-0"]
+                label:k8s_cluster_name in ["prod", ""]
+                stream:k8s_container_name in ["app"]
+                label:k8s_container_restart_count in ["2"]
+            "#]],
+        );
+        // Without its names the hash could be any pod's UID.
+        let fields = Fields {
+            uid: Some("uid".to_owned()),
+            container: Some("container".to_owned()),
+            pod: Some("pod".to_owned()),
+            ..Fields::default()
+        };
+        let conditions = conditions(Identity::Uid, &fields, &of);
+        assert!(!format!("{conditions:?}").contains(HASH), "{conditions:?}");
     }
 }

@@ -1,18 +1,15 @@
 //! Which lines are wanted by their text.
 
-use regex::bytes::{Regex, RegexBuilder};
+mod re2;
 
-/// What RE2 does not have, or reads in another way.
-const NOT_RE2: [&str; 10] = [
-    "\\p", "\\P", "\\u", "\\U", "\\<", "\\>", "&&", "--", "~~", "(?",
-];
+use regex::{Regex, RegexBuilder};
 
-/// A regular expression. Stores that speak RE2 are given it where they read it alike; here it is applied to every line
-/// in any case, so that an answer does not depend on the store.
+/// A regular expression. Stores that speak RE2 are given a wider one where there is one; here every line is filtered in
+/// any case, so that an answer does not depend on the store.
 #[derive(Clone, Debug)]
 pub struct Grep {
     regex: Regex,
-    is_re2: bool,
+    wider: Option<String>,
 }
 
 impl Grep {
@@ -20,29 +17,29 @@ impl Grep {
     ///
     /// Why it is none, in one line.
     pub fn new(text: &str) -> Result<Grep, String> {
-        let bare = text.replace("(?:", "(").replace("(?i)", "");
-        let is_re2 = text.is_ascii() && !NOT_RE2.iter().any(|part| bare.contains(part));
-        // As in RE2 \d, \w, \s and \b are of ASCII then. 1 MiB of program: what a person writes takes a few KiB.
-        let built = RegexBuilder::new(text)
-            .unicode(!is_re2)
-            .size_limit(1 << 20)
-            .build();
+        // 1 MiB of program: what a person writes takes a few KiB.
+        let built = RegexBuilder::new(text).size_limit(1 << 20).build();
         let regex = built.map_err(|error| {
             let text_of_error = error.to_string();
             let last = text_of_error.lines().last().unwrap_or_default();
             let cause = last.trim_start_matches("error: ");
             format!("invalid regular expression {text:?}: {cause}")
         })?;
-        Ok(Grep { regex, is_re2 })
+        let wider = re2::widened(text);
+        Ok(Grep { regex, wider })
     }
 
+    /// Whether a line is wanted. What is not UTF-8 in it is U+FFFD, as it is shown.
+    #[must_use]
     pub fn is_match(&self, line: &[u8]) -> bool {
-        self.regex.is_match(line)
+        self.regex.is_match(&String::from_utf8_lossy(line))
     }
 
-    /// The same for RE2, where that finds all that is found here.
+    /// An expression for RE2 that finds all of these lines that are UTF-8, also with a line end behind them; `None` where
+    /// there is none.
+    #[must_use]
     pub fn re2(&self) -> Option<&str> {
-        self.is_re2.then_some(self.regex.as_str())
+        self.wider.as_deref()
     }
 }
 
@@ -57,19 +54,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_all_engines_read_alike_is_given_to_a_store() {
-        for (text, is_re2) in [
-            ("timeout|refused", true),
-            ("\\d+(?:ms|s)", true),
-            ("(?i)error", true),
-            ("ü", false),
-            ("\\p{Lu}", false),
-            ("(?x) a b", false),
-            ("[a-z&&[^x]]", false),
-        ] {
-            assert_eq!(Grep::new(text).unwrap().re2().is_some(), is_re2, "{text}");
-        }
-        assert!(Grep::new("ü").unwrap().is_match("grün".as_bytes()));
-        assert!(Grep::new("\\d").unwrap().is_match(b"\xff 7"));
+    fn characters_are_those_of_unicode() {
+        let finds = |text: &str, line: &[u8]| Grep::new(text).unwrap().is_match(line);
+        assert!(finds("^gr.n$", "grün".as_bytes()));
+        assert!(finds(r"\d", "٣".as_bytes()));
+        assert!(finds(r"^a.b\s7$", b"a\xffb 7"));
     }
 }

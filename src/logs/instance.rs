@@ -1,5 +1,7 @@
 //! A container instance, and who stands before and after it.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -14,6 +16,8 @@ pub struct Instance {
     pub namespace: String,
     pub pod: String,
     pub uid: Uuid,
+    /// Of a static pod: what its node has in place of the UID.
+    pub config_hash: Option<String>,
     pub container: String,
     pub restart: u32,
     /// Without `runtime://`.
@@ -50,6 +54,7 @@ impl Instance {
             namespace: row.namespace,
             pod: row.pod,
             uid: row.pod_uid,
+            config_hash: row.config_hash,
             container: row.container,
             restart: row.restart,
             container_id: row.container_id,
@@ -134,11 +139,41 @@ pub fn set_borders(instances: &mut [Instance], all: &[Instance]) {
         let in_pod: Vec<&Instance> = others
             .iter()
             .copied()
-            .filter(|other| other.uid == instance.uid)
+            .filter(|other| is_same_pod(other, instance))
             .collect();
         instance.in_name = borders(instance, &others);
         instance.in_pod = borders(instance, &in_pod);
     }
+}
+
+/// Whether their node has one folder for both: of a static pod each of its mirror pods has another UID.
+fn is_same_pod(one: &Instance, other: &Instance) -> bool {
+    one.uid == other.uid || (one.config_hash.is_some() && one.config_hash == other.config_hash)
+}
+
+/// Leaves out what is there twice: the container of a static pod runs on when its mirror pod is deleted and comes again
+/// under another UID. `instances` are oldest first; the newest mirror pod knows the end.
+pub fn once(mut instances: Vec<Instance>) -> Vec<Instance> {
+    let mut seen = HashSet::new();
+    instances.reverse();
+    instances.retain(|instance| {
+        let Instance {
+            cluster,
+            namespace,
+            pod,
+            config_hash,
+            container,
+            container_id,
+            ..
+        } = instance;
+        let (Some(hash), Some(id)) = (config_hash, container_id) else {
+            return true;
+        };
+        let texts = [cluster, namespace, pod, hash, container, id];
+        seen.insert(texts.map(String::clone))
+    });
+    instances.reverse();
+    instances
 }
 
 fn is_same(one: &Instance, other: &Instance) -> bool {
@@ -234,5 +269,40 @@ mod tests {
             &at_once,
             expect!["170 to 331, 200 to 331 blurred, 200 to 331 blurred"],
         );
+    }
+
+    #[test]
+    fn the_container_of_a_static_pod_is_shown_once() {
+        let of = |uid, config_hash: &str, container_id: &str| Instance {
+            uid: Uuid::from_u128(uid),
+            config_hash: Some(config_hash.to_owned()),
+            container_id: Some(container_id.to_owned()),
+            ..Instance::default()
+        };
+        let plain = Instance {
+            config_hash: None,
+            ..of(4, "", "a")
+        };
+        let all = [
+            of(1, "h", "a"),
+            of(2, "h", "a"),
+            of(2, "h", "b"),
+            of(3, "i", "b"),
+            plain,
+        ];
+        let left = once(all.to_vec());
+        assert_eq!(left, all[1..]);
+    }
+
+    #[test]
+    fn mirror_pods_of_a_static_pod_have_one_folder() {
+        let mut all = [instance("1 0 100 200"), instance("2 1 210 300")];
+        for instance in &mut all {
+            instance.config_hash = Some("h".to_owned());
+        }
+        let mut of = vec![all[0].clone()];
+        set_borders(&mut of, &all);
+        let span = of[0].span(Identity::Uid, SignedDuration::from_secs(30), at(1000));
+        assert_eq!(span.until, at(210));
     }
 }

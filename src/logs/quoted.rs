@@ -15,10 +15,7 @@ pub fn literally(text: &str) -> String {
 
 /// An expression that finds all lines that `grep` wants, as a literal; `None` where a store could miss some.
 pub fn expression(grep: &Grep) -> Option<String> {
-    // In the store a line may have its line end, which an anchor would not find.
-    let ends = |re2: &&str| re2.contains('$') || re2.contains("\\z");
-    let re2 = grep.re2().filter(|re2| !ends(re2));
-    re2.map(text)
+    grep.re2().map(text)
 }
 
 #[cfg(test)]
@@ -43,12 +40,11 @@ mod tests {
     }
 
     #[test]
-    fn anchors_are_not_left_to_the_store() {
+    fn expressions_are_quoted() {
         let expression = |text: &str| expression(&Grep::new(text).unwrap());
         assert_eq!(expression("a \"b\"").as_deref(), Some(r#""a \"b\"""#));
-        assert_eq!(expression("a$"), None);
-        assert_eq!(expression(r"a\z"), None);
-        assert_eq!(expression("ü"), None);
+        assert_eq!(expression("a$").as_deref(), Some(r#""a[\\r\\n]*$""#));
+        assert_eq!(expression(r"\p{Lu}"), None);
     }
 
     #[test]

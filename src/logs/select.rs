@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::instance::{Instance, set_borders};
+use super::instance::{Instance, once, set_borders};
 use super::{Error, OwnStore};
 use crate::query::{self, Container, Ending, Order, PodName, Question};
 
@@ -114,7 +114,7 @@ async fn rows(
 
 impl Choice {
     fn of(&self, rows: Vec<Container>) -> Vec<Instance> {
-        self.rows(rows).into_iter().map(Instance::of).collect()
+        once(self.rows(rows).into_iter().map(Instance::of).collect())
     }
 
     /// Those of the rows that are meant, oldest first. `rows` come newest first.

@@ -89,6 +89,8 @@ pub struct Container {
     pub ended_by: Option<String>,
     pub ended_why: Option<String>,
     pub ended_cause: Option<String>,
+    /// Of a static pod: what its node has in place of the UID, as in the names of its log folders.
+    pub config_hash: Option<String>,
     pub unknown: Vec<String>,
     /// Links to its lines, as `[[logs.links]]` configures them.
     pub logs: Vec<LogsLink>,

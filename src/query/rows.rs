@@ -142,6 +142,7 @@ row! {
         ended_by: Option<String>,
         ended_why: Option<String>,
         ended_cause: Option<String>,
+        config_hash: Option<String>,
         unknown: Vec<String>,
         began_at: i64,
     }
@@ -208,6 +209,7 @@ impl Row<Container> for ContainerRow {
             ended_by: self.ended_by,
             ended_why: self.ended_why,
             ended_cause: self.ended_cause,
+            config_hash: self.config_hash,
             unknown: self.unknown,
             // They are made of the row, and of the configuration.
             logs: Vec::new(),

@@ -22,7 +22,7 @@ pub const FACTS: Table = Table {
 };
 
 /// The layout of `body`. It goes up with every change of [`Piece`].
-pub const BODY_VERSION: u8 = 2;
+pub const BODY_VERSION: u8 = 3;
 
 /// What one event proves about one pod, or one of its container instances. Fields with default values carry no
 /// information.
@@ -89,6 +89,8 @@ pub struct Fact<'a> {
     pub is_alive: bool,
     /// Whether it is the API's image of a static pod.
     pub is_mirror: bool,
+    /// Then: under which UID its node knows the static pod; empty where that is not known.
+    pub config_hash: &'a str,
     /// When its end had been requested at the latest, by the object: microseconds.
     pub asked_before: i64,
     /// When its grace period is over, in seconds.
@@ -264,6 +266,7 @@ pub struct PodPiece<'a> {
     pub removed_at: i64,
     pub is_alive: bool,
     pub is_mirror: bool,
+    pub config_hash: &'a str,
     pub asked_before: i64,
     pub deadline: u32,
     pub emptied_at: i64,
@@ -338,6 +341,7 @@ impl<'a> Fact<'a> {
             removed_at: self.removed_at,
             is_alive: self.is_alive,
             is_mirror: self.is_mirror,
+            config_hash: self.config_hash,
             asked_before: self.asked_before,
             deadline: self.deadline,
             emptied_at: self.emptied_at,

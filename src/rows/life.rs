@@ -38,6 +38,7 @@ table! {
         restarts: u64 = "UInt64" codec "T64, ZSTD(3)", "sum of the highest restart counts of its containers";
         unknown: Vec<String> = "Array(LowCardinality(String))", "what is unknown or uncertain";
         host_network: bool = "UInt8", "whether it uses the host network";
+        config_hash: Option<&'a str> = "LowCardinality(Nullable(String))", "of a static pod: what its node has in place of the uid, as in the names of its log folders";
         began_at: Micros = "DateTime64(6, 'UTC')" codec "GCD, Delta, ZSTD(9)", "its start; if unknown, the oldest event about it";
         over_at: Micros = "DateTime64(6, 'UTC')" codec "GCD, Delta, ZSTD(9)", "latest possible end; 2200-01-01 while it exists";
         last_seen: Micros = "DateTime64(6, 'UTC')" codec "Delta, ZSTD(9)", "the newest event about it";
@@ -118,6 +119,7 @@ table! {
         former_workload_kind: Vec<String> = "Array(LowCardinality(String))", "kind of its pod's workload until then";
         former_workload: Vec<String> = "Array(LowCardinality(String))", "name of that workload";
         host_network: bool = "UInt8", "whether its pod uses the host network";
+        config_hash: Option<&'a str> = "LowCardinality(Nullable(String))", "of a static pod: what its node has in place of the uid, as in the names of its log folders";
         began_at: Micros = "DateTime64(6, 'UTC')" codec "GCD, Delta, ZSTD(9)", "its start; if unknown, the oldest event about it";
         over_at: Micros = "DateTime64(6, 'UTC')" codec "GCD, Delta, ZSTD(9)", "latest possible end; 2200-01-01 while it runs";
         version: u64 = "UInt64" codec "T64, ZSTD(3)", "version of this row; the highest counts";

@@ -62,7 +62,7 @@ fn of_ours(object: &Object) -> Value {
         "grace": metadata.deletion_grace_period_seconds,
         "finalizers": metadata.finalizers.iter().flatten().map(|text| &**text).collect::<Vec<_>>(),
         "labels": labels,
-        "mirror": metadata.is_mirror,
+        "mirror": metadata.mirror.as_ref().map(|mirror| &*mirror.config_hash),
         "owners": owners.map(|o| (&*o.kind, &*o.name, o.controller)).collect::<Vec<_>>(),
         "spec": (&*spec.node_name, &*spec.service_account_name, spec.host_network),
         "init": init.map(|c| (&*c.name, &*c.restart_policy)).collect::<Vec<_>>(),
@@ -103,6 +103,12 @@ fn our_statuses(statuses: &Option<Vec<audit::ContainerStatus>>) -> Vec<Value> {
     statuses.iter().flatten().map(one).collect()
 }
 
+/// The annotation's value where it is a hash, else "".
+fn hash_of(value: &str) -> &str {
+    let is_hash = value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { value } else { "" }
+}
+
 fn of_theirs(pod: &Pod) -> Value {
     let metadata = &pod.metadata;
     let spec = pod.spec.clone().unwrap_or_default();
@@ -117,7 +123,7 @@ fn of_theirs(pod: &Pod) -> Value {
         "grace": metadata.deletion_grace_period_seconds,
         "finalizers": metadata.finalizers.iter().flatten().collect::<Vec<_>>(),
         "labels": metadata.labels.iter().flatten().collect::<Vec<_>>(),
-        "mirror": metadata.annotations.iter().flatten().any(|(key, _)| key == mirror),
+        "mirror": metadata.annotations.iter().flatten().find(|(key, _)| *key == mirror).map(|(_, hash)| hash_of(hash)),
         "owners": owners.map(|o| (&o.kind, &o.name, o.controller)).collect::<Vec<_>>(),
         "spec": (text(&spec.node_name), text(&spec.service_account_name), spec.host_network),
         "init": init.map(|c| (&c.name, text(&c.restart_policy))).collect::<Vec<_>>(),

@@ -7,11 +7,14 @@ mod check;
 mod clickhouse;
 mod elastic;
 mod follow;
+mod grep;
 mod kubectl;
 mod links;
 mod loki;
 mod long;
+mod otelcol;
 mod reasons;
+mod relay;
 mod search;
 mod server;
 mod tokens;
@@ -21,7 +24,7 @@ mod written;
 use serde_json::Value;
 
 use crate::support::{self, Bygone};
-use written::{Line, Told};
+use written::{Instance, Line, Told};
 
 /// Values with everything in them that query languages give a meaning.
 const HOSTILE: [&str; 6] = [
@@ -59,8 +62,13 @@ fn ask(bygone: &Bygone, query: &[(&str, &str)]) -> Answer {
 /// Asks for every instance that lines were written of, and compares. Where an identity can't tell instances apart, lines
 /// at a border may be a neighbour's, if the answer says so; all others must be exactly those of the instance.
 fn check_all(bygone: &Bygone, written: &[Line], told: Told) -> Counts {
+    check_some(bygone, written::instances(written), written, told)
+}
+
+/// The same of some instances.
+fn check_some(bygone: &Bygone, asked: Vec<Instance>, written: &[Line], told: Told) -> Counts {
     let mut counts = Counts::default();
-    for instance in written::instances(written) {
+    for instance in asked {
         let restart = instance.restart.to_string();
         let query = [
             ("uid", &*instance.uid),

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bygone::engine::{Config, Engine, Options};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -102,6 +104,7 @@ impl Account {
     pub fn write(data_dir: &Path) -> Account {
         let password = uuid::Uuid::new_v4().to_string();
         let hash = format!("{:x}", Sha256::digest(&password));
+        let basic = STANDARD.encode(format!("tester:{password}"));
         let accounts = data_dir.join("clickhouse/config.d");
         std::fs::create_dir_all(&accounts).expect("a folder");
         let xml = format!(
@@ -124,7 +127,11 @@ impl Account {
                <http_handlers><rule_tester>
                  <headers><X-ClickHouse-User><![CDATA[regex:(tester|spent)]]></X-ClickHouse-User></headers>
                  <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
-               </rule_tester></http_handlers>
+               </rule_tester>
+               <rule_tester_basic>
+                 <headers><Authorization>Basic {basic}</Authorization></headers>
+                 <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
+               </rule_tester_basic></http_handlers>
              </clickhouse>"
         );
         std::fs::write(accounts.join("tester.xml"), xml).expect("written");

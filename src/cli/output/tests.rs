@@ -67,6 +67,7 @@ fn killed() -> Container {
         ended_by: some("user \"alice\", the second"),
         ended_why: some("force-deleted"),
         ended_cause: None,
+        config_hash: None,
         unknown: vec!["image".to_owned(), "signal".to_owned()],
         logs: Vec::new(),
     }
@@ -551,6 +552,7 @@ fn one_json_document() {
                   "ended_by": "user \"alice\", the second",
                   "ended_why": "force-deleted",
                   "ended_cause": null,
+                  "config_hash": null,
                   "unknown": [
                     "image",
                     "signal"
@@ -631,6 +633,7 @@ fn one_yaml_document() {
               ended_by: user "alice", the second
               ended_why: force-deleted
               ended_cause: null
+              config_hash: null
               unknown:
               - image
               - signal
@@ -661,6 +664,7 @@ fn one_yaml_document() {
               ended_by: null
               ended_why: null
               ended_cause: null
+              config_hash: null
               unknown: []
               logs: []
             more: true

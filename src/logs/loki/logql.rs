@@ -116,19 +116,18 @@ impl Builder {
 
     /// What a line must say.
     pub fn condition(&mut self, field: &Field, condition: &Condition) {
-        let (how, value) = operand(condition);
         match field {
-            Field::Stream(label) => self.selector.add(Matcher { label, how, value }),
-            Field::Label(name) => self
-                .labels
-                .push(format!("{name}{how}{}", quoted::text(&value))),
+            Field::Stream(label) => {
+                let (how, value) = operand(condition);
+                self.selector.add(Matcher { label, how, value });
+            }
+            Field::Label(name) => self.labels.push(filter(name, condition)),
             Field::Json(path) => {
                 // Lines without the value need not be parsed.
                 let part = shared_part(condition).map(|part| format!("|= {}", quoted::text(part)));
                 self.lines.extend(part);
                 let name = format!("bygone_{}", self.paths.len());
-                self.values
-                    .push(format!("{name}{how}{}", quoted::text(&value)));
+                self.values.push(filter(&name, condition));
                 self.paths
                     .push(format!("{name}={}", quoted::text(&path.join("."))));
             }
@@ -167,7 +166,23 @@ impl Builder {
     }
 }
 
-/// Loki's expressions match the whole value, and one that is absent is "".
+/// A filter of a label that is not of the stream. One that is absent is "", which Loki's expressions find in a stream's
+/// labels alone: here `a=~"b|"` finds nothing where `a` is absent.
+fn filter(name: &str, condition: &Condition) -> String {
+    match condition {
+        Condition::Is { values, .. } => {
+            let equal = values.iter();
+            let equal = equal.map(|value| format!("{name}={}", quoted::text(value)));
+            equal.collect::<Vec<_>>().join(" or ")
+        }
+        Condition::Contains { .. } | Condition::Present { .. } => {
+            let (how, value) = operand(condition);
+            format!("{name}{how}{}", quoted::text(&value))
+        }
+    }
+}
+
+/// Loki's expressions match the whole value.
 fn operand(condition: &Condition) -> (&'static str, String) {
     match condition {
         Condition::Is { values, .. } => match values.as_slice() {
@@ -238,7 +253,7 @@ mod tests {
             &conditions,
             Some("a\\d \"b\""),
             expect![[
-                r#"{job=~"a|b", env="prod", x!="\\d"} |= "38cb" |~ "a\\d \"b\"" | json bygone_0="kubernetes.docker_id", bygone_1="stream" | bygone_0=~"cri\\-o://38cb|38cb" | bygone_1=~"std\"out|""#
+                r#"{job=~"a|b", env="prod", x!="\\d"} |= "38cb" |~ "a[\\d\\x{80}-\\x{10FFFF}] \"b\"" | json bygone_0="kubernetes.docker_id", bygone_1="stream" | bygone_0=~"cri\\-o://38cb|38cb" | bygone_1=~"std\"out|""#
             ]],
         );
         let part = "/shop_web.0_7/app/2.log".to_owned();

@@ -54,10 +54,10 @@ fn queries() {
         &open(|_| ()).unwrap(),
         false,
         expect![[r#"
-        _time:[1970-01-01T00:00:01.000000001Z, 1970-01-01T00:00:05Z) ("kubernetes.container_id":="cri-o://38cb" or "kubernetes.container_id":="") "log.file":~"/a_b\\.c/0\\.log" ("_msg":~"a\\d+ \"b\"")
-        | fields _time, "_msg"
-        | sort by (_time) limit 1000
-    "#]],
+            _time:[1970-01-01T00:00:01.000000001Z, 1970-01-01T00:00:05Z) ("kubernetes.container_id":="cri-o://38cb" or "kubernetes.container_id":="") "log.file":~"/a_b\\.c/0\\.log" ("_msg":~"a[\\d\\x{80}-\\x{10FFFF}]+ \"b\"")
+            | fields _time, "_msg"
+            | sort by (_time) limit 1000
+        "#]],
     );
     let all = open(|config| {
         config.from = Some("{env=\"prod\"}".to_owned());
@@ -69,10 +69,10 @@ fn queries() {
         &all.unwrap(),
         true,
         expect![[r#"
-        _time:[1970-01-01T00:00:01.000000001Z, 1970-01-01T00:00:05Z) ({env="prod"}) ("kubernetes.container_id":="cri-o://38cb" or "kubernetes.container_id":="") "log.file":~"/a_b\\.c/0\\.log" ("log":~"a\\d+ \"b\"" or "_msg":~"a\\d+ \"b\"")
-        | fields _time, "log", "_msg", "log.iostream", "log.offset"
-        | sort by (_time desc, "log.offset" desc) limit 1000
-    "#]],
+            _time:[1970-01-01T00:00:01.000000001Z, 1970-01-01T00:00:05Z) ({env="prod"}) ("kubernetes.container_id":="cri-o://38cb" or "kubernetes.container_id":="") "log.file":~"/a_b\\.c/0\\.log" ("log":~"a[\\d\\x{80}-\\x{10FFFF}]+ \"b\"" or "_msg":~"a[\\d\\x{80}-\\x{10FFFF}]+ \"b\"")
+            | fields _time, "log", "_msg", "log.iostream", "log.offset"
+            | sort by (_time desc, "log.offset" desc) limit 1000
+        "#]],
     );
 }
 

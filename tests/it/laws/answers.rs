@@ -94,6 +94,7 @@ impl From<&PodRow<'_>> for PodAnswer {
                 restarts: row.restarts,
                 unknown: sorted(&row.unknown),
                 host_network: row.host_network,
+                config_hash: text(row.config_hash),
             },
             beside: Beside::of_row(row),
         }
@@ -243,6 +244,7 @@ impl From<&ContainerRow<'_>> for ContainerAnswer {
                 ended_cause: row.ended_cause.clone(),
                 unknown: sorted(&row.unknown),
                 host_network: row.host_network,
+                config_hash: text(row.config_hash),
             },
         }
     }

@@ -269,7 +269,7 @@ fn pod(object: &Object) -> Value {
         metadata["finalizers"] = json!(["batch.kubernetes.io/job-tracking"]);
     }
     if object.mirror {
-        metadata["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
+        metadata["annotations"] = json!({"kubernetes.io/config.mirror": &*object.config_hash()});
     }
     json!({
         "kind": "Pod", "apiVersion": "v1", "metadata": metadata,

@@ -75,6 +75,7 @@ fn push_pod(pod: &PodFact, audit_id: &str, row: rows::Fact, facts: &mut rows::Fa
         is_held: pod.is_held,
         changed_by: pair(pod.changed_by.as_ref()),
         is_mirror: pod.is_mirror,
+        config_hash: &pod.config_hash,
         phase: rows::Phase::parse(&pod.phase),
         pod_ips: &pod.ips,
         are_all_ips: pod.are_all_ips,

@@ -51,6 +51,7 @@ pub struct PodFact {
     pub node: Text,
     pub host_network: bool,
     pub is_mirror: bool,
+    pub config_hash: Text,
     pub service_account: Text,
     /// Labels, owner and finalizers are told together.
     pub labels: Option<Arc<[(Text, Text)]>>,
@@ -179,6 +180,7 @@ fn of_pod(event: &Event) -> PodFact {
         node: object.node.clone(),
         host_network: object.host_network,
         is_mirror: object.mirror,
+        config_hash: object.config_hash(),
         service_account: object.service_account.clone(),
         labels: Some(object.labels.clone()),
         // The one that they have is that of Jobs.

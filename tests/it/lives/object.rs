@@ -35,6 +35,19 @@ pub struct Object {
     pub statuses: Vec<Status>,
 }
 
+impl Object {
+    /// Of a static pod: what its node has in place of the UID. The same for each mirror pod of it.
+    pub fn config_hash(&self) -> Text {
+        let hash = self.name.bytes().fold(7, |hash: u128, byte| {
+            hash.wrapping_mul(1_000_003).wrapping_add(byte.into())
+        });
+        match self.mirror {
+            true => format!("{hash:032x}").into(),
+            false => Text::default(),
+        }
+    }
+}
+
 /// The controlling owner, and what the pod lets us know of the workload above it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Owner {

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::elastic::{self, Mapping};
+use super::elastic;
 use super::search;
+use super::search::Mapping;
 use super::server::beside;
+use super::server::recorded;
 use super::written::Instance;
 use super::{ask, clickhouse, loki, victorialogs};
 use crate::support::{self, BYGONE, Bygone, environment, plain, run, stderr, stdout};
@@ -27,9 +29,9 @@ fn block_of(report: &str) -> String {
 }
 
 /// A bygone with the block that was found shows the lines.
-fn follows(recorded: &Bygone, it: &Instance, report: &str) -> String {
+fn follows(it: &Instance, report: &str) -> String {
     let block = block_of(report);
-    let bygone = beside(recorded, &block);
+    let bygone = beside(&block);
     let restart = it.restart.to_string();
     let query = [
         ("uid", &*it.uid),
@@ -43,10 +45,10 @@ fn follows(recorded: &Bygone, it: &Instance, report: &str) -> String {
 
 #[test]
 fn a_search_store_that_is_not_configured() {
-    let line = &elastic::LOADED.written[0];
+    let line = &recorded().written[0];
     let it = &line.instance;
-    let recorded = &elastic::LOADED.bygone;
-    elastic::template("checked", &Mapping::Keywords, 1, false);
+    let recorded = &recorded().bygone;
+    elastic::template("checked", Mapping::Keywords, 1, false);
     let record = ("checked.2026.11.24".to_owned(), elastic::filebeat(line));
     search::shared().write(&[record]);
     let address = &*search::shared().address;
@@ -55,7 +57,7 @@ fn a_search_store_that_is_not_configured() {
     let named = [&store[..], &["--index", "checked.*"]].concat();
     let (code, report) = check(recorded, it, &named);
     assert_eq!(code, Some(0), "{report}");
-    let block = follows(recorded, it, &report);
+    let block = follows(it, &report);
     let expected = "kind = \"opensearch\"\naddress = ";
     assert!(block.contains(expected), "{report}");
     assert!(block.contains("from = \"checked.*\""), "{report}");
@@ -67,19 +69,19 @@ fn a_search_store_that_is_not_configured() {
     // Without it: in one of all the indices.
     let (code, report) = check(recorded, it, &store);
     assert_eq!(code, Some(0), "{report}");
-    follows(recorded, it, &report);
+    follows(it, &report);
 }
 
 #[test]
 fn what_a_search_store_has_instead() {
-    let line = &elastic::LOADED.written[0];
+    let line = &recorded().written[0];
     let record = json!({"@timestamp": line.at.to_string(), "note": {"deep": "secret value"}});
     search::shared().write(&[("unlike-2026.11.24".to_owned(), record)]);
     let (code, report) = {
         let mut nobody = line.instance.clone();
         nobody.pod = "no-such-pod".to_owned();
         check(
-            &elastic::LOADED.bygone,
+            &recorded().bygone,
             &nobody,
             &["--address", "http://127.0.0.1:9", "--kind", "loki"],
         )
@@ -103,8 +105,8 @@ fn what_a_search_store_has_instead() {
 
 #[test]
 fn a_configured_store_is_good() {
-    let line = &elastic::LOADED.written[0];
-    elastic::template("good", &Mapping::Keywords, 1, false);
+    let line = &recorded().written[0];
+    elastic::template("good", Mapping::Keywords, 1, false);
     search::shared().write(&[("good.1".to_owned(), elastic::filebeat(line))]);
     let bygone = elastic::beside("filebeat", "good.*");
     let config = bygone.folder.path().join("bygone.toml");
@@ -119,8 +121,8 @@ fn a_configured_store_is_good() {
 
 #[test]
 fn an_address_without_a_store() {
-    let line = &elastic::LOADED.written[0];
-    let recorded = &elastic::LOADED.bygone;
+    let line = &recorded().written[0];
+    let recorded = &recorded().bygone;
     let nobody = format!("http://{}", support::free_address());
     let args = ["--kind", "opensearch", "--address", &nobody];
     let (code, report) = check(recorded, &line.instance, &args);
@@ -153,16 +155,16 @@ fn victorialogs_as_vlagent_writes_it() {
         &*loaded.server.address,
     ];
     let (code, report) = check(
-        &loaded.recorded,
+        &recorded().bygone,
         &line.instance,
         &[&store[..], &["--tenant", "21"]].concat(),
     );
     assert_eq!(code, Some(0), "{report}");
-    let block = follows(&loaded.recorded, &line.instance, &report);
+    let block = follows(&line.instance, &report);
     assert!(block.contains("preset = \"vlagent\""), "{report}");
     // An account without lines has no fields.
     let (code, report) = check(
-        &loaded.recorded,
+        &recorded().bygone,
         &line.instance,
         &[&store[..], &["--tenant", "22"]].concat(),
     );
@@ -183,14 +185,14 @@ fn loki_as_alloy_writes_it() {
     );
     let store = ["--kind", "loki", "--address", &*loaded.server.address];
     let (code, report) = check(
-        &loaded.recorded,
+        &recorded().bygone,
         &line.instance,
         &[&store[..], &["--tenant", "check"]].concat(),
     );
     assert_eq!(code, Some(0), "{report}");
-    let block = follows(&loaded.recorded, &line.instance, &report);
+    let block = follows(&line.instance, &report);
     assert!(block.contains("tenant = \"check\""), "{report}");
-    let (code, report) = check(&loaded.recorded, &line.instance, &store);
+    let (code, report) = check(&recorded().bygone, &line.instance, &store);
     assert_eq!(code, Some(1), "{report}");
     assert!(report.contains("refused our credentials"), "{report}");
 }

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::json;
 
-use super::written::{self, Line, Told};
+use super::server::{Recorded, record};
+use super::written::{Line, Told};
 use super::{ask, check_all, links};
 use crate::support::{self, BYGONE, Bygone, plain, run, sql, stderr, stdout};
 
@@ -77,19 +78,11 @@ pub fn strongest() -> &'static Loaded {
 }
 
 /// A bygone with the recording, whose store has the lines in one table for each thing that is told.
-static LOADED: LazyLock<Vec<(Told, Loaded)>> = LazyLock::new(|| {
-    let told = [Told::ContainerId, Told::Restart, Told::Uid, Told::Names];
-    told.map(|told| (told, load(told))).into()
-});
+static LOADED: LazyLock<Vec<(Told, Loaded)>> =
+    LazyLock::new(|| Told::ALL.map(|told| (told, load(told))).into());
 
 fn load(told: Told) -> Loaded {
-    let folder = tempfile::tempdir().expect("a folder");
-    let bygone = Bygone::start_configured(CONFIG, folder);
-    let recording = support::recording_a();
-    let bodies = support::read(&recording, "bodies.jsonl");
-    bygone.post_all(bodies.lines().map(str::to_owned));
-    bygone.ends_with_the_tests();
-    let written = written::lines(&bygone);
+    let Recorded { bygone, written } = record(CONFIG);
     let database = &bygone.database;
     sql(database, &TABLE.replace("{table}", "otel_logs"));
     let mut rows = String::new();
@@ -117,7 +110,7 @@ fn row(line: &Line, told: Told) -> serde_json::Value {
         "k8s.node.name": it.node,
     });
     if told != Told::Names {
-        resource["k8s.pod.uid"] = json!(it.uid);
+        resource["k8s.pod.uid"] = json!(it.folder_uid);
     }
     if matches!(told, Told::ContainerId | Told::Restart) {
         resource["k8s.container.restart_count"] = json!(it.restart.to_string());
@@ -140,8 +133,10 @@ fn every_instance_by_every_identity() {
         let counts = check_all(bygone, written, *told);
         println!("{told:?}: {counts:?}");
         assert!(counts.instances > 150, "{counts:?}");
-        let is_strong = matches!(told, Told::ContainerId | Told::Restart);
-        assert!(!is_strong || counts.blurred == 0, "{told:?}: {counts:?}");
+        assert!(
+            !told.is_strong() || counts.blurred == 0,
+            "{told:?}: {counts:?}"
+        );
     }
 }
 

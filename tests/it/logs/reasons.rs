@@ -3,8 +3,10 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::elastic::{self, Mapping};
+use super::elastic;
 use super::search;
+use super::search::Mapping;
+use super::server::recorded;
 use super::written::{Instance, Line};
 use super::{Answer, ask, loki, victorialogs};
 use crate::support::{self, Bygone};
@@ -40,7 +42,7 @@ fn check(bygone: &Bygone, it: &Instance, more: &[(&str, &str)], expected: &str) 
 
 /// Writes records into an index of its own.
 fn write(name: &str, records: impl IntoIterator<Item = Value>) {
-    elastic::template(name, &Mapping::Keywords, 1, false);
+    elastic::template(name, Mapping::Keywords, 1, false);
     let index = format!("{name}.1");
     let records: Vec<_> = records
         .into_iter()
@@ -68,7 +70,7 @@ fn neighbour(line: &Line, hours: i64, container: &str) -> Value {
 
 #[test]
 fn what_the_question_left_out() {
-    let line = &elastic::LOADED.written[0];
+    let line = &recorded().written[0];
     let it = &line.instance;
     write("why-question", [elastic::filebeat(line)]);
     let bygone = elastic::beside("filebeat", "why-question.*");
@@ -83,7 +85,7 @@ fn what_the_question_left_out() {
 
 #[test]
 fn what_the_store_has_instead() {
-    let line = &elastic::LOADED.written[0];
+    let line = &recorded().written[0];
     let it = &line.instance;
     let namespace = &it.namespace;
     let cases: [(&str, &str, Vec<Value>, String); 6] = [
@@ -140,7 +142,7 @@ fn what_the_store_has_instead() {
 /// Of a namespace that a token may not see nothing is said, not even when its lines begin.
 #[test]
 fn no_reason_is_about_another_namespace() {
-    let line = &elastic::LOADED.written[0];
+    let line = &recorded().written[0];
     let it = &line.instance;
     let mut secret = later(line, 30);
     secret.instance.namespace = "secret-namespace".to_owned();
@@ -158,7 +160,7 @@ fn no_reason_is_about_another_namespace() {
         search::shared().address,
         it.namespace
     );
-    let database = elastic::LOADED.bygone.database.clone();
+    let database = recorded().bygone.database.clone();
     let bygone = Bygone::start_beside(database, &config, folder, &[]);
     let text = support::block_on(async {
         let request = support::client().get(format!("{}/api/v1/logs", bygone.api));
@@ -204,7 +206,7 @@ fn another_preset_of_loki() {
 /// However many instances have no lines, only a few are looked into, and the answer says so.
 #[test]
 fn a_few_instances_are_looked_into() {
-    let line = &elastic::LOADED.written[0];
+    let line = &recorded().written[0];
     write("why-many", [neighbour(line, 30, "any")]);
     let bygone = elastic::beside("filebeat", "why-many.*");
     let answer = ask(&bygone, &[("name", "*"), ("from", "2026-11-23T06:00:00Z")]);

@@ -1,62 +1,54 @@
 //! A real OpenSearch, and what tests write into it.
 
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::time::Duration;
 
-use serde_json::Value;
-use tempfile::TempDir;
+use reqwest::Method;
+use serde_json::{Value, json};
 
-use crate::support::{block_on, client, free_address, wait_longer_for};
-
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/search.sh");
+use super::server::Server;
+use crate::support::block_on;
 
 /// Records of one request.
 const BULK_MAX: usize = 10_000;
 
-/// How much longer than other things it may take to start, on a machine that runs all the tests.
-const START_WAIT: Duration = Duration::from_secs(60);
-
 pub struct Search {
-    pub address: String,
-    _folder: TempDir,
+    pub server: Server,
 }
 
-/// The node that all tests share, each with indices of its own. It ends with this process.
+/// How fields are indexed.
+#[derive(Clone, Copy)]
+pub enum Mapping {
+    /// As a template of the agent makes them: strings are keywords, the time has nanoseconds.
+    Keywords,
+    /// As the store guesses: strings are text with a keyword beside it, the time has milliseconds.
+    Guessed,
+    /// Text alone.
+    Words,
+}
+
+/// What indices become whose names match a pattern.
+pub struct Template<'a> {
+    pub name: &'a str,
+    pub pattern: &'a str,
+    pub mapping: Mapping,
+    pub shards: u32,
+    pub is_stream: bool,
+}
+
+/// The node that all tests share, each with indices of its own.
 pub fn shared() -> &'static Search {
-    static SHARED: LazyLock<Search> = LazyLock::new(Search::start);
+    static SHARED: LazyLock<Search> = LazyLock::new(|| Search {
+        server: Server::start("search.sh", 2, "/"),
+    });
     &SHARED
 }
 
 impl Search {
-    fn start() -> Search {
-        let folder = tempfile::tempdir().expect("a folder");
-        let [http, transport] = [(); 2].map(|()| free_address().port().to_string());
-        let script = Command::new(SCRIPT)
-            .arg("start")
-            .arg(folder.path())
-            .args([&http, &transport])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn();
-        // Its stdin is closed by the end of this process alone.
-        std::mem::forget(script.expect("bash"));
-        let search = Search {
-            address: format!("http://127.0.0.1:{http}"),
-            _folder: folder,
-        };
-        wait_longer_for("an answer of OpenSearch", START_WAIT, || {
-            let asked = client().get(&search.address).send();
-            block_on(asked).ok().filter(|answer| answer.status() == 200)
-        });
-        search
-    }
-
     /// Asks, and expects success.
-    pub fn call(&self, method: &str, path: &str, body: String) -> Value {
-        let method = method.parse().expect("a method");
-        let request = client().request(method, format!("{}{path}", self.address));
-        let request = request
+    pub fn call(&self, method: Method, path: &str, body: String) -> Value {
+        let request = self
+            .server
+            .request(method, path)
             .header("content-type", "application/json")
             .body(body);
         block_on(async {
@@ -72,6 +64,30 @@ impl Search {
         })
     }
 
+    pub fn template(&self, template: &Template) {
+        let strings = |kind: &str| json!([{"strings": {"match_mapping_type": "string", "mapping": {"type": kind}}}]);
+        let time = json!({"@timestamp": {"type": "date_nanos"}});
+        let mappings = match template.mapping {
+            Mapping::Keywords => {
+                json!({"dynamic_templates": strings("keyword"), "properties": time})
+            }
+            Mapping::Guessed => json!({}),
+            Mapping::Words => json!({"dynamic_templates": strings("text")}),
+        };
+        let mut body = json!({
+            "index_patterns": [template.pattern],
+            "template": {
+                "settings": { "number_of_shards": template.shards, "number_of_replicas": 0 },
+                "mappings": mappings,
+            },
+        });
+        if template.is_stream {
+            body["data_stream"] = json!({});
+        }
+        let path = format!("/_index_template/{}", template.name);
+        self.call(Method::PUT, &path, body.to_string());
+    }
+
     /// Writes records, each with its index, and returns when they are found.
     pub fn write(&self, records: &[(String, Value)]) {
         for records in records.chunks(BULK_MAX) {
@@ -79,7 +95,7 @@ impl Search {
                 // Data streams take nothing else.
                 format!("{{\"create\":{{\"_index\":\"{index}\"}}}}\n{record}\n")
             });
-            let answer = self.call("POST", "/_bulk?refresh=true", lines.collect());
+            let answer = self.call(Method::POST, "/_bulk?refresh=true", lines.collect());
             assert_eq!(answer["errors"], false, "{}", answer["items"][0]);
         }
     }

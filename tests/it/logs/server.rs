@@ -1,12 +1,18 @@
 //! A real store beside the tests: started once, it ends with them.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
 use tempfile::TempDir;
 
 use super::written::{self, Line};
-use crate::support::{self, Bygone, block_on, client, free_address, wait_for};
+use crate::support::{self, Bygone, block_on, client, free_address, wait_longer_for};
+
+/// How much longer than other things one may take to start, on a machine that runs all the tests.
+const START_WAIT: Duration = Duration::from_secs(60);
 
 pub struct Server {
     pub address: String,
@@ -20,21 +26,13 @@ impl Server {
         let ports: Vec<String> = (0..ports)
             .map(|_| free_address().port().to_string())
             .collect();
-        let script = format!("{}/tests/{script}", env!("CARGO_MANIFEST_DIR"));
-        let child = Command::new(script)
-            .arg("start")
-            .arg(folder.path())
-            .args(&ports)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn();
-        // Its stdin is closed by the end of this process alone.
-        std::mem::forget(child.expect("bash"));
+        let ports_of: Vec<&str> = ports.iter().map(String::as_str).collect();
+        start(script, folder.path(), &ports_of);
         let server = Server {
             address: format!("http://127.0.0.1:{}", ports[0]),
             _folder: folder,
         };
-        wait_for(ready, || {
+        wait_longer_for(script, START_WAIT, || {
             let answer = block_on(server.request(Method::GET, ready).send()).ok()?;
             answer.status().is_success().then_some(())
         });
@@ -57,22 +55,48 @@ impl Server {
     }
 }
 
-/// The recording, and the lines that its containers wrote. Asked by others, which have the stores.
-pub fn recorded() -> (Bygone, Vec<Line>) {
+/// Starts a script of `tests/` with the folder and more arguments. It ends with this process.
+pub fn start(script: &str, folder: &Path, more: &[&str]) {
+    let script = format!("{}/tests/{script}", env!("CARGO_MANIFEST_DIR"));
+    let child = Command::new(script)
+        .arg("start")
+        .arg(folder)
+        .args(more)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn();
+    // Its stdin is closed by the end of this process alone.
+    std::mem::forget(child.expect("bash"));
+}
+
+/// The recording, and the lines that its containers wrote.
+pub struct Recorded {
+    pub bygone: Bygone,
+    pub written: Vec<Line>,
+}
+
+/// Asked by others, which have the stores.
+pub fn recorded() -> &'static Recorded {
+    static RECORDED: LazyLock<Recorded> = LazyLock::new(|| record(""));
+    &RECORDED
+}
+
+/// A bygone of its own with the recording.
+pub fn record(config: &str) -> Recorded {
     let folder = tempfile::tempdir().expect("a folder");
-    let bygone = Bygone::start_configured("", folder);
+    let bygone = Bygone::start_configured(config, folder);
     let recording = support::recording_a();
     let bodies = support::read(&recording, "bodies.jsonl");
     bygone.post_all(bodies.lines().map(str::to_owned));
     bygone.ends_with_the_tests();
     let written = written::lines(&bygone);
-    (bygone, written)
+    Recorded { bygone, written }
 }
 
-/// A bygone with this configuration on the database of another one.
-pub fn beside(recorded: &Bygone, config: &str) -> Bygone {
+/// A bygone with this configuration that asks about the recording.
+pub fn beside(config: &str) -> Bygone {
     let folder = tempfile::tempdir().expect("a folder");
-    Bygone::start_beside(recorded.database.clone(), config, folder, &[])
+    Bygone::start_beside(recorded().bygone.database.clone(), config, folder, &[])
 }
 
 /// Log records in OTLP's protobuf.

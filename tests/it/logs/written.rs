@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::server::recorded;
 use crate::support::Bygone;
 
 /// How much a store knows of a line.
@@ -17,6 +18,13 @@ pub enum Told {
 }
 
 impl Told {
+    pub const ALL: [Told; 4] = [Told::ContainerId, Told::Restart, Told::Uid, Told::Names];
+
+    /// Whether no two instances look the same.
+    pub fn is_strong(self) -> bool {
+        matches!(self, Told::ContainerId | Told::Restart)
+    }
+
     pub fn identity(self) -> &'static str {
         match self {
             Told::ContainerId => "container-id",
@@ -32,10 +40,15 @@ pub struct Instance {
     pub namespace: String,
     pub pod: String,
     pub uid: String,
+    /// In the names of its node's folders: of a static pod that is the hash of its configuration.
+    pub folder_uid: String,
     pub container: String,
     pub container_id: String,
     pub restart: u64,
     pub node: String,
+    /// `app`, `init`, `sidecar` or `ephemeral`.
+    pub kind: String,
+    pub end_seen: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -82,10 +95,16 @@ fn of_instance(row: &Value) -> Vec<Line> {
         namespace: text("namespace"),
         pod: text("pod"),
         uid: text("pod_uid"),
+        folder_uid: match row["config_hash"].as_str() {
+            Some(hash) => hash.to_owned(),
+            None => text("pod_uid"),
+        },
         container: text("container"),
         container_id: text("container_id"),
         restart: row["restart"].as_u64().expect("a number"),
         node: text("node"),
+        kind: text("kind"),
+        end_seen: row["end_seen"] == true,
     };
     // An end that was not seen lies before what proves it. What still runs writes for half a minute.
     let ended = match (time("ended_at"), row["end_seen"] == true) {
@@ -116,4 +135,28 @@ fn of_instance(row: &Value) -> Vec<Line> {
         text: format!("{of} line {number}"),
     });
     lines.collect()
+}
+
+/// What there is to be told apart.
+#[test]
+fn the_recording_has_instances_of_all_kinds() {
+    let instances = instances(&recorded().written);
+    let count = |what: &str, is_so: &dyn Fn(&Instance) -> bool| {
+        let count = instances.iter().filter(|it| is_so(it)).count();
+        println!("{what}: {count} of {}", instances.len());
+        assert!(count > 0, "{what}");
+    };
+    count("restarted", &|it| it.restart > 0);
+    count("init", &|it| it.kind == "init");
+    count("sidecar", &|it| it.kind == "sidecar");
+    count("static", &|it| it.folder_uid != it.uid);
+    count("end not seen", &|it| !it.end_seen);
+    count("in a pod whose name another pod had", &|it| {
+        let of_name =
+            |other: &&Instance| (&other.namespace, &other.pod) == (&it.namespace, &it.pod);
+        instances
+            .iter()
+            .filter(of_name)
+            .any(|other| other.uid != it.uid)
+    });
 }

@@ -79,6 +79,7 @@ row! {
         ended_cause: Option<String> = "ended_cause",
         unknown: Vec<String> = "arraySort(unknown)",
         host_network: bool = "host_network",
+        config_hash: Option<String> = "config_hash",
     }
     key |row| {
         let id = row.container_id.as_deref().unwrap_or("-");
@@ -115,6 +116,7 @@ row! {
         restarts: u64 = "restarts",
         unknown: Vec<String> = "arraySort(unknown)",
         host_network: bool = "host_network",
+        config_hash: Option<String> = "config_hash",
     }
     key |row| {
         let none = String::new;

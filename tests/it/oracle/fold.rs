@@ -15,6 +15,7 @@ pub struct Pod {
     pub node: Text,
     pub host_network: bool,
     pub is_mirror: bool,
+    pub config_hash: Text,
     pub service_account: Text,
     /// Each time that labels, owner and finalizers were told.
     pub descriptions: Vec<Described>,
@@ -228,6 +229,7 @@ impl Pod {
         greatest(&mut self.node, &pod.node);
         self.host_network |= pod.host_network;
         self.is_mirror |= pod.is_mirror;
+        greatest(&mut self.config_hash, &pod.config_hash);
         greatest(&mut self.service_account, &pod.service_account);
         let phase = PHASES.iter().position(|phase| **phase == *pod.phase);
         self.phase = self.phase.max(phase.expect("a phase"));

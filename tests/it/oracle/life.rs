@@ -331,6 +331,7 @@ fn container_row(
         ended_cause: ending.cause.clone().filter(|_| of_pod),
         unknown: unknown_of(instance, end, inferred),
         host_network: pod.host_network,
+        config_hash: text(&pod.config_hash),
     }
 }
 
@@ -432,6 +433,7 @@ fn pod_row(
             ]),
         ),
         host_network: pod.host_network,
+        config_hash: text(&pod.config_hash),
     }
 }
 
