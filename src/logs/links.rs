@@ -228,8 +228,8 @@ impl OfStore {
         let times = match &page.interface {
             Interface::Grafana(_) => sql::Times::Macros,
             _ => sql::Times::Given {
-                from: asked.from_ms(),
-                to: asked.to_ms(),
+                from: asked.start_ms(),
+                to: asked.end_ms(),
             },
         };
         asked.query = self.language.as_ref().zip(found).map(|(language, found)| {
@@ -332,29 +332,29 @@ impl Language {
 
 impl Asked<'_> {
     /// Milliseconds since 1970, as all user interfaces count: cut off at the start, rounded up at the end.
-    fn from_ms(&self) -> i64 {
+    fn start_ms(&self) -> i64 {
         self.span.from.as_millisecond().max(0)
     }
 
-    fn to_ms(&self) -> i64 {
+    fn end_ms(&self) -> i64 {
         let nanoseconds = self.span.until.as_nanosecond();
         i64::try_from(nanoseconds.div_euclid(1_000_000) + i128::from(nanoseconds % 1_000_000 > 0))
             .unwrap_or(i64::MAX)
     }
 
     /// Seconds since 1970.
-    fn to_s(&self) -> i64 {
-        let milliseconds = self.to_ms();
+    fn end_s(&self) -> i64 {
+        let milliseconds = self.end_ms();
         milliseconds.div_euclid(1000) + i64::from(milliseconds % 1000 > 0)
     }
 
     /// RFC 3339 with milliseconds.
-    fn from_iso(&self) -> String {
-        iso(self.from_ms())
+    fn start_iso(&self) -> String {
+        iso(self.start_ms())
     }
 
-    fn to_iso(&self) -> String {
-        iso(self.to_ms())
+    fn end_iso(&self) -> String {
+        iso(self.end_ms())
     }
 }
 

@@ -57,9 +57,9 @@ impl Discover {
         let query = format!("(language:lucene,query:{query})");
         let to = match asked.is_running {
             true => "now".to_owned(),
-            false => asked.to_iso(),
+            false => asked.end_iso(),
         };
-        let time = format!("(from:{},to:{})", quoted(&asked.from_iso()), quoted(&to));
+        let time = format!("(from:{},to:{})", quoted(&asked.start_iso()), quoted(&to));
         let (view, sort) = (quoted(&self.view), self.sort());
         let columns: Vec<String> = self.columns.iter().map(|field| quoted(field)).collect();
         let columns = columns.join(",");

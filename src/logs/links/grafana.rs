@@ -36,14 +36,14 @@ impl Explore {
         let query = self.query(asked.query.as_deref()?);
         let to = match asked.is_running {
             true => "now".to_owned(),
-            false => asked.to_ms().to_string(),
+            false => asked.end_ms().to_string(),
         };
         let panes = json!({
             "log": {
                 "datasource": self.data_source,
                 "queries": [query],
                 // Numbers are not taken.
-                "range": { "from": asked.from_ms().to_string(), "to": to },
+                "range": { "from": asked.start_ms().to_string(), "to": to },
             },
         });
         Some(format!(

@@ -14,14 +14,14 @@ const PLACEHOLDERS: [(&str, Value); 17] = [
     ("runtime", |it| it.instance.runtime.clone()),
     ("restart", |it| Some(it.instance.restart.to_string())),
     ("node", |it| it.instance.node.clone()),
-    ("from_ms", |it| Some(it.from_ms().to_string())),
-    ("to_ms", |it| Some(it.to_ms().to_string())),
+    ("from_ms", |it| Some(it.start_ms().to_string())),
+    ("to_ms", |it| Some(it.end_ms().to_string())),
     ("from_s", |it| {
-        Some(it.from_ms().div_euclid(1000).to_string())
+        Some(it.start_ms().div_euclid(1000).to_string())
     }),
-    ("to_s", |it| Some(it.to_s().to_string())),
-    ("from_iso", |it| Some(it.from_iso())),
-    ("to_iso", |it| Some(it.to_iso())),
+    ("to_s", |it| Some(it.end_s().to_string())),
+    ("from_iso", |it| Some(it.start_iso())),
+    ("to_iso", |it| Some(it.end_iso())),
     ("store", |it| Some(it.store.to_owned())),
     ("query", |it| it.query.clone()),
 ];

@@ -238,6 +238,10 @@ fn templates() {
         ..row()
     };
     check(only, &template("{container_id}"), &unknown, expect![""]);
+}
+
+#[test]
+fn what_is_no_template() {
     for (url, problem) in [
         ("{pood}", "no such placeholder {pood}: did you mean {pod}?"),
         (
@@ -266,7 +270,8 @@ fn templates() {
             "{query} needs the store's preset, or its kind and fields",
         ),
     ] {
-        let error = open(only, &template(url)).err().unwrap().to_string();
+        let link = format!("kind = \"template\"\ntemplate = \"https://a.example/{url}\"");
+        let error = open("links_only = true", &link).err().unwrap().to_string();
         assert_eq!(
             error,
             format!("logs store store: link \"template\": {problem}")

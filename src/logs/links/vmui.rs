@@ -25,9 +25,9 @@ impl Vmui {
     pub fn url(&self, asked: &Asked) -> Option<String> {
         let query = encoded(asked.query.as_deref()?);
         // In UTC, and in whole seconds.
-        let end = format!("{:.0}", jiff::Timestamp::from_second(asked.to_s()).ok()?);
+        let end = format!("{:.0}", jiff::Timestamp::from_second(asked.end_s()).ok()?);
         let end = encoded(end.trim_end_matches('Z'));
-        let range = range(asked.to_s() - asked.from_ms().div_euclid(1000));
+        let range = range(asked.end_s() - asked.start_ms().div_euclid(1000));
         let tenant = match self.tenant {
             Some((account, project)) => format!("&accountID={account}&projectID={project}"),
             None => String::new(),
