@@ -240,7 +240,7 @@ mod tests {
             &[("label:container_id", id.clone())],
             None,
             expect![[
-                r#"{job=~"a|b", env="prod", x!="\\d"} | container_id=~"cri\\-o://38cb|38cb""#
+                r#"{job=~"a|b", env="prod", x!="\\d"} | container_id="cri-o://38cb" or container_id="38cb""#
             ]],
         );
         let conditions = [
@@ -253,7 +253,7 @@ mod tests {
             &conditions,
             Some("a\\d \"b\""),
             expect![[
-                r#"{job=~"a|b", env="prod", x!="\\d"} |= "38cb" |~ "a[\\d\\x{80}-\\x{10FFFF}] \"b\"" | json bygone_0="kubernetes.docker_id", bygone_1="stream" | bygone_0=~"cri\\-o://38cb|38cb" | bygone_1=~"std\"out|""#
+                r#"{job=~"a|b", env="prod", x!="\\d"} |= "38cb" |~ "a[\\d\\x{80}-\\x{10FFFF}] \"b\"" | json bygone_0="kubernetes.docker_id", bygone_1="stream" | bygone_0="cri-o://38cb" or bygone_0="38cb" | bygone_1="std\"out" or bygone_1="""#
             ]],
         );
         let part = "/shop_web.0_7/app/2.log".to_owned();

@@ -61,7 +61,7 @@ fn presets() {
         alloy
           Names: {namespace="shop", container="app"} |~ "a b" | pod="web-0"
         fluent-bit-loki
-          ContainerId: {job="fluent-bit"} |= "38cb" | json bygone_0="kubernetes.docker_id" | bygone_0=~"cri\\-o://38cb|38cb"
+          ContainerId: {job="fluent-bit"} |= "38cb" | json bygone_0="kubernetes.docker_id" | bygone_0="cri-o://38cb" or bygone_0="38cb"
           Uid: {job="fluent-bit"} |= "00000000-0000-0000-0000-000000000007" |= "app" | json bygone_0="kubernetes.pod_id", bygone_1="kubernetes.container_name" | bygone_0="00000000-0000-0000-0000-000000000007" | bygone_1="app"
           Names: {job="fluent-bit"} |= "shop" |= "web-0" |= "app" | json bygone_0="kubernetes.namespace_name", bygone_1="kubernetes.pod_name", bygone_2="kubernetes.container_name" | bygone_0="shop" | bygone_1="web-0" | bygone_2="app"
         kube-logging-loki
@@ -69,15 +69,15 @@ fn presets() {
           Uid: {namespace="shop", container="app", pod_id="00000000-0000-0000-0000-000000000007"} |~ "a b"
           Names: {namespace="shop", container="app", pod="web-0"} |~ "a b"
         otel-loki
-          ContainerId: {k8s_namespace_name="shop", k8s_container_name="app"} |~ "a b" | container_id=~"cri\\-o://38cb|38cb"
+          ContainerId: {k8s_namespace_name="shop", k8s_container_name="app"} |~ "a b" | container_id="cri-o://38cb" or container_id="38cb"
           Restart: {k8s_namespace_name="shop", k8s_container_name="app"} |~ "a b" | k8s_pod_uid="00000000-0000-0000-0000-000000000007" | k8s_container_restart_count="2"
           Uid: {k8s_namespace_name="shop", k8s_container_name="app"} |~ "a b" | k8s_pod_uid="00000000-0000-0000-0000-000000000007"
-          Names: {k8s_namespace_name="shop", k8s_container_name="app"} |~ "a b" | k8s_pod_name="web-0" | k8s_cluster_name=~"prod|"
+          Names: {k8s_namespace_name="shop", k8s_container_name="app"} |~ "a b" | k8s_pod_name="web-0" | k8s_cluster_name="prod" or k8s_cluster_name=""
         promtail
           Restart: {namespace="shop", container="app", filename=~".*/shop_web\\-0_00000000\\-0000\\-0000\\-0000\\-000000000007/app/2\\.log.*"} |~ "a b"
           Names: {namespace="shop", container="app", pod="web-0"} |~ "a b"
         viaq-loki
-          ContainerId: {kubernetes_namespace_name="shop", kubernetes_container_name="app"} |= "38cb" | json bygone_0="kubernetes.container_id" | bygone_0=~"cri\\-o://38cb|38cb"
+          ContainerId: {kubernetes_namespace_name="shop", kubernetes_container_name="app"} |= "38cb" | json bygone_0="kubernetes.container_id" | bygone_0="cri-o://38cb" or bygone_0="38cb"
           Uid: {kubernetes_namespace_name="shop", kubernetes_container_name="app"} |= "00000000-0000-0000-0000-000000000007" | json bygone_0="kubernetes.pod_id" | bygone_0="00000000-0000-0000-0000-000000000007"
           Names: {kubernetes_namespace_name="shop", kubernetes_container_name="app", kubernetes_pod_name="web-0"}
     "#]].assert_eq(&text);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// How many canaries all events have together, in their readable and their unreadable form.
-pub const CANARIES: usize = 2 * 25;
+pub const CANARIES: usize = 2 * 27;
 
 /// A pod's name, which may be told.
 pub const POD: &str = "made-up-pod";
@@ -35,7 +35,8 @@ fn pod(canary: &str) -> Value {
         "metadata": {"name": POD, "namespace": "n", "resourceVersion": "5",
             "uid": "00000000-0000-4000-8000-0000000000aa",
             "creationTimestamp": "2026-11-23T06:15:04Z",
-            "annotations": {"a": secret("annotation")},
+            "annotations": {"a": secret("annotation"), "kubernetes.io/config.hash": secret("hash"),
+                "kubernetes.io/config.mirror": secret("mirror")},
             "managedFields": [{"manager": secret("manager")}]},
         "spec": {"containers": [{"name": "main", "command": [secret("command")],
             "env": [{"name": "PASSWORD", "value": secret("env")}]}]},

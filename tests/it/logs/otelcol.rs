@@ -118,7 +118,8 @@ fn write_file(path: &Path, lines: &[&Line]) {
     {
         let mut rest = &**line;
         while *stream == "stderr" && rest.len() > 20 {
-            let (part, behind) = rest.split_at(20);
+            // The receiver drops blanks at the end, unless it is told to keep them.
+            let (part, behind) = rest.split_at(rest[..20].trim_end().len());
             writeln!(text, "{at:.9} {stream} P {part}").expect("a string");
             rest = behind;
         }
