@@ -266,8 +266,8 @@ mod tests {
             (vec![0], false)
         );
         assert_eq!(following.again(&[], 1071).state(), (vec![], false));
-        assert_eq!(Following::of(&["1 0 100 200"], 1000).state().1, false);
-        assert_eq!(Following::of(&[], 1000).state().1, false);
+        assert!(!Following::of(&["1 0 100 200"], 1000).state().1);
+        assert!(!Following::of(&[], 1000).state().1);
     }
 
     #[test]
