@@ -682,7 +682,7 @@ fn fields_in_their_order() {
         header("containers"),
         "cluster namespace workload_kind workload pod pod_uid container kind container_id runtime \
          image image_id node pod_ips restart started_at ended_at end_seen exit_code signal reason \
-         pod_created_at pod_removed_at ended_by ended_why ended_cause unknown logs"
+         pod_created_at pod_removed_at ended_by ended_why ended_cause config_hash unknown logs"
     );
     assert_eq!(
         header("sessions"),
