@@ -15,6 +15,7 @@
 //! Never here: a query that holds what a caller wrote, but for the regular expression of `grep`, which is quoted for
 //! each store's language; a credential in an error; anything that writes.
 
+mod ask;
 mod check;
 mod chosen;
 mod clickhouse;
@@ -41,6 +42,7 @@ mod preset;
 mod probe;
 mod query;
 mod quoted;
+mod reader;
 mod reasons;
 mod record;
 mod resume;
@@ -48,11 +50,13 @@ mod seen;
 mod select;
 mod span;
 mod store;
+mod summary;
 mod tail;
 mod victorialogs;
 
 use std::sync::Arc;
 
+pub use ask::Ask;
 pub use check::{Checked, Lines as CheckedLines, Try, block, candidates, check};
 pub use config::Config;
 pub use error::Error;
@@ -63,7 +67,7 @@ pub use identity::Identity;
 pub use instance::Instance;
 pub use layout::{Fields, Kind};
 pub use line::{Given, Line};
-pub use lines::{Ask, Lines, Part, Summary};
+pub use lines::Lines;
 pub use link::{Link, LinkKind};
 pub use links::Links;
 pub use params::{Asked, Params};
@@ -72,6 +76,7 @@ pub use record::{LogsEnding, Record};
 pub use seen::Seen;
 pub use select::{Choice, INSTANCES_MAX, Selected, select};
 pub use span::Span;
+pub use summary::{Part, Summary};
 
 use crate::clickhouse::Store as OwnStore;
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use super::ask::Ask;
 use super::grep::Grep;
-use super::lines::Ask;
 use super::select::Choice;
 use crate::query::{self, ParseError, Question};
 

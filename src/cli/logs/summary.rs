@@ -192,6 +192,7 @@ mod tests {
             lines,
             identity: Some(crate::logs::Identity::Names),
             uncertain: Vec::new(),
+            attempts: Vec::new(),
             why: why.iter().map(|why| (*why).to_owned()).collect(),
         }
     }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ask, Lines, Reader, identities, reach};
+use super::Lines;
+use crate::logs::ask::Ask;
 use crate::logs::instance::Instance;
 use crate::logs::overlap::LATE;
+use crate::logs::reader::{Reader, identities, reach};
 use crate::logs::span::{earlier, later};
 use crate::logs::store::Store;
 

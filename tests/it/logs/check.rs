@@ -5,8 +5,7 @@ use serde_json::json;
 use super::elastic;
 use super::search;
 use super::search::Mapping;
-use super::server::beside;
-use super::server::recorded;
+use super::server::{self, recorded};
 use super::written::Instance;
 use super::{ask, clickhouse, loki, victorialogs};
 use crate::support::{self, BYGONE, Bygone, environment, plain, run, stderr, stdout};
@@ -29,9 +28,10 @@ fn block_of(report: &str) -> String {
 }
 
 /// A bygone with the block that was found shows the lines.
-fn follows(it: &Instance, report: &str) -> String {
+fn follows(beside: &Bygone, it: &Instance, report: &str) -> String {
     let block = block_of(report);
-    let bygone = beside(&block);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bygone = Bygone::start_beside(beside.database.clone(), &block, folder, &[]);
     let restart = it.restart.to_string();
     let query = [
         ("uid", &*it.uid),
@@ -51,13 +51,13 @@ fn a_search_store_that_is_not_configured() {
     elastic::template("checked", Mapping::Keywords, 1, false);
     let record = ("checked.2026.11.24".to_owned(), elastic::filebeat(line));
     search::shared().write(&[record]);
-    let address = &*search::shared().address;
+    let address = &*search::shared().server.address;
     let store = ["--kind", "opensearch", "--address", address];
     // By the name of its indices.
     let named = [&store[..], &["--index", "checked.*"]].concat();
     let (code, report) = check(recorded, it, &named);
     assert_eq!(code, Some(0), "{report}");
-    let block = follows(it, &report);
+    let block = follows(&server::recorded().bygone, it, &report);
     let expected = "kind = \"opensearch\"\naddress = ";
     assert!(block.contains(expected), "{report}");
     assert!(block.contains("from = \"checked.*\""), "{report}");
@@ -69,7 +69,7 @@ fn a_search_store_that_is_not_configured() {
     // Without it: in one of all the indices.
     let (code, report) = check(recorded, it, &store);
     assert_eq!(code, Some(0), "{report}");
-    follows(it, &report);
+    follows(&server::recorded().bygone, it, &report);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn an_address_without_a_store() {
     assert!(report.contains("cannot be reached"), "{report}");
     assert_eq!(block_of(&report).trim(), "", "{report}");
     // Another kind of store.
-    let address = &*search::shared().address;
+    let address = &*search::shared().server.address;
     let args = ["--kind", "victorialogs", "--address", address];
     let (code, report) = check(recorded, &line.instance, &args);
     assert_eq!(code, Some(1), "{report}");
@@ -160,7 +160,7 @@ fn victorialogs_as_vlagent_writes_it() {
         &[&store[..], &["--tenant", "21"]].concat(),
     );
     assert_eq!(code, Some(0), "{report}");
-    let block = follows(&line.instance, &report);
+    let block = follows(&server::recorded().bygone, &line.instance, &report);
     assert!(block.contains("preset = \"vlagent\""), "{report}");
     // An account without lines has no fields.
     let (code, report) = check(
@@ -190,7 +190,7 @@ fn loki_as_alloy_writes_it() {
         &[&store[..], &["--tenant", "check"]].concat(),
     );
     assert_eq!(code, Some(0), "{report}");
-    let block = follows(&line.instance, &report);
+    let block = follows(&server::recorded().bygone, &line.instance, &report);
     assert!(block.contains("tenant = \"check\""), "{report}");
     let (code, report) = check(&recorded().bygone, &line.instance, &store);
     assert_eq!(code, Some(1), "{report}");
@@ -230,5 +230,8 @@ fn clickhouse_instance(place: &clickhouse::Place) -> Instance {
         container_id: place.container_id.clone(),
         restart: 0,
         node: String::new(),
+        folder_uid: place.uid.clone(),
+        kind: "app".to_owned(),
+        end_seen: true,
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::server::{Recorded, record};
 use super::written::{Line, Told};
 use super::{ask, check_all, links};
-use crate::support::{self, BYGONE, Bygone, plain, run, sql, stderr, stdout};
+use crate::support::{BYGONE, Bygone, plain, run, sql, stderr, stdout};
 
 /// The columns that count, as the exporter of version 0.149 makes them.
 pub const TABLE: &str = "

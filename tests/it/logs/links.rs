@@ -1,5 +1,6 @@
 //! Links: decoded as the user interfaces decode them, and then asked of the real stores.
 
+use reqwest::Method;
 use reqwest::Url;
 use serde_json::{Value, json};
 
@@ -120,7 +121,7 @@ impl Page {
             ] } },
         });
         let path = format!("/{index}/_search");
-        let found = search::shared().call("POST", &path, body.to_string());
+        let found = search::shared().call(Method::POST, &path, body.to_string());
         let hits = found["hits"]["hits"].as_array().expect("hits");
         let line = |hit: &Value| {
             hit["_source"][line]

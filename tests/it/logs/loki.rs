@@ -15,7 +15,7 @@ use crate::support::{BYGONE, Bygone, block_on, plain, run, stderr, wait_for};
 
 pub struct Loaded {
     pub server: Server,
-    written: &'static [Line],
+    pub written: &'static [Line],
 }
 
 pub static LOADED: LazyLock<Loaded> = LazyLock::new(|| {

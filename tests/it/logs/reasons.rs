@@ -157,7 +157,7 @@ fn no_reason_is_about_another_namespace() {
     let config = format!(
         "[[logs]]\nname = \"os\"\npreset = \"filebeat\"\nkind = \"opensearch\"\naddress = \"{}\"\nfrom = \"why-secret.*\"\n\
          [[access.api]]\ntoken_file = \"{{dir}}/token\"\nclusters = [\"*\"]\nnamespaces = [\"{}\"]\nlogs = true\n",
-        search::shared().address,
+        search::shared().server.address,
         it.namespace
     );
     let database = recorded().bygone.database.clone();

@@ -50,6 +50,22 @@ fn page() -> Page {
     }
 }
 
+/// The newest of four pods of a name.
+fn one_of_four() -> Described {
+    let newest = vec![Other {
+        command: "bygone describe pod --uid X".to_owned(),
+        from: None,
+        to: None,
+        ended_why: Some("evicted".to_owned()),
+        ended_by: Some("alice".to_owned()),
+    }];
+    Described {
+        page: page(),
+        subject: Subject::Pod,
+        others: Others { count: 3, newest },
+    }
+}
+
 /// Omitted and absent parts are marked, and no name commands the terminal.
 #[test]
 fn a_long_life() {
@@ -58,23 +74,8 @@ fn a_long_life() {
         now: "2026-11-23T07:15:00Z".parse().unwrap(),
         ..Look::plain()
     };
-    let others = Others {
-        count: 3,
-        newest: vec![Other {
-            command: "bygone describe pod --uid X".to_owned(),
-            from: None,
-            to: None,
-            ended_why: Some("evicted".to_owned()),
-            ended_by: Some("alice".to_owned()),
-        }],
-    };
     let mut out = Vec::new();
-    let described = Described {
-        page: page(),
-        subject: Subject::Pod,
-        others,
-    };
-    write_page(PageFormat::Text, &described, &look, &mut out).unwrap();
+    write_page(PageFormat::Text, &one_of_four(), &look, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let steps = text.lines().filter(|line| line.ends_with("its status"));
     assert_eq!(steps.count(), FIRST_STEPS + LAST_STEPS);
