@@ -586,6 +586,7 @@ fn one_json_document() {
                   "ended_by": null,
                   "ended_why": null,
                   "ended_cause": null,
+                  "config_hash": null,
                   "unknown": [],
                   "logs": []
                 }
@@ -739,9 +740,9 @@ fn csv() {
     check_csv(
         &[linked, bare()],
         expect![[r#"
-            cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,unknown,logs
-            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123Z,,"user ""alice"", the second",force-deleted,,image;signal,name=grafana;store=loki;url=https://grafana.example/explore?a;name=b;store=loki;url=https://b.example
-            prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,,
+            cluster,namespace,workload_kind,workload,pod,pod_uid,container,kind,container_id,runtime,image,image_id,node,pod_ips,restart,started_at,ended_at,end_seen,exit_code,signal,reason,pod_created_at,pod_removed_at,ended_by,ended_why,ended_cause,config_hash,unknown,logs
+            prod,shop,Deployment,web,web-5d9c7b8f4-x2x7p,00000000-0000-0000-0000-000000001234,web,app,1e10000000000000deadbeef,containerd,registry.example/shop/web:1.2,registry.example/shop/web@sha256:0000000000000000000000000000000000000000000000000000000000000000,node-a,10.0.0.7;fd00::7,2,2026-11-23T06:15:05Z,2026-11-23T06:18:25Z,true,137,,Error,2026-11-23T06:15:00.123Z,,"user ""alice"", the second",force-deleted,,,image;signal,name=grafana;store=loki;url=https://grafana.example/explore?a;name=b;store=loki;url=https://b.example
+            prod,shop,,,api-0,00000000-0000-0000-0000-000000001234,web,app,,,,,,,0,,,false,,,,,,,,,,,
         "#]],
     );
     check_csv(
@@ -767,8 +768,8 @@ fn json_lines() {
         &[bare(), bare()],
         Some("1"),
         expect![[r#"
-            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[],"logs":[]}
-            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"unknown":[],"logs":[]}
+            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"config_hash":null,"unknown":[],"logs":[]}
+            {"cluster":"prod","namespace":"shop","workload_kind":null,"workload":null,"pod":"api-0","pod_uid":"00000000-0000-0000-0000-000000001234","container":"web","kind":"app","container_id":null,"runtime":null,"image":null,"image_id":null,"node":null,"pod_ips":[],"restart":0,"started_at":null,"ended_at":null,"end_seen":false,"exit_code":null,"signal":null,"reason":null,"pod_created_at":null,"pod_removed_at":null,"ended_by":null,"ended_why":null,"ended_cause":null,"config_hash":null,"unknown":[],"logs":[]}
         "#]],
     );
 }
