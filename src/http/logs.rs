@@ -281,11 +281,6 @@ impl From<logs::Error> for Problem {
         match error {
             logs::Error::Question(error) => error.into(),
             logs::Error::TooMany { .. } => Problem::new(Kind::InvalidRequest, error.to_string()),
-            // Of the configuration, and nothing that a store said.
-            logs::Error::Missing { .. } => {
-                warn!("a question for logs was not answered: {error}");
-                Problem::new(Kind::StoreUnavailable, error.to_string())
-            }
             error => {
                 warn!("a question for logs was not answered: {error}");
                 Problem::new(Kind::StoreUnavailable, error.for_readers())

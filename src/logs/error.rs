@@ -37,7 +37,7 @@ pub enum Error {
 
 impl Error {
     /// For readers of an answer: which store, what kind of error, and what to do. Nothing that the store said, and
-    /// nothing of its configuration but its name.
+    /// of its configuration its name and what it lacks.
     #[must_use]
     pub fn for_readers(&self) -> String {
         match self {
@@ -54,12 +54,6 @@ impl Error {
                     "logs store {store} refused bygone's credentials: check the user and the files of its [[logs]] block"
                 )
             }
-            Error::Missing { store, .. } => {
-                format!(
-                    "logs store {store} lacks the table, index, field or path that its [[logs]] block names: \
-                     see bygone's log"
-                )
-            }
             Error::Refused { store, status, .. } => {
                 format!(
                     "logs store {store} refused the query ({status}): ask for less, and see bygone's log"
@@ -73,7 +67,9 @@ impl Error {
             Error::Question(crate::query::Error::Store(_)) => {
                 "ClickHouse did not answer: ask again later, and see bygone's log".to_owned()
             }
-            Error::Silent { .. }
+            // What is missing is named as `[[logs]]` names it.
+            Error::Missing { .. }
+            | Error::Silent { .. }
             | Error::Answer { .. }
             | Error::TooMany { .. }
             | Error::Question(_) => self.to_string(),
@@ -106,7 +102,7 @@ mod tests {
             },
             Error::Missing {
                 store: store(),
-                what: said(),
+                what: "index logstash-*".to_owned(),
             },
             Error::Silent {
                 store: store(),
@@ -132,7 +128,7 @@ mod tests {
             logs store loki is not configured correctly: see bygone's log
             logs store loki cannot be reached: check that it runs, and see bygone's log
             logs store loki refused bygone's credentials: check the user and the files of its [[logs]] block
-            logs store loki lacks the table, index, field or path that its [[logs]] block names: see bygone's log
+            logs store loki has no index logstash-*: check what [[logs]] names
             logs store loki did not answer within 30 s: ask for a shorter time
             logs store loki refused the query (400 Bad Request): ask for less, and see bygone's log
             logs store loki sent an answer that can't be read: check its address, and see bygone's log
