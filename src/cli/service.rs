@@ -25,8 +25,10 @@ use crate::engine::{Engine, KEY_HEADER, Options, Readable};
 use crate::http::listener::{self, Role};
 use crate::logs::Logs;
 use crate::pipeline::Pipeline;
+use crate::positions::Positions;
 use crate::schema::Engines;
-use crate::source::kafka::{Kafka, Statuses};
+use crate::source::file::{self, Followers, Own};
+use crate::source::kafka::{self, Kafka};
 use crate::source::{self, Status};
 use crate::spool::Spool;
 use crate::{access, engine, http, reconcile, schema, sink, telemetry, tls};
@@ -69,6 +71,9 @@ pub struct Service {
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
     kafka: Option<Kafka>,
+    followers: Followers,
+    /// The way of files to the pipeline.
+    pub files: Own,
     reconcile: JoinHandle<()>,
     _announced: Announced,
     _threads: Threads,
@@ -138,6 +143,9 @@ impl Service {
         let token = own_token();
         let (ingest_door, writers) = open_ingest(config, &token).await?;
         let (api_door, readers) = open_api(config, &token).await?;
+        for files in &config.files {
+            files.check()?;
+        }
         source::kafka::check(&config.kafka).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
@@ -166,10 +174,17 @@ impl Service {
         tokio::spawn(prune(letters.clone(), stop.clone()));
         let pipeline = Pipeline::new(spool.clone(), letters)
             .with_unwrapped_bytes_max(config.webhook.unwrapped_bytes_max());
-        let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
+        let files = Own::new(&pipeline, Positions::new(&stores, "file"));
+        let webhook = source::webhook::routes(&config.webhook, pipeline.clone(), files.clone());
         let kafka = Kafka::start(&config.kafka, pipeline)?;
+        let followers = Followers::start(&config.files, |cluster| {
+            file::Context::new(Arc::new(files.clone()), cluster, stop.clone())
+        });
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let statuses = kafka.as_ref().map(Kafka::statuses);
+        let statuses = Statuses {
+            kafka: kafka.as_ref().map(Kafka::statuses),
+            files: followers.statuses(),
+        };
         let app = http::App {
             logs: Arc::new(Logs::open(&config.logs, Some(&questions))?),
             ..app(questions.clone(), spool.clone(), statuses, metrics)
@@ -196,6 +211,8 @@ impl Service {
             listeners,
             sink,
             kafka,
+            followers,
+            files,
             reconcile,
             _announced: announced,
             _threads: threads,
@@ -226,6 +243,7 @@ impl Service {
             if let Some(kafka) = self.kafka {
                 kafka.stop().await;
             }
+            self.followers.stopped().await;
         };
         let leave = tokio::spawn(leave);
         let finish = async {
@@ -288,16 +306,24 @@ fn readiness(spool: &Spool) -> Result<(), String> {
     Ok(())
 }
 
+/// Where the state of the pull sources is asked.
+#[derive(Clone)]
+struct Statuses {
+    kafka: Option<kafka::Statuses>,
+    files: file::Statuses,
+}
+
 /// How every source is.
-async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<http::Source> {
+async fn sources(spool: Spool, others: Statuses) -> Vec<http::Source> {
     let condition = match spool.stats().full {
         true => "the spool is full",
         false => "running",
     };
     let mut statuses = vec![Status::of("webhook", condition)];
-    if let Some(kafka) = kafka {
+    if let Some(kafka) = others.kafka {
         statuses.extend(kafka.now().await);
     }
+    statuses.extend(others.files.now());
     statuses.into_iter().map(of_api).collect()
 }
 
@@ -375,13 +401,8 @@ async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
 }
 
 /// What the API's routes need.
-fn app(
-    store: Arc<Store>,
-    spool: Spool,
-    kafka: Option<Statuses>,
-    metrics: PrometheusHandle,
-) -> http::App {
-    let (measured, measured_kafka) = (spool.clone(), kafka.clone());
+fn app(store: Arc<Store>, spool: Spool, others: Statuses, metrics: PrometheusHandle) -> http::App {
+    let (measured, measured_kafka) = (spool.clone(), others.kafka.clone());
     let full = spool.clone();
     let process = metrics_process::Collector::default();
     process.describe();
@@ -397,7 +418,7 @@ fn app(
             }
             metrics.render()
         }),
-        sources: Arc::new(move || Box::pin(sources(full.clone(), kafka.clone()))),
+        sources: Arc::new(move || Box::pin(sources(full.clone(), others.clone()))),
         ready: Arc::new(move || readiness(&spool)),
     }
 }
