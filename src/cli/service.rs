@@ -1,5 +1,7 @@
 //! A running bygone: store, sink and both listeners, started and stopped together.
 
+mod sources;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+use sources::Statuses;
+
 use super::running::{self, Announced, RunningServer};
 use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::{Store, Stores};
@@ -27,9 +31,9 @@ use crate::logs::Logs;
 use crate::pipeline::Pipeline;
 use crate::positions::Positions;
 use crate::schema::Engines;
+use crate::source;
 use crate::source::file::{self, Followers, Own};
-use crate::source::kafka::{self, Kafka};
-use crate::source::{self, Status};
+use crate::source::kafka::Kafka;
 use crate::spool::Spool;
 use crate::{access, engine, http, reconcile, schema, sink, telemetry, tls};
 
@@ -306,42 +310,6 @@ fn readiness(spool: &Spool) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the state of the pull sources is asked.
-#[derive(Clone)]
-struct Statuses {
-    kafka: Option<kafka::Statuses>,
-    files: file::Statuses,
-}
-
-/// How every source is.
-async fn sources(spool: Spool, others: Statuses) -> Vec<http::Source> {
-    let condition = match spool.stats().full {
-        true => "the spool is full",
-        false => "running",
-    };
-    let mut statuses = vec![Status::of("webhook", condition)];
-    if let Some(kafka) = others.kafka {
-        statuses.extend(kafka.now().await);
-    }
-    statuses.extend(others.files.now());
-    statuses.into_iter().map(of_api).collect()
-}
-
-/// The API's own type: `http` does not see the sources.
-fn of_api(status: Status) -> http::Source {
-    http::Source {
-        source: status.source,
-        place: status.place,
-        state: status.state,
-        position: status.position,
-        committed: status.committed,
-        end: status.end,
-        lag: status.lag,
-        oldest_seconds: status.oldest_seconds,
-        last_error: status.last_error,
-    }
-}
-
 /// Sets the gauges of the spool.
 fn measure(spool: &Spool) {
     let stats = spool.stats();
@@ -418,7 +386,7 @@ fn app(store: Arc<Store>, spool: Spool, others: Statuses, metrics: PrometheusHan
             }
             metrics.render()
         }),
-        sources: Arc::new(move || Box::pin(sources(full.clone(), others.clone()))),
+        sources: Arc::new(move || Box::pin(sources::now(full.clone(), others.clone()))),
         ready: Arc::new(move || readiness(&spool)),
     }
 }

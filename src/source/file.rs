@@ -10,7 +10,7 @@
 //! Following (`follow`) is one pass after the other over everything that changed. A last line that is not all there waits
 //! for its rest.
 //!
-//! What can't be read becomes a dead letter and holds up nothing. Limits: parts of 4 MiB, events of 64 MiB, 32 MiB of
+//! What can't be read becomes a dead letter and holds up nothing. Limits: parts of 2 MiB, events of 64 MiB, 16 MiB of
 //! parts under way for all files together, two parts of each; the unpacked window of zstd is up to 128 MiB for a file that
 //! was made with `--long`.
 //!
@@ -142,13 +142,19 @@ async fn import_open(
             path: path.display().to_string(),
             fingerprint: Some(fingerprint.clone()),
             from: from.place,
+            is_growing,
         };
         match pass(context, source).await {
             Ok(passed) => {
                 *progress = Some(passed.progress);
                 return Ok(Imported::Read(passed));
             }
-            Err(Failed::Reading(ReadingError::Changed)) if from.place != Place::default() => {
+            Err(Failed::Reading(ReadingError::Short)) if is_growing => {
+                return Ok(Imported::Unchanged);
+            }
+            Err(Failed::Reading(ReadingError::Changed | ReadingError::Short))
+                if from.place != Place::default() =>
+            {
                 from = Progress::default();
             }
             Err(Failed::NotDone(NotDone::Lost)) if tries < TRIES_MAX => {
@@ -177,6 +183,7 @@ pub async fn import_stdin(context: &Context) -> Result<Passed, Error> {
         path: "-".to_owned(),
         fingerprint: None,
         from: Place::default(),
+        is_growing: false,
     };
     Ok(pass(context, source).await?)
 }

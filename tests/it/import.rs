@@ -3,12 +3,13 @@
 
 mod bad;
 mod follow;
+mod large;
 
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -24,11 +25,9 @@ use crate::truth::{self, RECORDING_A_REMOVALS_MISSED};
 fn parts(count: usize) -> Vec<String> {
     let log = support::read(&recording_a(), "audit.log");
     let lines: Vec<&str> = log.lines().collect();
-    let part = |lines: &[&str]| lines.join("\n") + "\n";
-    lines
-        .chunks(lines.len().div_ceil(count))
-        .map(part)
-        .collect()
+    let from = |part: usize| part * lines.len() / count;
+    let part = |part: usize| lines[from(part)..from(part + 1)].join("\n") + "\n";
+    (0..count).map(part).collect()
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -102,7 +101,7 @@ fn files_give_the_answers_of_the_webhook() {
     );
 
     let again = import(&bygone, &[text(folder.path())]);
-    let expected = "imported 0 events of 0 pods from 0 files; 3 files had nothing new, 0 parts were rejected, 0 files failed";
+    let expected = "imported 0 events of 0 pods from 0 files; 3 files had nothing new, 0 parts rejected, 0 files failed";
     assert_eq!(summary(&again), expected, "{}", stderr(&again));
 
     // A rotation.
@@ -110,7 +109,7 @@ fn files_give_the_answers_of_the_webhook() {
     std::fs::write(path(&folder, "audit-0.log.gz"), gzip(parts[0].as_bytes())).unwrap();
     let rotated = import(&bygone, &[text(folder.path())]);
     assert!(
-        summary(&rotated).starts_with("imported 0 events of 0 pods from 1 files"),
+        summary(&rotated).starts_with("imported 0 events of 0 pods from 1 file;"),
         "{}",
         stderr(&rotated)
     );
@@ -175,44 +174,55 @@ fn without_a_running_bygone() {
     );
 }
 
-/// Killed at random points, some while the last position is under way.
+/// Killed at random points: every other time soon after a position was committed.
 #[test]
 fn killed_and_resumed() {
     let bygone = Bygone::start();
     let folder = tempfile::tempdir().unwrap();
-    let parts = parts(12);
-    for (number, part) in parts.iter().enumerate() {
-        let name = format!("audit-{number}.log");
-        match number % 2 {
-            0 => std::fs::write(path(&folder, &name), part).unwrap(),
-            _ => std::fs::write(path(&folder, &name), gzip(part.as_bytes())).unwrap(),
-        }
+    let files = 60;
+    for (number, part) in parts(files).iter().enumerate() {
+        let packed = match number % 2 {
+            0 => part.as_bytes().to_vec(),
+            _ => gzip(part.as_bytes()),
+        };
+        std::fs::write(path(&folder, &format!("audit-{number}.log")), packed).unwrap();
     }
-    let (kills, mut random) = (
-        setting("BYGONE_KILLS", 20),
-        Random(setting("BYGONE_SEED", 1)),
-    );
-    let mut done = 0;
-    for _ in 0..kills {
+    let kills = setting("BYGONE_KILLS", 20);
+    let mut random = Random(setting("BYGONE_SEED", 1));
+    let read = || {
+        support::number(
+            &bygone.database,
+            "SELECT sum(position) FROM positions FINAL",
+        )
+    };
+    let mut halfway = 0;
+    for kill in 0..kills {
         let mut command = import_command(&bygone, &[text(folder.path())]);
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let life = Duration::from_millis(30 + random.below(900));
-        let end = std::time::Instant::now() + life;
+        let before = read();
+        if kill % 2 == 0 {
+            wait_for("a position", || {
+                (read() > before || child.try_wait().unwrap().is_some()).then_some(())
+            });
+        }
+        let end = Instant::now() + Duration::from_millis(random.below(600));
         wait_for("the end of this life", || {
-            (std::time::Instant::now() >= end || child.try_wait().unwrap().is_some()).then_some(())
+            (Instant::now() >= end).then_some(())
         });
-        done += u64::from(child.try_wait().unwrap().is_some());
+        halfway += u64::from(child.try_wait().unwrap().is_none() && read() > before);
         _ = child.kill();
         child.wait().unwrap();
     }
-    println!("{kills} kills, {done} of them too late");
     let last = import(&bygone, &[text(folder.path())]);
     assert_eq!(last.status.code(), Some(0), "{}", stderr(&last));
-    println!("{}", summary(&last));
+    println!(
+        "{kills} kills, {halfway} of them halfway; {}",
+        summary(&last)
+    );
     truth::answers_equal(
         &recording_a(),
         &bygone,
@@ -220,11 +230,8 @@ fn killed_and_resumed() {
         RECORDING_A_REMOVALS_MISSED,
     );
     let again = import(&bygone, &[text(folder.path())]);
-    assert!(
-        summary(&again).contains("; 12 files had nothing new"),
-        "{}",
-        stderr(&again)
-    );
+    let expected = format!("; {files} files had nothing new");
+    assert!(summary(&again).contains(&expected), "{}", stderr(&again));
 }
 
 /// A position is never ahead of what can be queried.

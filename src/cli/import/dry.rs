@@ -60,6 +60,7 @@ fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut 
     let reading = Reading {
         input,
         from: Place::default(),
+        is_growing: false,
         to,
         packed_read: Arc::default(),
         stop: CancellationToken::new(),

@@ -212,17 +212,31 @@ impl Show {
         }
         if left > 0 {
             self.print(&format!(
-                "stopped: {left} files are not finished; run the same command to continue"
+                "stopped: {} not finished; run the same command to continue",
+                many(left, "file")
             ));
         }
         let pods = self.tally.pods();
         let summary = format!(
-            "imported {events} events of {pods} pods from {read} files; {unchanged} files had nothing new, {rejected} parts were rejected, \
-             {errors} files failed"
+            "imported {} of {} from {}; {} had nothing new, {} rejected, {} failed",
+            many(events, "event"),
+            many(pods as u64, "pod"),
+            many(read, "file"),
+            many(unchanged, "file"),
+            many(rejected, "part"),
+            many(errors, "file"),
         );
         // A reader that is gone misses nothing else.
         _ = say(&summary);
         code(errors + left, events > 0 || unchanged > 0, rejected)
+    }
+}
+
+/// A number of things.
+fn many(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
 }
 

@@ -13,7 +13,7 @@ use super::place::{Place, TAIL_BYTES};
 use crate::envelope::{Portion, Portions};
 
 /// A piece has about so many bytes.
-pub const PIECE_BYTES: usize = 4 << 20;
+pub const PIECE_BYTES: usize = 2 << 20;
 
 /// The longest event. A longer one is a dead letter without its bytes.
 pub const EVENT_BYTES_MAX: usize = 64 << 20;
@@ -349,12 +349,11 @@ fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
-/// Whether a last line without its line break is all there: JSON that ends, or text without JSON.
+/// Whether a last line without its line break is all there: JSON that ends, maybe behind a prefix.
 fn is_whole(line: &[u8]) -> bool {
-    match memchr(b'{', line) {
-        Some(begin) => is_json(&line[begin..]),
-        None => line.trim_ascii().is_empty(),
-    }
+    let from_first =
+        |bracket: u8| memchr(bracket, line).is_some_and(|begin| is_json(&line[begin..]));
+    line.trim_ascii().is_empty() || from_first(b'[') || from_first(b'{')
 }
 
 #[cfg(test)]

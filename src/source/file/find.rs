@@ -40,6 +40,8 @@ pub struct Files {
 pub enum Problem {
     #[error("does not exist")]
     Missing,
+    #[error("is a link to nothing")]
+    Dangling,
     #[error("cannot be read: {0}")]
     Io(io::Error),
     #[error("is a {0}, not a file: read it by \"bygone import - < FILE\"")]
@@ -139,10 +141,12 @@ impl Files {
     }
 }
 
-/// A link that leads nowhere exists, and what it names does not.
 fn problem(path: &Path, error: io::Error) -> Problem {
     match error.kind() {
-        io::ErrorKind::NotFound if fs::symlink_metadata(path).is_err() => Problem::Missing,
+        io::ErrorKind::NotFound => match fs::symlink_metadata(path) {
+            Ok(_) => Problem::Dangling,
+            Err(_) => Problem::Missing,
+        },
         _ => Problem::Io(error),
     }
 }

@@ -33,6 +33,9 @@ const OPEN_MAX: usize = 64;
 /// How long to wait after a file could not be read.
 const AGAIN_WAIT: Duration = Duration::from_secs(10);
 
+/// How long the last commits may take when following ends.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
 /// Files that `bygone sources status` shows: those that were changed last.
 const SHOWN_MAX: usize = 100;
 
@@ -105,10 +108,17 @@ impl Followers {
         self.statuses.clone()
     }
 
-    /// Returns when everything under way has ended, after `stop` of the contexts.
+    /// Returns when everything under way has ended, after `stop` of the contexts; what takes too long is read again after
+    /// the next start.
     pub async fn stopped(self) {
-        for task in self.tasks {
-            _ = task.await;
+        let aborts: Vec<_> = self.tasks.iter().map(JoinHandle::abort_handle).collect();
+        let ended = async {
+            for task in self.tasks {
+                _ = task.await;
+            }
+        };
+        if tokio::time::timeout(STOP_WAIT, ended).await.is_err() {
+            aborts.iter().for_each(tokio::task::AbortHandle::abort);
         }
     }
 }

@@ -36,7 +36,7 @@ const AGAIN_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The unit of the memory for parts, and what all files together may hold.
 const MEMORY_UNIT_BYTES: usize = 64 << 10;
-const MEMORY_BYTES_MAX: usize = 32 << 20;
+const MEMORY_BYTES_MAX: usize = 16 << 20;
 
 /// Rejected parts of a file that are told one by one.
 const REJECTS_MAX: usize = 20;
@@ -78,6 +78,8 @@ pub struct Source {
     /// Without one nothing is committed.
     pub fingerprint: Option<String>,
     pub from: Place,
+    /// Whether its writer may still write to it.
+    pub is_growing: bool,
 }
 
 /// A part that could not be read.
@@ -159,6 +161,7 @@ pub async fn pass(context: &Context, source: Source) -> Result<Passed, Failed> {
     let reading = Reading {
         input,
         from: source.from,
+        is_growing: source.is_growing,
         to,
         packed_read: context.tally.packed_read.clone(),
         stop,

@@ -27,6 +27,9 @@ pub enum Error {
     /// To be read from its beginning.
     #[error("its content before the stored position has changed")]
     Changed,
+    /// As `Changed`, unless it is a copy that is still being made.
+    #[error("it ends before the stored position")]
+    Short,
     #[error("stopped")]
     Stopped,
 }
@@ -150,6 +153,8 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> (usize, io::Result<()>) {
 pub struct Reading {
     pub input: Input,
     pub from: Place,
+    /// Its writer may still write to it: a half at its end waits, also in a packed file.
+    pub is_growing: bool,
     pub to: mpsc::Sender<Piece>,
     /// Bytes as they lie on the disk.
     pub packed_read: Arc<AtomicU64>,
@@ -183,7 +188,7 @@ impl Reading {
                 let mut tail = vec![0; TAIL_BYTES.min(self.from.document as usize)];
                 let begin = self.from.document - tail.len() as u64;
                 file.read_exact_at(&mut tail, begin)
-                    .map_err(|_| Error::Changed)?;
+                    .map_err(|_| Error::Short)?;
                 self.read_behind(at(self.from.document), tail, false)?
             }
             _ => self.read(unpacked, self.from)?,
@@ -207,7 +212,7 @@ impl Reading {
             .read_to_end(&mut tail);
         let is_there = passed.is_ok_and(|passed| passed == skipped) && kept.is_ok();
         if !is_there || tail.len() as u64 != from.document - skipped {
-            return Err(Error::Changed);
+            return Err(Error::Short);
         }
         // What is packed, or comes through a pipe, does not grow.
         self.read_behind(text, tail, true)
@@ -232,7 +237,7 @@ impl Reading {
                 break;
             }
         }
-        let (rest, left) = cutter.end(is_damaged || is_final)?;
+        let (rest, left) = cutter.end((is_damaged || is_final) && !self.is_growing)?;
         self.send(rest)?;
         Ok(Ended {
             left,

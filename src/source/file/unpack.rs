@@ -77,7 +77,7 @@ fn is_ascii_with_zeros(head: &[u8], first: usize) -> bool {
     let pairs = head.chunks_exact(2);
     pairs.len() >= 4
         && pairs
-            .take(64)
+            .take(8)
             .all(|pair| pair[first] == 0 && pair[1 - first] != 0)
 }
 

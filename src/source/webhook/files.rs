@@ -67,7 +67,7 @@ pub fn routes(own: Own) -> Router {
         .route("/v1/files/{cluster}/part", post(take))
         .route("/v1/files/{cluster}/positions", post(find))
         .route("/v1/files/{cluster}/commit", post(commit))
-        // A part is mostly 4 MiB; one event alone may be longer.
+        // A part is mostly 2 MiB; one event alone may be longer.
         .layer(DefaultBodyLimit::max(EVENT_BYTES_MAX + (8 << 20)))
         .with_state(Files {
             own: Arc::new(own),

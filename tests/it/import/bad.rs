@@ -11,7 +11,7 @@ use crate::support::{BYGONE, Bygone, recording_a, run, stderr, stdout};
 const EVENT: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"ID","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/a/pods/p","verb":"get","user":{"username":"u"},"objectRef":{"resource":"pods","namespace":"a","name":"p","apiVersion":"v1"},"responseStatus":{"code":200},"requestReceivedTimestamp":"2026-01-01T00:00:00.000000Z","stageTimestamp":"2026-01-01T00:00:00.000000Z"}"#;
 
 fn event(id: &str) -> String {
-    EVENT.replace("ID", id)
+    EVENT.replace("\"ID\"", &format!("\"{id}\""))
 }
 
 fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) {

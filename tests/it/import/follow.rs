@@ -73,6 +73,7 @@ fn rotated(method: Method) {
     let log = path(&bygone.folder, "logs/audit.log");
     let rotations = setting("BYGONE_ROTATIONS", 100) as usize;
     let parts = parts(rotations + 1);
+    assert_eq!(parts.len(), rotations + 1);
     let written: u64 = parts.iter().map(|part| part.lines().count() as u64).sum();
     let mut next = Instant::now();
     for (number, part) in parts.iter().enumerate() {
