@@ -27,8 +27,8 @@ use crate::source::file::{self, Context, Error, Files, Follower, Found, Imported
 use remote::Remote;
 use show::Show;
 
-/// Files that are read at the same time, at most.
-const FILES_MAX: usize = 4;
+/// Files that are read, or wait for ClickHouse, at the same time.
+const FILES_MAX: usize = 64;
 
 /// What stands for standard input.
 const STDIN: &str = "-";
@@ -201,12 +201,11 @@ async fn import_all(context: &Context, files: &Files, is_stdin: bool) -> ExitCod
         show.file(Path::new(STDIN), true, imported);
     }
     let known = Known::default();
-    let many = std::thread::available_parallelism().map_or(1, usize::from);
     let imports = files
         .files
         .iter()
         .map(|found| import_one(context, &known, found, &show));
-    let imports = futures_util::stream::iter(imports).buffer_unordered(many.clamp(1, FILES_MAX));
+    let imports = futures_util::stream::iter(imports).buffer_unordered(FILES_MAX);
     imports.collect::<Vec<()>>().await;
     drop(watching);
     show.end(&context.cluster)
@@ -237,5 +236,13 @@ fn code(errors: u64, is_something: bool, rejected: u64) -> ExitCode {
         (1.., _, _) => ExitCode::from(TROUBLE),
         (0, true, 0) => ExitCode::SUCCESS,
         _ => ExitCode::from(NOTHING),
+    }
+}
+
+/// A number of things.
+fn many(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{STDIN, code};
+use super::{STDIN, code, many};
 use crate::cli::say;
 use crate::envelope::Portion;
 use crate::escape;
@@ -107,7 +107,8 @@ fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut 
                     "{shown}: breaks off or is damaged: what is before that can be imported"
                 ));
             }
-            print(&format!("{shown}: {} events", preview.events - before));
+            let events = many(preview.events - before, "event");
+            print(&format!("{shown}: {events}"));
             0
         }
         Err(error @ ReadingError::Foreign(_)) if !is_named => {
@@ -130,12 +131,12 @@ fn summary(preview: &Preview) -> String {
         format!(", from {first:.0} to {last:.0}")
     });
     let mut lines = vec![format!(
-        "{} events would be imported{span}: {} facts about {} pods; {} parts would be rejected, {} records of other logs ignored",
-        preview.events,
-        preview.facts,
-        preview.pods(),
-        preview.rejected,
-        preview.ignored
+        "{} would be imported{span}: {} about {}; {} would be rejected, {} of other logs ignored",
+        many(preview.events, "event"),
+        many(preview.facts, "fact"),
+        many(preview.pods() as u64, "pod"),
+        many(preview.rejected, "part"),
+        many(preview.ignored, "record")
     )];
     let clusters: Vec<&str> = preview.clusters().collect();
     if clusters.len() > 1 {

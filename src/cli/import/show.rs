@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 
-use super::code;
+use super::{code, many};
 use crate::cli::say;
 use crate::escape;
 use crate::source::file::{Error, Files, Imported, Passed, Tally};
@@ -163,13 +163,14 @@ impl Show {
         }
         let ignored = match passed.ignored {
             0 => String::new(),
-            ignored => format!(", {ignored} records of other logs"),
+            ignored => format!(", {} of other logs", many(ignored, "record")),
         };
         self.line(
             path,
             &format!(
-                "{} events, {} rejected{ignored}",
-                passed.events, passed.rejected
+                "{}, {} rejected{ignored}",
+                many(passed.events, "event"),
+                passed.rejected
             ),
         );
     }
@@ -229,14 +230,6 @@ impl Show {
         // A reader that is gone misses nothing else.
         _ = say(&summary);
         code(errors + left, events > 0 || unchanged > 0, rejected)
-    }
-}
-
-/// A number of things.
-fn many(count: u64, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
     }
 }
 

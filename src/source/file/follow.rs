@@ -24,8 +24,8 @@ use crate::source::Status;
 /// How often it is looked for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Files that are read at the same time.
-const PASSES_MAX: usize = 4;
+/// Files that are read, or wait for ClickHouse, at the same time.
+const PASSES_MAX: usize = 64;
 
 /// Files that stay open, in case that they vanish: those that were changed last.
 const OPEN_MAX: usize = 64;

@@ -38,6 +38,9 @@ const AGAIN_WAIT_MAX: Duration = Duration::from_secs(5);
 const MEMORY_UNIT_BYTES: usize = 64 << 10;
 const MEMORY_BYTES_MAX: usize = 16 << 20;
 
+/// Files that are read at the same time. What waits for ClickHouse does not count.
+const READERS_MAX: usize = 4;
+
 /// Rejected parts of a file that are told one by one.
 const REJECTS_MAX: usize = 20;
 
@@ -49,16 +52,19 @@ pub struct Context {
     pub tally: Arc<Tally>,
     pub stop: CancellationToken,
     memory: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
 }
 
 impl Context {
     pub fn new(way: Arc<dyn Way>, cluster: &str, stop: CancellationToken) -> Context {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Context {
             way,
             cluster: cluster.to_owned(),
             tally: Arc::default(),
             stop,
             memory: Arc::new(Semaphore::new(MEMORY_BYTES_MAX / MEMORY_UNIT_BYTES)),
+            readers: Arc::new(Semaphore::new(cores.clamp(2, READERS_MAX))),
         }
     }
 
@@ -151,6 +157,7 @@ struct Pass<'c> {
 ///
 /// When it can't be read, something was refused, or `stop` came.
 pub async fn pass(context: &Context, source: Source) -> Result<Passed, Failed> {
+    let reader = context.readers.acquire().await;
     let (to, mut pieces) = mpsc::channel(1);
     let stop = context.stop.child_token();
     let _stop_reading = stop.clone().drop_guard();
@@ -170,6 +177,7 @@ pub async fn pass(context: &Context, source: Source) -> Result<Passed, Failed> {
     let mut pass = Pass::new(context, &source);
     pass.read(&mut pieces).await.map_err(Failed::NotDone)?;
     let ended = reading.await.unwrap_or(Err(Error::Stopped));
+    drop(reader);
     let committed = pass.end(ended.as_ref().ok()).await;
     ended?;
     committed.map_err(Failed::NotDone)?;
