@@ -174,20 +174,14 @@ fn without_a_running_bygone() {
     );
 }
 
-/// Killed at random points: every other time soon after a position was committed.
+/// Killed at random points while there is more to import each time: every other time as soon as a position was committed.
 #[test]
 fn killed_and_resumed() {
+    const FILES_PER_KILL: usize = 3;
     let bygone = Bygone::start();
     let folder = tempfile::tempdir().unwrap();
-    let files = 60;
-    for (number, part) in parts(files).iter().enumerate() {
-        let packed = match number % 2 {
-            0 => part.as_bytes().to_vec(),
-            _ => gzip(part.as_bytes()),
-        };
-        std::fs::write(path(&folder, &format!("audit-{number}.log")), packed).unwrap();
-    }
-    let kills = setting("BYGONE_KILLS", 20);
+    let kills = setting("BYGONE_KILLS", 20) as usize;
+    let mut parts = parts(kills * FILES_PER_KILL).into_iter().enumerate();
     let mut random = Random(setting("BYGONE_SEED", 1));
     let read = || {
         support::number(
@@ -195,32 +189,42 @@ fn killed_and_resumed() {
             "SELECT sum(position) FROM positions FINAL",
         )
     };
-    let mut halfway = 0;
+    let mut alive = 0;
     for kill in 0..kills {
-        let mut command = import_command(&bygone, &[text(folder.path())]);
-        let mut child = command
+        for (number, part) in parts.by_ref().take(FILES_PER_KILL) {
+            let packed = match number % 2 {
+                0 => part.into_bytes(),
+                _ => gzip(part.as_bytes()),
+            };
+            std::fs::write(path(&folder, &format!("audit-{number}.log")), packed).unwrap();
+        }
+        let before = read();
+        let mut child = import_command(&bygone, &[text(folder.path())])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let before = read();
-        if kill % 2 == 0 {
-            wait_for("a position", || {
-                (read() > before || child.try_wait().unwrap().is_some()).then_some(())
-            });
-        }
-        let end = Instant::now() + Duration::from_millis(random.below(600));
+        let life = match kill % 2 {
+            0 => Duration::ZERO,
+            _ => Duration::from_millis(random.below(4_000)),
+        };
+        let end = Instant::now() + life;
         wait_for("the end of this life", || {
-            (Instant::now() >= end).then_some(())
+            let is_time = kill % 2 == 1 && Instant::now() >= end;
+            let is_committed = kill % 2 == 0 && read() > before;
+            let is_over = is_time || is_committed || child.try_wait().unwrap().is_some();
+            is_over.then_some(())
         });
-        halfway += u64::from(child.try_wait().unwrap().is_none() && read() > before);
+        alive += u64::from(child.try_wait().unwrap().is_none());
+        // It may have ended already.
         _ = child.kill();
         child.wait().unwrap();
     }
+    assert!(alive > 0, "every kill came too late");
     let last = import(&bygone, &[text(folder.path())]);
     assert_eq!(last.status.code(), Some(0), "{}", stderr(&last));
     println!(
-        "{kills} kills, {halfway} of them halfway; {}",
+        "{alive} of {kills} kills while it worked; {}",
         summary(&last)
     );
     truth::answers_equal(
@@ -230,7 +234,7 @@ fn killed_and_resumed() {
         RECORDING_A_REMOVALS_MISSED,
     );
     let again = import(&bygone, &[text(folder.path())]);
-    let expected = format!("; {files} files had nothing new");
+    let expected = format!("; {} files had nothing new", kills * FILES_PER_KILL);
     assert!(summary(&again).contains(&expected), "{}", stderr(&again));
 }
 
