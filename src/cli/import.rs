@@ -189,7 +189,7 @@ impl Import {
             config.data_dir.display()
         );
         let service = Service::start(config).await?;
-        Ok((Arc::new(service.files.clone()), Some(service)))
+        Ok((Arc::new(service.files()), Some(service)))
     }
 }
 

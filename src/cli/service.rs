@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use sources::Statuses;
+use sources::{Pull, Statuses};
 
 use super::running::{self, Announced, RunningServer};
 use crate::access::{Api, Exposure, Ingest};
@@ -29,11 +29,9 @@ use crate::engine::{Engine, KEY_HEADER, Options, Readable};
 use crate::http::listener::{self, Role};
 use crate::logs::Logs;
 use crate::pipeline::Pipeline;
-use crate::positions::Positions;
 use crate::schema::Engines;
-use crate::source;
-use crate::source::file::{self, Followers, Own};
-use crate::source::kafka::Kafka;
+use crate::source::file::Own;
+use crate::source::webhook;
 use crate::spool::Spool;
 use crate::{access, engine, http, reconcile, schema, sink, telemetry, tls};
 
@@ -74,10 +72,7 @@ pub struct Service {
     stop_sink: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
-    kafka: Option<Kafka>,
-    followers: Followers,
-    /// The way of files to the pipeline.
-    pub files: Own,
+    pull: Pull,
     reconcile: JoinHandle<()>,
     _announced: Announced,
     _threads: Threads,
@@ -147,10 +142,7 @@ impl Service {
         let token = own_token();
         let (ingest_door, writers) = open_ingest(config, &token).await?;
         let (api_door, readers) = open_api(config, &token).await?;
-        for files in &config.files {
-            files.check()?;
-        }
-        source::kafka::check(&config.kafka).await?;
+        sources::check(config).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
         let (stores, questions, engine) = open_stores(config, &stop).await?;
@@ -178,20 +170,12 @@ impl Service {
         tokio::spawn(prune(letters.clone(), stop.clone()));
         let pipeline = Pipeline::new(spool.clone(), letters)
             .with_unwrapped_bytes_max(config.webhook.unwrapped_bytes_max());
-        let files = Own::new(&pipeline, Positions::new(&stores, "file"));
-        let webhook = source::webhook::routes(&config.webhook, pipeline.clone(), files.clone());
-        let kafka = Kafka::start(&config.kafka, pipeline)?;
-        let followers = Followers::start(&config.files, |cluster| {
-            file::Context::new(Arc::new(files.clone()), cluster, stop.clone())
-        });
+        let pull = Pull::start(config, &pipeline, &stores, &stop)?;
+        let webhook = webhook::routes(&config.webhook, pipeline, pull.files.clone());
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let statuses = Statuses {
-            kafka: kafka.as_ref().map(Kafka::statuses),
-            files: followers.statuses(),
-        };
         let app = http::App {
             logs: Arc::new(Logs::open(&config.logs, Some(&questions))?),
-            ..app(questions.clone(), spool.clone(), statuses, metrics)
+            ..app(questions.clone(), spool.clone(), pull.statuses(), metrics)
         };
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let sql = engine.as_ref().map(Engine::url);
@@ -214,13 +198,16 @@ impl Service {
             stop_sink,
             listeners,
             sink,
-            kafka,
-            followers,
-            files,
+            pull,
             reconcile,
             _announced: announced,
             _threads: threads,
         })
+    }
+
+    /// The way of files to the pipeline.
+    pub fn files(&self) -> Own {
+        self.pull.files.clone()
     }
 
     /// Returns when ClickHouse has everything that was acknowledged before.
@@ -244,10 +231,7 @@ impl Service {
         self.stop.cancel();
         // It needs the sink for what it has taken.
         let leave = async {
-            if let Some(kafka) = self.kafka {
-                kafka.stop().await;
-            }
-            self.followers.stopped().await;
+            self.pull.stop().await;
         };
         let leave = tokio::spawn(leave);
         let finish = async {

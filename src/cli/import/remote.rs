@@ -19,6 +19,9 @@ use crate::throttle::Episode;
 /// How long an answer may take: a commit waits for ClickHouse.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
+/// An answer names positions, or the pods of one part.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
 /// A webhook.
@@ -166,9 +169,18 @@ impl Remote {
     }
 }
 
-async fn read<T: DeserializeOwned>(response: Response) -> Result<T, NotDone> {
-    let answer = response.json().await;
-    answer.map_err(|error| NotDone::Later(error.without_url().to_string()))
+async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T, NotDone> {
+    let later = |error: String| NotDone::Later(error);
+    let mut answer = Vec::new();
+    let broken = |error: reqwest::Error| later(error.without_url().to_string());
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if answer.len() + chunk.len() > ANSWER_BYTES_MAX {
+            let text = format!("the answer is over {ANSWER_BYTES_MAX} bytes");
+            return Err(NotDone::Refused(text));
+        }
+        answer.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&answer).map_err(|error| later(error.to_string()))
 }
 
 impl Way for Remote {

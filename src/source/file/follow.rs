@@ -41,12 +41,18 @@ const SHOWN_MAX: usize = 100;
 
 type Inode = (u64, u64);
 
+/// The size of a file and the time of its last change, when it was read.
+type Seen = (u64, SystemTime);
+
+/// How a pass over a file ended.
+type Done = (Inode, Seen, Result<Imported, Error>);
+
 /// A file that was found.
 struct Entry {
     found: Found,
     file: Option<Arc<File>>,
     /// Its size and time when it was read last.
-    read: Option<(u64, SystemTime)>,
+    read: Option<Seen>,
     is_being_read: bool,
     is_gone: bool,
     position: Option<u64>,
@@ -62,7 +68,7 @@ pub struct Follower {
     paths: Vec<String>,
     known: Arc<Known>,
     entries: BTreeMap<Inode, Entry>,
-    passes: JoinSet<(Inode, (u64, SystemTime), Result<Imported, Error>)>,
+    passes: JoinSet<Done>,
     statuses: Shared,
 }
 
@@ -230,7 +236,7 @@ impl Follower {
         }
     }
 
-    fn ended(&mut self, inode: Inode, seen: (u64, SystemTime), outcome: Result<Imported, Error>) {
+    fn ended(&mut self, inode: Inode, seen: Seen, outcome: Result<Imported, Error>) {
         let Some(entry) = self.entries.get_mut(&inode) else {
             return;
         };
