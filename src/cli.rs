@@ -13,6 +13,7 @@ mod describe;
 mod engine;
 mod filters;
 mod get;
+mod import;
 mod logs;
 mod names;
 mod output;
@@ -79,6 +80,8 @@ enum Command {
     Sql(sql::Sql),
     /// Show ingest gaps, and the audit policy rules that fix them
     Coverage(coverage::Coverage),
+    /// Import audit log files, with progress; again only what is new
+    Import(Box<import::Import>),
     /// Replay a recording into a separate engine and show what no longer exists
     Demo(demo::Demo),
     /// Create, upgrade or show the tables in ClickHouse
@@ -214,6 +217,7 @@ impl Command {
             Command::Logs(logs) => logs.run(),
             Command::Sql(sql) => sql.run(),
             Command::Coverage(coverage) => coverage.run(),
+            Command::Import(import) => import.run(),
             Command::Demo(demo) => demo.run(),
             Command::Schema(schema) => schema.run(),
             Command::Reconcile(reconcile) => reconcile.run(),

@@ -117,6 +117,12 @@ impl Seen {
     }
 }
 
+/// What an event is about, and the lease that identifies its API server: empty for most.
+pub fn subject<'e>(event: &'e Event) -> (About, &'e str) {
+    let api_server = api_server(event);
+    (about(event, api_server), api_server)
+}
+
 /// The lease that an API server renews as itself; empty for other events.
 fn api_server<'e>(event: &'e Event) -> &'e str {
     let ObjectRef {

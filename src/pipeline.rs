@@ -11,7 +11,10 @@ mod decode;
 mod delivery;
 mod letters;
 mod pieces;
+mod preview;
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -21,12 +24,13 @@ use crate::dead_letters::DeadLetters;
 use crate::rows::DeadLetterRows;
 use crate::spool::{self, AppendError, Spool};
 use crate::telemetry;
-use decode::{Decoded, Unwrapping};
+use decode::{Decoded, Ended, Unwrapping};
 use letters::keep_rejected;
 use pieces::batch_of_letters;
 
 pub use delivery::Delivery;
 pub use letters::{Missing, Why};
+pub use preview::{Levels, Preview};
 
 /// Deliveries that are decoded or wait for the spool at a time.
 const DELIVERIES_MAX: usize = 32;
@@ -53,6 +57,27 @@ pub struct Taken {
     /// One for each delivery.
     pub receipts: Vec<Receipt>,
     pub stored: Stored,
+    /// For a person who waits for them; empty unless [`Pipeline::with_details`].
+    pub details: Details,
+}
+
+/// What else was in deliveries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The first of the parts that were rejected.
+    pub rejected: Vec<RejectedPart>,
+    /// A number for each pod that facts are about.
+    pub pods: BTreeSet<u64>,
+    /// The clusters that wrappers named.
+    pub clusters: BTreeSet<String>,
+}
+
+/// A part of a delivery that was rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedPart {
+    /// Its place in the body.
+    pub at: Range<usize>,
+    pub reason: &'static str,
 }
 
 /// Waits for ClickHouse's confirm of what was taken together.
@@ -60,6 +85,12 @@ pub struct Taken {
 pub struct Stored(Vec<spool::Stored>);
 
 impl Stored {
+    /// The first and the last of the spool's frames that it waits for.
+    pub fn sequences(&self) -> Option<(u64, u64)> {
+        let all = self.0.iter().map(spool::Stored::sequences);
+        all.reduce(|(first, last), (from, to)| (first.min(from), last.max(to)))
+    }
+
     /// Returns whether ClickHouse has all of it. If not, some of it was damaged in the spool, or the
     /// spool was closed before.
     pub async fn wait(self) -> bool {
@@ -91,6 +122,7 @@ pub struct Pipeline {
     dead_letters: Arc<DeadLetters>,
     places: Arc<Semaphore>,
     unwrapping: Unwrapping,
+    with_details: bool,
 }
 
 impl Pipeline {
@@ -100,7 +132,22 @@ impl Pipeline {
             dead_letters,
             places: Arc::new(Semaphore::new(DELIVERIES_MAX)),
             unwrapping: Unwrapping::new(UNWRAPPED_BYTES_MAX),
+            with_details: false,
         }
+    }
+
+    /// The same, which collects [`Details`].
+    #[must_use]
+    pub fn with_details(&self) -> Pipeline {
+        Pipeline {
+            with_details: true,
+            ..self.clone()
+        }
+    }
+
+    /// Waits for these frames of the spool: see [`Stored::sequences`].
+    pub fn stored(&self, sequences: (u64, u64)) -> Stored {
+        Stored(vec![self.spool.stored(sequences)])
     }
 
     /// Sets the most bytes that a delivery may have when everything packed inside of it is unpacked.
@@ -171,18 +218,18 @@ impl Pipeline {
         // Decoding a large body takes milliseconds of CPU: not on a thread that serves sockets.
         let dead_letters = self.dead_letters.clone();
         let unwrapping = self.unwrapping.clone();
+        let with_details = self.with_details;
         let decode = move || {
-            let mut decoded = Decoded::new(sender, unwrapping);
+            let mut decoded = Decoded::new(sender, unwrapping, with_details);
             for delivery in &*deliveries {
                 decoded.add(delivery);
             }
-            let ended = decoded.end();
-            let told = ended.map(|(receipts, rejected)| {
-                let letters = keep_rejected(&deliveries, &rejected, &dead_letters);
-                (receipts, letters)
+            let ended = decoded.end().map(|ended| {
+                let letters = keep_rejected(&deliveries, &ended.rejected, &dead_letters);
+                (ended, letters)
             });
             drop((deliveries, memory));
-            told
+            ended
         };
         let decoding = tokio::task::spawn_blocking(decode);
         let mut stored = Vec::new();
@@ -190,7 +237,10 @@ impl Pipeline {
             let receipt = self.spool.append(piece).await.map_err(not_taken)?;
             stored.push(receipt.stored);
         }
-        let (receipts, letters) = decoding.await.map_err(|_| NotTaken::Failed)??;
+        let (ended, letters) = decoding.await.map_err(|_| NotTaken::Failed)??;
+        let Ended {
+            receipts, details, ..
+        } = ended;
         for piece in letters {
             let letters = batch_of_letters(piece);
             let receipt = self.spool.append(letters).await.map_err(not_taken)?;
@@ -199,6 +249,7 @@ impl Pipeline {
         Ok(Taken {
             receipts,
             stored: Stored(stored),
+            details,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Sources: where deliveries come from.
 
+pub mod file;
 pub mod kafka;
 pub mod webhook;
 
@@ -8,9 +9,9 @@ use serde::{Deserialize, Serialize};
 /// How a source is, or one part of it: a line of `bygone sources status`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Status {
-    /// `webhook` or `kafka`.
+    /// `webhook`, `kafka` or `file`.
     pub source: String,
-    /// Which part of it: a topic and a partition.
+    /// Which part of it: a topic and a partition, or a path.
     pub place: Option<String>,
     pub state: String,
     /// The first that ClickHouse has not confirmed.
@@ -48,7 +49,7 @@ impl Status {
 const CLUSTER_BYTES_MAX: usize = 253;
 
 /// Slashes: wrappers name clusters by a resource ID of Azure, a log group of AWS, a path of Google.
-fn is_cluster_name(name: &str) -> bool {
+pub fn is_cluster_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     !name.is_empty() && name.len() <= CLUSTER_BYTES_MAX && name.chars().all(fits)
 }

@@ -270,6 +270,11 @@ impl Spool {
         self.open.shared.confirm(sequence);
     }
 
+    /// Waits for the frames from `first` to `last`, which may have been appended before this process began.
+    pub fn stored(&self, (first, last): (u64, u64)) -> Stored {
+        Stored::of_all(first..=last, &self.open.shared)
+    }
+
     pub fn stats(&self) -> Stats {
         let shared = &self.open.shared;
         let state = shared.state();

@@ -69,6 +69,7 @@ impl Demo {
         // Its own ports are plain ones on loopback, whatever is configured for real use.
         config.access = Default::default();
         config.kafka = Default::default();
+        config.files = Default::default();
         config.logs = vec![logs::Config {
             name: "otel".to_owned(),
             preset: Some("otel-clickhouse".to_owned()),

@@ -1,5 +1,7 @@
 //! A running bygone: store, sink and both listeners, started and stopped together.
 
+mod sources;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+use sources::{Pull, Statuses};
+
 use super::running::{self, Announced, RunningServer};
 use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::{Store, Stores};
@@ -26,8 +30,8 @@ use crate::http::listener::{self, Role};
 use crate::logs::Logs;
 use crate::pipeline::Pipeline;
 use crate::schema::Engines;
-use crate::source::kafka::{Kafka, Statuses};
-use crate::source::{self, Status};
+use crate::source::file::Own;
+use crate::source::webhook;
 use crate::spool::Spool;
 use crate::{access, engine, http, reconcile, schema, sink, telemetry, tls};
 
@@ -68,7 +72,7 @@ pub struct Service {
     stop_sink: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
-    kafka: Option<Kafka>,
+    pull: Pull,
     reconcile: JoinHandle<()>,
     _announced: Announced,
     _threads: Threads,
@@ -138,7 +142,7 @@ impl Service {
         let token = own_token();
         let (ingest_door, writers) = open_ingest(config, &token).await?;
         let (api_door, readers) = open_api(config, &token).await?;
-        source::kafka::check(&config.kafka).await?;
+        sources::check(config).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
         let (stores, questions, engine) = open_stores(config, &stop).await?;
@@ -166,13 +170,12 @@ impl Service {
         tokio::spawn(prune(letters.clone(), stop.clone()));
         let pipeline = Pipeline::new(spool.clone(), letters)
             .with_unwrapped_bytes_max(config.webhook.unwrapped_bytes_max());
-        let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
-        let kafka = Kafka::start(&config.kafka, pipeline)?;
+        let pull = Pull::start(config, &pipeline, &stores, &stop)?;
+        let webhook = webhook::routes(&config.webhook, pipeline, pull.files.clone());
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let statuses = kafka.as_ref().map(Kafka::statuses);
         let app = http::App {
             logs: Arc::new(Logs::open(&config.logs, Some(&questions))?),
-            ..app(questions.clone(), spool.clone(), statuses, metrics)
+            ..app(questions.clone(), spool.clone(), pull.statuses(), metrics)
         };
         let (ingest, api) = (ingest_door.url(), api_door.url());
         let sql = engine.as_ref().map(Engine::url);
@@ -195,11 +198,16 @@ impl Service {
             stop_sink,
             listeners,
             sink,
-            kafka,
+            pull,
             reconcile,
             _announced: announced,
             _threads: threads,
         })
+    }
+
+    /// The way of files to the pipeline.
+    pub fn files(&self) -> Own {
+        self.pull.files.clone()
     }
 
     /// Returns when ClickHouse has everything that was acknowledged before.
@@ -223,9 +231,7 @@ impl Service {
         self.stop.cancel();
         // It needs the sink for what it has taken.
         let leave = async {
-            if let Some(kafka) = self.kafka {
-                kafka.stop().await;
-            }
+            self.pull.stop().await;
         };
         let leave = tokio::spawn(leave);
         let finish = async {
@@ -288,34 +294,6 @@ fn readiness(spool: &Spool) -> Result<(), String> {
     Ok(())
 }
 
-/// How every source is.
-async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<http::Source> {
-    let condition = match spool.stats().full {
-        true => "the spool is full",
-        false => "running",
-    };
-    let mut statuses = vec![Status::of("webhook", condition)];
-    if let Some(kafka) = kafka {
-        statuses.extend(kafka.now().await);
-    }
-    statuses.into_iter().map(of_api).collect()
-}
-
-/// The API's own type: `http` does not see the sources.
-fn of_api(status: Status) -> http::Source {
-    http::Source {
-        source: status.source,
-        place: status.place,
-        state: status.state,
-        position: status.position,
-        committed: status.committed,
-        end: status.end,
-        lag: status.lag,
-        oldest_seconds: status.oldest_seconds,
-        last_error: status.last_error,
-    }
-}
-
 /// Sets the gauges of the spool.
 fn measure(spool: &Spool) {
     let stats = spool.stats();
@@ -375,13 +353,8 @@ async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
 }
 
 /// What the API's routes need.
-fn app(
-    store: Arc<Store>,
-    spool: Spool,
-    kafka: Option<Statuses>,
-    metrics: PrometheusHandle,
-) -> http::App {
-    let (measured, measured_kafka) = (spool.clone(), kafka.clone());
+fn app(store: Arc<Store>, spool: Spool, others: Statuses, metrics: PrometheusHandle) -> http::App {
+    let (measured, measured_kafka) = (spool.clone(), others.kafka.clone());
     let full = spool.clone();
     let process = metrics_process::Collector::default();
     process.describe();
@@ -397,7 +370,7 @@ fn app(
             }
             metrics.render()
         }),
-        sources: Arc::new(move || Box::pin(sources(full.clone(), kafka.clone()))),
+        sources: Arc::new(move || Box::pin(sources::now(full.clone(), others.clone()))),
         ready: Arc::new(move || readiness(&spool)),
     }
 }

@@ -20,7 +20,7 @@ pub enum Sources {
 }
 
 /// For Kafka it shows only the partitions of this bygone; other members of the group have
-/// the others.
+/// the others. Of followed files it shows the 100 that were changed last.
 #[derive(Args)]
 pub struct StatusCommand {
     /// Output format

@@ -17,16 +17,16 @@ use crate::access::{Denied, Reader};
 /// A source of audit events, or a part of one. Absent values are `null`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Source {
-    /// `webhook` or `kafka`.
+    /// `webhook`, `kafka` or `file`.
     pub source: String,
-    /// Which part of it: a topic and a partition.
+    /// Which part of it: a topic and a partition, or a path.
     pub place: Option<String>,
     pub state: String,
-    /// The first record that ClickHouse has not confirmed.
+    /// The first record, or byte, that ClickHouse has not confirmed.
     pub position: Option<i64>,
     /// Where another member would continue, as acknowledged by the broker.
     pub committed: Option<i64>,
-    /// After the last existing record.
+    /// After the last existing record or byte; of a compressed file it is not known.
     pub end: Option<i64>,
     /// From `position` to `end`.
     pub lag: Option<i64>,
@@ -38,7 +38,7 @@ pub struct Source {
 
 /// Sources
 ///
-/// State of the webhook and of each Kafka partition. Needs a token for all clusters and namespaces, because sources
+/// State of the webhook, of each Kafka partition and of each followed file. Needs a token for all clusters and namespaces, because sources
 /// belong to all clusters.
 #[utoipa::path(
     get,

@@ -6,9 +6,9 @@ use tracing::warn;
 use super::delivery::Delivery;
 use super::letters::{Placed, REJECTED_LOGGED_MAX};
 use super::pieces::Pieces;
-use super::{NotTaken, Receipt};
+use super::{Details, NotTaken, Receipt, RejectedPart};
 use crate::budget::Budget;
-use crate::envelope::{self, Limits, Reason};
+use crate::envelope::{self, Limits, Reason, Rejected};
 use crate::lifecycle;
 use crate::spool::Batch;
 use crate::telemetry;
@@ -30,6 +30,17 @@ impl Unwrapping {
     }
 }
 
+/// Rejected parts whose places a person is shown, and clusters that wrappers named, of deliveries that are taken together.
+const REJECTED_SHOWN_MAX: usize = 100;
+const CLUSTERS_MAX: usize = 8;
+
+/// What came of deliveries that were taken together, besides their rows.
+pub(super) struct Ended {
+    pub receipts: Vec<Receipt>,
+    pub rejected: Vec<Placed>,
+    pub details: Details,
+}
+
 /// What is in deliveries that are taken together.
 pub(super) struct Decoded {
     pieces: Pieces,
@@ -40,10 +51,15 @@ pub(super) struct Decoded {
     unwrapping: Unwrapping,
     /// Memory for what was unwrapped was refused: nothing of this can be taken now.
     starved: bool,
+    details: Option<Details>,
 }
 
 impl Decoded {
-    pub(super) fn new(to: mpsc::Sender<Batch>, unwrapping: Unwrapping) -> Decoded {
+    pub(super) fn new(
+        to: mpsc::Sender<Batch>,
+        unwrapping: Unwrapping,
+        with_details: bool,
+    ) -> Decoded {
         Decoded {
             pieces: Pieces::new(to),
             receipts: Vec::new(),
@@ -51,6 +67,7 @@ impl Decoded {
             refused: 0,
             unwrapping,
             starved: false,
+            details: with_details.then(Details::default),
         }
     }
 
@@ -76,9 +93,15 @@ impl Decoded {
             let Some(cluster) = told.or(delivery.cluster_else.as_deref()) else {
                 return Err(Reason::NoCluster);
             };
+            if let Some(details) = &mut self.details {
+                details.name_cluster(found.cluster);
+            }
             self.pieces.see(cluster, found.event);
             let outcome = lifecycle::facts(cluster, found.event, &mut |fact| {
                 rows += 1;
+                if let Some(details) = &mut self.details {
+                    details.count_pod(fact.pod_uid);
+                }
                 self.pieces.push(fact);
             });
             let outcome = outcome.and_then(|()| {
@@ -97,6 +120,9 @@ impl Decoded {
         self.starved |= rest.starved;
         metrics::counter!(telemetry::PIPELINE_EVENTS).increment(read as u64);
         metrics::counter!(telemetry::PIPELINE_IGNORED).increment(rest.ignored as u64);
+        if let Some(details) = &mut self.details {
+            details.reject(&rest.rejected);
+        }
         let place = self.receipts.len();
         self.receipts.push(Receipt {
             events,
@@ -110,11 +136,40 @@ impl Decoded {
     }
 
     /// Sends the rest of the rows.
-    pub(super) fn end(mut self) -> Result<(Vec<Receipt>, Vec<Placed>), NotTaken> {
+    pub(super) fn end(mut self) -> Result<Ended, NotTaken> {
         self.pieces.send();
         if self.starved {
             return Err(NotTaken::NoMemory);
         }
-        Ok((self.receipts, self.rejected))
+        Ok(Ended {
+            receipts: self.receipts,
+            rejected: self.rejected,
+            details: self.details.unwrap_or_default(),
+        })
+    }
+}
+
+impl Details {
+    /// Counts a pod by its uid; facts about names have none.
+    pub(super) fn count_pod(&mut self, uid: u128) {
+        if uid != 0 {
+            self.pods.insert((uid >> 64) as u64 ^ uid as u64);
+        }
+    }
+
+    pub(super) fn name_cluster(&mut self, name: Option<&str>) {
+        let Some(name) = name else { return };
+        if self.clusters.len() < CLUSTERS_MAX && !self.clusters.contains(name) {
+            self.clusters.insert(name.to_owned());
+        }
+    }
+
+    pub(super) fn reject(&mut self, rejected: &[Rejected]) {
+        let room = REJECTED_SHOWN_MAX - self.rejected.len();
+        let parts = rejected.iter().take(room).map(|part| RejectedPart {
+            at: part.at.clone(),
+            reason: part.reason.as_str(),
+        });
+        self.rejected.extend(parts);
     }
 }

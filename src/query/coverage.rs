@@ -133,6 +133,11 @@ pub async fn coverage(store: &Store, scope: &Scope, now: Timestamp) -> Result<Ve
     Ok(days.collect())
 }
 
+/// What to change in the audit policy, going by the events of a day. Also of events that are not stored.
+pub fn advice(day: &Day) -> Vec<Advice> {
+    advice::of(day)
+}
+
 fn entry<'d>(days: &'d mut BTreeMap<(String, Date), Day>, cluster: &str, day: Date) -> &'d mut Day {
     days.entry((cluster.to_owned(), day))
         .or_insert_with(|| Day {

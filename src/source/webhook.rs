@@ -24,6 +24,7 @@
 
 mod answer;
 mod body;
+pub mod files;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
+use super::file::Own;
 use super::is_cluster_name;
 use crate::envelope::{Portion, Reason};
 use crate::pipeline::{Delivery, Missing, NotTaken, Pipeline, Receipt, Why};
@@ -56,6 +58,9 @@ const CLUSTERS_MAX: usize = 100;
 const ORIGIN: &str = "webhook";
 
 const NO_SUCH_PATH: &str = "unknown path: send audit events to /v1/audit/CLUSTER\n";
+
+const INVALID_CLUSTER: &str =
+    "invalid cluster name: use letters, digits, '-', '_', '.' and, as %2F, '/'; at most 253\n";
 
 /// The header of a 200 with the number of unreadable parts of the delivery.
 pub const REJECTED: &str = "bygone-rejected";
@@ -121,8 +126,8 @@ impl Known {
     }
 }
 
-/// The routes of the ingest listener.
-pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
+/// The routes of the ingest listener: the webhook, and those of files.
+pub fn routes(config: &Config, pipeline: Pipeline, files: Own) -> Router {
     let limits = body::Limits::new(
         config.body_bytes_max,
         config.event_bytes_max,
@@ -130,12 +135,13 @@ pub fn routes(config: &Config, pipeline: Pipeline) -> Router {
     );
     Router::new()
         .route("/v1/audit/{cluster}", post(receive))
-        .fallback(async || (StatusCode::NOT_FOUND, NO_SUCH_PATH))
         .with_state(Webhook {
             pipeline,
             limits,
             known: Arc::default(),
         })
+        .merge(files::routes(files))
+        .fallback(async || (StatusCode::NOT_FOUND, NO_SUCH_PATH))
 }
 
 async fn receive(
@@ -156,8 +162,7 @@ async fn receive(
 /// Returns what was in it, or the answer to what was not taken.
 async fn take(webhook: &Webhook, cluster: &str, request: Request<Body>) -> Result<Tally, Response> {
     if !is_cluster_name(cluster) {
-        let hint = "invalid cluster name: use letters, digits, '-', '_', '.' and, as %2F, '/'; at most 253\n";
-        return Err((StatusCode::BAD_REQUEST, hint).into_response());
+        return Err((StatusCode::BAD_REQUEST, INVALID_CLUSTER).into_response());
     }
     let begun = Instant::now();
     // How long the sender may still keep us waiting. What we take to store what came is not its fault.

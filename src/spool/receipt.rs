@@ -1,5 +1,7 @@
 //! What the caller of `append` gets.
 
+use std::ops::RangeInclusive;
+
 use tokio::sync::watch;
 
 use super::NotStored;
@@ -16,16 +18,25 @@ pub struct Receipt {
 
 /// Waits for ClickHouse's confirm. Costs nothing if it is dropped, as push sources do.
 pub struct Stored {
-    sequence: u64,
+    sequences: RangeInclusive<u64>,
     progress: watch::Receiver<Progress>,
 }
 
 impl Stored {
     pub(super) fn new(sequence: u64, shared: &Shared) -> Stored {
+        Stored::of_all(sequence..=sequence, shared)
+    }
+
+    pub(super) fn of_all(sequences: RangeInclusive<u64>, shared: &Shared) -> Stored {
         Stored {
-            sequence,
+            sequences,
             progress: shared.progress.subscribe(),
         }
+    }
+
+    /// The frames that it waits for, first and last.
+    pub fn sequences(&self) -> (u64, u64) {
+        (*self.sequences.start(), *self.sequences.end())
     }
 
     /// Returns when this batch and all before it are confirmed: positions are committed in order.
@@ -34,15 +45,15 @@ impl Stored {
     ///
     /// When the batch was damaged on disk, or the spool was closed before.
     pub async fn wait(mut self) -> Result<(), NotStored> {
-        let sequence = self.sequence;
+        let (sequences, last) = (self.sequences.clone(), *self.sequences.end());
         let decided = |progress: &Progress| {
-            progress.closed || progress.through >= sequence || progress.is_lost(sequence)
+            progress.closed || progress.through >= last || progress.is_lost(&sequences)
         };
         let progress = self.progress.wait_for(decided).await;
         let progress = progress.map_err(|_| NotStored::Closed)?;
-        if progress.is_lost(sequence) {
+        if progress.is_lost(&sequences) {
             Err(NotStored::Damaged)
-        } else if progress.through >= sequence {
+        } else if progress.through >= last {
             Ok(())
         } else {
             Err(NotStored::Closed)
@@ -52,6 +63,6 @@ impl Stored {
 
 impl std::fmt::Debug for Stored {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(to, "Stored({})", self.sequence)
+        write!(to, "Stored({:?})", self.sequences)
     }
 }

@@ -1,7 +1,7 @@
 //! What the writer, the reader and the keeper know together, and its arithmetic. No I/O.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::format::SEGMENT_HEAD_BYTES;
@@ -235,7 +235,10 @@ impl Progress {
         self.lost.push(sequences);
     }
 
-    pub fn is_lost(&self, sequence: u64) -> bool {
-        self.lost.iter().any(|range| range.contains(&sequence))
+    /// Whether any of these is.
+    pub fn is_lost(&self, sequences: &RangeInclusive<u64>) -> bool {
+        let meets =
+            |lost: &Range<u64>| lost.start <= *sequences.end() && lost.end > *sequences.start();
+        self.lost.iter().any(meets)
     }
 }

@@ -51,6 +51,8 @@ mod heavy;
 mod hostile;
 /// Who may send and ask: TLS, tokens and certificates, on the running program.
 mod identity;
+/// Log files: answers, positions, kills, rotation, and what is wrong with them.
+mod import;
 /// Writers, reconcile and readers in every order of their steps.
 mod interleavings;
 /// Records of a real Kafka: answers, offsets, rebalances, outages, poison.

@@ -1,5 +1,7 @@
 //! A bygone to test: the program, on a database of its own in the engine that all tests share.
 
+#[path = "support/made_log.rs"]
+pub mod made_log;
 #[path = "support/skipped.rs"]
 mod skipped;
 
