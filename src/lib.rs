@@ -23,6 +23,7 @@ pub mod dead_letters;
 pub mod disk;
 pub mod lives;
 pub mod pipeline;
+pub mod positions;
 pub mod reconcile;
 pub mod sink;
 pub mod source;

@@ -12,6 +12,7 @@ mod encoded;
 mod event_counts;
 mod fact;
 mod life;
+mod position;
 mod rowbinary;
 mod said;
 mod session;
@@ -27,6 +28,7 @@ pub use fact::{
     seconds,
 };
 pub use life::{ContainerRow, NEVER, PodRow};
+pub use position::{POSITIONS, PositionRow, PositionRows};
 pub use said::{SAID, SaidRows};
 pub use session::{SESSION_EVENTS, Session, SessionRows};
 

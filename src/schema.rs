@@ -49,13 +49,14 @@ macro_rules! migrations {
 }
 
 /// All migrations of this build, by version from 1 on.
-pub const MIGRATIONS: [Migration; 6] = migrations! {
+pub const MIGRATIONS: [Migration; 7] = migrations! {
     1 "001_facts",
     2 "002_lives",
     3 "003_dead_letters",
     4 "004_coverage",
     5 "005_api_servers",
     6 "006_sessions",
+    7 "007_positions",
 };
 
 const VIEWS: [&str; 3] = [
