@@ -19,6 +19,7 @@ mod output;
 mod packaged;
 mod plugin;
 mod process;
+mod pulled;
 mod reconcile;
 mod running;
 mod schema;

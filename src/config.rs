@@ -37,6 +37,8 @@ pub struct Config {
     pub access: access::Config,
     pub webhook: source::webhook::Config,
     pub kafka: source::kafka::Config,
+    /// API servers to watch.
+    pub watch: Vec<source::watch::Config>,
     pub clickhouse: clickhouse::Config,
     pub engine: engine::Config,
     pub spool: spool::Config,
@@ -57,6 +59,7 @@ impl Default for Config {
             access: access::Config::default(),
             webhook: source::webhook::Config::default(),
             kafka: source::kafka::Config::default(),
+            watch: Vec::new(),
             clickhouse: Default::default(),
             engine: Default::default(),
             spool: Default::default(),

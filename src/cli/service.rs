@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+use super::pulled::{self, PullStatuses};
 use super::running::{self, Announced, RunningServer};
 use crate::access::{Api, Exposure, Ingest};
 use crate::clickhouse::{Store, Stores};
@@ -25,8 +26,10 @@ use crate::engine::{Engine, KEY_HEADER, Options, Readable};
 use crate::http::listener::{self, Role};
 use crate::logs::Logs;
 use crate::pipeline::Pipeline;
+use crate::positions::Positions;
 use crate::schema::Engines;
-use crate::source::kafka::{Kafka, Statuses};
+use crate::source::kafka::Kafka;
+use crate::source::watch::{self, Watches};
 use crate::source::{self, Status};
 use crate::spool::Spool;
 use crate::{access, engine, http, reconcile, schema, sink, telemetry, tls};
@@ -69,6 +72,7 @@ pub struct Service {
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     sink: JoinHandle<()>,
     kafka: Option<Kafka>,
+    watches: Watches,
     reconcile: JoinHandle<()>,
     _announced: Announced,
     _threads: Threads,
@@ -139,6 +143,7 @@ impl Service {
         let (ingest_door, writers) = open_ingest(config, &token).await?;
         let (api_door, readers) = open_api(config, &token).await?;
         source::kafka::check(&config.kafka).await?;
+        watch::check(&config.watch, config.access.insecure).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
         let (stores, questions, engine) = open_stores(config, &stop).await?;
@@ -167,9 +172,19 @@ impl Service {
         let pipeline = Pipeline::new(spool.clone(), letters)
             .with_unwrapped_bytes_max(config.webhook.unwrapped_bytes_max());
         let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
-        let kafka = Kafka::start(&config.kafka, pipeline)?;
+        let kafka = Kafka::start(&config.kafka, pipeline.clone())?;
+        let parts = watch::Parts {
+            pipeline,
+            positions: Positions::new(&stores, "watch"),
+            open_pods: pulled::open_pods(stores.whole.clone()),
+            insecure: config.access.insecure,
+        };
+        let watches = Watches::start(&config.watch, &parts);
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let statuses = kafka.as_ref().map(Kafka::statuses);
+        let statuses = PullStatuses {
+            kafka: kafka.as_ref().map(Kafka::statuses),
+            watches: watches.statuses(),
+        };
         let app = http::App {
             logs: Arc::new(Logs::open(&config.logs, Some(&questions))?),
             ..app(questions.clone(), spool.clone(), statuses, metrics)
@@ -196,6 +211,7 @@ impl Service {
             listeners,
             sink,
             kafka,
+            watches,
             reconcile,
             _announced: announced,
             _threads: threads,
@@ -223,9 +239,13 @@ impl Service {
         self.stop.cancel();
         // It needs the sink for what it has taken.
         let leave = async {
-            if let Some(kafka) = self.kafka {
-                kafka.stop().await;
-            }
+            let watches = self.watches.stop();
+            let kafka = async {
+                if let Some(kafka) = self.kafka {
+                    kafka.stop().await;
+                }
+            };
+            tokio::join!(watches, kafka);
         };
         let leave = tokio::spawn(leave);
         let finish = async {
@@ -289,15 +309,13 @@ fn readiness(spool: &Spool) -> Result<(), String> {
 }
 
 /// How every source is.
-async fn sources(spool: Spool, kafka: Option<Statuses>) -> Vec<http::Source> {
+async fn sources(spool: Spool, pulled: PullStatuses) -> Vec<http::Source> {
     let condition = match spool.stats().full {
         true => "the spool is full",
         false => "running",
     };
     let mut statuses = vec![Status::of("webhook", condition)];
-    if let Some(kafka) = kafka {
-        statuses.extend(kafka.now().await);
-    }
+    statuses.extend(pulled.now().await);
     statuses.into_iter().map(of_api).collect()
 }
 
@@ -312,6 +330,7 @@ fn of_api(status: Status) -> http::Source {
         end: status.end,
         lag: status.lag,
         oldest_seconds: status.oldest_seconds,
+        facts: status.facts,
         last_error: status.last_error,
     }
 }
@@ -378,10 +397,10 @@ async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
 fn app(
     store: Arc<Store>,
     spool: Spool,
-    kafka: Option<Statuses>,
+    pulled: PullStatuses,
     metrics: PrometheusHandle,
 ) -> http::App {
-    let (measured, measured_kafka) = (spool.clone(), kafka.clone());
+    let (measured, measured_pulled) = (spool.clone(), pulled.clone());
     let full = spool.clone();
     let process = metrics_process::Collector::default();
     process.describe();
@@ -392,12 +411,10 @@ fn app(
         metrics: Arc::new(move || {
             measure(&measured);
             process.collect();
-            if let Some(kafka) = &measured_kafka {
-                kafka.measure();
-            }
+            measured_pulled.measure();
             metrics.render()
         }),
-        sources: Arc::new(move || Box::pin(sources(full.clone(), kafka.clone()))),
+        sources: Arc::new(move || Box::pin(sources(full.clone(), pulled.clone()))),
         ready: Arc::new(move || readiness(&spool)),
     }
 }

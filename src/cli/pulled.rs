@@ -1,0 +1,57 @@
+//! What the sources that pull need of the rest, and their states together.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::clickhouse::Store;
+use crate::lives;
+use crate::source::watch::{self, OpenPods};
+use crate::source::{Status, kafka};
+
+/// The states of the sources that pull.
+#[derive(Clone)]
+pub struct PullStatuses {
+    pub kafka: Option<kafka::Statuses>,
+    pub watches: watch::Statuses,
+}
+
+impl PullStatuses {
+    pub async fn now(&self) -> Vec<Status> {
+        let mut statuses = match &self.kafka {
+            Some(kafka) => kafka.now().await,
+            None => Vec::new(),
+        };
+        statuses.extend(self.watches.now());
+        statuses
+    }
+
+    pub fn measure(&self) {
+        if let Some(kafka) = &self.kafka {
+            kafka.measure();
+        }
+        self.watches.measure();
+    }
+}
+
+/// Reads open pods from the store.
+pub fn open_pods(store: Arc<Store>) -> OpenPods {
+    Arc::new(move |cluster, after| {
+        let store = store.clone();
+        Box::pin(async move {
+            let after = after.map(|pod| lives::open::OpenPod {
+                namespace: pod.namespace,
+                pod: pod.name,
+                pod_uid: Uuid::from_u128(pod.uid),
+            });
+            let found = lives::open::open_pods(&store, &cluster, &after.unwrap_or_default()).await;
+            let found = found.map_err(|error| error.to_string())?;
+            let pods = found.into_iter().map(|pod| watch::OpenPod {
+                namespace: pod.namespace,
+                name: pod.pod,
+                uid: pod.pod_uid.as_u128(),
+            });
+            Ok(pods.collect())
+        })
+    })
+}
