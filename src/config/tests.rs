@@ -52,7 +52,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`, `logs`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `watch`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`, `logs`"
         ],
     );
     check(
@@ -176,7 +176,11 @@ const VALUES: [(&str, &str); 9] = [
 ];
 
 /// Tables that are repeated have fields that must be there.
-const TABLES: [(&str, &str); 3] = [
+const TABLES: [(&str, &str); 4] = [
+    (
+        "watch",
+        "[{ cluster = \"prod\", address = \"https://10.0.0.1:6443\" }]",
+    ),
     (
         "logs",
         "[{ name = \"otel\", preset = \"otel-clickhouse\" }]",

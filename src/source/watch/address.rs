@@ -146,7 +146,7 @@ fn proxy_of(
     variable: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> Result<Option<(Proxy, &'static str)>, String> {
     if let Some(text) = &config.proxy_url {
-        let proxy = Proxy::parse(text).map_err(|cause| format!("proxy_url {cause}"))?;
+        let proxy = Proxy::parse(&text.0).map_err(|cause| format!("proxy_url {cause}"))?;
         return Ok(Some((proxy, "proxy_url")));
     }
     if let Some(uri) = &kube.proxy_url {

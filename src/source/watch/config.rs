@@ -1,8 +1,9 @@
 //! The configuration of one watched cluster: a `[[watch]]` block.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::is_cluster_name;
 
@@ -36,12 +37,40 @@ pub struct Config {
     pub insecure: bool,
     /// `http://`, `https://` or `socks5://`, with `user:password@` where it wants that. Unset: the kubeconfig's, else
     /// HTTPS_PROXY and NO_PROXY.
-    pub proxy_url: Option<String>,
+    pub proxy_url: Option<ProxyUrl>,
     /// The uid of the namespace kube-system, which tells clusters apart. Set it if a cluster was rebuilt, and its
     /// history goes on under the same name.
     pub cluster_uid: Option<String>,
     /// A watch without a message for this long is begun anew, in seconds. API servers send one a minute.
     pub silence_seconds_max: u64,
+}
+
+/// The URL of a proxy, which is shown without its user and password.
+#[derive(Clone, Deserialize)]
+pub struct ProxyUrl(pub String);
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0.rsplit_once('@') {
+            None => f.write_str(&self.0),
+            Some((before, host)) => {
+                let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+                write!(f, "{scheme}://(not shown)@{host}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl Serialize for ProxyUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Default for Config {
@@ -151,6 +180,16 @@ mod tests {
     fn checked(toml: &str) -> String {
         let config: Config = toml::from_str(toml).expect("TOML of known keys");
         config.check().err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_shown() {
+        let config: Config = toml::from_str("proxy_url = 'http://user:secret@p:3128'").unwrap();
+        let shown = [format!("{config:?}"), toml::to_string(&config).unwrap()];
+        for text in shown {
+            assert!(text.contains("http://(not shown)@p:3128"), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
     }
 
     #[test]

@@ -219,6 +219,10 @@ impl Progress {
             "ADDED" | "MODIFIED" => Sight::There,
             "DELETED" => Sight::Deleted,
             "BOOKMARK" => {
+                // It comes behind everything that was written before it.
+                if !self.keeps_up {
+                    self.catch_up(cluster, line.moment.until, emit);
+                }
                 found.version = Some(version.to_owned()).filter(|it| !it.is_empty());
                 return;
             }
@@ -290,4 +294,124 @@ impl Progress {
 fn beside(line: &Line) -> Option<ObjectBeside> {
     let beside: Beside = serde_json::from_slice(&line.bytes).ok()?;
     Some(beside.object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const UID: &str = "00000000-0000-0000-0000-000000000001";
+
+    fn line(kind: &str, object: &Value, since: i64, until: i64) -> Line {
+        Line {
+            bytes: json!({"type": kind, "object": object}).to_string().into(),
+            moment: Moment { since, until },
+        }
+    }
+
+    fn pod(written: &str) -> Value {
+        json!({"metadata": {"name": "web", "namespace": "n", "uid": UID, "resourceVersion": "7",
+            "managedFields": [{"time": written}]}})
+    }
+
+    /// When each fact was so, in seconds, and what it is.
+    fn read(progress: &mut Progress, lines: &[Line]) -> (Vec<String>, Found) {
+        let mut facts = Vec::new();
+        let found = progress.read("c", Resource::Pods, lines, &mut |fact| {
+            let what = match (&fact.said, fact.removed_at, fact.labels.is_some()) {
+                (Some(said), ..) => said.what.word(),
+                (None, 0, true) => "there",
+                (None, 0, false) => "still there",
+                (None, ..) => "removed",
+            };
+            facts.push(format!("{} {what}", fact.event_at / SECOND));
+        });
+        (facts, found)
+    }
+
+    #[test]
+    fn a_watch_that_catches_up_knows_less_until_it_keeps_up() {
+        let (before, now) = (1_000 * SECOND, 2_000 * SECOND);
+        let mut progress = Progress::from(before);
+        let old = pod("1970-01-01T00:20:00Z");
+        let lines = [
+            line("ADDED", &old, before, now),
+            line("MODIFIED", &old, before, now),
+        ];
+        let (facts, found) = read(&mut progress, &lines);
+        assert_eq!(facts, ["1200 there", "1200 there"]);
+        assert_eq!(found.version.as_deref(), Some("7"));
+        assert!(!progress.keeps_up && progress.since() == 1_200 * SECOND);
+        // A bookmark comes behind all of it.
+        let mark = json!({"metadata": {"resourceVersion": "9"}});
+        let (facts, found) = read(&mut progress, &[line("BOOKMARK", &mark, before, now)]);
+        assert_eq!(facts, ["2000 still there"]);
+        assert_eq!(found.version.as_deref(), Some("9"));
+        let (facts, _) = read(&mut progress, &[line("DELETED", &old, now, now + SECOND)]);
+        assert_eq!(facts, ["2001 removed"]);
+        // It waited for long before it was read.
+        let late = line("DELETED", &old, now, now + 60 * SECOND);
+        assert_eq!(read(&mut progress, &[late]).0, ["2000 there", "2060 gone"]);
+    }
+
+    #[test]
+    fn what_was_written_just_now_shows_that_it_keeps_up() {
+        let (before, now) = (1_000 * SECOND, 2_000 * SECOND);
+        let mut progress = Progress::from(before);
+        let lines = [
+            line("DELETED", &pod("1970-01-01T00:20:00Z"), before, now),
+            line("MODIFIED", &pod("1970-01-01T00:33:19Z"), before, now),
+            line("DELETED", &pod("1970-01-01T00:33:19Z"), before, now),
+        ];
+        let (facts, _) = read(&mut progress, &lines);
+        assert!(progress.keeps_up);
+        assert_eq!(facts[..2], ["1200 there", "2000 gone"]);
+        assert_eq!(facts[2], "2000 there");
+    }
+
+    #[test]
+    fn what_ends_a_watch_and_what_is_unreadable_is_counted() {
+        let mut progress = Progress::from(SECOND);
+        let status = json!({"kind": "Status", "code": 410, "status": "Failure", "message": "m"});
+        let mut broken = line("ADDED", &json!({}), 1, 2);
+        broken.bytes = "{\"type\":".into();
+        let lines = [
+            broken,
+            line("ADDED", &json!({"metadata": {"name": "x"}}), 1, 2),
+            line("NEW", &json!({}), 1, 2),
+            line("ERROR", &status, 1, 2),
+            line("ADDED", &pod("1970-01-01T00:20:00Z"), 1, 2),
+        ];
+        let (facts, found) = read(&mut progress, &lines);
+        assert_eq!(facts, Vec::<String>::new());
+        assert_eq!((found.unreadable, found.ended), (3, Some(410)));
+        assert_eq!(found.reason, Some("a line of a watch"));
+    }
+
+    #[test]
+    fn a_page_is_a_list_or_nothing() {
+        let list = json!({"kind": "PodList", "metadata": {"resourceVersion": "5", "continue": "t"},
+            "items": [pod("1970-01-01T00:20:00Z"), {"metadata": {}}]});
+        let mut facts = 0;
+        let found = page(
+            "c",
+            Resource::Pods,
+            list.to_string().as_bytes(),
+            SECOND,
+            &mut |_| facts += 1,
+        );
+        let found = found.unwrap();
+        assert_eq!((found.version.as_deref(), &*found.token), (Some("5"), "t"));
+        assert_eq!((found.objects, found.unreadable, facts), (2, 1, 1));
+        assert_eq!(found.uids.into_iter().collect::<Vec<_>>(), [1]);
+        for other in [
+            "{}",
+            "[]",
+            "<html>",
+            "{\"kind\":\"PodList\",\"metadata\":{}}",
+        ] {
+            assert!(page("c", Resource::Pods, other.as_bytes(), SECOND, &mut |_| {}).is_none());
+        }
+    }
 }

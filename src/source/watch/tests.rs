@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::address::Address;
 use super::client::Client;
-use super::config::Config;
+use super::config::{Config, ProxyUrl};
 use crate::tls::provider;
 
 /// A CA, and files in a folder.
@@ -94,7 +94,8 @@ impl Stage {
 
 async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut text = Vec::new();
-    while !text.ends_with(b"\r\n\r\n") {
+    // Who speaks TLS gets an answer at once, as from any server that does not.
+    while !text.ends_with(b"\r\n\r\n") && text != [0x16] {
         let mut byte = [0];
         if stream.read(&mut byte).await.unwrap_or(0) == 0 {
             break;
@@ -430,7 +431,7 @@ async fn proxies() {
         listener.local_addr().unwrap()
     };
     let through = |address: &str, proxy: String| Config {
-        proxy_url: Some(proxy),
+        proxy_url: Some(ProxyUrl(proxy)),
         ..stage.config(address)
     };
     let api = "https://api.example";
@@ -464,11 +465,6 @@ async fn proxies() {
         &format!(
             "the proxy http://{closed} cannot be reached: connection refused: check proxy_url"
         ),
-    )
-    .await;
-    check(
-        &through(api, format!("http://{server}")),
-        &format!("the proxy http://{server} cannot be reached: the connection was closed: check proxy_url"),
     )
     .await;
 }
