@@ -22,7 +22,8 @@ fn started(standin: &Standin, more: &str) -> Bygone {
 }
 
 fn uid(number: u32) -> String {
-    format!("00000000-0000-0000-0000-{number:012}")
+    // The nil UUID is none.
+    format!("00000000-0000-0000-0001-{number:012}")
 }
 
 fn ago(seconds: i64) -> String {
@@ -93,6 +94,17 @@ fn until_watching(bygone: &Bygone) {
         };
         (all.len() == 3 && all.iter().all(watching)).then_some(())
     });
+}
+
+/// Makes a bygone that is away believe that it has been so for ten minutes.
+fn away_for_long(bygone: &Bygone) {
+    let at = (Timestamp::now() - jiff::SignedDuration::from_secs(600)).as_microsecond();
+    let statement = format!(
+        "INSERT INTO positions (source, cluster, key, position, state, place) \
+         SELECT source, cluster, key, position, replaceRegexpOne(state, '\"at\":[0-9]+', '\"at\":{at}'), place \
+         FROM positions FINAL WHERE key = 'pods'"
+    );
+    sql(&bygone.database, &statement);
 }
 
 /// Waits until a version at least as new is stored as the position of pods.
@@ -190,6 +202,7 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
     standin.put("pods", pod("stays", 11, 60));
     standin.delete("pods", "web-0");
     standin.asked();
+    away_for_long(&bygone);
     bygone.spawn_again();
     wait_for("it serves", || bygone.serves().then_some(()));
     until(&bygone, "brief", "gone_proof", "not found");
