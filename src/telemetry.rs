@@ -201,8 +201,7 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     );
     metrics::describe_histogram!(SINK_FOLD_SECONDS, "Seconds that a round of folding took");
     metrics::describe_counter!(SINK_NAMES_REFUSED, "Pods that could not be stored");
-    describe_kafka();
-    describe_watch();
+    describe_pulled();
     Ok(handle)
 }
 
@@ -217,6 +216,11 @@ fn tell_build() {
         .unwrap_or("unknown");
     let version = env!("CARGO_PKG_VERSION");
     metrics::gauge!(BUILD_INFO, "version" => version, "commit" => commit).set(1.0);
+}
+
+fn describe_pulled() {
+    describe_kafka();
+    describe_watch();
 }
 
 fn describe_kafka() {

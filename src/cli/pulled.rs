@@ -4,19 +4,51 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::clickhouse::Store;
+use crate::clickhouse::{Store, Stores};
+use crate::config::Config;
 use crate::lives;
-use crate::source::watch::{self, OpenPods};
+use crate::pipeline::Pipeline;
+use crate::positions::Positions;
+use crate::source::kafka::Kafka;
+use crate::source::watch::{self, OpenPods, Watches};
 use crate::source::{Status, kafka};
+
+/// Checks their configurations, and asks Kafka's brokers.
+///
+/// # Errors
+///
+/// One line.
+pub async fn check(config: &Config) -> anyhow::Result<()> {
+    kafka::check(&config.kafka).await?;
+    Ok(watch::check(&config.watch, config.access.insecure).await?)
+}
+
+/// Begins to watch.
+pub fn watches(config: &Config, pipeline: Pipeline, stores: &Stores) -> Watches {
+    let parts = watch::Parts {
+        pipeline,
+        positions: Positions::new(stores, "watch"),
+        open_pods: open_pods(stores.whole.clone()),
+        insecure: config.access.insecure,
+    };
+    Watches::start(&config.watch, &parts)
+}
 
 /// The states of the sources that pull.
 #[derive(Clone)]
 pub struct PullStatuses {
-    pub kafka: Option<kafka::Statuses>,
-    pub watches: watch::Statuses,
+    kafka: Option<kafka::Statuses>,
+    watches: watch::Statuses,
 }
 
 impl PullStatuses {
+    pub fn of(kafka: Option<&Kafka>, watches: &Watches) -> PullStatuses {
+        PullStatuses {
+            kafka: kafka.map(Kafka::statuses),
+            watches: watches.statuses(),
+        }
+    }
+
     pub async fn now(&self) -> Vec<Status> {
         let mut statuses = match &self.kafka {
             Some(kafka) => kafka.now().await,
@@ -35,7 +67,7 @@ impl PullStatuses {
 }
 
 /// Reads open pods from the store.
-pub fn open_pods(store: Arc<Store>) -> OpenPods {
+fn open_pods(store: Arc<Store>) -> OpenPods {
     Arc::new(move |cluster, after| {
         let store = store.clone();
         Box::pin(async move {

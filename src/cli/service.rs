@@ -26,10 +26,9 @@ use crate::engine::{Engine, KEY_HEADER, Options, Readable};
 use crate::http::listener::{self, Role};
 use crate::logs::Logs;
 use crate::pipeline::Pipeline;
-use crate::positions::Positions;
 use crate::schema::Engines;
 use crate::source::kafka::Kafka;
-use crate::source::watch::{self, Watches};
+use crate::source::watch::Watches;
 use crate::source::{self, Status};
 use crate::spool::Spool;
 use crate::{access, engine, http, reconcile, schema, sink, telemetry, tls};
@@ -142,8 +141,7 @@ impl Service {
         let token = own_token();
         let (ingest_door, writers) = open_ingest(config, &token).await?;
         let (api_door, readers) = open_api(config, &token).await?;
-        source::kafka::check(&config.kafka).await?;
-        watch::check(&config.watch, config.access.insecure).await?;
+        pulled::check(config).await?;
         let metrics = telemetry::collect_metrics().context("metrics")?;
         let (stop, stop_sink) = (CancellationToken::new(), CancellationToken::new());
         let (stores, questions, engine) = open_stores(config, &stop).await?;
@@ -173,18 +171,9 @@ impl Service {
             .with_unwrapped_bytes_max(config.webhook.unwrapped_bytes_max());
         let webhook = source::webhook::routes(&config.webhook, pipeline.clone());
         let kafka = Kafka::start(&config.kafka, pipeline.clone())?;
-        let parts = watch::Parts {
-            pipeline,
-            positions: Positions::new(&stores, "watch"),
-            open_pods: pulled::open_pods(stores.whole.clone()),
-            insecure: config.access.insecure,
-        };
-        let watches = Watches::start(&config.watch, &parts);
+        let watches = pulled::watches(config, pipeline, &stores);
         tokio::spawn(upkeep(metrics.clone(), stop.clone()));
-        let statuses = PullStatuses {
-            kafka: kafka.as_ref().map(Kafka::statuses),
-            watches: watches.statuses(),
-        };
+        let statuses = PullStatuses::of(kafka.as_ref(), &watches);
         let app = http::App {
             logs: Arc::new(Logs::open(&config.logs, Some(&questions))?),
             ..app(questions.clone(), spool.clone(), statuses, metrics)

@@ -96,6 +96,11 @@ fn until_watching(bygone: &Bygone) {
     });
 }
 
+fn begin_again(bygone: &mut Bygone) {
+    bygone.spawn_again();
+    wait_for("it serves", || bygone.serves().then_some(()));
+}
+
 /// Makes a bygone that is away believe that it has been so for ten minutes.
 fn away_for_long(bygone: &Bygone) {
     let at = (Timestamp::now() - jiff::SignedDuration::from_secs(600)).as_microsecond();
@@ -203,8 +208,7 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
     standin.delete("pods", "web-0");
     standin.asked();
     away_for_long(&bygone);
-    bygone.spawn_again();
-    wait_for("it serves", || bygone.serves().then_some(()));
+    begin_again(&mut bygone);
     until(&bygone, "brief", "gone_proof", "not found");
     until(&bygone, "web-0", "gone_proof", "not found");
     assert_eq!(
@@ -228,8 +232,7 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
     bygone.kill();
     standin.delete("pods", "web-1");
     standin.compact();
-    bygone.spawn_again();
-    wait_for("it serves", || bygone.serves().then_some(()));
+    begin_again(&mut bygone);
     until(&bygone, "web-1", "gone_proof", "not found");
     assert_eq!(
         told(
@@ -255,7 +258,7 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
         standin.delete("pods", name);
     }
     standin.compact();
-    bygone.spawn_again();
+    begin_again(&mut bygone);
     wait_for("it is refused", || {
         let error = state_of(&bygone, "prod pods")["last_error"].to_string();
         error

@@ -267,78 +267,82 @@ mod tests {
         }
     }
 
+    const TARGET: &str = "https://api.prod.example:6443";
+
+    /// An API server, HTTPS_PROXY, NO_PROXY, and whether the proxy is used.
+    const CASES: &[(&str, &str, &str, bool)] = &[
+        (TARGET, "", "", false),
+        (TARGET, "http://proxy.example:1", "", true),
+        // kube-client 5 compares this with the proxy's own name.
+        (TARGET, "http://proxy.example:1", "proxy.example", true),
+        (TARGET, "http://proxy.example:1", "api.prod.example", false),
+        (TARGET, "http://proxy.example:1", "prod.example", false),
+        (TARGET, "http://proxy.example:1", ".prod.example", false),
+        (TARGET, "http://proxy.example:1", "*.prod.example", false),
+        (TARGET, "http://proxy.example:1", "od.example", true),
+        (TARGET, "http://proxy.example:1", "PROD.example:6443", false),
+        (TARGET, "http://proxy.example:1", "prod.example:443", true),
+        (TARGET, "http://proxy.example:1", "a, *", false),
+        (
+            "https://10.2.3.4:6443",
+            "proxy.example:1",
+            "10.0.0.0/8",
+            false,
+        ),
+        (
+            "https://10.2.3.4:6443",
+            "proxy.example:1",
+            "10.3.0.0/16",
+            true,
+        ),
+        (
+            "https://10.2.3.4:6443",
+            "proxy.example:1",
+            "10.2.3.4",
+            false,
+        ),
+        (
+            "https://10.2.3.4:6443",
+            "proxy.example:1",
+            "10.2.3.4:443",
+            true,
+        ),
+        (
+            "https://[fd00::1]:6443",
+            "proxy.example:1",
+            "fd00::/8",
+            false,
+        ),
+        (
+            "https://[fd00::1]:6443",
+            "proxy.example:1",
+            "fd00::1",
+            false,
+        ),
+        (
+            "https://[fd00::1]:6443",
+            "proxy.example:1",
+            "fd00::/200",
+            true,
+        ),
+        ("https://127.0.0.1:6443", "proxy.example:1", "", false),
+        ("https://localhost:6443", "proxy.example:1", "", false),
+        ("http://api.example:80", "proxy.example:1", "", false),
+    ];
+
     #[test]
     fn the_environment_decides_about_the_api_server_and_not_about_the_proxy() {
-        let target = "https://api.prod.example:6443";
-        for (target, https, none, expected) in [
-            (target, "", "", false),
-            (target, "http://proxy.example:1", "", true),
-            // kube-client 5 compares this with the proxy's own name.
-            (target, "http://proxy.example:1", "proxy.example", true),
-            (target, "http://proxy.example:1", "api.prod.example", false),
-            (target, "http://proxy.example:1", "prod.example", false),
-            (target, "http://proxy.example:1", ".prod.example", false),
-            (target, "http://proxy.example:1", "*.prod.example", false),
-            (target, "http://proxy.example:1", "od.example", true),
-            (target, "http://proxy.example:1", "PROD.example:6443", false),
-            (target, "http://proxy.example:1", "prod.example:443", true),
-            (target, "http://proxy.example:1", "a, *", false),
-            (
-                "https://10.2.3.4:6443",
-                "proxy.example:1",
-                "10.0.0.0/8",
-                false,
-            ),
-            (
-                "https://10.2.3.4:6443",
-                "proxy.example:1",
-                "10.3.0.0/16",
-                true,
-            ),
-            (
-                "https://10.2.3.4:6443",
-                "proxy.example:1",
-                "10.2.3.4",
-                false,
-            ),
-            (
-                "https://10.2.3.4:6443",
-                "proxy.example:1",
-                "10.2.3.4:443",
-                true,
-            ),
-            (
-                "https://[fd00::1]:6443",
-                "proxy.example:1",
-                "fd00::/8",
-                false,
-            ),
-            (
-                "https://[fd00::1]:6443",
-                "proxy.example:1",
-                "fd00::1",
-                false,
-            ),
-            (
-                "https://[fd00::1]:6443",
-                "proxy.example:1",
-                "fd00::/200",
-                true,
-            ),
-            ("https://127.0.0.1:6443", "proxy.example:1", "", false),
-            ("https://localhost:6443", "proxy.example:1", "", false),
-            ("http://api.example:80", "proxy.example:1", "", false),
-        ] {
+        for (target, https, none, expected) in CASES {
             let variable = |name: &str| match name {
-                "https_proxy" => Some(https.to_owned()),
-                "NO_PROXY" => Some(none.to_owned()),
+                "https_proxy" => Some((*https).to_owned()),
+                "NO_PROXY" => Some((*none).to_owned()),
                 _ => None,
             };
             let found = of_environment(&target.parse().unwrap(), &variable).unwrap();
-            assert_eq!(found.is_some(), expected, "{target} {https} {none}");
+            assert_eq!(found.is_some(), *expected, "{target} {https} {none}");
         }
         let broken = |name: &str| (name == "HTTPS_PROXY").then(|| "ftp://u:secret@p".to_owned());
-        let error = of_environment(&target.parse().unwrap(), &broken).unwrap_err();
+        let error = of_environment(&TARGET.parse().unwrap(), &broken).unwrap_err();
         assert_eq!(
             error,
             "HTTPS_PROXY has an unknown scheme: use http, https or socks5"

@@ -192,7 +192,7 @@ impl Progress {
             emit(fact);
         };
         for line in lines {
-            self.line(cluster, resource, line, &mut found, emit);
+            self.line((cluster, resource), line, &mut found, emit);
             if found.ended.is_some() {
                 break;
             }
@@ -203,8 +203,7 @@ impl Progress {
 
     fn line(
         &mut self,
-        cluster: &str,
-        resource: Resource,
+        (cluster, resource): (&str, Resource),
         line: &Line,
         found: &mut Found,
         emit: Emit,

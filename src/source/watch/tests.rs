@@ -296,7 +296,11 @@ async fn certificates() {
         ..config.clone()
     };
     check(&itself, "ok").await;
+}
 
+#[tokio::test]
+async fn times_and_names_of_certificates() {
+    let stage = Stage::new();
     let expired = stage.certificate("127.0.0.1", 2020, true);
     let url = format!("https://{}", serve(Some(&expired), "200 OK\n{}").await);
     check(
@@ -469,12 +473,9 @@ async fn proxies() {
     .await;
 }
 
-#[tokio::test]
-async fn kubeconfigs_and_files() {
-    let stage = Stage::new();
-    let good = stage.certificate("127.0.0.1", 2090, true);
-    let url = format!("https://{}", serve(Some(&good), "200 OK\n{}").await);
-    let text = format!(
+/// A kubeconfig with contexts that work, and others.
+fn kubeconfig(url: &str) -> String {
+    format!(
         "{{apiVersion: v1, kind: Config, current-context: good,
            clusters: [{{name: c, cluster: {{server: '{url}', certificate-authority: ca.crt}}}}],
            users: [{{name: u, user: {{token: secret-token}}}},
@@ -485,7 +486,15 @@ async fn kubeconfigs_and_files() {
              {{name: old, context: {{cluster: c, user: old}}}},
              {{name: plugin, context: {{cluster: c, user: plugin}}}},
              {{name: bad, context: {{cluster: nowhere, user: u}}}}]}}"
-    );
+    )
+}
+
+#[tokio::test]
+async fn kubeconfigs() {
+    let stage = Stage::new();
+    let good = stage.certificate("127.0.0.1", 2090, true);
+    let url = format!("https://{}", serve(Some(&good), "200 OK\n{}").await);
+    let text = kubeconfig(&url);
     let path = stage.write("kubeconfig", &text);
     let of = |path: &PathBuf, context: Option<&str>| Config {
         cluster: "prod".to_owned(),
@@ -538,10 +547,15 @@ async fn kubeconfigs_and_files() {
         ),
     )
     .await;
+}
+
+#[tokio::test]
+async fn files_and_variables() {
+    let stage = Stage::new();
     let empty = stage.write("empty", "\n");
     let config = Config {
         token_file: Some(empty.clone()),
-        ..stage.config(&url)
+        ..stage.config("https://127.0.0.1")
     };
     check(
         &config,
