@@ -24,6 +24,6 @@ pub use event::{
 pub use json::{Capped, Lenient, Text, time};
 pub use pod::{
     Binding, ContainerState, ContainerStatus, Count, DeleteOptions, Eviction, Items, Metadata,
-    Object, OwnerReference, PodSpec, PodStatus, Preconditions, TableRow, Terminated,
+    Object, OwnerReference, PodSpec, PodStatus, Preconditions, TableRow, Terminated, Written,
 };
 pub use sources::Sources;

@@ -39,6 +39,8 @@ pub struct Config {
     pub kafka: source::kafka::Config,
     /// Audit log files that are followed.
     pub files: Vec<source::file::Config>,
+    /// API servers to watch.
+    pub watch: Vec<source::watch::Config>,
     pub clickhouse: clickhouse::Config,
     pub engine: engine::Config,
     pub spool: spool::Config,
@@ -60,6 +62,7 @@ impl Default for Config {
             webhook: source::webhook::Config::default(),
             kafka: source::kafka::Config::default(),
             files: Vec::new(),
+            watch: Vec::new(),
             clickhouse: Default::default(),
             engine: Default::default(),
             spool: Default::default(),

@@ -28,6 +28,8 @@
 //! - A session in a container leaves no trace in its pod: it is a row of its own (`session`).
 //! - The deletion of a node is recorded under the node's name: the fold finds the pods that ended with it.
 //!
+//! What a watch or a list shows of an object gives the same facts, without an account (`watched`).
+//!
 //! Never here: I/O, a clock, state between events, values of environment variables.
 
 mod collection;
@@ -39,6 +41,7 @@ mod pod;
 mod request;
 mod session;
 mod uri;
+pub mod watched;
 mod workload;
 
 use crate::audit::words::NameEvent;

@@ -13,6 +13,7 @@
 //!
 //! Never here: what facts mean (`fold`), when to fold (`sink`, `reconcile`).
 
+pub mod open;
 pub mod plan;
 pub mod read;
 mod round;

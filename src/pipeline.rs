@@ -21,12 +21,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::{error, warn};
 
 use crate::dead_letters::DeadLetters;
-use crate::rows::DeadLetterRows;
+use crate::rows::{DeadLetterRows, Fact};
 use crate::spool::{self, AppendError, Spool};
 use crate::telemetry;
 use decode::{Decoded, Ended, Unwrapping};
 use letters::keep_rejected;
-use pieces::batch_of_letters;
+use pieces::{Pieces, batch_of_letters};
 
 pub use delivery::Delivery;
 pub use letters::{Missing, Why};
@@ -200,6 +200,34 @@ impl Pipeline {
         rows.push(&letter);
         let appended = self.spool.append(batch_of_letters(rows)).await;
         appended.map(|_| ()).map_err(not_taken)
+    }
+
+    /// Stores facts of a source that has no events. `observe` emits them, on a thread where it may take its time.
+    /// Returns what it returns when they are on disk.
+    ///
+    /// # Errors
+    ///
+    /// When not all are on disk; some may be. All of them may be stored again.
+    pub async fn observe<T: Send + 'static>(
+        &self,
+        observe: impl FnOnce(&mut dyn FnMut(&Fact)) -> T + Send + 'static,
+    ) -> Result<(T, Stored), NotTaken> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| NotTaken::Failed)?;
+        let (sender, mut pieces) = mpsc::channel(1);
+        let observing = tokio::task::spawn_blocking(move || {
+            let mut pieces = Pieces::new(sender);
+            let outcome = observe(&mut |fact| pieces.push(fact));
+            pieces.send();
+            outcome
+        });
+        let mut stored = Vec::new();
+        while let Some(piece) = pieces.recv().await {
+            let receipt = self.spool.append(piece).await.map_err(not_taken)?;
+            stored.push(receipt.stored);
+        }
+        let outcome = observing.await.map_err(|_| NotTaken::Failed)?;
+        Ok((outcome, Stored(stored)))
     }
 
     /// As [`Pipeline::accept`], for several at once, which then share the way to the disk.

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod kafka;
+pub mod watch;
 pub mod webhook;
 
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// How a source is, or one part of it: a line of `bygone sources status`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Status {
-    /// `webhook`, `kafka` or `file`.
+    /// `webhook`, `kafka`, `file` or `watch`.
     pub source: String,
-    /// Which part of it: a topic and a partition, or a path.
+    /// Which part of it: a topic and a partition, a path, or a cluster and a resource.
     pub place: Option<String>,
     pub state: String,
     /// The first that ClickHouse has not confirmed.
@@ -24,6 +25,8 @@ pub struct Status {
     pub lag: Option<i64>,
     /// Age of the oldest that ClickHouse has not confirmed, in seconds.
     pub oldest_seconds: Option<f64>,
+    /// What it has stored since the start, as far as that is counted.
+    pub facts: Option<i64>,
     /// The last error, and when it happened.
     pub last_error: Option<String>,
 }
@@ -40,6 +43,7 @@ impl Status {
             end: None,
             lag: None,
             oldest_seconds: None,
+            facts: None,
             last_error: None,
         }
     }

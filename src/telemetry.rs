@@ -73,6 +73,10 @@ pub const KAFKA_REBALANCES: &str = "bygone_kafka_rebalances_total";
 pub const KAFKA_RECORDS_GONE: &str = "bygone_kafka_gone_records_total";
 /// Copies to the dead-letter topic by `outcome`.
 pub const KAFKA_DEAD_LETTERS: &str = "bygone_kafka_dead_letters_total";
+/// Objects that lists and watches of API servers brought, by `cluster` and `resource`.
+pub const WATCH_OBJECTS: &str = "bygone_watch_objects_total";
+/// Age of the oldest of them that ClickHouse has not confirmed, by `cluster` and `resource`.
+pub const WATCH_OLDEST_SECONDS: &str = "bygone_watch_oldest_unstored_seconds";
 /// From the first byte of a request to its 200.
 pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
 /// Connections and requests that were refused, by `listener` (`ingest`, `api`) and `why`.
@@ -197,7 +201,7 @@ pub fn collect_metrics() -> Result<PrometheusHandle, BuildError> {
     );
     metrics::describe_histogram!(SINK_FOLD_SECONDS, "Seconds that a round of folding took");
     metrics::describe_counter!(SINK_NAMES_REFUSED, "Pods that could not be stored");
-    describe_kafka();
+    describe_pulled();
     Ok(handle)
 }
 
@@ -212,6 +216,11 @@ fn tell_build() {
         .unwrap_or("unknown");
     let version = env!("CARGO_PKG_VERSION");
     metrics::gauge!(BUILD_INFO, "version" => version, "commit" => commit).set(1.0);
+}
+
+fn describe_pulled() {
+    describe_kafka();
+    describe_watch();
 }
 
 fn describe_kafka() {
@@ -229,4 +238,12 @@ fn describe_kafka() {
     );
     metrics::describe_counter!(KAFKA_RECORDS_GONE, "Records removed by retention unread");
     metrics::describe_counter!(KAFKA_DEAD_LETTERS, "Copies to the dead-letter topic");
+}
+
+fn describe_watch() {
+    metrics::describe_counter!(WATCH_OBJECTS, "Objects that API servers sent");
+    metrics::describe_gauge!(
+        WATCH_OLDEST_SECONDS,
+        "Age of the oldest object that is not in ClickHouse yet"
+    );
 }

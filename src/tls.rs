@@ -14,12 +14,14 @@
 //! a later quantum computer does not break (X25519MLKEM768).
 //!
 //! Absent on purpose: revocation lists (certificates in a cluster are short-lived; take the name
-//! off `certificate_names` instead), and a switch that turns the verification off.
+//! off `certificate_names` instead), and a switch that turns the verification off for our listeners, ClickHouse, log
+//! stores or Kafka. API servers are the exception (`trust`): people watch clusters whose certificates they can't fix.
 
 mod ca_file;
 mod client;
 mod pem;
 mod server;
+mod trust;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub use client::{Client, ClientFiles};
 pub use server::{Server, ServerFiles};
+pub use trust::{Shown, Trust};
 
 /// Why TLS could not be set up: one line that names the file.
 #[derive(Debug, thiserror::Error)]

@@ -55,6 +55,28 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
+    /// What was seen of an object at `at`, without the request that changed it: of no account and no verb.
+    pub fn of_no_request(at: Timestamp) -> Event<'static> {
+        Event {
+            audit_id: Text::default(),
+            level: Level::Other,
+            stage: Stage::Other,
+            verb: Verb::Other,
+            request_uri: Text::default(),
+            user: Actor::default(),
+            impersonated_user: None,
+            source_ips: None,
+            object_ref: ObjectRef::default(),
+            response_status: None,
+            request_object: None,
+            response_object: None,
+            request_received: None,
+            is_truncated: false,
+            at,
+            cluster: Text::default(),
+        }
+    }
+
     /// From where the request came. Read when it is asked for: most events are not about that.
     pub fn sources(&self) -> Sources {
         let raw = self.source_ips.map(RawValue::get);

@@ -106,6 +106,32 @@ pub struct Mirror<'a> {
     pub config_hash: Text<'a>,
 }
 
+/// When an object was written, of its metadata alone. `managedFields` has when each client changed what it manages, to
+/// the second and by the API server's clock; what it manages is not read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Written {
+    #[serde(deserialize_with = "time")]
+    creation_timestamp: Option<Timestamp>,
+    managed_fields: Capped<Change>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Change {
+    #[serde(deserialize_with = "time")]
+    time: Option<Timestamp>,
+}
+
+impl Written {
+    /// The last write that it knows of.
+    pub fn at(&self) -> Option<Timestamp> {
+        let changes = self.managed_fields.iter().flatten();
+        let changes = changes.filter_map(|change| change.time);
+        changes.chain(self.creation_timestamp).max()
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OwnerReference<'a> {

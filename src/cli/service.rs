@@ -354,7 +354,7 @@ async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
 
 /// What the API's routes need.
 fn app(store: Arc<Store>, spool: Spool, others: Statuses, metrics: PrometheusHandle) -> http::App {
-    let (measured, measured_kafka) = (spool.clone(), others.kafka.clone());
+    let (measured, measured_pulled) = (spool.clone(), others.clone());
     let full = spool.clone();
     let process = metrics_process::Collector::default();
     process.describe();
@@ -365,9 +365,7 @@ fn app(store: Arc<Store>, spool: Spool, others: Statuses, metrics: PrometheusHan
         metrics: Arc::new(move || {
             measure(&measured);
             process.collect();
-            if let Some(kafka) = &measured_kafka {
-                kafka.measure();
-            }
+            measured_pulled.measure();
             metrics.render()
         }),
         sources: Arc::new(move || Box::pin(sources::now(full.clone(), others.clone()))),

@@ -52,7 +52,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `files`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`, `logs`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `files`, `watch`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`, `logs`"
         ],
     );
     check(
@@ -176,10 +176,14 @@ const VALUES: [(&str, &str); 9] = [
 ];
 
 /// Tables that are repeated have fields that must be there.
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 5] = [
     (
         "files",
         "[{ cluster = \"prod\", paths = [\"/var/log/audit.log\"] }]",
+    ),
+    (
+        "watch",
+        "[{ cluster = \"prod\", address = \"https://10.0.0.1:6443\" }]",
     ),
     (
         "logs",

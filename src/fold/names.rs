@@ -97,7 +97,10 @@ pub(super) fn cause<'a>(
     end: i64,
 ) -> Option<(&'a str, &'a str)> {
     let start = start_of(life);
-    let asks = says.iter().filter(|said| said.what == what);
+    // A watch saw it too, and knows nobody.
+    let asks = says
+        .iter()
+        .filter(|said| said.what == what && !said.user.is_empty());
     let within = asks.filter(|said| said.at > start && said.at <= end);
     let last = within.max_by_key(|said| (said.at, *said))?;
     Some((last.user, last.acting_as))

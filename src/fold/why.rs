@@ -186,6 +186,8 @@ fn of_request<'a>(
     });
     match forced {
         Some(forced) => (Some(EndedWhy::ForceDeleted), Some(forced.clone())),
+        // Whoever asked may have been a controller.
+        None if asked.user.is_empty() => (Some(EndedWhy::Unknown), Some(asked.clone())),
         None => (Some(EndedWhy::Deleted), Some(asked.clone())),
     }
 }

@@ -14,31 +14,34 @@ use super::responses::{ListOf, Problems};
 use super::writer::Writer;
 use crate::access::{Denied, Reader};
 
-/// A source of audit events, or a part of one. Absent values are `null`.
+/// A source of events, or a part of one. Absent values are `null`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Source {
-    /// `webhook`, `kafka` or `file`.
+    /// `webhook`, `kafka`, `file` or `watch`.
     pub source: String,
-    /// Which part of it: a topic and a partition, or a path.
+    /// Which part of it: a topic and a partition, a path, or a cluster and a resource.
     pub place: Option<String>,
     pub state: String,
-    /// The first record, or byte, that ClickHouse has not confirmed.
+    /// The first record, or byte, that ClickHouse has not confirmed; of a watch the last resourceVersion that it has.
     pub position: Option<i64>,
     /// Where another member would continue, as acknowledged by the broker.
     pub committed: Option<i64>,
-    /// After the last existing record or byte; of a compressed file it is not known.
+    /// After the last existing record or byte; of a compressed file it is not known. Of a watch the last
+    /// resourceVersion that came.
     pub end: Option<i64>,
     /// From `position` to `end`.
     pub lag: Option<i64>,
     /// Age of the oldest record that ClickHouse has not confirmed, in seconds.
     pub oldest_seconds: Option<f64>,
+    /// Facts that it has stored since the start of the process, as far as they are counted.
+    pub facts: Option<i64>,
     /// The last error, and when it happened.
     pub last_error: Option<String>,
 }
 
 /// Sources
 ///
-/// State of the webhook, of each Kafka partition and of each followed file. Needs a token for all clusters and namespaces, because sources
+/// State of the webhook, of each Kafka partition, of each followed file and of each watched resource. Needs a token for all clusters and namespaces, because sources
 /// belong to all clusters.
 #[utoipa::path(
     get,

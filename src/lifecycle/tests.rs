@@ -11,6 +11,7 @@ mod many;
 mod odd;
 mod options;
 mod too_much;
+mod watched;
 
 fn check(event: &Value, expected: Expect) {
     let text = event.to_string();

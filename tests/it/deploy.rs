@@ -106,6 +106,22 @@ fn check<T: DeserializeOwned + Serialize>(document: &Value) {
 }
 
 #[test]
+fn the_permissions_of_watches_are_what_kubernetes_reads() {
+    use k8s_openapi::api::{core::v1 as core, rbac::v1 as rbac};
+    let documents = documents("watch-rbac.yaml");
+    for document in &documents {
+        match document["kind"].as_str().expect("a kind") {
+            "Namespace" => check::<core::Namespace>(document),
+            "ServiceAccount" => check::<core::ServiceAccount>(document),
+            "ClusterRole" => check::<rbac::ClusterRole>(document),
+            "ClusterRoleBinding" => check::<rbac::ClusterRoleBinding>(document),
+            kind => panic!("{kind} is checked by nothing"),
+        }
+    }
+    assert_eq!(documents.len(), 4);
+}
+
+#[test]
 fn the_manifest_is_what_kubernetes_reads() {
     use k8s_openapi::api::{
         apps::v1 as apps, core::v1 as core, networking::v1 as networking, policy::v1 as policy,

@@ -120,6 +120,8 @@ mod support;
 mod truth;
 /// How soon after its acknowledgement an event is in the answers.
 mod visible;
+/// Clusters that are watched: what a watch tells, what it makes up for, and what it refuses.
+mod watch;
 /// `POST /v1/audit/{cluster}`: forms, encodings, refusals.
 mod webhook;
 /// The questions that `schema/README.md` works out, against the truth.

@@ -440,8 +440,8 @@ fn kubelets_by_what_they_do() {
     check(
         "a-kubelet-of-another-name-and-the-request-lost",
         expect![[r#"
-            web-2 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00 removed 08:10:03.105 why: deleted unknown: request unseen
-                main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: deleted
+            web-2 08:00:00..08:10:03.105 on node-1 created by alice phase Running asked 08:10:00 removed 08:10:03.105 why: unknown unknown: request unseen
+                main/2d71 #0 08:00:04..08:10:02 started 08:00:04 ended 08:10:01 seen exit 143 reason Error why: unknown
         "#]],
     );
     check(
@@ -552,16 +552,16 @@ fn removals() {
     check(
         "the-request-is-lost",
         expect![[r#"
-        web-2 08:00:00..08:10:04.105 on node-1 created by system:serviceaccount:kube-system:replicaset-controller of web phase Failed asked 08:10:00 removed 08:10:04.105 why: deleted unknown: workload inferred, request unseen
-            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: deleted unknown: workload inferred
-    "#]],
+            web-2 08:00:00..08:10:04.105 on node-1 created by system:serviceaccount:kube-system:replicaset-controller of web phase Failed asked 08:10:00 removed 08:10:04.105 why: unknown unknown: workload inferred, request unseen
+                main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: unknown unknown: workload inferred
+        "#]],
     );
     check(
         "only-the-last-delete-came",
         expect![[r#"
-        web-3 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:04.105 removed 08:10:04.105 why: deleted unknown: request unseen
-            main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: deleted
-    "#]],
+            web-3 08:00:00..08:10:04.105 on node-1 created by alice phase Failed asked 08:10:04.105 removed 08:10:04.105 why: unknown unknown: request unseen
+                main/2d71 #0 08:00:04..08:10:03 started 08:00:04 ended 08:10:02 seen exit 143 reason Error why: unknown
+        "#]],
     );
     check(
         "the-last-delete-is-lost",

@@ -23,7 +23,13 @@ AUDIT_ID = re.compile(rb'"auditID":"([^"]+)"')
 
 
 class Bygone:
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, watches=False):
+        """`watches`: whether it watches the API server, by `reader.kubeconfig`."""
+        self.options = []
+        if watches:
+            with open(f"{folder}/bygone.toml", "w") as f:
+                f.write(f'[[watch]]\ncluster = "my-cluster"\nkubeconfig = "{folder}/reader.kubeconfig"\n')
+            self.options = ["--config", f"{folder}/bygone.toml"]
         # A build meanwhile must not change what is started again.
         self.program = shutil.copy2(program, f"{folder}/bygone.program")
         self.folder = folder
@@ -42,7 +48,8 @@ class Bygone:
         log = open(f"{self.folder}/bygone.log", "ab")
         self.child = subprocess.Popen(
             [self.program, "serve", "--data-dir", f"{self.folder}/bygone",
-             "--ingest-listen", f"127.0.0.1:{self.ingest_port}", "--api-listen", f"127.0.0.1:{self.api_port}"],
+             "--ingest-listen", f"127.0.0.1:{self.ingest_port}", "--api-listen", f"127.0.0.1:{self.api_port}",
+             *self.options],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def ready(self):
@@ -93,6 +100,20 @@ class Bygone:
             return None
         return [json.loads(line) for line in answer.stdout.splitlines()]
 
+    def sources(self):
+        """`bygone sources status`: one for each; None where bygone is away."""
+        answer = subprocess.run(
+            [self.program, "sources", "status", "-o", "ndjson", "--server", f"http://127.0.0.1:{self.api_port}"],
+            capture_output=True, timeout=ANSWER_SECONDS_MAX)
+        if answer.returncode:
+            return None
+        return [json.loads(line) for line in answer.stdout.splitlines()]
+
+    def watches_everything(self):
+        """Whether its watches keep up, and nothing of them is on its way."""
+        watches = [it for it in self.sources() or [] if it["source"] == "watch"]
+        return bool(watches) and all(it["state"] == "watching" and it["oldest_seconds"] is None for it in watches)
+
     def stored_everything(self):
         """Whether nothing waits in the spool."""
         _, text = self.get("/metrics")
@@ -103,7 +124,8 @@ class Bygone:
 class Relay:
     """Between API server and bygone. Keeps what was acknowledged: one body a line."""
 
-    def __init__(self, ingest_port, path):
+    def __init__(self, ingest_port, path, passes=True):
+        """`passes`: whether bygone gets anything; else the API server is told that it did."""
         # Audit IDs.
         self.acknowledged = set()
         out = open(path, "wb")
@@ -115,6 +137,11 @@ class Relay:
 
             def do_POST(handler):
                 body = handler.rfile.read(int(handler.headers["Content-Length"]))
+                if not passes:
+                    handler.send_response(200)
+                    handler.send_header("Content-Length", "0")
+                    handler.end_headers()
+                    return
                 connection = http.client.HTTPConnection("127.0.0.1", ingest_port, timeout=60)
                 try:
                     connection.request("POST", handler.path, body, {"Content-Type": "application/json"})

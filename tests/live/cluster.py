@@ -170,7 +170,7 @@ class Cluster:
         assert text.count(f"server: {address}") == 1
         with open(f"{self.folder}/webhook.kubeconfig", "w") as f:
             f.write(text.replace(f"server: {address}", f"server: http://127.0.0.1:{audit_port}/"))
-        for account in ("kcm", "scheduler"):
+        for account in ("kcm", "scheduler", "reader"):
             with open(f"{self.folder}/{account}.kubeconfig", "w") as f:
                 json.dump({
                     "apiVersion": "v1", "kind": "Config", "current-context": "live",

@@ -79,8 +79,9 @@ class Run:
         self.kill_counts = arguments.api_server_kills, arguments.bygone_kills
         self.failures = []
         # --- what is started, in this order ---
-        self.bygone = Bygone(arguments.bygone, self.out)
-        self.relay = Relay(self.bygone.ingest_port, f"{self.out}/acknowledged.jsonl")
+        self.sources = arguments.sources
+        self.bygone = Bygone(arguments.bygone, self.out, watches=self.sources != "audit")
+        self.relay = Relay(self.bygone.ingest_port, f"{self.out}/acknowledged.jsonl", passes=self.sources != "watch")
         subjects = {name: node.subject for name, node in NODES.items()}
         self.cluster = Cluster(arguments.bin, self.out, self.relay.port, subjects)
         self.nodes = Nodes(self.cluster, self.seed)
@@ -182,7 +183,10 @@ class Run:
         self.ended = time.time()
         self.say("waiting for the last events")
         # The API server's backoff is ten seconds at first, and grows.
-        wait_until("the last events", lambda: not self.behind(), 240, pause=2)
+        if self.sources != "watch":
+            wait_until("the last events", lambda: not self.behind(), 240, pause=2)
+        if self.sources != "audit":
+            wait_until("the watches", self.bygone.watches_everything, 120, pause=1)
         wait_until("storing what was acknowledged", self.bygone.stored_everything)
 
     def nothing_ends(self):
@@ -208,7 +212,7 @@ class Run:
         write_lines(f"{self.out}/instances.jsonl", instances)
         write_lines(f"{self.out}/addresses.jsonl", uses)
         write_lines(f"{self.out}/run.json", [{
-            "clocks": {name: node.skew for name, node in NODES.items()},
+            "sources": self.sources, "clocks": {name: node.skew for name, node in NODES.items()},
             "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
             "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])
 
@@ -301,6 +305,8 @@ def main():
     parser.add_argument("--bygone", metavar="PATH", help="the program under test")
     parser.add_argument("--minutes", type=float, default=6, help="duration of the load (default 6)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the workload, the kubelets and the kills (default 1)")
+    parser.add_argument("--sources", choices=["audit", "watch", "both"], default="audit",
+                        help="what bygone gets: audit events, a watch of the API, or both (default audit)")
     parser.add_argument("--api-server-kills", type=int, default=3, metavar="N")
     parser.add_argument("--bygone-kills", type=int, default=9, metavar="N")
     parser.add_argument("--out", metavar="DIR", required=True, help="an empty folder, or with --check the folder of a run")

@@ -17,6 +17,7 @@ impl Row for Status {
                 s.oldest_seconds
                     .map_or(cell::NONE.to_owned(), |seconds| format!("{seconds:.1}s"))
             }),
+            Column::new("FACTS", |s, _| number(s.facts)),
             Column::new("LAST ERROR", |s, _| {
                 cell::text(s.last_error.as_deref(), cell::NONE)
             }),

@@ -3,28 +3,37 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::clickhouse::Stores;
+use crate::clickhouse::{Store, Stores};
 use crate::config::Config;
 use crate::http;
+use crate::lives::open;
 use crate::pipeline::Pipeline;
 use crate::positions::Positions;
 use crate::source::file::{Context, Followers, Own};
 use crate::source::kafka::Kafka;
+use crate::source::watch::{self, OpenPod, OpenPods, Watches};
 use crate::source::{Status, file, kafka};
 use crate::spool::Spool;
 
-/// Whether the configuration of the sources makes sense, and Kafka lets us in.
+/// Checks the configuration of the sources, and asks Kafka's brokers.
+///
+/// # Errors
+///
+/// One line.
 pub async fn check(config: &Config) -> anyhow::Result<()> {
     for files in &config.files {
         files.check()?;
     }
-    Ok(kafka::check(&config.kafka).await?)
+    kafka::check(&config.kafka).await?;
+    Ok(watch::check(&config.watch, config.access.insecure).await?)
 }
 
 /// The sources that are read.
 pub struct Pull {
     kafka: Option<Kafka>,
+    watches: Watches,
     followers: Followers,
     /// The way of files to the pipeline.
     pub files: Own,
@@ -39,10 +48,18 @@ impl Pull {
     ) -> anyhow::Result<Pull> {
         let files = Own::new(pipeline, Positions::new(stores, "file"));
         let kafka = Kafka::start(&config.kafka, pipeline.clone())?;
+        let parts = watch::Parts {
+            pipeline: pipeline.clone(),
+            positions: Positions::new(stores, "watch"),
+            open_pods: open_pods(stores.whole.clone()),
+            insecure: config.access.insecure,
+        };
+        let watches = Watches::start(&config.watch, &parts);
         let context = |cluster: &str| Context::new(Arc::new(files.clone()), cluster, stop.clone());
         let followers = Followers::start(&config.files, context);
         Ok(Pull {
             kafka,
+            watches,
             followers,
             files,
         })
@@ -51,24 +68,38 @@ impl Pull {
     pub fn statuses(&self) -> Statuses {
         Statuses {
             kafka: self.kafka.as_ref().map(Kafka::statuses),
+            watches: self.watches.statuses(),
             files: self.followers.statuses(),
         }
     }
 
     /// Returns when what is under way has ended, within the limits of each.
     pub async fn stop(self) {
-        if let Some(kafka) = self.kafka {
-            kafka.stop().await;
-        }
-        self.followers.stopped().await;
+        let kafka = async {
+            if let Some(kafka) = self.kafka {
+                kafka.stop().await;
+            }
+        };
+        tokio::join!(self.watches.stop(), kafka, self.followers.stopped());
     }
 }
 
 /// Where the state of the pull sources is asked.
 #[derive(Clone)]
 pub struct Statuses {
-    pub kafka: Option<kafka::Statuses>,
-    pub files: file::Statuses,
+    kafka: Option<kafka::Statuses>,
+    watches: watch::Statuses,
+    files: file::Statuses,
+}
+
+impl Statuses {
+    /// Sets their gauges.
+    pub fn measure(&self) {
+        if let Some(kafka) = &self.kafka {
+            kafka.measure();
+        }
+        self.watches.measure();
+    }
 }
 
 /// How every source is.
@@ -81,6 +112,7 @@ pub async fn now(spool: Spool, others: Statuses) -> Vec<http::Source> {
     if let Some(kafka) = others.kafka {
         statuses.extend(kafka.now().await);
     }
+    statuses.extend(others.watches.now());
     statuses.extend(others.files.now());
     statuses.into_iter().map(of_api).collect()
 }
@@ -96,6 +128,29 @@ fn of_api(status: Status) -> http::Source {
         end: status.end,
         lag: status.lag,
         oldest_seconds: status.oldest_seconds,
+        facts: status.facts,
         last_error: status.last_error,
     }
+}
+
+/// Reads open pods from the store.
+fn open_pods(store: Arc<Store>) -> OpenPods {
+    Arc::new(move |cluster, after| {
+        let store = store.clone();
+        Box::pin(async move {
+            let after = after.map(|pod| open::OpenPod {
+                namespace: pod.namespace,
+                pod: pod.name,
+                pod_uid: Uuid::from_u128(pod.uid),
+            });
+            let found = open::open_pods(&store, &cluster, &after.unwrap_or_default()).await;
+            let found = found.map_err(|error| error.to_string())?;
+            let pods = found.into_iter().map(|pod| OpenPod {
+                namespace: pod.namespace,
+                name: pod.pod,
+                uid: pod.pod_uid.as_u128(),
+            });
+            Ok(pods.collect())
+        })
+    })
 }

@@ -168,6 +168,7 @@ impl Why {
                     }
                     (None, Some(word), _) => (word, asked.clone()),
                     (None, None, Some(forced)) if has_node => ("force-deleted", Some(forced)),
+                    _ if user.is_empty() => ("unknown", asked.clone()),
                     _ => ("deleted", asked.clone()),
                 }
             }

@@ -1,0 +1,108 @@
+//! The lines of a watch, cut out of what arrives.
+
+use bytes::{Bytes, BytesMut};
+
+use super::read::Line;
+use crate::lifecycle::watched::Moment;
+
+/// The longest line. An object has at most 3 MiB in an API server.
+const LINE_BYTES_MAX: usize = 8 << 20;
+
+/// Lines are stored together up to this many bytes, or this many.
+const TAKEN_BYTES: usize = 4 << 20;
+const TAKEN_LINES: usize = 2_000;
+
+/// Lines that came and are not taken, and the beginning of the next one.
+#[derive(Default)]
+pub struct Lines {
+    whole: Vec<Line>,
+    whole_bytes: usize,
+    begun: BytesMut,
+    /// The rest of the line that begins is left out.
+    skips: bool,
+    too_long: u64,
+}
+
+impl Lines {
+    /// Adds what came, all of it written between the two moments.
+    pub fn push(&mut self, data: &Bytes, moment: Moment) {
+        let mut rest = &data[..];
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            self.add(&rest[..end]);
+            rest = &rest[end + 1..];
+            let bytes = self.begun.split().freeze();
+            let is_skipped = std::mem::take(&mut self.skips);
+            if !is_skipped && !bytes.trim_ascii().is_empty() {
+                self.whole_bytes += bytes.len();
+                self.whole.push(Line { bytes, moment });
+            }
+        }
+        self.add(rest);
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        if self.skips {
+            return;
+        }
+        if self.begun.len() + part.len() > LINE_BYTES_MAX {
+            self.skips = true;
+            self.too_long += 1;
+            self.begun = BytesMut::new();
+            return;
+        }
+        self.begun.extend_from_slice(part);
+    }
+
+    /// Whether they should be taken before more is added.
+    pub fn is_full(&self) -> bool {
+        self.whole_bytes >= TAKEN_BYTES || self.whole.len() >= TAKEN_LINES
+    }
+
+    /// The whole lines, and how many were left out because they are too long.
+    pub fn take(&mut self) -> (Vec<Line>, u64) {
+        self.whole_bytes = 0;
+        (
+            std::mem::take(&mut self.whole),
+            std::mem::take(&mut self.too_long),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(lines: &mut Lines) -> Vec<String> {
+        let (whole, _) = lines.take();
+        let text = |line: Line| String::from_utf8(line.bytes.to_vec()).unwrap();
+        whole.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn lines_come_in_any_pieces() {
+        let mut lines = Lines::default();
+        for piece in ["a", "b\nc", "", "d\n\n", "e\nf\ng"] {
+            lines.push(&Bytes::from(piece), Moment::at(1));
+        }
+        assert_eq!(taken(&mut lines), ["ab", "cd", "e", "f"]);
+        lines.push(&Bytes::from("h\n"), Moment::at(2));
+        assert_eq!(taken(&mut lines), ["gh"]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_left_out_and_counted() {
+        let mut lines = Lines::default();
+        let part = Bytes::from(vec![b'x'; LINE_BYTES_MAX / 2 + 1]);
+        lines.push(&part, Moment::at(1));
+        lines.push(&part, Moment::at(1));
+        lines.push(&Bytes::from("y\nz\n"), Moment::at(1));
+        let (whole, too_long) = lines.take();
+        assert_eq!((whole.len(), too_long), (1, 1));
+        assert_eq!(&whole[0].bytes[..], b"z");
+        for _ in 0..TAKEN_LINES {
+            assert!(!lines.is_full());
+            lines.push(&Bytes::from("l\n"), Moment::at(1));
+        }
+        assert!(lines.is_full());
+    }
+}

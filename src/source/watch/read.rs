@@ -1,0 +1,416 @@
+//! Pages of lists and lines of watches become facts. Nothing here waits or asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeSeed;
+use serde_json::value::RawValue;
+
+use super::resource::{Emit, Resource};
+use crate::audit::{Items, Object, Text, Written};
+use crate::lifecycle::watched::{self, Moment, Sight};
+
+const SECOND: i64 = 1_000_000;
+
+/// An object that was written this shortly before it came shows that the watch keeps up. Microseconds.
+const FRESH: i64 = 3 * SECOND;
+
+/// Pods that changed while nobody watched and are to be confirmed. More are not: their own next change does that.
+const UNCONFIRMED_MAX: usize = 100_000;
+
+/// A line of a watch, and between which moments it was written.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub bytes: Bytes,
+    pub moment: Moment,
+}
+
+/// How far a watch is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Whether what comes is new. Before that it is what happened while nobody watched.
+    pub keeps_up: bool,
+    /// When the last line was written, at the earliest.
+    since: i64,
+    /// Namespaces and names of the pods that were there at their last change, while it does not keep up.
+    unconfirmed: BTreeMap<u128, (String, String)>,
+}
+
+/// What was in a page or in lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The version behind it.
+    pub version: Option<String>,
+    /// Of a page: where the next one begins.
+    pub token: String,
+    /// Of a page of pods.
+    pub uids: BTreeSet<u128>,
+    pub facts: u64,
+    pub objects: u64,
+    /// Objects that could not be read, and why the first could not.
+    pub unreadable: u64,
+    pub reason: Option<&'static str>,
+    /// The code with which a watch was ended by the server.
+    pub ended: Option<u16>,
+}
+
+impl Found {
+    fn refuse(&mut self, reason: &'static str) {
+        self.unreadable += 1;
+        self.reason.get_or_insert(reason);
+    }
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    metadata: ListMeta<'a>,
+    #[serde(borrow, default)]
+    items: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ListMeta<'a> {
+    #[serde(borrow)]
+    resource_version: Text<'a>,
+    #[serde(borrow, rename = "continue")]
+    token: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    object: Object<'a>,
+}
+
+/// The object of an event: when it was written, or the code of an error.
+#[derive(Deserialize)]
+struct Beside {
+    object: ObjectBeside,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ObjectBeside {
+    code: Option<u16>,
+    metadata: Option<Written>,
+}
+
+/// Reads a page of a list that was made at `at`; nothing where it is none.
+pub fn page(cluster: &str, resource: Resource, body: &[u8], at: i64, emit: Emit) -> Option<Found> {
+    let page: Page = serde_json::from_slice(body).ok()?;
+    if !page.kind.ends_with("List") || page.metadata.resource_version.is_empty() {
+        return None;
+    }
+    let mut found = Found {
+        version: Some(page.metadata.resource_version.to_string()),
+        token: page.metadata.token.to_string(),
+        ..Found::default()
+    };
+    let mut facts = 0;
+    let mut each = |object: Object| {
+        found.objects += 1;
+        let of_list = (Sight::There, Moment::at(at));
+        let outcome = resource.facts(cluster, &object, of_list, &mut |fact| {
+            facts += 1;
+            emit(fact);
+        });
+        match outcome {
+            Ok(()) => found.uids.extend(uid(&object)),
+            Err(reason) => found.refuse(reason.0),
+        }
+    };
+    if let Some(items) = page.items {
+        let mut reader = serde_json::Deserializer::from_str(items.get());
+        Items(&mut each).deserialize(&mut reader).ok()?;
+    }
+    found.facts = facts;
+    Some(found)
+}
+
+/// The uids of a page of metadata, and where the next one begins.
+pub fn uids(body: &[u8]) -> Option<(BTreeSet<u128>, String)> {
+    let page: Page = serde_json::from_slice(body).ok()?;
+    let mut uids = BTreeSet::new();
+    let mut each = |object: Object| uids.extend(uid(&object));
+    if let Some(items) = page.items {
+        let mut reader = serde_json::Deserializer::from_str(items.get());
+        Items(&mut each).deserialize(&mut reader).ok()?;
+    }
+    Some((uids, page.metadata.token.to_string()))
+}
+
+/// The uid of one object, as it is written.
+pub fn uid_of(body: &[u8]) -> Option<String> {
+    let object: Object = serde_json::from_slice(body).ok()?;
+    let uid = object.metadata?.uid.to_string();
+    (!uid.is_empty()).then_some(uid)
+}
+
+fn uid(object: &Object) -> Option<u128> {
+    let metadata = object.metadata.as_ref()?;
+    Some(uuid::Uuid::try_parse(&metadata.uid).ok()?.as_u128())
+}
+
+impl Progress {
+    /// Of a watch that goes on where everything is known that was written until `at`.
+    pub fn from(at: i64) -> Progress {
+        Progress {
+            since: at,
+            ..Progress::default()
+        }
+    }
+
+    /// When the last line was written, at the earliest.
+    pub fn since(&self) -> i64 {
+        self.since
+    }
+
+    /// Everything that happened while nobody watched has come by `at`: what was there at its last change, is there
+    /// now.
+    pub fn catch_up(&mut self, cluster: &str, at: i64, emit: Emit) {
+        self.keeps_up = true;
+        self.since = self.since.max(at);
+        for (uid, (namespace, name)) in std::mem::take(&mut self.unconfirmed) {
+            // The only failure is a time that no clock has.
+            _ = watched::alive(cluster, (&namespace, &name, uid), at, emit);
+        }
+    }
+
+    /// Reads lines, in their order, until one ends the watch.
+    pub fn read(&mut self, cluster: &str, resource: Resource, lines: &[Line], emit: Emit) -> Found {
+        let mut found = Found::default();
+        let mut facts = 0;
+        let emit: Emit = &mut |fact| {
+            facts += 1;
+            emit(fact);
+        };
+        for line in lines {
+            self.line((cluster, resource), line, &mut found, emit);
+            if found.ended.is_some() {
+                break;
+            }
+        }
+        found.facts = facts;
+        found
+    }
+
+    fn line(
+        &mut self,
+        (cluster, resource): (&str, Resource),
+        line: &Line,
+        found: &mut Found,
+        emit: Emit,
+    ) {
+        let Ok(event) = serde_json::from_slice::<Event>(&line.bytes) else {
+            found.refuse("a line of a watch");
+            return;
+        };
+        let metadata = event.object.metadata.as_ref();
+        let version = metadata.map_or("", |metadata| &metadata.resource_version);
+        let sight = match &*event.kind {
+            "ADDED" | "MODIFIED" => Sight::There,
+            "DELETED" => Sight::Deleted,
+            "BOOKMARK" => {
+                // It comes behind everything that was written before it.
+                if !self.keeps_up {
+                    self.catch_up(cluster, line.moment.until, emit);
+                }
+                found.version = Some(version.to_owned()).filter(|it| !it.is_empty());
+                return;
+            }
+            "ERROR" => {
+                found.ended = Some(beside(line).and_then(|it| it.code).unwrap_or_default());
+                return;
+            }
+            _ => {
+                found.refuse("an event of a watch of an unknown type");
+                return;
+            }
+        };
+        found.objects += 1;
+        let moment = self.moment(cluster, line, emit);
+        if let Err(reason) = resource.facts(cluster, &event.object, (sight, moment), emit) {
+            found.refuse(reason.0);
+        }
+        if resource == Resource::Pods && !self.keeps_up {
+            self.remember(&event.object, sight);
+        }
+        if !version.is_empty() {
+            found.version = Some(version.to_owned());
+        }
+    }
+
+    /// When the line was written. While nobody watched, that is known by what objects say of it: they come in the
+    /// order in which they were written.
+    fn moment(&mut self, cluster: &str, line: &Line, emit: Emit) -> Moment {
+        let Moment { since, until } = line.moment;
+        if self.keeps_up && line.moment.is_exact() {
+            self.since = since;
+            return line.moment;
+        }
+        let written = beside(line).and_then(|it| it.metadata?.at());
+        let written = written.map(jiff::Timestamp::as_microsecond);
+        let written = written.filter(|written| *written <= until);
+        if self.keeps_up {
+            // It waited here, or on its way.
+            self.since = since.max(written.unwrap_or_default());
+        } else if let Some(written) = written {
+            self.since = self.since.max(written);
+            if until - written <= FRESH {
+                self.catch_up(cluster, written, emit);
+            }
+        }
+        Moment {
+            since: self.since.min(until),
+            until,
+        }
+    }
+
+    fn remember(&mut self, object: &Object, sight: Sight) {
+        let (Some(uid), Some(metadata)) = (uid(object), &object.metadata) else {
+            return;
+        };
+        match sight {
+            Sight::Deleted => {
+                self.unconfirmed.remove(&uid);
+            }
+            Sight::There if self.unconfirmed.len() < UNCONFIRMED_MAX => {
+                let name = (metadata.namespace.to_string(), metadata.name.to_string());
+                self.unconfirmed.insert(uid, name);
+            }
+            Sight::There => {}
+        }
+    }
+}
+
+fn beside(line: &Line) -> Option<ObjectBeside> {
+    let beside: Beside = serde_json::from_slice(&line.bytes).ok()?;
+    Some(beside.object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const UID: &str = "00000000-0000-0000-0000-000000000001";
+
+    fn line(kind: &str, object: &Value, since: i64, until: i64) -> Line {
+        Line {
+            bytes: json!({"type": kind, "object": object}).to_string().into(),
+            moment: Moment { since, until },
+        }
+    }
+
+    fn pod(written: &str) -> Value {
+        json!({"metadata": {"name": "web", "namespace": "n", "uid": UID, "resourceVersion": "7",
+            "managedFields": [{"time": written}]}})
+    }
+
+    /// When each fact was so, in seconds, and what it is.
+    fn read(progress: &mut Progress, lines: &[Line]) -> (Vec<String>, Found) {
+        let mut facts = Vec::new();
+        let found = progress.read("c", Resource::Pods, lines, &mut |fact| {
+            let what = match (&fact.said, fact.removed_at, fact.labels.is_some()) {
+                (Some(said), ..) => said.what.word(),
+                (None, 0, true) => "there",
+                (None, 0, false) => "still there",
+                (None, ..) => "removed",
+            };
+            facts.push(format!("{} {what}", fact.event_at / SECOND));
+        });
+        (facts, found)
+    }
+
+    #[test]
+    fn a_watch_that_catches_up_knows_less_until_it_keeps_up() {
+        let (before, now) = (1_000 * SECOND, 2_000 * SECOND);
+        let mut progress = Progress::from(before);
+        let old = pod("1970-01-01T00:20:00Z");
+        let lines = [
+            line("ADDED", &old, before, now),
+            line("MODIFIED", &old, before, now),
+        ];
+        let (facts, found) = read(&mut progress, &lines);
+        assert_eq!(facts, ["1200 there", "1200 there"]);
+        assert_eq!(found.version.as_deref(), Some("7"));
+        assert!(!progress.keeps_up && progress.since() == 1_200 * SECOND);
+        // A bookmark comes behind all of it.
+        let mark = json!({"metadata": {"resourceVersion": "9"}});
+        let (facts, found) = read(&mut progress, &[line("BOOKMARK", &mark, before, now)]);
+        assert_eq!(facts, ["2000 still there"]);
+        assert_eq!(found.version.as_deref(), Some("9"));
+        let (facts, _) = read(&mut progress, &[line("DELETED", &old, now, now + SECOND)]);
+        assert_eq!(facts, ["2001 removed"]);
+        // It waited for long before it was read.
+        let late = line("DELETED", &old, now, now + 60 * SECOND);
+        assert_eq!(read(&mut progress, &[late]).0, ["2000 there", "2060 gone"]);
+    }
+
+    #[test]
+    fn what_was_written_just_now_shows_that_it_keeps_up() {
+        let (before, now) = (1_000 * SECOND, 2_000 * SECOND);
+        let mut progress = Progress::from(before);
+        let lines = [
+            line("DELETED", &pod("1970-01-01T00:20:00Z"), before, now),
+            line("MODIFIED", &pod("1970-01-01T00:33:19Z"), before, now),
+            line("DELETED", &pod("1970-01-01T00:33:19Z"), before, now),
+        ];
+        let (facts, _) = read(&mut progress, &lines);
+        assert!(progress.keeps_up);
+        assert_eq!(facts[..2], ["1200 there", "2000 gone"]);
+        assert_eq!(facts[2], "2000 there");
+    }
+
+    #[test]
+    fn what_ends_a_watch_and_what_is_unreadable_is_counted() {
+        let mut progress = Progress::from(SECOND);
+        let status = json!({"kind": "Status", "code": 410, "status": "Failure", "message": "m"});
+        let mut broken = line("ADDED", &json!({}), 1, 2);
+        broken.bytes = "{\"type\":".into();
+        let lines = [
+            broken,
+            line("ADDED", &json!({"metadata": {"name": "x"}}), 1, 2),
+            line("NEW", &json!({}), 1, 2),
+            line("ERROR", &status, 1, 2),
+            line("ADDED", &pod("1970-01-01T00:20:00Z"), 1, 2),
+        ];
+        let (facts, found) = read(&mut progress, &lines);
+        assert_eq!(facts, Vec::<String>::new());
+        assert_eq!((found.unreadable, found.ended), (3, Some(410)));
+        assert_eq!(found.reason, Some("a line of a watch"));
+    }
+
+    #[test]
+    fn a_page_is_a_list_or_nothing() {
+        let list = json!({"kind": "PodList", "metadata": {"resourceVersion": "5", "continue": "t"},
+            "items": [pod("1970-01-01T00:20:00Z"), {"metadata": {}}]});
+        let mut facts = 0;
+        let found = page(
+            "c",
+            Resource::Pods,
+            list.to_string().as_bytes(),
+            SECOND,
+            &mut |_| facts += 1,
+        );
+        let found = found.unwrap();
+        assert_eq!((found.version.as_deref(), &*found.token), (Some("5"), "t"));
+        assert_eq!((found.objects, found.unreadable, facts), (2, 1, 1));
+        assert_eq!(found.uids.into_iter().collect::<Vec<_>>(), [1]);
+        for other in [
+            "{}",
+            "[]",
+            "<html>",
+            "{\"kind\":\"PodList\",\"metadata\":{}}",
+        ] {
+            assert!(page("c", Resource::Pods, other.as_bytes(), SECOND, &mut |_| {}).is_none());
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! The loop of one resource: list where no position is stored, then watch from there on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use kube_client::client::Body;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::client::Client;
+use super::clock::{Clock, ours};
+use super::cluster::{Identity, Shared};
+use super::failure::{Failure, Next};
+use super::ledger::Mark;
+use super::lines::Lines;
+use super::read::{self, Found, Progress};
+use super::resource::{Emit, Resource};
+use super::view::{Shown, View};
+use crate::backoff::Backoff;
+use crate::lifecycle::watched;
+use crate::pipeline::Stored;
+use crate::telemetry;
+
+/// Objects on a page of a list.
+const PAGE_OBJECTS: usize = 500;
+
+/// The largest page; where it is larger, fewer objects are asked for.
+const PAGE_BYTES_MAX: usize = 64 << 20;
+
+/// How long an API server keeps a watch open, in seconds.
+const WATCH_SECONDS: u64 = 290;
+
+/// A watch that is silent for this long has brought everything that happened before it began.
+const CAUGHT_UP_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the pipeline may be full before the next try.
+const ROOM_WAIT: Duration = Duration::from_millis(250);
+
+/// How long to wait before a resource that may not be read is asked for again.
+const FORBIDDEN_WAIT: Duration = Duration::from_secs(60);
+
+/// A pod that is created while a list is made must not count as missing from it: how long before the list was asked
+/// for it counts, in microseconds. The API server's dates have seconds.
+const LIST_SLACK: i64 = 2_000_000;
+
+/// Missing pods that are stored together.
+const MISSING_MAX: usize = 1_000;
+
+pub struct Loop {
+    pub cluster: Shared,
+    pub view: Arc<View>,
+    pub stop: CancellationToken,
+    pub position: Option<Mark>,
+    pub clock: Clock,
+    pub client: Option<Client>,
+    pub page_objects: usize,
+}
+
+/// Why a step ended without a result.
+enum End {
+    Stopped,
+    Failed(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> End {
+        End::Failed(failure)
+    }
+}
+
+impl Loop {
+    pub fn new(cluster: Shared, view: Arc<View>, stop: CancellationToken) -> Loop {
+        Loop {
+            cluster,
+            position: view.ledger.committed(),
+            view,
+            stop,
+            clock: Clock::default(),
+            client: None,
+            page_objects: PAGE_OBJECTS,
+        }
+    }
+
+    /// Lists and watches until `stop`.
+    pub async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let begun = ours();
+            let Err(end) = self.turn().await else {
+                backoff = Backoff::default();
+                continue;
+            };
+            let End::Failed(failure) = end else { return };
+            // What went well for a while begins anew.
+            if ours() - begun > 60_000_000 {
+                backoff = Backoff::default();
+            }
+            self.failed(&failure);
+            let wait = match failure.next {
+                Next::Wait(wait) => wait,
+                Next::Forbidden => FORBIDDEN_WAIT,
+                _ => backoff.next(),
+            };
+            let wait = async {
+                match failure.next {
+                    Next::Wait(_) | Next::Forbidden => tokio::time::sleep(wait).await,
+                    _ => backoff.wait().await,
+                }
+            };
+            if self.stop.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        let resource = self.view.resource;
+        let state = match failure.next {
+            Next::List => {
+                let at = self
+                    .position
+                    .take()
+                    .map(|mark| mark.version)
+                    .unwrap_or_default();
+                info!(
+                    "watch {}: {}: version {at} is no longer there: listing",
+                    self.cluster.name(),
+                    resource.name()
+                );
+                self.show(|shown| shown.state = "listing");
+                return;
+            }
+            Next::Smaller => {
+                self.page_objects = (self.page_objects / 2).max(1);
+                "listing"
+            }
+            Next::Reconnect => {
+                self.client = None;
+                "disconnected"
+            }
+            Next::Forbidden => "not permitted",
+            Next::Wait(_) | Next::Retry => "waiting",
+        };
+        let line = match failure.next {
+            Next::Forbidden => format!(
+                "{}: {}: apply deploy/watch-rbac.yaml for it; what is permitted is watched",
+                resource.name(),
+                failure.line
+            ),
+            _ => failure.line.clone(),
+        };
+        self.cluster.report(resource, &line);
+        self.show(|shown| {
+            shown.state = state;
+            shown.last_error = Some(format!(
+                "{} {line}",
+                jiff::Timestamp::now().strftime("%FT%TZ")
+            ));
+        });
+    }
+
+    fn show(&self, change: impl FnOnce(&mut Shown)) {
+        change(&mut self.view.now());
+    }
+
+    /// One list if it needs that, and one watch.
+    async fn turn(&mut self) -> Result<(), End> {
+        if self.view.ledger.was_lost() {
+            self.position = self.view.ledger.committed();
+        }
+        let client = match self.client.take().filter(|client| !client.is_stale()) {
+            Some(client) => client,
+            None => self.until_stop(self.cluster.client()).await??,
+        };
+        let outcome = self.with(&client).await;
+        self.client = Some(client);
+        outcome
+    }
+
+    async fn until_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
+        self.stop
+            .run_until_cancelled(work)
+            .await
+            .ok_or(End::Stopped)
+    }
+
+    async fn with(&mut self, client: &Client) -> Result<(), End> {
+        let identity = self.until_stop(self.cluster.identify(client)).await??;
+        let uid = match &identity {
+            Identity::Known(uid) => uid.clone(),
+            Identity::Hidden => String::new(),
+        };
+        // A position in another cluster means nothing in this one.
+        let position = self.position.take().filter(|mark| mark.cluster_uid == uid);
+        let mark = match position {
+            Some(mark) => mark,
+            None => self.list(client, &identity, &uid).await?,
+        };
+        self.position = Some(mark.clone());
+        self.watch(client, mark).await
+    }
+
+    /// Stores what `read` finds, however long the pipeline is full.
+    async fn store<T, R>(&self, read: R) -> Result<(T, Stored), End>
+    where
+        T: Send + 'static,
+        R: Fn(Emit) -> T + Send + Sync + 'static,
+    {
+        let read = Arc::new(read);
+        loop {
+            let read = read.clone();
+            if self.cluster.pipeline.has_room() {
+                let taken = self.cluster.pipeline.observe(move |emit| read(emit));
+                // Failures are logged where they happen.
+                if let Ok(taken) = self.until_stop(taken).await? {
+                    return Ok(taken);
+                }
+            }
+            self.until_stop(tokio::time::sleep(ROOM_WAIT)).await?;
+        }
+    }
+
+    fn count(&self, found: &Found) {
+        let resource = self.view.resource.name();
+        let labels = [
+            ("cluster", self.cluster.name().to_owned()),
+            ("resource", resource.to_owned()),
+        ];
+        metrics::counter!(telemetry::WATCH_OBJECTS, &labels).increment(found.objects);
+        if let Some(reason) = found.reason {
+            metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => "watched object")
+                .increment(found.unreadable);
+            warn!(
+                "watch {}: {resource}: {} unreadable: {reason}",
+                self.cluster.name(),
+                found.unreadable
+            );
+        }
+        self.show(|shown| {
+            shown.facts += found.facts;
+            if found.version.is_some() {
+                shown.version.clone_from(&found.version);
+            }
+        });
+    }
+
+    /// Lists everything. What the history has open and the list lacks, is gone.
+    async fn list(&mut self, client: &Client, identity: &Identity, uid: &str) -> Result<Mark, End> {
+        self.show(|shown| shown.state = "listing");
+        let resource = self.view.resource;
+        let (mut token, mut begun, mut stored) = (String::new(), None, Vec::new());
+        let mut uids = BTreeSet::new();
+        let version = loop {
+            let path = resource.page(self.page_objects, &token);
+            let sent = ours();
+            let answer = client.get(&path, resource.accept_list());
+            let answer = self.until_stop(answer).await??;
+            self.clock.see(sent, ours(), answer.date);
+            let at = *begun.get_or_insert(self.clock.at(sent));
+            let body = client.read(answer.body, PAGE_BYTES_MAX);
+            let body: Bytes = self.until_stop(body).await??;
+            let cluster = self.cluster.name().to_owned();
+            let (found, of_page) = self
+                .store(move |emit| read::page(&cluster, resource, &body, at, emit))
+                .await?;
+            let Some(found) = found else {
+                let what = format!("answered something else than a list of {}", resource.name());
+                return Err(client.place().odd(&what).into());
+            };
+            self.count(&found);
+            stored.push(of_page);
+            uids.extend(found.uids);
+            token = found.token;
+            if token.is_empty() {
+                break found.version.unwrap_or_default();
+            }
+        };
+        let at = begun.unwrap_or_default();
+        if resource == Resource::Pods && *identity != Identity::Hidden {
+            self.end_missing(uids, at - LIST_SLACK, &mut stored).await?;
+        }
+        self.page_objects = PAGE_OBJECTS;
+        let mark = Mark {
+            cluster_uid: uid.to_owned(),
+            version,
+            at,
+        };
+        self.view.ledger.send(mark.clone(), stored).await;
+        Ok(mark)
+    }
+
+    /// Ends the open pods that the list did not have.
+    async fn end_missing(
+        &self,
+        listed: BTreeSet<u128>,
+        at: i64,
+        stored: &mut Vec<Stored>,
+    ) -> Result<(), End> {
+        let (mut after, mut missing) = (None, Vec::new());
+        loop {
+            let open = (self.cluster.open_pods)(self.cluster.name().to_owned(), after.take());
+            let open = self.until_stop(open).await?.map_err(Failure::of_us)?;
+            after = open.last().cloned();
+            missing.extend(open.into_iter().filter(|pod| !listed.contains(&pod.uid)));
+            let is_last = after.is_none();
+            while missing.len() >= MISSING_MAX || is_last && !missing.is_empty() {
+                let gone: Vec<_> = missing.drain(..missing.len().min(MISSING_MAX)).collect();
+                let cluster = self.cluster.name().to_owned();
+                let count = gone.len();
+                let store = self.store(move |emit| {
+                    for pod in &gone {
+                        let name = (&*pod.namespace, &*pod.name, pod.uid);
+                        // The only failure is a time that no clock has.
+                        _ = watched::absent(&cluster, name, at, emit);
+                    }
+                });
+                let ((), of_gone) = store.await?;
+                stored.push(of_gone);
+                self.show(|shown| shown.facts += count as u64);
+                info!(
+                    "watch {}: {count} pods had ended while nobody watched",
+                    self.cluster.name()
+                );
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Watches from behind a position until the API server ends that.
+    async fn watch(&mut self, client: &Client, mark: Mark) -> Result<(), End> {
+        let resource = self.view.resource;
+        let path = resource.watch(&mark.version, WATCH_SECONDS);
+        let sent = ours();
+        let answer = client.get(&path, resource.accept_watch());
+        let answer = self.until_stop(answer).await??;
+        self.clock.see(sent, ours(), answer.date);
+        self.cluster.recovered(resource);
+        self.show(|shown| shown.state = "catching up");
+        let mut stream = Stream {
+            body: answer.body,
+            lines: Lines::default(),
+            progress: Progress::from(mark.at),
+            idle_at: mark.at,
+            mark,
+        };
+        let outcome = self.stream(client, &mut stream).await;
+        self.position = Some(stream.mark);
+        outcome
+    }
+
+    async fn stream(&mut self, client: &Client, stream: &mut Stream) -> Result<(), End> {
+        let silence = Duration::from_secs(self.cluster.config.silence_seconds_max);
+        loop {
+            if self.view.ledger.was_lost() {
+                return Err(
+                    Failure::of_us("rows were lost on their way: reading them again").into(),
+                );
+            }
+            // What is there already, without waiting.
+            let mut frame = stream.body.frame().now_or_never();
+            if frame.is_none() {
+                self.flush(stream).await?;
+                if stream.progress.keeps_up {
+                    stream.idle_at = self.clock.now();
+                }
+                let wait = match stream.progress.keeps_up {
+                    true => silence,
+                    false => CAUGHT_UP_AFTER,
+                };
+                let next = timeout(wait, stream.body.frame());
+                frame = match self.until_stop(next).await? {
+                    Ok(frame) => Some(frame),
+                    Err(_) if stream.progress.keeps_up => {
+                        return Err(client.place().silent(silence).into());
+                    }
+                    Err(_) => {
+                        self.caught_up(stream).await?;
+                        continue;
+                    }
+                };
+            }
+            let Some(Some(frame)) = frame else {
+                // The API server ends each watch after a while. Everything that was written has come.
+                self.flush(stream).await?;
+                if stream.progress.keeps_up {
+                    stream.mark.at = self.clock.now();
+                }
+                return Ok(());
+            };
+            let Ok(frame) = frame else {
+                self.flush(stream).await?;
+                return Err(client.place().broke_off().into());
+            };
+            if let Some(data) = frame.data_ref() {
+                let moment = watched::Moment {
+                    since: stream.idle_at,
+                    until: self.clock.now(),
+                };
+                stream.lines.push(data, moment);
+            }
+            if stream.lines.is_full() {
+                self.flush(stream).await?;
+            }
+        }
+    }
+
+    /// Nothing came for a while: everything that happened while nobody watched has come.
+    async fn caught_up(&self, stream: &mut Stream) -> Result<(), End> {
+        let cluster = self.cluster.name().to_owned();
+        let at = self.clock.now();
+        let progress = stream.progress.clone();
+        let store = self.store(move |emit| {
+            let mut progress = progress.clone();
+            progress.catch_up(&cluster, at, emit);
+            progress
+        });
+        let (progress, stored) = store.await?;
+        stream.progress = progress;
+        stream.idle_at = at;
+        stream.mark.at = at;
+        self.show(|shown| shown.state = "watching");
+        self.view
+            .ledger
+            .send(stream.mark.clone(), vec![stored])
+            .await;
+        Ok(())
+    }
+
+    /// Stores the lines that came.
+    async fn flush(&self, stream: &mut Stream) -> Result<(), End> {
+        let (lines, too_long) = stream.lines.take();
+        if too_long > 0 {
+            self.count(&Found {
+                unreadable: too_long,
+                reason: Some("a line of a watch is too long"),
+                ..Found::default()
+            });
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let resource = self.view.resource;
+        let cluster = self.cluster.name().to_owned();
+        let until = lines
+            .last()
+            .map_or(stream.idle_at, |line| line.moment.until);
+        let progress = stream.progress.clone();
+        let store = self.store(move |emit| {
+            let mut progress = progress.clone();
+            let found = progress.read(&cluster, resource, &lines, emit);
+            (progress, found)
+        });
+        let ((progress, found), stored) = store.await?;
+        let was_behind = !stream.progress.keeps_up;
+        stream.progress = progress;
+        self.count(&found);
+        if was_behind && stream.progress.keeps_up {
+            self.show(|shown| shown.state = "watching");
+        }
+        if let Some(version) = found.version {
+            stream.mark.version = version;
+            stream.mark.at = match stream.progress.keeps_up {
+                true => until,
+                false => stream.progress.since(),
+            };
+            self.view
+                .ledger
+                .send(stream.mark.clone(), vec![stored])
+                .await;
+        }
+        match found.ended {
+            None => Ok(()),
+            Some(410) => Err(Failure::expired().into()),
+            Some(code) => Err(Failure {
+                line: format!(
+                    "the API server ended the watch of {} ({code})",
+                    resource.name()
+                ),
+                next: Next::Retry,
+            }
+            .into()),
+        }
+    }
+}
+
+/// A watch under way.
+struct Stream {
+    body: Body,
+    lines: Lines,
+    progress: Progress,
+    /// When nothing was left to read, and so everything that was written had come.
+    idle_at: i64,
+    mark: Mark,
+}
