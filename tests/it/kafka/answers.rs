@@ -214,10 +214,10 @@ fn status_shows_every_source() {
     let table = run(plain(BYGONE).args(["sources", "status", "--server", &member.api]));
     assert!(table.status.success(), "{}", stderr(&table));
     expect_test::expect![[r#"
-        SOURCE    PLACE      STATE     POSITION   END      LAG      OLDEST   LAST ERROR
-        webhook   <none>     running   <none>     <none>   <none>   <none>   <none>
-        kafka     status/0   running   1          1        0        <none>   <none>
-        kafka     status/1   running   0          0        0        <none>   <none>
+        SOURCE    PLACE      STATE     POSITION   END      LAG      OLDEST   FACTS    LAST ERROR
+        webhook   <none>     running   <none>     <none>   <none>   <none>   <none>   <none>
+        kafka     status/0   running   1          1        0        <none>   <none>   <none>
+        kafka     status/1   running   0          0        0        <none>   <none>   <none>
     "#]]
     .assert_eq(&stdout(&table));
     let metrics = member.metrics();
