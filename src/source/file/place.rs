@@ -22,7 +22,7 @@ pub struct Place {
     /// Portions of the document that were read.
     #[serde(rename = "p")]
     pub portions: u64,
-    /// CRC-32 of the bytes before `document`, [`TAIL_BYTES`] at most.
+    /// CRC-32 of the bytes before `document`, `TAIL_BYTES` at most.
     #[serde(rename = "t")]
     pub tail: u32,
     /// CRC-32 of the portions that were read.
@@ -36,7 +36,7 @@ pub struct Whole {
     /// Its size, as it lies on the disk.
     #[serde(rename = "s")]
     pub size: u64,
-    /// CRC-32 of its last bytes there, [`TAIL_BYTES`] at most.
+    /// CRC-32 of its last bytes there, `TAIL_BYTES` at most.
     #[serde(rename = "e")]
     pub end: u32,
 }

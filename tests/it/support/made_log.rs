@@ -6,9 +6,10 @@ use std::path::Path;
 
 /// Where the first digits of uids and audit IDs are in a text, and the ends of the names of namespaces.
 fn variable(log: &str) -> Vec<(usize, usize)> {
-    let uid = regex::Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-").unwrap();
+    let uid =
+        regex::Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-").expect("a pattern");
     let mut places: Vec<(usize, usize)> = uid.find_iter(log).map(|it| (it.start(), 8)).collect();
-    let namespace = regex::Regex::new(r#""namespace":"([a-z]+-[0-9a-f]{3})""#).unwrap();
+    let namespace = regex::Regex::new(r#""namespace":"([a-z]+-[0-9a-f]{3})""#).expect("a pattern");
     let names: BTreeSet<&str> = namespace
         .captures_iter(log)
         .map(|it| it.extract::<1>().1[0])
@@ -27,7 +28,7 @@ pub fn write(recording: &Path, log: &Path, bytes: u64, first: u64) -> (u64, u64)
     let recording = crate::support::read(recording, "audit.log");
     let places = variable(&recording);
     let mut text = recording.into_bytes();
-    let mut to = BufWriter::new(std::fs::File::create(log).unwrap());
+    let mut to = BufWriter::new(std::fs::File::create(log).expect("a file"));
     let (mut written, mut times) = (0, 0);
     while written < bytes {
         let number = first + times;
@@ -38,11 +39,11 @@ pub fn write(recording: &Path, log: &Path, bytes: u64, first: u64) -> (u64, u64)
             };
             text[*at..at + length].copy_from_slice(&digits.as_bytes()[..*length]);
         }
-        to.write_all(&text).unwrap();
+        to.write_all(&text).expect("written");
         written += text.len() as u64;
         times += 1;
     }
-    to.flush().unwrap();
+    to.flush().expect("written");
     let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
     (lines * times, times)
 }
