@@ -39,7 +39,7 @@ pub struct Store {
 }
 
 enum Backend {
-    ClickHouse(clickhouse::Table),
+    ClickHouse(Box<clickhouse::Table>),
     Elastic(Arc<Index>),
     Loki(Arc<Loki>),
     VictoriaLogs(Arc<VictoriaLogs>),
@@ -61,9 +61,9 @@ impl Store {
             cause: "name a preset, or a kind and fields".to_owned(),
         })?;
         let backend = match kind {
-            Kind::ClickHouse => {
-                Backend::ClickHouse(clickhouse::Table::open(config, &from, &fields, own)?)
-            }
+            Kind::ClickHouse => Backend::ClickHouse(Box::new(clickhouse::Table::open(
+                config, &from, &fields, own,
+            )?)),
             Kind::Elasticsearch | Kind::OpenSearch => {
                 let dialect = match kind {
                     Kind::Elasticsearch => Dialect::Elasticsearch,

@@ -1,5 +1,7 @@
 //! Links: decoded as the user interfaces decode them, and then asked of the real stores.
 
+use std::process::Output;
+
 use reqwest::Method;
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -272,22 +274,34 @@ kind = "template"
 template = "https://splunk.example/en-US/app/search/search?q=search%20{uid}&earliest={from_s}&latest={to_s}"
 "#;
 
-/// Links are where rows of container instances are, and nowhere else.
-#[test]
-fn every_surface_has_them() {
+/// A bygone with links, about the history of the strongest store, and the container that is asked about.
+fn linked() -> (Bygone, clickhouse::Place) {
     let strongest = clickhouse::strongest();
-    let database = &strongest.bygone.database;
+    let database = strongest.bygone.database.clone();
     let folder = tempfile::tempdir().expect("a folder");
-    let bygone = Bygone::start_beside(database.clone(), CONFIG, folder, &[]);
-    let place = strongest.instance("crash-3a2", "oom");
-    let (uid, name) = (&*place.uid, &*place.container);
+    let bygone = Bygone::start_beside(database, CONFIG, folder, &[]);
+    (bygone, strongest.instance("crash-3a2", "oom"))
+}
+
+fn urls(rows: &[Value]) -> Vec<&str> {
+    let newest_first = rows.iter().rev();
+    let links = newest_first.flat_map(|row| row["logs"].as_array().expect("links"));
+    links
+        .map(|link| link["url"].as_str().expect("a URL"))
+        .collect()
+}
+
+/// Rows of container instances have them, also as a field that is asked for alone.
+#[test]
+fn rows_have_them() {
+    let (bygone, place) = linked();
+    let uid = &place.uid;
     let all = rows(&bygone, &format!("uid={uid}"));
     assert!(all.len() > 1, "{all:?}");
     for row in &all {
         assert_eq!(row["logs"][0]["store"], "otel", "{row}");
         assert_eq!(row["logs"][1]["name"], "template", "{row}");
     }
-    // As a field that is asked for alone, in place of all.
     let alone = rows(&bygone, &format!("uid={uid}&fields=restart,logs"));
     let expected: Vec<Value> = all
         .iter()
@@ -296,93 +310,69 @@ fn every_surface_has_them() {
     assert_eq!(alone, expected);
     let without = rows(&bygone, &format!("uid={uid}&fields=restart"));
     assert!(without.iter().all(|row| row.get("logs").is_none()));
+}
 
-    let urls: Vec<&str> = all
-        .iter()
-        .rev()
-        .flat_map(|row| row["logs"].as_array().expect("links"))
-        .map(|link| link["url"].as_str().expect("a URL"))
-        .collect();
+/// Commands show links where they show container instances, with a running bygone and without one.
+#[test]
+fn commands_show_them() {
+    let (bygone, place) = linked();
+    let all = rows(&bygone, &format!("uid={}", place.uid));
+    let urls = urls(&all);
     let config = bygone.data_dir().with_file_name("bygone.toml");
-    let config = config.to_str().expect("UTF-8").to_owned();
-    // Of a running bygone, and without one.
-    let by_server = |args: &[&str]| run(plain(BYGONE).args(args).args(["--server", &bygone.api]));
-    let directly = |args: &[&str]| run(on_shared(database, args).args(["--config", &config]));
-    let asked: [&dyn Fn(&[&str]) -> std::process::Output; 2] = [&by_server, &directly];
-    for ask in asked {
-        let output = ask(&[
-            "logs", "--uid", uid, "-c", name, "--url", "--since", "3650d",
-        ]);
+    let config = config.to_str().expect("UTF-8");
+    shown_by(&place, &urls, |args| {
+        run(plain(BYGONE).args(args).args(["--server", &bygone.api]))
+    });
+    let database = &bygone.database;
+    shown_by(&place, &urls, |args| {
+        run(on_shared(database, args).args(["--config", config]))
+    });
+}
+
+fn shown_by(place: &clickhouse::Place, urls: &[&str], ask: impl Fn(&[&str]) -> Output) {
+    let (uid, name) = (&*place.uid, &*place.container);
+    let shown = |args: &str| {
+        let args: Vec<&str> = args.split(' ').chain(["--uid", uid]).collect();
+        let output = ask(&args);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        let shown = stdout(&output);
-        assert_eq!(shown.lines().collect::<Vec<_>>(), urls);
-        let output = ask(&[
-            "logs",
-            "--uid",
-            uid,
-            "--instance",
-            "0",
-            "--url",
-            "-o",
-            "json",
-        ]);
-        let shown: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
-        let items = shown["items"].as_array().expect("items");
-        assert_eq!(items.len(), 2, "{shown}");
-        assert_eq!(
-            (&items[0]["restart"], &items[0]["url"]),
-            (&json!(0), &json!(urls[0]))
-        );
-        let output = ask(&["describe", "pod", "--uid", uid]);
-        let shown = stdout(&output);
-        assert!(
-            shown.contains(&format!("         otel, explore: {}\n", urls[0])),
-            "{shown}"
-        );
-        let output = ask(&["get", "containers", "--uid", uid, "-o", "wide"]);
-        let shown = stdout(&output);
-        assert!(
-            shown
-                .lines()
-                .next()
-                .is_some_and(|heads| heads.ends_with("LOGS")),
-            "{shown}"
-        );
-        assert!(shown.contains(urls[0]), "{shown}");
-        let output = ask(&[
-            "get",
-            "containers",
-            "--uid",
-            uid,
-            "-o",
-            "jsonpath={.items[0].logs[1].url}",
-        ]);
-        assert!(
-            urls.contains(&stdout(&output).trim()),
-            "{}",
-            stdout(&output)
-        );
-        let output = ask(&["get", "pods", "--uid", uid, "-o", "json"]);
-        assert!(!stdout(&output).contains("\"logs\""));
-    }
-    // Without links: said, and no column.
-    let other = &strongest.bygone.api;
-    let output = run(plain(BYGONE).args(["logs", "--uid", uid, "--url", "--server", other]));
+        stdout(&output)
+    };
+    let text = shown(&format!("logs -c {name} --url --since 3650d"));
+    assert_eq!(text.lines().collect::<Vec<_>>(), urls);
+    let json = shown("logs --instance 0 --url -o json");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let items = json["items"].as_array().expect("items");
+    assert_eq!(items.len(), 2, "{json}");
+    let first = (&items[0]["restart"], &items[0]["url"]);
+    assert_eq!(first, (&json!(0), &json!(urls[0])));
+    let page = shown("describe pod");
+    let link = format!("         otel, explore: {}\n", urls[0]);
+    assert!(page.contains(&link), "{page}");
+    let table = shown("get containers -o wide");
+    let heads = table.lines().next().expect("heads");
+    assert!(heads.ends_with("LOGS"), "{table}");
+    assert!(table.contains(urls[0]), "{table}");
+    let path = shown("get containers -o jsonpath={.items[0].logs[1].url}");
+    assert!(urls.contains(&path.trim()), "{path}");
+    assert!(!shown("get pods -o json").contains("\"logs\""));
+}
+
+/// Without links that is said, and there is no column.
+#[test]
+fn without_links() {
+    let strongest = clickhouse::strongest();
+    let place = strongest.instance("crash-3a2", "oom");
+    let ask = |args: &[&str]| {
+        let of = ["--uid", &place.uid, "--server", &strongest.bygone.api];
+        run(plain(BYGONE).args(args).args(of))
+    };
+    let output = ask(&["logs", "--url"]);
     assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
     assert!(
-        stderr(&output).contains("no links to their lines are configured"),
-        "{}",
-        stderr(&output)
+        said.contains("no links to their lines are configured"),
+        "{said}"
     );
-    let output = run(plain(BYGONE).args([
-        "get",
-        "containers",
-        "--uid",
-        uid,
-        "-o",
-        "wide",
-        "--server",
-        other,
-    ]));
+    let output = ask(&["get", "containers", "-o", "wide"]);
     assert!(!stdout(&output).contains("LOGS"));
 }

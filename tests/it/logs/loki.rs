@@ -424,7 +424,7 @@ address = "https://grafana.example"
 data_source = "P1"
 "#;
     let bygone = loaded.asking("linked", "promtail", link);
-    links::check(&bygone, &loaded.written, "grafana", |url| {
+    links::check(&bygone, loaded.written, "grafana", |url| {
         loaded.found("linked", &links::Page::grafana(url, "loki"))
     });
 }

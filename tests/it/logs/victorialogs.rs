@@ -274,11 +274,11 @@ data_source = "P1"
         };
         text.lines().map(line).collect()
     };
-    links::check(&bygone, &loaded.written, "vmui", |url| {
+    links::check(&bygone, loaded.written, "vmui", |url| {
         assert!(url.ends_with("&accountID=8&projectID=0"), "{url}");
         found(&links::Page::vmui(url))
     });
-    links::check(&bygone, &loaded.written, "grafana", |url| {
+    links::check(&bygone, loaded.written, "grafana", |url| {
         found(&links::Page::grafana(
             url,
             "victoriametrics-logs-datasource",
