@@ -4,7 +4,7 @@
 //! named here is skipped by the parser and never built: environment values, arguments, volumes,
 //! annotation values, `managedFields`, messages. A field that this room does not have cannot
 //! leak; that is why it has so few. Of annotations one value is kept, and only if it is a hash or
-//! a UUID: see [`Mirror`].
+//! a UUID: `config_hash` of [`Metadata`].
 //!
 //! Kubernetes writes `null` where it means "absent", so every field here takes both.
 //!

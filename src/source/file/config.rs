@@ -29,7 +29,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// See [`Error`].
+    /// When the name of the cluster is invalid, or there is no path.
     pub fn check(&self) -> Result<(), Error> {
         if !crate::source::is_cluster_name(&self.cluster) {
             return Err(Error::Cluster(self.cluster.clone()));
