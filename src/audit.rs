@@ -2,7 +2,7 @@
 //!
 //! In: bytes of one `audit.k8s.io` Event. Out: an [`Event`] that borrows from them. What is not
 //! named here is skipped by the parser and never built: environment values, arguments, volumes,
-//! annotation values, `managedFields`, messages. A field that this room does not have cannot
+//! annotation values, messages, and of `managedFields` all but the times. A field that this room does not have cannot
 //! leak; that is why it has so few. Of annotations one value is kept, and only if it is a hash or
 //! a UUID: `config_hash` of [`Metadata`].
 //!
