@@ -304,6 +304,27 @@ fn an_answer_of_many_pages_is_whole_and_in_order() {
 }
 
 #[test]
+fn a_quarter_of_a_million_lines() {
+    let _alone = support::alone();
+    let first = &recorded().written[0];
+    template("quarter", Mapping::Keywords, 3, false);
+    let records = (0..super::long::LINES).map(|number| {
+        let line = Line {
+            at: super::long::at(first, number),
+            text: super::long::text(number),
+            ..first.clone()
+        };
+        ("quarter.1".to_owned(), fluent_bit(&line))
+    });
+    search::shared().write(&records.collect::<Vec<_>>());
+    let config = "[[logs]]\nname = \"os\"\nkind = \"opensearch\"\npreset = \"fluent-bit-elasticsearch\"\n\
+                  address = \"{address}\"\nfrom = \"quarter.*\"\n";
+    let query = [("container_id", &*first.instance.container_id)];
+    let database = &recorded().bygone.database;
+    super::long::check_all(database, config, &search::shared().server.address, &query);
+}
+
+#[test]
 fn thousands_of_lines_of_one_millisecond_are_each_given_once() {
     let began = recorded().written[0].at;
     let lines = lines_of(5_000, |number| {

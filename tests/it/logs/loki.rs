@@ -11,7 +11,7 @@ use super::server::{Server, beside, otlp, recorded};
 use super::victorialogs::{attributes, long, texts};
 use super::written::{Line, Told};
 use super::{Answer, ask, check_all, links};
-use crate::support::{BYGONE, Bygone, block_on, plain, run, stderr, wait_for};
+use crate::support::{self, BYGONE, Bygone, block_on, plain, run, stderr, wait_for};
 
 pub struct Loaded {
     pub server: Server,
@@ -91,6 +91,29 @@ impl Loaded {
             let streams = answer.pointer("/data/result")?.as_array()?.iter();
             let lines = streams.filter_map(|stream| Some(stream["values"].as_array()?.len()));
             (lines.sum::<usize>() == lines_max).then_some(())
+        });
+    }
+
+    /// Returns when Loki counts so many lines of a tenant.
+    #[allow(clippy::disallowed_methods, reason = "answers of our own server")]
+    fn counts(&self, tenant: &str, lines: u64) {
+        let last = self.written.iter().map(|line| line.at).max();
+        let until = last.expect("lines") + SignedDuration::from_hours(1);
+        let query = [
+            (
+                "query",
+                "sum(count_over_time({service_name=~\".+\"}[4h]))".to_owned(),
+            ),
+            ("time", until.as_nanosecond().to_string()),
+        ];
+        wait_for("all lines in Loki", || {
+            let flush = self.server.request(Method::POST, "/flush");
+            self.server.takes(flush.header("X-Scope-OrgID", tenant));
+            let request = self.server.request(Method::GET, "/loki/api/v1/query");
+            let request = request.query(&query).header("X-Scope-OrgID", tenant);
+            let answer: Value = block_on(async { request.send().await.ok()?.json().await.ok() })?;
+            let counted = answer.pointer("/data/result/0/value/1")?.as_str()?;
+            (counted == lines.to_string()).then_some(())
         });
     }
 
@@ -324,6 +347,31 @@ fn many_lines_come_in_order_and_once() {
     assert_eq!(texts(&answer), ["number 19998", "number 19999"]);
     let answer = loaded.ask(&bygone, line, &[("grep", "number 0[01]{4}$")]);
     assert_eq!(texts(&answer).len(), 16);
+}
+
+#[test]
+fn a_quarter_of_a_million_lines() {
+    let _alone = support::alone();
+    let loaded = &*LOADED;
+    let line = long(loaded.written);
+    let entry = |number| {
+        let at = super::long::at(line, number);
+        alloy(line, at.as_nanosecond(), &super::long::text(number))
+    };
+    for first in (0..super::long::LINES).step_by(10_000) {
+        loaded.push("quarter", (first..first + 10_000).map(entry));
+    }
+    loaded.counts("quarter", super::long::LINES);
+    let config = "[[logs]]\nname = \"loki\"\npreset = \"alloy\"\naddress = \"{address}\"\ntenant = \"quarter\"\n";
+    let it = &line.instance;
+    let restart = it.restart.to_string();
+    let query = [
+        ("uid", &*it.uid),
+        ("container", &*it.container),
+        ("instance", &*restart),
+    ];
+    let database = &recorded().bygone.database;
+    super::long::check_all(database, config, &loaded.server.address, &query);
 }
 
 /// More lines of one instant than a page has; and more than Loki gives at all.

@@ -5,10 +5,11 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use serde_json::Value;
 
 use super::clickhouse;
+use super::written::Line;
 use crate::proxy::Proxy;
 use crate::support::{self, Bygone, memory_bytes, shared, sql};
 
-const LINES: u64 = 250_000;
+pub const LINES: u64 = 250_000;
 
 /// Fills a table with lines of one instance, ten of each microsecond.
 fn fill(database: &str) -> clickhouse::Place {
@@ -35,11 +36,10 @@ fn fill(database: &str) -> clickhouse::Place {
 }
 
 /// Reads the answer as it comes, and keeps the number of every line. At the tenth part of it, `then` is told.
-fn read(bygone: &Bygone, container_id: &str, then: SyncSender<()>) -> (Vec<u64>, Value) {
+fn read(bygone: &Bygone, query: &[(&str, &str)], then: SyncSender<()>) -> (Vec<u64>, Value) {
     support::block_on(async {
         let url = format!("{}/api/v1/logs", bygone.api);
-        let query = [("container_id", container_id)];
-        let request = support::client().get(url).query(&query);
+        let request = support::client().get(url).query(query);
         let mut response = request.send().await.expect("an answer");
         assert_eq!(response.status().as_u16(), 200);
         let (mut numbers, mut end, mut rest) = (Vec::new(), Value::Null, Vec::new());
@@ -70,31 +70,34 @@ fn check(mut numbers: Vec<u64>, end: &Value) {
     assert!(numbers.into_iter().eq(0..LINES), "lost or doubled");
 }
 
-#[test]
-fn a_quarter_of_a_million_lines() {
-    let _alone = support::alone();
-    let database = clickhouse::strongest().bygone.database.clone();
-    let place = fill(&database);
-    let config = "[[logs]]\nname = \"long\"\npreset = \"otel-clickhouse\"\nfrom = \"long_logs\"\n";
-    let folder = tempfile::tempdir().expect("a folder");
-    let bygone = Bygone::start_beside(database.clone(), config, folder, &[]);
+/// The number of a line stands behind its first word.
+pub fn text(number: u64) -> String {
+    format!("line {number:09} {}", "x".repeat(100))
+}
+
+/// When a line was written, of an instance that wrote its first one then: ten in each microsecond.
+pub fn at(line: &Line, number: u64) -> jiff::Timestamp {
+    line.at + jiff::SignedDuration::from_micros((number / 10) as i64)
+}
+
+/// Reads all lines of a store at this address, which the configuration has as `{address}`: once as they are, in little
+/// memory, and once over connections that break in the middle.
+pub fn check_all(database: &str, config: &str, address: &str, query: &[(&str, &str)]) {
+    let beside = |address: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config.replace("{address}", address);
+        Bygone::start_beside(database.to_owned(), &config, folder, &[])
+    };
+    let bygone = beside(address);
     let before = memory_bytes(bygone.pid(), "VmHWM:").expect("a process");
-    let (numbers, end) = read(&bygone, &place.container_id, sync_channel(1).0);
+    let (numbers, end) = read(&bygone, query, sync_channel(1).0);
     let peak = memory_bytes(bygone.pid(), "VmHWM:").expect("a process");
     println!("{LINES} lines: at most {} MiB more", (peak - before) >> 20);
     assert!(peak < 128 << 20, "{peak}");
     check(numbers, &end);
 
-    // The same over connections that break in the middle.
-    let mut proxy = Proxy::start(&shared().url, 7);
-    let (user, password) = (&shared().user, shared().password_file.display());
-    let config = format!(
-        "{config}address = \"{}\"\nuser = \"{user}\"\npassword_file = \"{password}\"\n",
-        proxy.url()
-    )
-    .replace("\"long_logs\"", &format!("\"{database}.long_logs\""));
-    let folder = tempfile::tempdir().expect("a folder");
-    let bygone = Bygone::start_beside(database, &config, folder, &[]);
+    let mut proxy = Proxy::start(address, 7);
+    let bygone = beside(&proxy.url());
     let (then, tenth) = sync_channel(1);
     let cutter = std::thread::spawn(move || {
         tenth.recv().expect("a tenth of the lines");
@@ -102,9 +105,25 @@ fn a_quarter_of_a_million_lines() {
         proxy.open();
         proxy
     });
-    let (numbers, end) = read(&bygone, &place.container_id, then);
+    let (numbers, end) = read(&bygone, query, then);
     check(numbers, &end);
     cutter.join().expect("it was cut").close();
+}
+
+#[test]
+fn a_quarter_of_a_million_lines() {
+    let _alone = support::alone();
+    let database = &clickhouse::strongest().bygone.database;
+    let place = fill(database);
+    let engine = shared();
+    let config = format!(
+        "[[logs]]\nname = \"long\"\npreset = \"otel-clickhouse\"\nfrom = \"{database}.long_logs\"\n\
+         address = \"{{address}}\"\nuser = \"{}\"\npassword_file = \"{}\"\n",
+        engine.user,
+        engine.password_file.display()
+    );
+    let query = [("container_id", &*place.container_id)];
+    check_all(database, &config, &engine.url, &query);
 }
 
 /// Lines of a megabyte: no more of the last ones than are held, and it is said.

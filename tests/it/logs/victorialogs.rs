@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::server::{Server, beside, otlp, recorded};
 use super::written::{Line, Told};
 use super::{Answer, ask, check_all, links};
-use crate::support::{Bygone, block_on, text_of};
+use crate::support::{self, Bygone, block_on, text_of};
 
 pub struct Loaded {
     pub server: Server,
@@ -194,6 +194,31 @@ fn many_lines_come_in_order_and_once() {
     assert_eq!(texts(&answer), ["number 19998", "number 19999"]);
     let answer = loaded.ask(&bygone, line, &[("grep", "number 0[01]{4}$")]);
     assert_eq!(texts(&answer).len(), 16);
+}
+
+#[test]
+fn a_quarter_of_a_million_lines() {
+    let _alone = support::alone();
+    let loaded = &*LOADED;
+    let line = long(loaded.written);
+    for first in (0..super::long::LINES).step_by(50_000) {
+        let records = (first..first + 50_000).map(|number| {
+            let at = super::long::at(line, number);
+            Loaded::vlagent(line, at, &super::long::text(number))
+        });
+        loaded.write(7, &records.collect::<Vec<_>>());
+    }
+    let config =
+        "[[logs]]\nname = \"vl\"\npreset = \"vlagent\"\naddress = \"{address}\"\ntenant = \"7\"\n";
+    let it = &line.instance;
+    let restart = it.restart.to_string();
+    let query = [
+        ("uid", &*it.uid),
+        ("container", &*it.container),
+        ("instance", &*restart),
+    ];
+    let database = &recorded().bygone.database;
+    super::long::check_all(database, config, &loaded.server.address, &query);
 }
 
 /// More lines of one instant than a page has.
