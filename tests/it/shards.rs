@@ -18,8 +18,8 @@ const USER: (&str, &str) = ("tester", "secret of a test");
 
 const DATABASE: &str = "bygone";
 
-/// Tables of facts, lives, sessions, deliveries and dead letters.
-const TABLES: usize = 11;
+/// Tables of facts, lives, sessions, deliveries, dead letters and positions.
+const TABLES: usize = 12;
 
 /// A cluster of two shards with one replica each, called `two`.
 struct Cluster {
