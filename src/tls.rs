@@ -20,6 +20,7 @@
 mod ca_file;
 mod client;
 mod pem;
+mod pinned;
 mod server;
 mod trust;
 

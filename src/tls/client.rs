@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{ClientConfig, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::ca_file::CaFile;
+use super::pinned::{Pinned, sha256};
 use super::{Error, both, pem, provider};
 use crate::reload::{Content, Reloaded};
 
@@ -99,11 +97,8 @@ impl Client {
     pub fn of_server(certificate: &Path) -> Result<Client, Error> {
         let make = |contents: &[Content]| pem::certificates(&contents[0]);
         let read = Reloaded::load("server certificate", vec![certificate.to_owned()], make)?;
-        let only = OnlyThis {
-            // There is at least one.
-            certificate: read.now()[0].clone(),
-            provider: provider(),
-        };
+        // There is at least one.
+        let only = Pinned::to(sha256(&read.now()[0]));
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Roots(error.to_string()))?
@@ -159,54 +154,5 @@ impl ResolvesClientCert for Newest {
 impl fmt::Debug for Newest {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("Newest")
-    }
-}
-
-/// Trusts one certificate, and so every server with its key.
-#[derive(Debug)]
-struct OnlyThis {
-    certificate: CertificateDer<'static>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for OnlyThis {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer,
-        _: &[CertificateDer],
-        _: &ServerName,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        match *certificate == self.certificate {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
     }
 }

@@ -10,13 +10,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::Verifier;
-use sha2::{Digest, Sha256};
 
 use super::ca_file::CaFile;
+use super::pinned::{Pinned, sha256};
 use super::{Error, provider};
 use crate::reload::Content;
 
@@ -55,81 +54,26 @@ impl Trust {
     ///
     /// When certificates can't be used, or the machine's can't be loaded.
     pub fn verifier(&self, shown: &Shown) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        let content = |from: &str, pem: &[u8]| {
-            CaFile::read(&Content {
-                path: Path::new(from),
-                bytes: pem.to_vec(),
-                failure: None,
-            })
-            .map_err(|cause| crate::reload::Error::Content(cause).into())
-        };
         let inner: Arc<dyn ServerCertVerifier> = match self {
             Trust::System => {
                 let system = Verifier::new(provider());
                 Arc::new(system.map_err(|error| Error::Roots(error.to_string()))?)
             }
             Trust::Certificates { from, pem } => {
-                let file: Result<CaFile, Error> = content(from, pem);
-                Arc::new(file?)
+                let file = CaFile::read(&Content {
+                    path: Path::new(from),
+                    bytes: pem.clone(),
+                    failure: None,
+                });
+                Arc::new(file.map_err(crate::reload::Error::Content)?)
             }
-            Trust::Pinned(sha256) => Arc::new(ByHash(Some(*sha256), provider())),
-            Trust::Anyone => Arc::new(ByHash(None, provider())),
+            Trust::Pinned(sha256) => Arc::new(Pinned::to(*sha256)),
+            Trust::Anyone => Arc::new(Pinned::to_any()),
         };
         Ok(Arc::new(Noting {
             inner,
             shown: shown.clone(),
         }))
-    }
-}
-
-/// The SHA-256 of a certificate, as `openssl x509 -fingerprint -sha256` computes it.
-fn sha256(certificate: &CertificateDer) -> [u8; 32] {
-    Sha256::digest(certificate).into()
-}
-
-/// Trusts the certificate with this hash, or any.
-#[derive(Debug)]
-struct ByHash(Option<[u8; 32]>, Arc<CryptoProvider>);
-
-impl ServerCertVerifier for ByHash {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer,
-        _: &[CertificateDer],
-        _: &ServerName,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.0 {
-            Some(pinned) if pinned != sha256(certificate) => {
-                Err(CertificateError::ApplicationVerificationFailure.into())
-            }
-            _ => Ok(ServerCertVerified::assertion()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.1.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.1.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.1.signature_verification_algorithms.supported_schemes()
     }
 }
 
