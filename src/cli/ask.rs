@@ -381,19 +381,15 @@ pub struct Lines {
     so_far: Option<Value>,
 }
 
-/// The last line of an answer.
-/// Nothing else is in it: rows may have a field of this name, too.
+/// A line of an answer that is no row: it has this one member. A row may have a field of that name, among others.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Last {
-    end: Value,
-}
-
-/// How an answer that is followed came about until now. Among its lines.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SoFar {
-    so_far: Value,
+enum Mark {
+    /// The last line.
+    #[serde(rename = "end")]
+    End(Value),
+    /// How an answer that is followed came about until now. Among its lines.
+    #[serde(rename = "so_far")]
+    SoFar(Value),
 }
 
 impl Lines {
@@ -467,14 +463,14 @@ impl Lines {
                 bail!("the response from {} was cut off: try again", self.base);
             };
             match serde_json::from_slice(&line) {
-                Ok(SoFar { so_far }) => self.so_far = Some(so_far),
+                Ok(Mark::SoFar(so_far)) => self.so_far = Some(so_far),
+                Ok(Mark::End(end)) => {
+                    self.end = Some(end);
+                    return Ok(None);
+                }
                 Err(_) => break line,
             }
         };
-        if let Ok(Last { end }) = serde_json::from_slice(&line) {
-            self.end = Some(end);
-            return Ok(None);
-        }
         let row = serde_json::from_slice(&line);
         row.map(Some)
             .with_context(|| format!("{} sent a row that this build can't read", self.base))
