@@ -85,6 +85,21 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// Those by which instances are found, as far as they are named.
+    pub(super) fn found_by(&self) -> impl Iterator<Item = &String> {
+        let fields = [
+            &self.cluster,
+            &self.namespace,
+            &self.pod,
+            &self.uid,
+            &self.container,
+            &self.container_id,
+            &self.restart,
+            &self.file,
+        ];
+        fields.into_iter().flatten()
+    }
+
     /// These, and what they leave out from `others`.
     pub(super) fn or(self, others: &Fields) -> Fields {
         let or = |one: Option<String>, other: &Option<String>| one.or_else(|| other.clone());

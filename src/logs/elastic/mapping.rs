@@ -53,18 +53,8 @@ pub enum Asked {
 
 /// The names that `_field_caps` is asked about.
 pub fn names(fields: &Fields, time: &str) -> Vec<String> {
-    let searched = [
-        &fields.cluster,
-        &fields.namespace,
-        &fields.pod,
-        &fields.uid,
-        &fields.container,
-        &fields.container_id,
-        &fields.restart,
-        &fields.file,
-    ];
-    let searched = searched.into_iter().flatten();
-    let mut names: Vec<String> = searched
+    let mut names: Vec<String> = fields
+        .found_by()
         .flat_map(|field| [field.clone(), format!("{field}.keyword")])
         .collect();
     names.push(time.to_owned());

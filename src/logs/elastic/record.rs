@@ -46,22 +46,15 @@ pub fn line(source: &Source, fields: &Fields) -> String {
     if present.peek().is_some() {
         return present.find(|line| !line.is_empty()).unwrap_or_default();
     }
-    let places = [
-        &fields.cluster,
-        &fields.namespace,
-        &fields.pod,
-        &fields.uid,
-        &fields.container,
-        &fields.container_id,
-        &fields.restart,
-        &fields.file,
+    let others = [
         &fields.node,
         &fields.stream,
         &fields.time,
         &fields.tie_break,
     ];
+    let places = fields.found_by().chain(others.into_iter().flatten());
     let head = |field: &'_ String| field.split('.').next().unwrap_or_default().to_owned();
-    let heads: Vec<String> = places.into_iter().flatten().map(head).collect();
+    let heads: Vec<String> = places.map(head).collect();
     let own = source.iter().filter(|(name, value)| {
         !METADATA.contains(&name.as_str()) && !heads.contains(name) && !value.is_null()
     });

@@ -49,19 +49,7 @@ impl Table {
             .line
             .first()
             .ok_or("fields.line must name a column")?;
-        for field in [
-            &fields.cluster,
-            &fields.namespace,
-            &fields.pod,
-            &fields.uid,
-            &fields.container,
-            &fields.container_id,
-            &fields.restart,
-            &fields.file,
-        ]
-        .into_iter()
-        .flatten()
-        {
+        for field in fields.found_by() {
             column(field)?;
         }
         Ok(Table {

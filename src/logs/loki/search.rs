@@ -19,33 +19,13 @@ impl Search {
     ///
     /// When the selector or a field is invalid, or no label would narrow the streams.
     pub fn parse(from: &str, fields: &Fields) -> Result<Search, String> {
-        let Fields {
-            cluster,
-            namespace,
-            pod,
-            uid,
-            container,
-            container_id,
-            restart,
-            file,
-            ..
-        } = fields;
-        let found_by = [
-            cluster,
-            namespace,
-            pod,
-            uid,
-            container,
-            container_id,
-            restart,
-            file,
-        ];
-        let found_by = found_by.into_iter().flatten();
+        let found_by = fields.found_by();
         let parsed = found_by.map(|text| Ok((text.clone(), Field::parse(text)?)));
         let parsed: HashMap<String, Field> = parsed.collect::<Result<_, String>>()?;
         let from = Selector::parse(from)?;
         // These are in every query.
-        let mut names = [namespace, container].into_iter().flatten();
+        let names = [&fields.namespace, &fields.container];
+        let mut names = names.into_iter().flatten();
         let names_narrow = names.any(|name| matches!(parsed[name], Field::Stream(_)));
         if !from.narrows() && !names_narrow {
             return Err(
