@@ -273,20 +273,18 @@ enum Value {
 
 /// Adds a condition, and returns the value of its `?`.
 fn add(sql: &mut String, condition: &Condition) -> Value {
+    let field = expression(condition.field()).map_or("''".to_owned(), |field| text(&field));
     match condition {
-        Condition::Is { field, values } => {
-            let field = expression(field).map_or("''".to_owned(), |field| text(&field));
+        Condition::Is { values, .. } => {
             sql.push_str(&format!(" AND {field} IN ?"));
             Value::Texts(values.clone())
         }
-        Condition::Contains { field, part } => {
-            let field = expression(field).map_or("''".to_owned(), |field| text(&field));
+        Condition::Contains { part, .. } => {
             sql.push_str(&format!(" AND position({field}, ?) > 0"));
             Value::Text(part.clone())
         }
-        Condition::Present { field } => {
-            let field = expression(field).unwrap_or_else(|| "''".to_owned());
-            sql.push_str(&format!(" AND toString({field}) != ?"));
+        Condition::Present { .. } => {
+            sql.push_str(&format!(" AND {field} != ?"));
             Value::Text(String::new())
         }
     }

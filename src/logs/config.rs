@@ -48,6 +48,13 @@ pub struct Config {
     pub links: Vec<Link>,
 }
 
+impl Config {
+    /// Whether it has lines of this cluster.
+    pub(super) fn holds(&self, cluster: &str) -> bool {
+        self.clusters.is_empty() || self.clusters.iter().any(|name| name == cluster)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {

@@ -101,6 +101,14 @@ impl Instance {
         span.within(before, after)
     }
 
+    /// Whether both are of one container of pods of one name.
+    pub fn shares_names(&self, other: &Instance) -> bool {
+        self.cluster == other.cluster
+            && self.namespace == other.namespace
+            && self.pod == other.pod
+            && self.container == other.container
+    }
+
     /// What an identity can't tell apart.
     fn borders(&self, identity: Identity) -> Option<Borders> {
         match identity {
@@ -128,13 +136,9 @@ impl Instance {
 /// Gives each instance its borders, from all instances of its pod's name.
 pub fn set_borders(instances: &mut [Instance], all: &[Instance]) {
     for instance in instances {
-        let same_name = all.iter().filter(|other| {
-            other.cluster == instance.cluster
-                && other.namespace == instance.namespace
-                && other.pod == instance.pod
-                && other.container == instance.container
-                && !is_same(other, instance)
-        });
+        let same_name = all
+            .iter()
+            .filter(|other| other.shares_names(instance) && !is_same(other, instance));
         let others: Vec<&Instance> = same_name.collect();
         let in_pod: Vec<&Instance> = others
             .iter()

@@ -186,15 +186,15 @@ impl Lines {
             }
             let mut why = Vec::new();
             // What one instance says of a preset, all others would.
-            let tries_presets = tried.insert(reader.store.name.clone());
+            let tries_presets = tried.insert(reader.store.name().to_owned());
             let missed = Missed {
-                of: &reader.instance.clone(),
-                store: &reader.store.clone(),
+                of: &reader.instance,
+                store: &reader.store,
                 from: self.ask.from,
                 until: self.ask.until,
                 has_grep: self.ask.grep.is_some(),
                 is_found: reader.is_found,
-                absent: &reader.absent.clone(),
+                absent: &reader.absent,
                 tries_presets,
                 now: self.ask.now,
             };

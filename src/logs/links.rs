@@ -65,8 +65,7 @@ pub struct Links {
 
 /// The links of one store.
 struct OfStore {
-    store: String,
-    clusters: Vec<String>,
+    config: Config,
     fields: Fields,
     language: Option<Language>,
     slack: SignedDuration,
@@ -132,7 +131,7 @@ impl Links {
         }
         let instance = Instance::of(row.clone());
         for store in &self.stores {
-            if store.holds(&instance.cluster) {
+            if store.config.holds(&instance.cluster) {
                 links.extend(store.of(&instance, now));
             }
         }
@@ -182,8 +181,7 @@ impl OfStore {
             page.map_err(|cause| wrong(format!("link {:?}: {cause}", name(link))))
         });
         Ok(OfStore {
-            store: config.name.clone(),
-            clusters: config.clusters.clone(),
+            config: config.clone(),
             language: language.map_err(wrong)?,
             slack: chosen.slack,
             identities: chosen.identities(),
@@ -192,15 +190,11 @@ impl OfStore {
         })
     }
 
-    fn holds(&self, cluster: &str) -> bool {
-        self.clusters.is_empty() || self.clusters.iter().any(|name| name == cluster)
-    }
-
     fn of(&self, instance: &Instance, now: Timestamp) -> impl Iterator<Item = LogsLink> {
         self.pages.iter().filter_map(move |page| {
             let url = self.url(page, instance, now)?;
             Some(LogsLink {
-                store: self.store.clone(),
+                store: self.config.name.clone(),
                 name: page.name.clone(),
                 url,
             })
@@ -219,7 +213,7 @@ impl OfStore {
         let span = instance.span(identity.unwrap_or(Identity::ContainerId), slack, now);
         let names = names(&self.fields, instance);
         let mut asked = Asked {
-            store: &self.store,
+            store: &self.config.name,
             instance,
             span,
             is_running: instance.ended.is_none() && span.until >= now,

@@ -175,7 +175,7 @@ impl Source for Loki {
         }
         let response = self.client.send(request).await.map_err(limit)?;
         if !response.status().is_success() {
-            return Err(Failed::Other(self.missing("/loki/api/v1/query_range")));
+            return Err(Failed::Other(self.missing(path)));
         }
         let answer = self.client.json(response, ANSWER_BYTES_MAX).await;
         let lines = self.lines(answer.map_err(Failed::of)?, query.newest_first)?;

@@ -164,7 +164,7 @@ impl Reader {
             ..
         } = &*self.instance;
         Part {
-            store: self.store.name.clone(),
+            store: self.store.name().to_owned(),
             cluster: cluster.clone(),
             namespace: namespace.clone(),
             pod: pod.clone(),

@@ -23,8 +23,6 @@ use super::{Error, OwnStore};
 
 /// A store.
 pub struct Store {
-    pub name: String,
-    clusters: Vec<String>,
     pub fields: Fields,
     pub time_is: TimeIs,
     pub container_id_is_uncertain: bool,
@@ -78,8 +76,6 @@ impl Store {
             }
         };
         Ok(Store {
-            name: config.name.clone(),
-            clusters: config.clusters.clone(),
             fields,
             time_is,
             container_id_is_uncertain,
@@ -106,9 +102,13 @@ impl Store {
         Store::open(&config, self.own.as_ref())
     }
 
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
     /// Whether it has lines of this cluster.
     pub fn holds(&self, cluster: &str) -> bool {
-        self.clusters.is_empty() || self.clusters.iter().any(|name| name == cluster)
+        self.config.holds(cluster)
     }
 
     /// By what an instance can be found here, the best first.
@@ -117,10 +117,7 @@ impl Store {
             .into_iter()
             .filter(|identity| conditions(*identity, &self.fields, of).is_some())
             .collect();
-        if self.container_id_is_uncertain {
-            // Behind the restart number, which is better where it is there.
-            identities.sort_by_key(|identity| (*identity == Identity::ContainerId, *identity));
-        }
+        identities.sort_by_key(|identity| self.strength(*identity));
         identities
     }
 
@@ -132,6 +129,7 @@ impl Store {
     /// How much an identity is worth here: less is better.
     pub fn strength(&self, identity: Identity) -> u8 {
         match identity {
+            // Behind the others, which are better where they are there.
             Identity::ContainerId if self.container_id_is_uncertain => 4,
             Identity::ContainerId => 0,
             Identity::Restart => 1,

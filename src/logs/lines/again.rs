@@ -60,7 +60,7 @@ impl Lines {
                 all.filter(|reader| reader.is_of(&instance)).collect();
             if known.is_empty() && is_meant(&instance) {
                 let newest = readers.iter().chain(&self.done);
-                let mut newest = newest.filter(|reader| reader.is_beside(&instance));
+                let mut newest = newest.filter(|reader| reader.instance.shares_names(&instance));
                 if newest.all(|reader| reader.instance.began <= instance.began) {
                     self.add(stores, (*instance).clone());
                 }
@@ -127,26 +127,6 @@ impl Reader {
             && own.container == instance.container
             && own.restart == instance.restart
             && ids.is_none_or(|(one, other)| one == other)
-    }
-
-    /// Whether it is of the same container of a pod of the same name.
-    fn is_beside(&self, instance: &Instance) -> bool {
-        let name = |of: &Instance| {
-            let Instance {
-                cluster,
-                namespace,
-                pod,
-                container,
-                ..
-            } = of;
-            (
-                cluster.clone(),
-                namespace.clone(),
-                pod.clone(),
-                container.clone(),
-            )
-        };
-        name(&self.instance) == name(instance)
     }
 
     /// Whether it ended so long before that nothing comes any more.
