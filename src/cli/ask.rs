@@ -314,8 +314,8 @@ impl Backend {
                     ..Question::default()
                 };
                 let mut page = query::page(store, uid, &scope).await?;
-                for row in page.iter_mut().flat_map(|page| &mut page.containers) {
-                    links.add(row, Timestamp::now());
+                if let Some(page) = &mut page {
+                    links.add_to_page(page, Timestamp::now());
                 }
                 Ok(page)
             }
@@ -351,6 +351,15 @@ impl<L: Life> Rows<L> {
             }
             Rows::Server(lines) => lines.next().await,
         }
+    }
+
+    /// All of them: for answers that are small.
+    pub async fn all(&mut self) -> anyhow::Result<Vec<L>> {
+        let mut rows = Vec::new();
+        while let Some(row) = self.next().await? {
+            rows.push(row);
+        }
+        Ok(rows)
     }
 
     /// After the last row: how the answer ended.

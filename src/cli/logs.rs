@@ -23,7 +23,7 @@ use super::context::InUse;
 use super::get::{Time, nothing};
 use super::what::RECENT;
 use super::{Common, NOTHING, Usage, block_on, names, say};
-use crate::logs::{LogsEnding, Params, Preset, Record};
+use crate::logs::{INSTANCES_MAX, LogsEnding, Params, Preset, Record};
 use crate::query::{self, Workload};
 
 const EXAMPLES: &str = "\
@@ -197,11 +197,11 @@ impl Logs {
             // Errors in the question come before anything is sent.
             params.read(now).map_err(Usage::from)?;
             let direct = self.common.is_direct();
-            let oracle = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
+            let backend = Backend::find(&config, self.server.server(&in_use)?, direct).await?;
             if self.shape.url {
-                return self.print_links(&oracle, params, &zone).await;
+                return self.print_links(&backend, params, &zone).await;
             }
-            let answer = Answer::open(&oracle, &config, &params).await?;
+            let answer = Answer::open(&backend, &config, &params).await?;
             self.show(answer, params, &zone).await
         })
     }
@@ -352,6 +352,15 @@ fn searched(params: Params) -> query::Params {
         to: params.to,
         ..query::Params::default()
     }
+}
+
+/// How people tell instances apart.
+fn instance_name(namespace: &str, pod: &str, container: &str, restart: u32) -> String {
+    format!("{namespace}/{pod}/{container} (instance {restart})")
+}
+
+fn too_many() -> String {
+    format!("more than {INSTANCES_MAX} instances were meant: the older ones were left out")
 }
 
 type Target = (Option<String>, Option<String>);

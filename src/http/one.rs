@@ -106,10 +106,8 @@ async fn page(app: &App, reader: &Reader, uid: &str, scope: Asked) -> Result<Pag
     let page = query::page(&app.store, uid, &question).await?;
     let unknown = || Problem::new(Kind::NotFound, "no pod with this uid is known");
     let mut page = page.ok_or_else(unknown)?;
-    let now = jiff::Timestamp::now();
-    for row in &mut page.containers {
-        app.logs.links().add(row, now);
-    }
+    let links = app.logs.links();
+    links.add_to_page(&mut page, jiff::Timestamp::now());
     Ok(page)
 }
 

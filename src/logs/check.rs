@@ -291,5 +291,8 @@ impl Try {
 
 /// Whether another preset or place can do better: the store itself answers.
 fn is_of_the_form(error: &Error) -> bool {
-    matches!(error, Error::Missing { .. } | Error::Answer { .. })
+    matches!(
+        error,
+        Error::Missing { .. } | Error::Refused { .. } | Error::Answer { .. }
+    )
 }

@@ -18,6 +18,7 @@ mod template;
 mod vmui;
 
 use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::discover::Discover;
 use self::grafana::Explore;
@@ -34,7 +35,7 @@ use super::link::{Link, LinkKind};
 use super::loki::Search;
 use super::span::Span;
 use super::victorialogs;
-use crate::query::{Container, Life, LogsLink};
+use crate::query::{self, Container, Life, LogsLink};
 
 /// The fields of a row that links are made of.
 const FIELDS: [&str; 14] = [
@@ -142,6 +143,13 @@ impl Links {
     pub fn add<L: Life>(&self, row: &mut L, now: Timestamp) {
         if let Some(row) = row.container() {
             row.logs = self.of(row, now);
+        }
+    }
+
+    /// Adds the links to the container instances of a pod's page.
+    pub fn add_to_page(&self, page: &mut query::Page, now: Timestamp) {
+        for row in &mut page.containers {
+            self.add(row, now);
         }
     }
 
@@ -357,19 +365,16 @@ fn iso(milliseconds: i64) -> String {
     format!("{at:.3}")
 }
 
+/// What RFC 3986 calls unreserved is left as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Percent-encoded, so that it is one value wherever it stands in a URL, and a terminal sees where the URL ends.
 fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        match byte {
-            // What RFC 3986 calls unreserved.
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// The address of a user interface, without the slash at its end.

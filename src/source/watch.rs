@@ -151,7 +151,7 @@ impl Watches {
         });
         Watches {
             tasks: tasks.collect(),
-            statuses: statuses.clone(),
+            statuses,
             stop,
         }
     }

@@ -88,7 +88,7 @@ impl Show {
                 let per_second = events as f64 / begun.elapsed().as_secs_f64();
                 let pods = tally.pods();
                 if is_terminal {
-                    bar.set_position(read.min(total.max(read)));
+                    bar.set_position(read);
                     bar.set_message(format!("{events} events ({per_second:.0}/s), {pods} pods"));
                     continue;
                 }

@@ -12,9 +12,9 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::ask::{Backend, Rows, ServerFlags};
+use super::super::ask::{Backend, ServerFlags};
 use super::super::{Common, NOTHING, Usage, block_on, names, say};
-use super::target_of;
+use super::{instance_name, target_of};
 use crate::clickhouse::Store as OwnStore;
 use crate::escape;
 use crate::logs::{self, Checked, Config, Instance, Kind, Try};
@@ -124,7 +124,7 @@ impl Check {
             let history = Backend::find(&config, server, self.common.is_direct()).await?;
             let params = self.params(in_use.cluster(self.cluster.as_ref()), now)?;
             params.question(now).map_err(Usage::from)?;
-            let rows = rows(&history, &params).await?;
+            let rows = history.ask::<Container>(&params).await?.all().await?;
             let instances = logs::candidates(rows, !self.targets.is_empty(), now);
             if instances.is_empty() {
                 bail!("{}", self.none());
@@ -203,15 +203,6 @@ impl Unknown {
     }
 }
 
-async fn rows(history: &Backend, params: &Params) -> anyhow::Result<Vec<Container>> {
-    let mut answer: Rows<Container> = history.ask(params).await?;
-    let mut rows = Vec::new();
-    while let Some(row) = answer.next().await? {
-        rows.push(row);
-    }
-    Ok(rows)
-}
-
 /// Checks a store and prints what was found. Returns whether it finds lines.
 async fn one(
     block: &Config,
@@ -279,14 +270,7 @@ fn print_instances(instances: &[Arc<Instance>]) -> anyhow::Result<()> {
 }
 
 fn name(of: &Instance) -> String {
-    let Instance {
-        namespace,
-        pod,
-        container,
-        restart,
-        ..
-    } = of;
-    format!("{namespace}/{pod}/{container} (instance {restart})")
+    instance_name(&of.namespace, &of.pod, &of.container, of.restart)
 }
 
 fn way(one: &Try) -> String {

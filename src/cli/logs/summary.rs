@@ -1,5 +1,6 @@
 //! The summary on stderr behind the lines: how they were found, and what is uncertain.
 
+use super::{instance_name, too_many};
 use crate::escape;
 use crate::logs::{Attempt, LogsEnding, Part};
 
@@ -92,7 +93,7 @@ fn lines(ending: &LogsEnding, is_full: bool) -> Vec<String> {
         ));
     }
     if ending.more_instances {
-        out.push("more than 1000 instances were meant: the older ones were left out".to_owned());
+        out.push(too_many());
     }
     if is_full {
         out.push("stopped at --limit-bytes".to_owned());
@@ -115,22 +116,14 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 }
 
 fn name(part: &Part) -> String {
-    let Part {
-        namespace,
-        pod,
-        container,
-        restart,
-        ..
-    } = part;
-    format!("{namespace}/{pod}/{container} (instance {restart})")
+    instance_name(&part.namespace, &part.pod, &part.container, part.restart)
 }
 
 fn of_part(part: &Part) -> String {
-    let lines = if part.lines == 1 { "line" } else { "lines" };
     let identity = part.identity.map_or("", |identity| identity.words());
     let text = format!(
-        "{} {lines} of {} in {}, by {identity}",
-        part.lines,
+        "{} of {} in {}, by {identity}",
+        counted(part.lines, "line", "lines"),
         name(part),
         part.store
     );

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::super::NOTHING;
 use super::super::ask::Backend;
+use super::too_many;
 use super::write::Form;
 use crate::csv::{Csv, Texts};
 use crate::logs::{INSTANCES_MAX, Params};
@@ -61,10 +62,7 @@ pub async fn print(
             ..params.rows()
         })
         .await?;
-    let mut rows = Vec::new();
-    while let Some(row) = answer.next().await? {
-        rows.push(row);
-    }
+    let rows = answer.all().await?;
     let ending = answer.ending().await?;
     let rows = asked.choice.rows(rows);
     if rows.is_empty() {
@@ -74,7 +72,7 @@ pub async fn print(
     let mut out = BufWriter::new(io::stdout().lock());
     write(&links, form, has_prefix, &mut out)?;
     if ending.more {
-        eprintln!("more than {INSTANCES_MAX} instances were meant: the older ones were left out");
+        eprintln!("{}", too_many());
     }
     if links.is_empty() {
         let count = rows.len();

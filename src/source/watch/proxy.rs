@@ -4,12 +4,14 @@
 //! kubectl (Go's `httpproxy`): HTTPS_PROXY, or HTTP_PROXY for an `http://` address, unless NO_PROXY names the API
 //! server, or it is on loopback.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
+use percent_encoding::percent_decode_str;
 
 /// A proxy. Its credentials are never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,24 +108,8 @@ impl Proxy {
 
 /// Undoes percent-encoding. What is not encoded rightly stays as it is.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let mut byte = [0];
-        rest = match tail {
-            [high, low, after @ ..]
-                if *first == b'%' && hex::decode_to_slice([*high, *low], &mut byte).is_ok() =>
-            {
-                bytes.push(byte[0]);
-                after
-            }
-            _ => {
-                bytes.push(*first);
-                tail
-            }
-        };
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 /// The proxy by the environment for an API server.

@@ -44,6 +44,9 @@ const ROOM_WAIT: Duration = Duration::from_millis(250);
 /// How long to wait before a resource that may not be read is asked for again.
 const FORBIDDEN_WAIT: Duration = Duration::from_secs(60);
 
+/// A turn that took this long went well before it failed. Microseconds.
+const WENT_WELL: i64 = 60_000_000;
+
 /// A pod that is created while a list is made must not count as missing from it: how long before the list was asked
 /// for it counts, in microseconds. The API server's dates have seconds.
 const LIST_SLACK: i64 = 2_000_000;
@@ -97,18 +100,14 @@ impl Loop {
             };
             let End::Failed(failure) = end else { return };
             // What went well for a while begins anew.
-            if ours() - begun > 60_000_000 {
+            if ours() - begun > WENT_WELL {
                 backoff = Backoff::default();
             }
             self.failed(&failure);
-            let wait = match failure.next {
-                Next::Wait(wait) => wait,
-                Next::Forbidden => FORBIDDEN_WAIT,
-                _ => backoff.next(),
-            };
             let wait = async {
                 match failure.next {
-                    Next::Wait(_) | Next::Forbidden => tokio::time::sleep(wait).await,
+                    Next::Wait(wait) => tokio::time::sleep(wait).await,
+                    Next::Forbidden => tokio::time::sleep(FORBIDDEN_WAIT).await,
                     _ => backoff.wait().await,
                 }
             };
