@@ -28,6 +28,7 @@ mod config;
 mod failure;
 mod ledger;
 mod lines;
+mod list;
 mod proxy;
 mod read;
 mod resource;

@@ -1,10 +1,8 @@
 //! The loop of one resource: list where no position is stored, then watch from there on.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use kube_client::client::Body;
@@ -18,8 +16,8 @@ use super::cluster::{Identity, Shared};
 use super::failure::{Failure, Next};
 use super::ledger::Mark;
 use super::lines::Lines;
-use super::read::{self, Found, Progress};
-use super::resource::{Emit, Resource};
+use super::read::{Found, Progress};
+use super::resource::Emit;
 use super::view::{Shown, View};
 use crate::backoff::Backoff;
 use crate::lifecycle::watched;
@@ -27,10 +25,7 @@ use crate::pipeline::Stored;
 use crate::telemetry;
 
 /// Objects on a page of a list.
-const PAGE_OBJECTS: usize = 500;
-
-/// The largest page; where it is larger, fewer objects are asked for.
-const PAGE_BYTES_MAX: usize = 64 << 20;
+pub(super) const PAGE_OBJECTS: usize = 500;
 
 /// How long an API server keeps a watch open, in seconds.
 const WATCH_SECONDS: u64 = 290;
@@ -47,13 +42,6 @@ const FORBIDDEN_WAIT: Duration = Duration::from_secs(60);
 /// A turn that took this long went well before it failed. Microseconds.
 const WENT_WELL: i64 = 60_000_000;
 
-/// A pod that is created while a list is made must not count as missing from it: how long before the list was asked
-/// for it counts, in microseconds. The API server's dates have seconds.
-const LIST_SLACK: i64 = 2_000_000;
-
-/// Missing pods that are stored together.
-const MISSING_MAX: usize = 1_000;
-
 pub struct Loop {
     pub cluster: Shared,
     pub view: Arc<View>,
@@ -65,7 +53,7 @@ pub struct Loop {
 }
 
 /// Why a step ended without a result.
-enum End {
+pub(super) enum End {
     Stopped,
     Failed(Failure),
 }
@@ -163,7 +151,7 @@ impl Loop {
         });
     }
 
-    fn show(&self, change: impl FnOnce(&mut Shown)) {
+    pub(super) fn show(&self, change: impl FnOnce(&mut Shown)) {
         change(&mut self.view.now());
     }
 
@@ -181,7 +169,7 @@ impl Loop {
         outcome
     }
 
-    async fn until_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
+    pub(super) async fn until_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
         self.stop
             .run_until_cancelled(work)
             .await
@@ -205,7 +193,7 @@ impl Loop {
     }
 
     /// Stores what `read` finds, however long the pipeline is full.
-    async fn store<T, R>(&self, read: R) -> Result<(T, Stored), End>
+    pub(super) async fn store<T, R>(&self, read: R) -> Result<(T, Stored), End>
     where
         T: Send + 'static,
         R: Fn(Emit) -> T + Send + Sync + 'static,
@@ -224,7 +212,7 @@ impl Loop {
         }
     }
 
-    fn count(&self, found: &Found) {
+    pub(super) fn count(&self, found: &Found) {
         let resource = self.view.resource.name();
         let labels = [
             ("cluster", self.cluster.name().to_owned()),
@@ -246,90 +234,6 @@ impl Loop {
                 shown.version.clone_from(&found.version);
             }
         });
-    }
-
-    /// Lists everything. What the history has open and the list lacks, is gone.
-    async fn list(&mut self, client: &Client, identity: &Identity, uid: &str) -> Result<Mark, End> {
-        self.show(|shown| shown.state = "listing");
-        let resource = self.view.resource;
-        let (mut token, mut begun, mut stored) = (String::new(), None, Vec::new());
-        let mut uids = BTreeSet::new();
-        let version = loop {
-            let path = resource.page(self.page_objects, &token);
-            let sent = ours();
-            let answer = client.get(&path, resource.accept_list());
-            let answer = self.until_stop(answer).await??;
-            self.clock.see(sent, ours(), answer.date);
-            let at = *begun.get_or_insert(self.clock.at(sent));
-            let body = client.read(answer.body, PAGE_BYTES_MAX);
-            let body: Bytes = self.until_stop(body).await??;
-            let cluster = self.cluster.name().to_owned();
-            let (found, of_page) = self
-                .store(move |emit| read::page(&cluster, resource, &body, at, emit))
-                .await?;
-            let Some(found) = found else {
-                let what = format!("answered something else than a list of {}", resource.name());
-                return Err(client.place().odd(&what).into());
-            };
-            self.count(&found);
-            stored.push(of_page);
-            uids.extend(found.uids);
-            token = found.token;
-            if token.is_empty() {
-                break found.version.unwrap_or_default();
-            }
-        };
-        let at = begun.unwrap_or_default();
-        if resource == Resource::Pods && *identity != Identity::Hidden {
-            self.end_missing(uids, at - LIST_SLACK, &mut stored).await?;
-        }
-        self.page_objects = PAGE_OBJECTS;
-        let mark = Mark {
-            cluster_uid: uid.to_owned(),
-            version,
-            at,
-        };
-        self.view.ledger.send(mark.clone(), stored).await;
-        Ok(mark)
-    }
-
-    /// Ends the open pods that the list did not have.
-    async fn end_missing(
-        &self,
-        listed: BTreeSet<u128>,
-        at: i64,
-        stored: &mut Vec<Stored>,
-    ) -> Result<(), End> {
-        let (mut after, mut missing) = (None, Vec::new());
-        loop {
-            let open = (self.cluster.open_pods)(self.cluster.name().to_owned(), after.take());
-            let open = self.until_stop(open).await?.map_err(Failure::of_us)?;
-            after = open.last().cloned();
-            missing.extend(open.into_iter().filter(|pod| !listed.contains(&pod.uid)));
-            let is_last = after.is_none();
-            while missing.len() >= MISSING_MAX || is_last && !missing.is_empty() {
-                let gone: Vec<_> = missing.drain(..missing.len().min(MISSING_MAX)).collect();
-                let cluster = self.cluster.name().to_owned();
-                let count = gone.len();
-                let store = self.store(move |emit| {
-                    for pod in &gone {
-                        let name = (&*pod.namespace, &*pod.name, pod.uid);
-                        // The only failure is a time that no clock has.
-                        _ = watched::absent(&cluster, name, at, emit);
-                    }
-                });
-                let ((), of_gone) = store.await?;
-                stored.push(of_gone);
-                self.show(|shown| shown.facts += count as u64);
-                info!(
-                    "watch {}: {count} pods had ended while nobody watched",
-                    self.cluster.name()
-                );
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
     }
 
     /// Watches from behind a position until the API server ends that.
