@@ -35,6 +35,7 @@ mod lines;
 mod link;
 mod links;
 mod loki;
+mod neighbours;
 mod overlap;
 mod paging;
 mod params;
@@ -123,9 +124,9 @@ impl Logs {
         self.stores.is_empty()
     }
 
-    /// The lines of these instances. Each is read from every store that holds its cluster.
+    /// The lines of the selected instances. Each is read from every store that holds its cluster.
     #[must_use]
-    pub fn lines(&self, instances: Vec<Instance>, ask: Ask) -> Lines {
-        Lines::new(&self.stores, instances, ask)
+    pub fn lines(&self, selected: Selected, ask: Ask) -> Lines {
+        Lines::new(&self.stores, selected, ask)
     }
 }

@@ -97,7 +97,7 @@ async fn ask(
     let place = app.questions.place(reader).await?;
     let selected = logs::select(&app.store, &asked.question, &asked.choice).await?;
     let ending = LogsEnding::of(&selected);
-    let mut lines = app.logs.lines(selected.instances, asked.ask);
+    let mut lines = app.logs.lines(selected, asked.ask);
     // The first line is awaited, so that a store that is away still gets a status of its own.
     let first = lines.next().await?;
     let sending = Sending {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::instance::Instance;
 use super::lines::Lines;
 use super::overlap::LATE;
-use super::select::{Choice, Selected, select};
+use super::select::{Choice, select};
 use super::span::{earlier, later};
 use super::{Error, Logs, OwnStore};
 use crate::query::Question;
@@ -84,14 +84,14 @@ impl Follow {
             back: None,
             ..self.choice.clone()
         };
-        let Selected { instances, .. } = select(&self.own, &question, &choice).await?;
+        let selected = select(&self.own, &question, &choice).await?;
         let follows_new = self.choice.back.is_none_or(|back| back == 0);
         let is_recent = |instance: &Instance| match instance.ended {
             None => true,
             // What ended before was either meant at first, or not at all.
             Some(ended) => ended >= self.opened_at && later(ended, LATE) >= now,
         };
-        lines.again(&self.logs.stores, instances, now, |instance| {
+        lines.again(&self.logs.stores, selected, now, |instance| {
             follows_new && is_recent(instance)
         });
         self.asked_at = now;

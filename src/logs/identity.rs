@@ -26,6 +26,11 @@ impl Identity {
         Identity::Names,
     ];
 
+    /// Whether other instances have such lines too, so that only time tells them apart.
+    pub fn shares_lines(self) -> bool {
+        matches!(self, Identity::Uid | Identity::Names)
+    }
+
     /// For people.
     pub fn words(self) -> &'static str {
         match self {

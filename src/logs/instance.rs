@@ -1,6 +1,7 @@
 //! A container instance, and who stands before and after it.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -30,9 +31,16 @@ pub struct Instance {
     pub ended: Option<Timestamp>,
     /// Whether its end was reported; else `ended` is when it was over at the latest.
     pub end_seen: bool,
-    /// In its pod: when the instances of this container before and after it ended and began.
+    /// Set when the first identity needs it.
+    pub around: OnceLock<Around>,
+}
+
+/// When the instances of a container before and after one ended and began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// In its pod.
     pub in_pod: Borders,
-    /// The same among all pods of this name.
+    /// Among all pods of its name.
     pub in_name: Borders,
 }
 
@@ -63,8 +71,7 @@ impl Instance {
             began: began.map(|time| time.instant),
             ended: ended.map(|time| time.instant),
             end_seen: row.end_seen,
-            in_pod: Borders::default(),
-            in_name: Borders::default(),
+            around: OnceLock::new(),
         }
     }
 
@@ -111,10 +118,11 @@ impl Instance {
 
     /// What an identity can't tell apart.
     fn borders(&self, identity: Identity) -> Option<Borders> {
+        let around = self.around.get().copied().unwrap_or_default();
         match identity {
             Identity::ContainerId | Identity::Restart => None,
-            Identity::Uid => Some(self.in_pod),
-            Identity::Names => Some(self.in_name),
+            Identity::Uid => Some(around.in_pod),
+            Identity::Names => Some(around.in_name),
         }
     }
 
@@ -133,21 +141,21 @@ impl Instance {
     }
 }
 
-/// Gives each instance its borders, from all instances of its pod's name.
-pub fn set_borders(instances: &mut [Instance], all: &[Instance]) {
-    for instance in instances {
-        let same_name = all
-            .iter()
-            .filter(|other| other.shares_names(instance) && !is_same(other, instance));
-        let others: Vec<&Instance> = same_name.collect();
-        let in_pod: Vec<&Instance> = others
-            .iter()
-            .copied()
-            .filter(|other| is_same_pod(other, instance))
-            .collect();
-        instance.in_name = borders(instance, &others);
-        instance.in_pod = borders(instance, &in_pod);
-    }
+/// Gives an instance its borders, from all instances of its pod's name.
+pub fn set_borders(instance: &Instance, all: &[Instance]) {
+    let same_name = all
+        .iter()
+        .filter(|other| other.shares_names(instance) && !is_same(other, instance));
+    let others: Vec<&Instance> = same_name.collect();
+    let in_pod: Vec<&Instance> = others
+        .iter()
+        .copied()
+        .filter(|other| is_same_pod(other, instance))
+        .collect();
+    instance.around.get_or_init(|| Around {
+        in_pod: borders(instance, &in_pod),
+        in_name: borders(instance, &others),
+    });
 }
 
 /// Whether their node has one folder for both: of a static pod each of its mirror pods has another UID.
@@ -225,8 +233,8 @@ mod tests {
 
     fn check(which: usize, all: &[&str], expected: Expect) {
         let all: Vec<Instance> = all.iter().map(|text| instance(text)).collect();
-        let mut of = vec![all[which].clone()];
-        set_borders(&mut of, &all);
+        let of = [all[which].clone()];
+        set_borders(&of[0], &all);
         let spans = [Identity::ContainerId, Identity::Uid, Identity::Names].map(|identity| {
             let span = of[0].span(identity, SignedDuration::from_secs(30), at(1000));
             let blurred = of[0].has_blurred_border(identity);
@@ -304,8 +312,8 @@ mod tests {
         for instance in &mut all {
             instance.config_hash = Some("h".to_owned());
         }
-        let mut of = vec![all[0].clone()];
-        set_borders(&mut of, &all);
+        let of = [all[0].clone()];
+        set_borders(&of[0], &all);
         let span = of[0].span(Identity::Uid, SignedDuration::from_secs(30), at(1000));
         assert_eq!(span.until, at(210));
     }

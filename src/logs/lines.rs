@@ -9,10 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::ask::Ask;
+use super::identity::Identity;
 use super::instance::Instance;
 use super::line::Given;
+use super::neighbours::Neighbours;
 use super::reader::Reader;
 use super::reasons::Missed;
+use super::select::Selected;
 use super::store::Store;
 use super::summary::{Part, Summary, key};
 use super::tail::Tail;
@@ -42,7 +45,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(stores: &[Arc<Store>], instances: Vec<Instance>, ask: Ask) -> Lines {
+    pub(super) fn new(stores: &[Arc<Store>], selected: Selected, ask: Ask) -> Lines {
         let mut lines = Lines {
             waiting: Vec::new(),
             open: Vec::new(),
@@ -57,18 +60,18 @@ impl Lines {
             tail_cut: false,
             not_examined: 0,
         };
-        for instance in instances {
-            lines.add(stores, instance);
+        for instance in selected.instances {
+            lines.add(stores, instance, &selected.neighbours);
         }
         lines.sort();
         lines.share();
         lines
     }
 
-    fn add(&mut self, stores: &[Arc<Store>], instance: Instance) {
+    fn add(&mut self, stores: &[Arc<Store>], instance: Instance, neighbours: &Arc<Neighbours>) {
         let instance = Arc::new(instance);
         let holders = stores.iter().filter(|store| store.holds(&instance.cluster));
-        let readers = holders.map(|store| Reader::new(store, &instance, &self.ask));
+        let readers = holders.map(|store| Reader::new(store, &instance, neighbours, &self.ask));
         self.waiting.extend(readers);
     }
 
@@ -185,6 +188,8 @@ impl Lines {
                 continue;
             }
             let mut why = Vec::new();
+            // Reasons are looked for by every identity; if the history can't be asked, less exactly.
+            _ = reader.place(Identity::Names).await;
             // What one instance says of a preset, all others would.
             let tries_presets = tried.insert(reader.store.name().to_owned());
             let missed = Missed {

@@ -13,6 +13,7 @@ use super::identity::Identity;
 use super::instance::Instance;
 use super::layout::TimeIs;
 use super::line::Line;
+use super::neighbours::Neighbours;
 use super::overlap::Overlap;
 use super::query::Query;
 use super::reasons;
@@ -24,6 +25,7 @@ use super::{Error, PAGE_LINES};
 /// One instance in one store.
 pub struct Reader {
     pub instance: Arc<Instance>,
+    pub neighbours: Arc<Neighbours>,
     pub store: Arc<Store>,
     /// Orders readers whose lines have one time.
     pub number: u32,
@@ -50,9 +52,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(store: &Arc<Store>, instance: &Arc<Instance>, ask: &Ask) -> Reader {
+    pub fn new(
+        store: &Arc<Store>,
+        instance: &Arc<Instance>,
+        neighbours: &Arc<Neighbours>,
+        ask: &Ask,
+    ) -> Reader {
         Reader {
             instance: instance.clone(),
+            neighbours: neighbours.clone(),
             store: store.clone(),
             number: instance.restart,
             reach: reach(instance, store, ask),
@@ -76,7 +84,7 @@ impl Reader {
         loop {
             let pages = match &mut self.pages {
                 Some(pages) => pages,
-                None => match self.open(ask) {
+                None => match self.open(ask).await? {
                     Some(pages) => self.pages.insert(pages),
                     None => return Ok(()),
                 },
@@ -110,9 +118,16 @@ impl Reader {
         }
     }
 
-    fn open(&mut self, ask: &Ask) -> Option<Pages> {
+    /// Sees to it that it is known where its lines begin and end by this identity.
+    pub fn place(&self, identity: Identity) -> impl Future<Output = Result<(), Error>> + use<> {
+        let (neighbours, instance) = (self.neighbours.clone(), self.instance.clone());
+        async move { neighbours.place(&instance, identity).await }
+    }
+
+    async fn open(&mut self, ask: &Ask) -> Result<Option<Pages>, Error> {
         while let Some(identity) = self.identities.pop() {
             self.identity = Some(identity);
+            self.place(identity).await?;
             let span = self.instance.span(identity, self.store.slack, ask.now);
             let span = span.within(ask.from, ask.until).within(self.from, None);
             let conditions = conditions(identity, &self.store.fields, &self.instance);
@@ -120,7 +135,7 @@ impl Reader {
                 continue;
             };
             let sent = self.sent(identity, ask);
-            return Some(
+            return Ok(Some(
                 self.store.pages(Query {
                     conditions,
                     names: names(&self.store.fields, &self.instance),
@@ -134,9 +149,9 @@ impl Reader {
                         .map(|lines| lines.saturating_add(1)),
                     sent,
                 }),
-            );
+            ));
         }
-        None
+        Ok(None)
     }
 
     /// The trial of the identity that is tried.

@@ -1,17 +1,14 @@
 //! Which instances are meant.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::instance::{Instance, once, set_borders};
+use super::instance::{Instance, once};
+use super::neighbours::Neighbours;
 use super::{Error, OwnStore};
-use crate::query::{self, Container, Ending, Order, PodName, Question};
+use crate::query::{self, Container, Ending, Order, Question};
 
 /// The most instances of one question.
 pub const INSTANCES_MAX: u64 = 1_000;
-
-/// Names that are asked about at a time, for the instances before and after.
-const NAMES_AT_A_TIME: usize = 200;
 
 /// Which of the instances that a question finds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,10 +24,10 @@ pub struct Choice {
 }
 
 /// What a question and a choice name.
-#[derive(Clone, Debug, Default)]
 pub struct Selected {
     /// Oldest first.
     pub instances: Vec<Instance>,
+    pub(super) neighbours: Arc<Neighbours>,
     /// Whether there were more than 1000; the newest are there.
     pub more: bool,
     /// Where there is none: which names of the question are not known.
@@ -53,53 +50,47 @@ pub async fn select(
         ..question.clone()
     };
     let (rows, ending) = rows(store, &question).await?;
-    let mut instances = choice.of(rows);
-    let names: BTreeSet<(String, String, String)> = instances
-        .iter()
-        .map(|instance| {
-            let Instance {
-                cluster,
-                namespace,
-                pod,
-                ..
-            } = instance;
-            (cluster.clone(), namespace.clone(), pod.clone())
-        })
-        .collect();
-    let names: Vec<_> = names.into_iter().collect();
-    let mut all = Vec::new();
-    for names in names.chunks(NAMES_AT_A_TIME) {
-        all.extend(of_names(store, names).await?);
-    }
-    set_borders(&mut instances, &all);
+    // Of a name without a time they are all there.
+    let is_all = is_of_names_alone(&question) && !ending.more;
+    let all = is_all.then(|| rows.iter().cloned().map(Instance::of).collect());
+    let instances = choice.of(rows);
+    let neighbours = match all {
+        Some(all) => Neighbours::known(all),
+        None => Neighbours::of(store, &instances),
+    };
     Ok(Selected {
         instances,
+        neighbours: Arc::new(neighbours),
         more: ending.more,
         hints: ending.hints,
     })
 }
 
-/// Every instance of pods of these names, whenever they were.
-async fn of_names(
-    store: &Arc<OwnStore>,
-    names: &[(String, String, String)],
-) -> Result<Vec<Instance>, Error> {
-    let clusters: BTreeSet<&String> = names.iter().map(|(cluster, _, _)| cluster).collect();
-    let namespaces: BTreeSet<&String> = names.iter().map(|(_, namespace, _)| namespace).collect();
-    let names = names
-        .iter()
-        .map(|(_, namespace, pod)| PodName::exact(namespace, pod));
-    let question = Question {
-        clusters: clusters.into_iter().cloned().collect(),
-        namespaces: namespaces.into_iter().cloned().collect(),
-        names: names.collect(),
+/// Whether every instance of the pods that it names is meant.
+fn is_of_names_alone(question: &Question) -> bool {
+    let Question {
+        clusters,
+        namespaces,
+        names,
+        limit,
+        order,
+        visible,
+        ..
+    } = question.clone();
+    let alone = Question {
+        clusters,
+        namespaces,
+        names,
+        limit,
+        order,
+        visible,
         ..Question::default()
     };
-    let (rows, _) = rows(store, &question).await?;
-    Ok(rows.into_iter().map(Instance::of).collect())
+    !question.names.is_empty() && *question == alone
 }
 
-async fn rows(
+/// What the history has.
+pub(super) async fn rows(
     store: &Arc<OwnStore>,
     question: &Question,
 ) -> Result<(Vec<Container>, Ending), Error> {

@@ -49,7 +49,7 @@ impl Answer {
                 .ask
                 .follow
                 .then(|| Follow::new(&logs, store, asked.question, asked.choice, now)),
-            lines: logs.lines(selected.instances, asked.ask),
+            lines: logs.lines(selected, asked.ask),
         })))
     }
 

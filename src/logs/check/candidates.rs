@@ -36,9 +36,12 @@ pub fn candidates(rows: Vec<Container>, is_named: bool, now: Timestamp) -> Vec<A
         is_named || seen.insert(key)
     });
     rows.truncate(CANDIDATES_MAX);
-    let mut instances: Vec<Instance> = rows.into_iter().map(|(_, row)| Instance::of(row)).collect();
-    set_borders(&mut instances, &all);
-    instances.into_iter().map(Arc::new).collect()
+    let instance = |row| {
+        let instance = Instance::of(row);
+        set_borders(&instance, &all);
+        Arc::new(instance)
+    };
+    rows.into_iter().map(|(_, row)| instance(row)).collect()
 }
 
 /// How likely an instance has lines: less is likelier.

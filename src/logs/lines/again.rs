@@ -9,6 +9,7 @@ use crate::logs::ask::Ask;
 use crate::logs::instance::Instance;
 use crate::logs::overlap::LATE;
 use crate::logs::reader::{Reader, identities, reach};
+use crate::logs::select::Selected;
 use crate::logs::span::{earlier, later};
 use crate::logs::store::Store;
 
@@ -38,7 +39,7 @@ impl Lines {
     pub(in crate::logs) fn again(
         &mut self,
         stores: &[Arc<Store>],
-        instances: Vec<Instance>,
+        selected: Selected,
         now: Timestamp,
         is_meant: impl Fn(&Instance) -> bool,
     ) {
@@ -52,6 +53,11 @@ impl Lines {
             .into_iter()
             .partition(|reader| reader.is_over(asked_at));
         self.done = over;
+        let Selected {
+            instances,
+            neighbours,
+            ..
+        } = selected;
         for instance in instances {
             let instance = Arc::new(instance);
             let all = readers.iter_mut().chain(&mut self.done);
@@ -62,12 +68,13 @@ impl Lines {
                 let newest = readers.iter().chain(&self.done);
                 let mut newest = newest.filter(|reader| reader.instance.shares_names(&instance));
                 if newest.all(|reader| reader.instance.began <= instance.began) {
-                    self.add(stores, (*instance).clone());
+                    self.add(stores, (*instance).clone(), &neighbours);
                 }
                 continue;
             }
             for reader in &mut known {
                 reader.instance = instance.clone();
+                reader.neighbours = neighbours.clone();
             }
         }
         for reader in &mut readers {
@@ -180,6 +187,15 @@ mod tests {
         }
     }
 
+    fn selected(instances: &[&str]) -> Selected {
+        Selected {
+            instances: instances.iter().map(|text| instance(text)).collect(),
+            neighbours: Arc::new(Neighbours::known(Vec::new())),
+            more: false,
+            hints: Vec::new(),
+        }
+    }
+
     struct Following {
         stores: Vec<Arc<Store>>,
         lines: Lines,
@@ -207,15 +223,13 @@ mod tests {
                 explain: false,
                 now: at(now),
             };
-            let instances = instances.iter().map(|text| instance(text));
-            let lines = Lines::new(&stores, instances.collect(), ask);
+            let lines = Lines::new(&stores, selected(instances), ask);
             Following { stores, lines }
         }
 
         fn again(&mut self, instances: &[&str], now: i64) -> &mut Following {
-            let instances = instances.iter().map(|text| instance(text)).collect();
             self.lines
-                .again(&self.stores, instances, at(now), |instance| {
+                .again(&self.stores, selected(instances), at(now), |instance| {
                     instance.ended.is_none_or(|ended| ended >= at(1000))
                 });
             self
