@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod kafka;
+pub mod objects;
 pub mod watch;
 pub mod webhook;
 

@@ -13,8 +13,8 @@ use crate::pipeline::Pipeline;
 use crate::positions::Positions;
 use crate::source::file::{Context, Followers, Own};
 use crate::source::kafka::Kafka;
-use crate::source::watch::{self, OpenPod, OpenPods, Watches};
-use crate::source::{Status, file, kafka};
+use crate::source::objects::{self, Observers, OpenPod, OpenPods, Parts};
+use crate::source::{Status, file, kafka, watch};
 use crate::spool::Spool;
 
 /// Checks the configuration of the sources, and asks Kafka's brokers.
@@ -33,7 +33,7 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
 /// The sources that are read.
 pub struct Pull {
     kafka: Option<Kafka>,
-    watches: Watches,
+    watches: Observers,
     followers: Followers,
     /// The way of files to the pipeline.
     pub files: Own,
@@ -48,13 +48,13 @@ impl Pull {
     ) -> anyhow::Result<Pull> {
         let files = Own::new(pipeline, Positions::new(stores, "file"));
         let kafka = Kafka::start(&config.kafka, pipeline.clone())?;
-        let parts = watch::Parts {
+        let parts = Parts {
             pipeline: pipeline.clone(),
             positions: Positions::new(stores, "watch"),
             open_pods: open_pods(stores.whole.clone()),
             insecure: config.access.insecure,
         };
-        let watches = Watches::start(&config.watch, &parts);
+        let watches = watch::start(&config.watch, &parts);
         let context = |cluster: &str| Context::new(Arc::new(files.clone()), cluster, stop.clone());
         let followers = Followers::start(&config.files, context);
         Ok(Pull {
@@ -88,7 +88,7 @@ impl Pull {
 #[derive(Clone)]
 pub struct Statuses {
     kafka: Option<kafka::Statuses>,
-    watches: watch::Statuses,
+    watches: objects::Statuses,
     files: file::Statuses,
 }
 

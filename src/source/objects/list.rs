@@ -2,22 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use tracing::info;
 
-use super::client::Client;
-use super::clock::ours;
-use super::cluster::Identity;
-use super::failure::Failure;
+use super::cluster::{Identity, OpenPod};
+use super::failure::{Failure, Next};
 use super::ledger::Mark;
-use super::read;
+use super::ours;
 use super::resource::Resource;
 use super::run::{End, Loop, PAGE_OBJECTS};
+use super::way::Way;
 use crate::lifecycle::watched;
 use crate::pipeline::Stored;
-
-/// The largest page; where it is larger, fewer objects are asked for.
-const PAGE_BYTES_MAX: usize = 64 << 20;
 
 /// A pod that is created while a list is made must not count as missing from it: how long before the list was asked
 /// for it counts, in microseconds. The API server's dates have seconds.
@@ -26,52 +21,67 @@ const LIST_SLACK: i64 = 2_000_000;
 /// Missing pods that are stored together.
 const MISSING_MAX: usize = 1_000;
 
-impl Loop {
+/// The pods that a list had: those that could not be read by their names.
+#[derive(Default)]
+struct Listed {
+    uids: BTreeSet<u128>,
+    unread: BTreeSet<(String, String)>,
+}
+
+impl Listed {
+    fn has(&self, pod: &OpenPod) -> bool {
+        self.uids.contains(&pod.uid)
+            || !self.unread.is_empty()
+                && self
+                    .unread
+                    .contains(&(pod.namespace.clone(), pod.name.clone()))
+    }
+}
+
+impl<W: Way> Loop<W> {
     /// Lists everything. What the history has open and the list lacks, is gone.
     pub(super) async fn list(
         &mut self,
-        client: &Client,
+        client: &W::Client,
         identity: &Identity,
         uid: &str,
     ) -> Result<Mark, End> {
         self.show(|shown| shown.state = "listing");
         let resource = self.view.resource;
-        let (mut token, mut begun, mut stored) = (String::new(), None, Vec::new());
-        let mut uids = BTreeSet::new();
+        let (mut cursor, mut begun, mut stored) = (W::Cursor::default(), None, Vec::new());
+        let mut listed = Listed::default();
         let version = loop {
-            let path = resource.page(self.page_objects, &token);
             let sent = ours();
-            let answer = client.get(&path, resource.accept_list());
-            let answer = self.until_stop(answer).await??;
-            self.clock.see(sent, ours(), answer.date);
-            let at = *begun.get_or_insert(self.clock.at(sent));
-            let body = client.read(answer.body, PAGE_BYTES_MAX);
-            let body: Bytes = self.until_stop(body).await??;
+            let way = &self.cluster.way;
+            let raw = way.page(client, resource, &cursor, self.page_objects);
+            let raw = self.until_stop(raw).await??;
+            let at = *begun.get_or_insert(W::at(client, sent));
             let cluster = self.cluster.name().to_owned();
-            let (found, of_page) = self
-                .store(move |emit| read::page(&cluster, resource, &body, at, emit))
+            let (read, of_page) = self
+                .store(move |emit| W::read_page((&cluster, resource), &raw, at, emit))
                 .await?;
-            let Some(found) = found else {
-                let what = format!("answered something else than a list of {}", resource.name());
-                return Err(client.place().odd(&what).into());
-            };
-            self.count(&found);
+            let odd = |what| Failure::new(Next::Retry, format!("{} {what}", W::url(client)));
+            let page = read.map_err(odd)?;
+            self.count(&page.found);
             stored.push(of_page);
-            uids.extend(found.uids);
-            token = found.token;
-            if token.is_empty() {
-                break found.version.unwrap_or_default();
+            listed.uids.extend(page.found.uids);
+            listed.unread.extend(page.found.unread);
+            match page.next {
+                Some(next) => cursor = next,
+                None => break page.found.version.unwrap_or_default(),
             }
         };
         let at = begun.unwrap_or_default();
         if resource == Resource::Pods && *identity != Identity::Hidden {
-            self.end_missing(uids, at - LIST_SLACK, &mut stored).await?;
+            self.end_missing(&listed, at - LIST_SLACK, &mut stored)
+                .await?;
         }
         self.page_objects = PAGE_OBJECTS;
         let mark = Mark {
             cluster_uid: uid.to_owned(),
             version,
             at,
+            history: W::history(client),
         };
         self.view.ledger.send(mark.clone(), stored).await;
         Ok(mark)
@@ -80,7 +90,7 @@ impl Loop {
     /// Ends the open pods that the list did not have.
     async fn end_missing(
         &self,
-        listed: BTreeSet<u128>,
+        listed: &Listed,
         at: i64,
         stored: &mut Vec<Stored>,
     ) -> Result<(), End> {
@@ -89,7 +99,7 @@ impl Loop {
             let open = (self.cluster.open_pods)(self.cluster.name().to_owned(), after.take());
             let open = self.until_stop(open).await?.map_err(Failure::of_us)?;
             after = open.last().cloned();
-            missing.extend(open.into_iter().filter(|pod| !listed.contains(&pod.uid)));
+            missing.extend(open.into_iter().filter(|pod| !listed.has(pod)));
             let is_last = after.is_none();
             while missing.len() >= MISSING_MAX || is_last && !missing.is_empty() {
                 let gone: Vec<_> = missing.drain(..missing.len().min(MISSING_MAX)).collect();
@@ -106,8 +116,8 @@ impl Loop {
                 stored.push(of_gone);
                 self.show(|shown| shown.facts += count as u64);
                 info!(
-                    "watch {}: {count} pods had ended while nobody watched",
-                    self.cluster.name()
+                    "{}: {count} pods had ended while nobody watched",
+                    self.cluster.title()
                 );
             }
             if is_last {
