@@ -145,6 +145,12 @@ impl Progress {
         }
     }
 
+    /// The pod of this name is deleted, and its uid is not known.
+    pub fn forget(&mut self, namespace: &str, name: &str) {
+        self.unconfirmed
+            .retain(|_, of| (&*of.0, &*of.1) != (namespace, name));
+    }
+
     fn remember(&mut self, object: &Object, sight: Sight) {
         let (Some(uid), Some(metadata)) = (uid(object), &object.metadata) else {
             return;

@@ -192,6 +192,10 @@ impl<W: Way> Loop<W> {
             Some(mark) => mark,
             None => self.list(client, &identity, &uid).await?,
         };
+        let mark = Mark {
+            history: W::history(client),
+            ..mark
+        };
         self.position = Some(mark.clone());
         self.watch(client, mark).await
     }
