@@ -35,6 +35,8 @@ mod describe;
 mod ended;
 /// The embedded ClickHouse: start, stop, kill, lock, password.
 mod engine;
+/// Clusters that are read from a real etcd: what it tells, what is made up for, and what is refused.
+mod etcd;
 /// Every wrapper of `fixtures/envelopes` through the webhook: the answers of the bare events.
 mod envelopes;
 /// Late or not, answers are final within seconds.

@@ -2,10 +2,13 @@
 
 mod standin;
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::support::objects::{
+    ago, away_for_long, begin_again, node, pod, state_of, told, until, until_positioned,
+    until_watching,
+};
 use crate::support::{Bygone, sql, wait_for};
 use standin::Standin;
 
@@ -21,107 +24,6 @@ fn started(standin: &Standin, more: &str) -> Bygone {
     Bygone::start_configured(&config(standin, more), folder)
 }
 
-fn uid(number: u32) -> String {
-    // The nil UUID is none.
-    format!("00000000-0000-0000-0001-{number:012}")
-}
-
-fn ago(seconds: i64) -> String {
-    let at = Timestamp::now() - jiff::SignedDuration::from_secs(seconds);
-    Timestamp::from_second(at.as_second()).unwrap().to_string()
-}
-
-/// A running pod that was made some seconds ago.
-fn pod(name: &str, number: u32, age: i64) -> Value {
-    json!({
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "shop", "uid": uid(number), "creationTimestamp": ago(age),
-            "managedFields": [{"manager": "kubelet", "time": ago(age - 5)}]},
-        "spec": {"nodeName": "node-1", "containers": [{"name": "main", "env": [{"name": "A", "value": "canary"}]}]},
-        "status": {"phase": "Running", "startTime": ago(age), "podIP": "10.0.0.1",
-            "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": ago(age)}],
-            "containerStatuses": [{"name": "main", "image": "i", "imageID": "d", "restartCount": 0,
-                "containerID": format!("containerd://{number:064}"), "state": {"running": {"startedAt": ago(age - 3)}}}]}
-    })
-}
-
-fn node(name: &str) -> Value {
-    json!({"metadata": {"name": name, "uid": uid(9_000), "creationTimestamp": ago(9_000)}})
-}
-
-/// One value of a pod, as the table has it; empty while it has none.
-fn told(bygone: &Bygone, name: &str, what: &str) -> String {
-    let statement = format!("SELECT {what} FROM pods WHERE cluster = 'prod' AND pod = '{name}'");
-    sql(&bygone.database, &statement).trim().to_owned()
-}
-
-fn until(bygone: &Bygone, name: &str, what: &str, expected: &str) {
-    wait_for(&format!("{what} of {name} is {expected}"), || {
-        (told(bygone, name, what) == expected).then_some(())
-    });
-}
-
-fn statuses(bygone: &Bygone) -> Vec<Value> {
-    let output = crate::support::run(crate::support::plain(crate::support::BYGONE).args([
-        "sources",
-        "status",
-        "-o",
-        "ndjson",
-        "--server",
-        &bygone.api,
-    ]));
-    let text = crate::support::stdout(&output);
-    let rows = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"));
-    rows.filter(|row: &Value| row["source"] == "watch")
-        .collect()
-}
-
-fn state_of(bygone: &Bygone, place: &str) -> Value {
-    let all = statuses(bygone);
-    let found = all.iter().find(|row| row["place"] == place);
-    found.cloned().unwrap_or_default()
-}
-
-fn until_watching(bygone: &Bygone) {
-    wait_for("all resources are watched", || {
-        let all = statuses(bygone);
-        let watching = |row: &Value| {
-            row["state"]
-                .as_str()
-                .is_some_and(|it| it.starts_with("watching"))
-        };
-        (all.len() == 3 && all.iter().all(watching)).then_some(())
-    });
-}
-
-fn begin_again(bygone: &mut Bygone) {
-    bygone.spawn_again();
-    wait_for("it serves", || bygone.serves().then_some(()));
-}
-
-/// Makes a bygone that is away believe that it has been so for ten minutes.
-fn away_for_long(bygone: &Bygone) {
-    let at = (Timestamp::now() - jiff::SignedDuration::from_secs(600)).as_microsecond();
-    let statement = format!(
-        "INSERT INTO positions (source, cluster, key, position, state, place) \
-         SELECT source, cluster, key, position, replaceRegexpOne(state, '\"at\":[0-9]+', '\"at\":{at}'), place \
-         FROM positions FINAL WHERE key = 'pods'"
-    );
-    sql(&bygone.database, &statement);
-}
-
-/// Waits until a version at least as new is stored as the position of pods.
-fn until_positioned(bygone: &Bygone, version: u64) {
-    wait_for("the position is stored", || {
-        let statement =
-            "SELECT max(position) FROM positions WHERE source = 'watch' AND key = 'pods'";
-        let found: u64 = sql(&bygone.database, statement).trim().parse().unwrap();
-        (found >= version).then_some(())
-    });
-}
-
 #[test]
 fn a_watch_tells_lives_from_before_it_and_their_ends() {
     let standin = Standin::start();
@@ -130,7 +32,7 @@ fn a_watch_tells_lives_from_before_it_and_their_ends() {
         standin.put("pods", pod(&format!("web-{number}"), number, 7_200));
     }
     let bygone = started(&standin, "");
-    until_watching(&bygone);
+    until_watching(&bygone, "watch");
     wait_for("all pods", || {
         (bygone
             .rows(&["pods", "--cluster", "prod", "--limit", "2000"])
@@ -164,7 +66,7 @@ fn a_watch_tells_lives_from_before_it_and_their_ends() {
         told(&bygone, "web-7", "unknown"),
         "['created unseen','request unseen']"
     );
-    let status = state_of(&bygone, "prod pods");
+    let status = state_of(&bygone, "watch", "prod pods");
     assert!(status["facts"].as_i64() > Some(2_402), "{status}");
     assert_eq!(status["state"], "watching, no TLS");
     assert!(
@@ -177,7 +79,7 @@ fn a_watch_tells_lives_from_before_it_and_their_ends() {
     // A second one changes nothing.
     let folder: TempDir = tempfile::tempdir().expect("a folder");
     let other = Bygone::start_beside(bygone.database.clone(), &config(&standin, ""), folder, &[]);
-    until_watching(&other);
+    until_watching(&other, "watch");
     standin.delete("pods", "web-8");
     until(&bygone, "web-8", "removed_at IS NOT NULL", "1");
     other.drained();
@@ -198,8 +100,8 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
         standin.put("pods", pod(&format!("web-{number}"), number, 7_200));
     }
     let mut bygone = started(&standin, "");
-    until_watching(&bygone);
-    until_positioned(&bygone, 104);
+    until_watching(&bygone, "watch");
+    until_positioned(&bygone, "watch", 104);
     bygone.kill();
     // Created and deleted while nobody watched; another one stays.
     standin.put("pods", pod("brief", 10, 60));
@@ -227,8 +129,8 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
         "{asked:?}"
     );
 
-    until_watching(&bygone);
-    until_positioned(&bygone, 108);
+    until_watching(&bygone, "watch");
+    until_positioned(&bygone, "watch", 108);
     bygone.kill();
     standin.delete("pods", "web-1");
     standin.compact();
@@ -248,10 +150,10 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
             .log()
             .contains("watch prod: 1 pods had ended while nobody watched")
     );
-    until_watching(&bygone);
+    until_watching(&bygone, "watch");
 
     // A kubeconfig that leads elsewhere must not end everything.
-    until_positioned(&bygone, 119);
+    until_positioned(&bygone, "watch", 119);
     bygone.kill();
     standin.becomes("00000000-0000-0000-0000-00000000000b");
     for name in ["web-2", "web-3"] {
@@ -260,7 +162,7 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
     standin.compact();
     begin_again(&mut bygone);
     wait_for("it is refused", || {
-        let error = state_of(&bygone, "prod pods")["last_error"].to_string();
+        let error = state_of(&bygone, "watch", "prod pods")["last_error"].to_string();
         error
             .contains("is another cluster than prod: its kube-system has uid")
             .then_some(())
@@ -285,7 +187,7 @@ fn refusals_and_silence_hold_up_nothing_else() {
     until(&bygone, "web-0", "node", "node-1");
     let line = "nodes: bygone may not read this (403): apply deploy/watch-rbac.yaml for it; what is permitted is watched";
     wait_for("nodes are refused", || {
-        let status = state_of(&bygone, "prod nodes");
+        let status = state_of(&bygone, "watch", "prod nodes");
         let is_refused = status["state"]
             .as_str()
             .is_some_and(|it| it.starts_with("not permitted"));
