@@ -30,7 +30,7 @@ const CBOR: &[u8] = &[0xd9, 0xd9, 0xf7];
 #[derive(Clone, Debug)]
 pub struct Stored<'a> {
     pub kind: StoredKind,
-    /// `spec` and `status` are those of a pod; of nodes and namespaces only the metadata is read.
+    /// Its metadata is there, without the `resourceVersion`. Of nodes and namespaces nothing else is read.
     pub object: Object<'a>,
     /// The last write that its metadata knows of, to the second, by the clock of the API server: see
     /// [`Written`](super::Written).
@@ -83,9 +83,17 @@ pub fn stored(value: &[u8]) -> Result<Stored<'_>, NotStored> {
     if value.len() > VALUE_BYTES_MAX {
         return Err("a value over 16 MiB".into());
     }
-    if let Some(message) = value.strip_prefix(envelope::MAGIC) {
-        return envelope::open(message);
+    let stored = match value.strip_prefix(envelope::MAGIC) {
+        Some(message) => envelope::open(message),
+        None => without_envelope(value),
+    }?;
+    match stored.object.metadata {
+        Some(_) => Ok(stored),
+        None => Err("an object without metadata".into()),
     }
+}
+
+fn without_envelope(value: &[u8]) -> Result<Stored<'_>, NotStored> {
     match value {
         [] => Err("an empty value".into()),
         [b'{', ..] => json::read(value),

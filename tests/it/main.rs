@@ -115,6 +115,8 @@ mod sessions;
 mod shards;
 /// `bygone sql`, and the account for SQL of other programs, with the real ones.
 mod sql;
+/// Values of etcd are the objects that the API shows.
+mod stored;
 /// Summaries of clusters, namespaces, workloads, nodes and images.
 mod summaries;
 mod support;

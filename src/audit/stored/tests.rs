@@ -44,7 +44,7 @@ fn what_is_no_object_has_one_reason() {
     check(&vec![b'{'; VALUE_BYTES_MAX + 1], "a value over 16 MiB");
     check(b"{\"kind\":\"Pod\"", "JSON that ends too early");
     check(b"{\"kind\":\"Pod\",}", "damaged JSON");
-    check(b"{\"metadata\":[]}", "damaged JSON");
+    check(b"{\"metadata\":7}", "damaged JSON");
     let other = "an object that is not a pod, node or namespace";
     check(b"{}", other);
     check(b"{\"kind\":\"Secret\",\"apiVersion\":\"v1\"}", other);
@@ -73,4 +73,101 @@ fn json_is_read_as_from_the_api() {
             {"time":"2026-01-01T00:00:07Z"},{"time":"2026-01-01T00:00:03Z"},{}]}}"#;
     let written = stored(written).unwrap().written.unwrap();
     assert_eq!(written.to_string(), "2026-01-01T00:00:07Z");
+}
+
+/// A value whose object has these bytes.
+fn protobuf(kind: &str, raw: &[u8]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u8::try_from(bytes.len()).expect("a short one");
+    let type_meta = [
+        b"\x0a\x02v1\x12",
+        &[length(kind.as_bytes())][..],
+        kind.as_bytes(),
+    ]
+    .concat();
+    let parts: [&[u8]; 6] = [
+        b"k8s\0\x0a",
+        &[length(&type_meta)],
+        &type_meta,
+        b"\x12",
+        &[length(raw)],
+        raw,
+    ];
+    parts.concat()
+}
+
+#[test]
+fn fields_that_are_not_named_are_stepped_over() {
+    let pod = |raw: &[u8], expected: &str| check(&protobuf("Pod", raw), expected);
+    pod(b"\x0a\x00", "Pod  ");
+    pod(b"\x0a\x03\x0a\x01a", "Pod a ");
+    // A number, 64 bits, bytes and 32 bits, with small and large numbers of fields.
+    pod(
+        b"\x78\xff\x01\x79\x01\x02\x03\x04\x05\x06\x07\x08\x7a\x02xx\x7d\x01\x02\x03\x04\x0a\x03\x0a\x01a",
+        "Pod a ",
+    );
+    pod(b"\xf8\xff\xff\xff\x0f\x01\x0a\x03\x0a\x01a", "Pod a ");
+    // Twice: the parts of messages are merged, of others the last is taken.
+    pod(
+        b"\x0a\x03\x0a\x01a\x12\x03\x52\x01n\x0a\x03\x0a\x01b\x12\x00",
+        "Pod b n",
+    );
+    // Of a node, that would be something else.
+    check(
+        &protobuf("Node", b"\x0a\x03\x0a\x01a\x12\x03\x52\x01n"),
+        "Node a ",
+    );
+    // Not UTF-8, as in JSON of the API.
+    pod(b"\x0a\x03\x0a\x01\xff", "Pod \u{fffd} ");
+}
+
+#[test]
+fn damaged_protobuf_has_one_reason() {
+    let pod = |raw: &[u8], expected: &str| check(&protobuf("Pod", raw), expected);
+    for cut in [
+        &b"\x0a"[..],
+        b"\x0a\x05\x0a\x01a",
+        b"\x0a\xff",
+        b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        b"\x79\x01",
+        b"\x7d\x01",
+        b"\x0a\x02\x0a\x01",
+    ] {
+        pod(cut, "protobuf that ends too early");
+    }
+    for damaged in [
+        // A number where a message is, a message where a number is, field 0, a group, a type that is none.
+        &b"\x08\x01"[..],
+        b"\x0a\x02\x52\x00",
+        b"\x02\x00",
+        b"\x0b\x0c",
+        b"\x0f",
+        // A number of eleven bytes, and of a field beyond the largest.
+        b"\x78\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        b"\xfa\xff\xff\xff\xff\xff\x01\x00",
+    ] {
+        pod(damaged, "damaged protobuf");
+    }
+    check(
+        &protobuf("Secret", b"\x0a\x03\x0a\x01a"),
+        "an object that is not a pod, node or namespace",
+    );
+    let with = |end: &[u8]| [&protobuf("Pod", b"\x0a\x00"), end].concat();
+    check(&with(b"\x1a\x04gzip"), "protobuf that is compressed");
+    check(
+        &with(b"\x22\x10application/json"),
+        "an envelope with something else than protobuf",
+    );
+    check(
+        &with(b"\x22\x23application/vnd.kubernetes.protobuf"),
+        "Pod  ",
+    );
+    check(b"k8s\0", "an object that is not a pod, node or namespace");
+    for empty in [&b""[..], b"\x12\x00"] {
+        pod(empty, "an object without metadata");
+    }
+    check(
+        br#"{"kind":"Node","apiVersion":"v1","metadata":null}"#,
+        "an object without metadata",
+    );
+    check(b"k8s\0\xff", "protobuf that ends too early");
 }
