@@ -12,6 +12,8 @@
 //!
 //! Several processes may watch the same cluster: their facts are the same, and either position is right.
 //!
+//! Pods name the ReplicaSet or the Job that owns them; what controls that is read when the first pod names it.
+//!
 //! What can go wrong: an API server that is away, another one, rejects credentials, has another certificate; one line
 //! each, and another try. A resource that may not be read leaves the others alone.
 //!
@@ -29,6 +31,7 @@ mod failure;
 mod ledger;
 mod lines;
 mod list;
+mod owners;
 mod proxy;
 mod read;
 mod resource;

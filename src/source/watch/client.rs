@@ -115,18 +115,7 @@ impl Client {
     ///
     /// When there is no answer, or it has another status than 200.
     pub async fn get(&self, path: &str, accept: &'static str) -> Result<Answer, Failure> {
-        let request = Request::get(path)
-            .header(ACCEPT, HeaderValue::from_static(accept))
-            .header(
-                USER_AGENT,
-                HeaderValue::from_static(concat!("bygone/", env!("CARGO_PKG_VERSION"))),
-            )
-            .body(Body::empty())
-            .map_err(|_| Failure::of_us("a path could not be asked for"))?;
-        let response = timeout(ANSWER_WAIT, self.kube.send(request)).await;
-        let response = response
-            .map_err(|_| self.place.silent(ANSWER_WAIT))?
-            .map_err(|error| failure::of_connection(&self.place, &error, self.shown.rejected()))?;
+        let response = self.send(path, accept).await?;
         if response.status() != StatusCode::OK {
             return Err(self.refusal(response).await);
         }
@@ -136,6 +125,40 @@ impl Client {
             body: response.into_body(),
             date,
         })
+    }
+
+    /// Asks for one object, of at most `bytes_max`; nothing where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn find(
+        &self,
+        path: &str,
+        accept: &'static str,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, Failure> {
+        let response = self.send(path, accept).await?;
+        match response.status() {
+            StatusCode::OK => self.read(response.into_body(), bytes_max).await.map(Some),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refusal(response).await),
+        }
+    }
+
+    async fn send(&self, path: &str, accept: &'static str) -> Result<Response<Body>, Failure> {
+        let request = Request::get(path)
+            .header(ACCEPT, HeaderValue::from_static(accept))
+            .header(
+                USER_AGENT,
+                HeaderValue::from_static(concat!("bygone/", env!("CARGO_PKG_VERSION"))),
+            )
+            .body(Body::empty())
+            .map_err(|_| Failure::of_us("a path could not be asked for"))?;
+        let response = timeout(ANSWER_WAIT, self.kube.send(request)).await;
+        response
+            .map_err(|_| self.place.silent(ANSWER_WAIT))?
+            .map_err(|error| failure::of_connection(&self.place, &error, self.shown.rejected()))
     }
 
     async fn refusal(&self, response: Response<Body>) -> Failure {

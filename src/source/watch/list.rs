@@ -10,8 +10,9 @@ use super::clock::ours;
 use super::cluster::Identity;
 use super::failure::Failure;
 use super::ledger::Mark;
+use super::owners::{self, Controllers};
 use super::read;
-use super::resource::Resource;
+use super::resource::{Emit, Resource};
 use super::run::{End, Loop, PAGE_OBJECTS};
 use crate::lifecycle::watched;
 use crate::pipeline::Stored;
@@ -48,9 +49,15 @@ impl Loop {
             let body = client.read(answer.body, PAGE_BYTES_MAX);
             let body: Bytes = self.until_stop(body).await??;
             let cluster = self.cluster.name().to_owned();
-            let (found, of_page) = self
-                .store(move |emit| read::page(&cluster, resource, &body, at, emit))
-                .await?;
+            let controllers = match resource {
+                Resource::Pods => self.controllers(client, &owners::of_page(&body)).await?,
+                _ => Controllers::default(),
+            };
+            let store = self.store(move |emit| {
+                let emit: Emit = &mut |fact| controllers.emit(fact, emit);
+                read::page(&cluster, resource, &body, at, emit)
+            });
+            let (found, of_page) = store.await?;
             let Some(found) = found else {
                 let what = format!("answered something else than a list of {}", resource.name());
                 return Err(client.place().odd(&what).into());

@@ -1,12 +1,13 @@
 //! The loop of one resource: list where no position is stored, then watch from there on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use kube_client::client::Body;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -16,8 +17,9 @@ use super::cluster::{Identity, Shared};
 use super::failure::{Failure, Next};
 use super::ledger::Mark;
 use super::lines::Lines;
+use super::owners::{self, Controllers, Owners, Reference};
 use super::read::{Found, Progress};
-use super::resource::Emit;
+use super::resource::{Emit, Resource};
 use super::view::{Shown, View};
 use crate::backoff::Backoff;
 use crate::lifecycle::watched;
@@ -30,8 +32,13 @@ pub(super) const PAGE_OBJECTS: usize = 500;
 /// How long an API server keeps a watch open, in seconds.
 const WATCH_SECONDS: u64 = 290;
 
-/// A watch that is silent for this long has brought everything that happened before it began.
-const CAUGHT_UP_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait for the next part of a watch before looking at the clock. A watch that is silent for this long has
+/// brought everything that happened before it began.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A wait that took this long was not only one for the API server: this process stood still, and what comes next may have
+/// waited for it.
+const STOOD_STILL: Duration = Duration::from_millis(1_500);
 
 /// How long the pipeline may be full before the next try.
 const ROOM_WAIT: Duration = Duration::from_millis(250);
@@ -49,6 +56,7 @@ pub struct Loop {
     pub position: Option<Mark>,
     pub clock: Clock,
     pub client: Option<Client>,
+    pub owners: Owners,
     pub page_objects: usize,
 }
 
@@ -73,6 +81,7 @@ impl Loop {
             stop,
             clock: Clock::default(),
             client: None,
+            owners: Owners::default(),
             page_objects: PAGE_OBJECTS,
         }
     }
@@ -144,10 +153,7 @@ impl Loop {
         self.cluster.report(resource, &line);
         self.show(|shown| {
             shown.state = state;
-            shown.last_error = Some(format!(
-                "{} {line}",
-                jiff::Timestamp::now().strftime("%FT%TZ")
-            ));
+            shown.fail(&line);
         });
     }
 
@@ -212,6 +218,22 @@ impl Loop {
         }
     }
 
+    /// What controls the owners that pods name.
+    pub(super) async fn controllers(
+        &mut self,
+        client: &Client,
+        wanted: &BTreeSet<Reference>,
+    ) -> Result<Controllers, End> {
+        let read = self.owners.controllers(client, wanted);
+        let read = self.stop.run_until_cancelled(read).await;
+        let (controllers, forbidden) = read.ok_or(End::Stopped)??;
+        if let Some(line) = forbidden {
+            warn!("watch {}: {line}", self.cluster.name());
+            self.show(|shown| shown.fail(&line));
+        }
+        Ok(controllers)
+    }
+
     pub(super) fn count(&self, found: &Found) {
         let resource = self.view.resource.name();
         let labels = [
@@ -260,6 +282,8 @@ impl Loop {
 
     async fn stream(&mut self, client: &Client, stream: &mut Stream) -> Result<(), End> {
         let silence = Duration::from_secs(self.cluster.config.silence_seconds_max);
+        let mut heard_at = Instant::now();
+        let mut stood_still = false;
         loop {
             if self.view.ledger.was_lost() {
                 return Err(
@@ -267,38 +291,40 @@ impl Loop {
                 );
             }
             // What is there already, without waiting.
+            let looked_at = self.clock.now();
             let mut frame = stream.body.frame().now_or_never();
             if frame.is_none() {
-                self.flush(stream).await?;
-                if stream.progress.keeps_up {
-                    stream.idle_at = self.clock.now();
+                self.flush(client, stream).await?;
+                if stream.progress.keeps_up && !stood_still {
+                    stream.idle_at = looked_at;
                 }
-                let wait = match stream.progress.keeps_up {
-                    true => silence,
-                    false => CAUGHT_UP_AFTER,
-                };
-                let next = timeout(wait, stream.body.frame());
-                frame = match self.until_stop(next).await? {
+                let begun = Instant::now();
+                let next = timeout(LOOK_EVERY, stream.body.frame());
+                let next = self.until_stop(next).await?;
+                stood_still = begun.elapsed() > STOOD_STILL;
+                frame = match next {
                     Ok(frame) => Some(frame),
-                    Err(_) if stream.progress.keeps_up => {
-                        return Err(client.place().silent(silence).into());
-                    }
-                    Err(_) => {
+                    Err(_) if !stream.progress.keeps_up => {
                         self.caught_up(stream).await?;
                         continue;
                     }
+                    Err(_) if heard_at.elapsed() >= silence => {
+                        return Err(client.place().silent(silence).into());
+                    }
+                    Err(_) => continue,
                 };
             }
+            heard_at = Instant::now();
             let Some(Some(frame)) = frame else {
                 // The API server ends each watch after a while. Everything that was written has come.
-                self.flush(stream).await?;
+                self.flush(client, stream).await?;
                 if stream.progress.keeps_up {
                     stream.mark.at = self.clock.now();
                 }
                 return Ok(());
             };
             let Ok(frame) = frame else {
-                self.flush(stream).await?;
+                self.flush(client, stream).await?;
                 return Err(client.place().broke_off().into());
             };
             if let Some(data) = frame.data_ref() {
@@ -309,7 +335,7 @@ impl Loop {
                 stream.lines.push(data, moment);
             }
             if stream.lines.is_full() {
-                self.flush(stream).await?;
+                self.flush(client, stream).await?;
             }
         }
     }
@@ -337,7 +363,7 @@ impl Loop {
     }
 
     /// Stores the lines that came.
-    async fn flush(&self, stream: &mut Stream) -> Result<(), End> {
+    async fn flush(&mut self, client: &Client, stream: &mut Stream) -> Result<(), End> {
         let (lines, too_long) = stream.lines.take();
         if too_long > 0 {
             self.count(&Found {
@@ -354,9 +380,14 @@ impl Loop {
         let until = lines
             .last()
             .map_or(stream.idle_at, |line| line.moment.until);
+        let controllers = match resource {
+            Resource::Pods => self.controllers(client, &owners::of_lines(&lines)).await?,
+            _ => Controllers::default(),
+        };
         let progress = stream.progress.clone();
         let store = self.store(move |emit| {
             let mut progress = progress.clone();
+            let emit: Emit = &mut |fact| controllers.emit(fact, emit);
             let found = progress.read(&cluster, resource, &lines, emit);
             (progress, found)
         });

@@ -15,6 +15,14 @@ pub struct Shown {
     pub last_error: Option<String>,
 }
 
+impl Shown {
+    /// Notes an error, with the time.
+    pub fn fail(&mut self, line: &str) {
+        let now = jiff::Timestamp::now().strftime("%FT%TZ");
+        self.last_error = Some(format!("{now} {line}"));
+    }
+}
+
 /// Of one resource.
 pub struct View {
     pub resource: Resource,
