@@ -139,6 +139,8 @@ pub struct OwnerReference<'a> {
     pub kind: Text<'a>,
     #[serde(borrow)]
     pub name: Text<'a>,
+    #[serde(borrow)]
+    pub uid: Text<'a>,
     pub controller: Option<bool>,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! In: lists and watches of the API. Out: what `source::objects` makes of them.
 //!
+//! Pods name the ReplicaSet or the Job that owns them; what controls that is read when the first pod names it.
+//!
 //! What can go wrong: an API server that is away, another one, rejects credentials, has another certificate; one line
 //! each, and another try. A resource that may not be read leaves the others alone.
 //!
@@ -16,6 +18,7 @@ mod config;
 mod failure;
 mod feed;
 mod lines;
+mod owners;
 mod paths;
 mod proxy;
 mod read;

@@ -5,7 +5,7 @@ mod server;
 
 use serde_json::{Value, json};
 
-use crate::support::objects::{
+use crate::objects::{
     ago, away_for_long, begin_again, node, pod, state_of, told, until, until_positioned,
     until_watching,
 };
@@ -13,7 +13,9 @@ use crate::support::{Bygone, sql, wait_for};
 use server::{Etcd, bytes_below, kube_system};
 
 fn config(endpoints: &[String], more: &str) -> String {
-    format!("[[etcd]]\ncluster = \"prod\"\nendpoints = {endpoints:?}\nsilence_seconds_max = 3\n{more}")
+    format!(
+        "[[etcd]]\ncluster = \"prod\"\nendpoints = {endpoints:?}\nsilence_seconds_max = 3\n{more}"
+    )
 }
 
 fn started(etcd: &Etcd, more: &str) -> Bygone {
@@ -155,8 +157,14 @@ fn what_happened_while_nobody_read_is_made_up_for() {
     );
     assert_eq!(told(&bygone, "web-2", "gone_at IS NULL"), "1");
     let log = bygone.log();
-    assert!(log.contains("etcd prod: pods: the revision is compacted: listing"), "{log}");
-    assert!(log.contains("etcd prod: 1 pods had ended while nobody watched"), "{log}");
+    assert!(
+        log.contains("etcd prod: pods: the revision is compacted: listing"),
+        "{log}"
+    );
+    assert!(
+        log.contains("etcd prod: 1 pods had ended while nobody watched"),
+        "{log}"
+    );
     until_watching(&bygone, "etcd");
 
     // An endpoint of another cluster must not end everything.
@@ -230,7 +238,11 @@ fn a_member_that_is_away_and_one_that_comes_back() {
     delete_pod(&etcd, "web-1");
     until(&bygone, "web-1", "over_at IS NOT NULL", "1");
     until_watching(&bygone, "etcd");
-    assert_eq!(pods_that_came(&bygone), Some(4.0), "nothing was listed again");
+    assert_eq!(
+        pods_that_came(&bygone),
+        Some(4.0),
+        "nothing was listed again"
+    );
 }
 
 #[test]

@@ -3,7 +3,6 @@
 #[path = "support/made_log.rs"]
 pub mod made_log;
 #[path = "support/skipped.rs"]
-pub mod objects;
 mod skipped;
 
 use std::io::Read;

@@ -2,11 +2,13 @@
 
 mod standin;
 
-use serde_json::json;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::objects::{
-    ago, away_for_long, begin_again, node, pod, state_of, told, until, until_positioned,
+use crate::objects::{
+    ago, away_for_long, begin_again, node, pod, state_of, told, uid, until, until_positioned,
     until_watching,
 };
 use crate::support::{Bygone, sql, wait_for};
@@ -209,4 +211,143 @@ fn refusals_and_silence_hold_up_nothing_else() {
     standin.silence(false);
     standin.delete("pods", "web-0");
     until(&bygone, "web-0", "over_at < now() + 1", "1");
+}
+
+/// Bookmarks are a minute apart, and a force deletion changes nothing before it.
+#[test]
+fn a_deletion_after_a_long_silence_is_the_removal() {
+    let standin = Standin::start();
+    standin.put("pods", pod("web-0", 1, 7_200));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config =
+        config(&standin, "").replace("silence_seconds_max = 3", "silence_seconds_max = 60");
+    let bygone = Bygone::start_configured(&config, folder);
+    until_watching(&bygone, "watch");
+    standin.quiet(true);
+    let begun = Instant::now();
+    wait_for("four seconds of silence", || {
+        (begun.elapsed() > Duration::from_secs(4)).then_some(())
+    });
+    standin.delete("pods", "web-0");
+    until(&bygone, "web-0", "removed_at IS NOT NULL", "1");
+    assert_eq!(
+        told(
+            &bygone,
+            "web-0",
+            "removed_at > now() - 10 AND gone_at IS NULL"
+        ),
+        "1"
+    );
+}
+
+/// A pod of an owner.
+fn owned(name: &str, number: u32, kind: &str, owner: &str, owner_number: u32) -> Value {
+    let mut pod = pod(name, number, 7_200);
+    pod["metadata"]["labels"] = json!({"pod-template-hash": "5d"});
+    pod["metadata"]["ownerReferences"] =
+        json!([{"kind": kind, "name": owner, "uid": uid(owner_number), "controller": true}]);
+    pod
+}
+
+fn owner(name: &str, number: u32, above: Option<(&str, &str)>) -> Value {
+    let above = above.map(|(kind, name)| json!({"kind": kind, "name": name, "controller": true}));
+    let above: Vec<Value> = above.into_iter().collect();
+    json!({"kind": "PartialObjectMetadata", "metadata": {"name": name, "namespace": "shop", "uid": uid(number),
+        "ownerReferences": above}})
+}
+
+#[test]
+fn workloads_are_read_from_the_owners_of_pods() {
+    let standin = Standin::start();
+    standin.put(
+        "replicasets",
+        owner("web-5d", 101, Some(("Rollout", "canary"))),
+    );
+    standin.put("replicasets", owner("alone-5d", 102, None));
+    standin.put("jobs", owner("night-17", 103, Some(("CronJob", "night"))));
+    // Another one than the pod's, of the same name.
+    standin.put(
+        "replicasets",
+        owner("again-5d", 105, Some(("Rollout", "wrong"))),
+    );
+    let known = [
+        ("web-5d-a", "ReplicaSet", "web-5d", 101, "Rollout/canary"),
+        ("web-5d-b", "ReplicaSet", "web-5d", 101, "Rollout/canary"),
+        (
+            "alone-5d-a",
+            "ReplicaSet",
+            "alone-5d",
+            102,
+            "ReplicaSet/alone-5d",
+        ),
+        ("night-17-a", "Job", "night-17", 103, "CronJob/night"),
+        (
+            "gone-5d-a",
+            "ReplicaSet",
+            "gone-5d",
+            104,
+            "Deployment/gone?",
+        ),
+        (
+            "again-5d-a",
+            "ReplicaSet",
+            "again-5d",
+            106,
+            "Deployment/again?",
+        ),
+    ];
+    for (number, (name, kind, of, of_number, _)) in (1..).zip(known) {
+        standin.put("pods", owned(name, number, kind, of, of_number));
+    }
+    let bygone = started(&standin, "");
+    let workload =
+        "concat(workload_kind, '/', workload, if(has(unknown, 'workload inferred'), '?', ''))";
+    for (name, _, _, _, expected) in known {
+        until(&bygone, name, workload, expected);
+    }
+    until_watching(&bygone, "watch");
+    // One that comes later, and its owner was read before.
+    let asked = standin.asked();
+    let read = |asked: &[String]| asked.iter().filter(|path| path.contains("/apis/")).count();
+    assert_eq!(read(&asked), 5, "{asked:?}");
+    standin.put("pods", owned("web-5d-c", 20, "ReplicaSet", "web-5d", 101));
+    until(&bygone, "web-5d-c", workload, "Rollout/canary");
+    // And one whose owner is new.
+    standin.put("jobs", owner("night-18", 107, Some(("CronJob", "night"))));
+    standin.put("pods", owned("night-18-a", 21, "Job", "night-18", 107));
+    until(&bygone, "night-18-a", workload, "CronJob/night");
+    let asked = standin.asked();
+    assert_eq!(read(&asked), 1, "{asked:?}");
+    assert_eq!(told(&bygone, "web-5d-a", "length(former_until)"), "0");
+}
+
+#[test]
+fn owners_that_may_not_be_read_leave_their_pods_watched() {
+    let standin = Standin::start();
+    standin.always_refuse(Some("replicasets"));
+    standin.put(
+        "replicasets",
+        owner("web-5d", 101, Some(("Rollout", "canary"))),
+    );
+    standin.put("jobs", owner("night-17", 103, Some(("CronJob", "night"))));
+    standin.put("pods", owned("web-5d-a", 1, "ReplicaSet", "web-5d", 101));
+    standin.put("pods", owned("web-5e-b", 2, "ReplicaSet", "web-5e", 102));
+    standin.put("pods", owned("night-17-a", 3, "Job", "night-17", 103));
+    let bygone = started(&standin, "");
+    until(&bygone, "web-5d-a", "workload", "web");
+    until(&bygone, "night-17-a", "workload", "night");
+    until_watching(&bygone, "watch");
+    let line = "replicasets: bygone may not read this (403): apply deploy/watch-rbac.yaml for it; workloads are \
+                inferred from names";
+    assert_eq!(bygone.log().matches(line).count(), 1);
+    let status = state_of(&bygone, "watch", "prod pods");
+    assert!(status["last_error"].to_string().contains(line), "{status}");
+    standin.asked();
+    standin.delete("pods", "web-5d-a");
+    until(&bygone, "web-5d-a", "removed_at IS NOT NULL", "1");
+    let asked = standin.asked();
+    assert!(
+        !asked.iter().any(|path| path.contains("/apis/")),
+        "{asked:?}"
+    );
 }

@@ -38,6 +38,7 @@ class Bygone:
         self.kills = []
         self.starts_in_vain = 0
         self.child = None
+        self.lock = threading.Lock()
 
     def start(self):
         self.spawn()
@@ -74,12 +75,20 @@ class Bygone:
         finally:
             connection.close()
 
-    def kill(self):
-        """SIGKILL, and the start of another one on the same folder."""
-        self.child.kill()
-        self.child.wait()
-        self.kills.append(time.time())
-        self.start()
+    def kill(self, away_seconds=0, meanwhile=lambda: None):
+        """SIGKILL, and the start of another one on the same folder, after a while."""
+        with self.lock:
+            self.child.kill()
+            self.child.wait()
+            self.kills.append(time.time())
+            time.sleep(away_seconds)
+            meanwhile()
+            self.start()
+
+    def lists(self):
+        """How often a watch had to list, by the log."""
+        with open(f"{self.folder}/bygone.log", "rb") as f:
+            return f.read().count(b" is no longer there: listing")
 
     def stop(self):
         if self.child and self.child.poll() is None:

@@ -22,10 +22,6 @@ const CATCHING_UP_EVERY: Duration = Duration::from_secs(1);
 /// How often it is asked for its revision after that, at most.
 const ASK_EVERY_MAX: Duration = Duration::from_secs(30);
 
-/// A watch that is silent for this long has brought everything that happened before it began, where the member can't
-/// say so.
-const CAUGHT_UP_AFTER: Duration = Duration::from_secs(1);
-
 /// What of a message stays beside its keys and values: about so much.
 const BESIDE_BYTES: usize = 100;
 
@@ -123,8 +119,8 @@ impl Feed for Responses {
         }
     }
 
-    fn quiet(&self) -> Option<Duration> {
-        (!self.begun.has_sound_progress).then_some(CAUGHT_UP_AFTER)
+    fn is_quiet_enough(&self) -> bool {
+        !self.begun.has_sound_progress
     }
 
     fn push(&mut self, part: WatchResponse, moment: Moment) {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::{History, Mark};
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::{Kind, Page, Way};
+use super::super::objects::way::{Aside, Came, Kind, Page, Way};
 use super::address::Address;
 use super::client::Client;
 use super::config::Config;
 use super::feed::Responses;
 use super::messages::{KeyValue, RangeRequest, WatchCreate};
 use super::read;
+use crate::rows::Fact;
 use crate::telemetry;
 
 /// Pods on a page of which only the uids are wanted.
@@ -129,6 +130,8 @@ impl Way for Etcd {
     type Cursor = Cursor;
     type Raw = Keys;
     type Feed = Responses;
+    /// ReplicaSets and Jobs are not read: names decide, as they do for audit events.
+    type Controllers = ();
 
     fn cluster(&self) -> &str {
         &self.config.cluster
@@ -156,7 +159,7 @@ impl Way for Etcd {
         )
     }
 
-    async fn connect(&self, aside: &mut (dyn FnMut(&str) + Send)) -> Result<Client, Failure> {
+    async fn connect(&self, aside: Aside<'_>) -> Result<Client, Failure> {
         let address = Address::find(&self.config, self.insecure).map_err(Failure::of_us)?;
         let count = address.members.len();
         let first = self.preferred.load(Ordering::Relaxed);
@@ -277,6 +280,28 @@ impl Way for Etcd {
         found.version = Some(raw.revision.to_string());
         let next = raw.next();
         Ok(Page { found, next })
+    }
+
+    async fn controllers_of_page(
+        &self,
+        _: &Client,
+        _: (Resource, &Keys),
+        _: Aside<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn controllers_of_items(
+        &self,
+        _: &Client,
+        _: (Resource, &[Came<Responses>]),
+        _: Aside<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn emit((): &(), fact: &Fact, emit: Emit) {
+        emit(fact);
     }
 
     async fn watch(

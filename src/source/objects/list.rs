@@ -8,7 +8,7 @@ use super::cluster::{Identity, OpenPod};
 use super::failure::{Failure, Next};
 use super::ledger::Mark;
 use super::ours;
-use super::resource::Resource;
+use super::resource::{Emit, Resource};
 use super::run::{End, Loop, PAGE_OBJECTS};
 use super::way::Way;
 use crate::lifecycle::watched;
@@ -56,10 +56,15 @@ impl<W: Way> Loop<W> {
             let raw = way.page(client, resource, &cursor, self.page_objects);
             let raw = self.until_stop(raw).await??;
             let at = *begun.get_or_insert(W::at(client, sent));
+            let mut aside = |line: &str| self.aside(line);
+            let controllers = way.controllers_of_page(client, (resource, &raw), &mut aside);
+            let controllers = self.until_stop(controllers).await??;
             let cluster = self.cluster.name().to_owned();
-            let (read, of_page) = self
-                .store(move |emit| W::read_page((&cluster, resource), &raw, at, emit))
-                .await?;
+            let store = self.store(move |emit| {
+                let emit: Emit = &mut |fact| W::emit(&controllers, fact, emit);
+                W::read_page((&cluster, resource), &raw, at, emit)
+            });
+            let (read, of_page) = store.await?;
             let odd = |what| Failure::new(Next::Retry, format!("{} {what}", W::url(client)));
             let page = read.map_err(odd)?;
             self.count(&page.found);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -23,6 +23,13 @@ use crate::telemetry;
 
 /// Objects on a page of a list.
 pub(super) const PAGE_OBJECTS: usize = 500;
+
+/// How long to wait for the next part of a watch before looking at the clock.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A wait that took this long was not only one for the server: this process stood still, and what comes next may have
+/// waited for it.
+const STOOD_STILL: Duration = Duration::from_millis(1_500);
 
 /// How long the pipeline may be full before the next try.
 const ROOM_WAIT: Duration = Duration::from_millis(250);
@@ -125,10 +132,7 @@ impl<W: Way> Loop<W> {
         self.cluster.report(resource, &line);
         self.show(|shown| {
             shown.state = state;
-            shown.last_error = Some(format!(
-                "{} {line}",
-                jiff::Timestamp::now().strftime("%FT%TZ")
-            ));
+            shown.fail(&line);
         });
     }
 
@@ -220,6 +224,12 @@ impl<W: Way> Loop<W> {
         }
     }
 
+    /// Logs trouble that stops nothing.
+    pub(super) fn aside(&self, line: &str) {
+        warn!("{}: {line}", self.cluster.title());
+        self.show(|shown| shown.fail(line));
+    }
+
     pub(super) fn count(&self, found: &Found) {
         let (title, resource) = (self.cluster.title(), self.view.resource.name());
         metrics::counter!(W::KIND.objects, &self.view.labels()).increment(found.objects);
@@ -270,6 +280,8 @@ impl<W: Way> Loop<W> {
     ) -> Result<(), End> {
         let silence = self.cluster.way.silence_max();
         let now = || W::at(client, ours());
+        let mut heard_at = Instant::now();
+        let mut stood_still = false;
         loop {
             if self.view.ledger.was_lost() {
                 return Err(
@@ -277,31 +289,34 @@ impl<W: Way> Loop<W> {
                 );
             }
             // What is there already, without waiting.
+            let looked_at = now();
             let mut part = stream.feed.next().now_or_never();
             if part.is_none() {
-                self.flush(stream).await?;
-                if stream.progress.keeps_up {
-                    stream.idle_at = now();
+                self.flush(client, stream).await?;
+                if stream.progress.keeps_up && !stood_still {
+                    stream.idle_at = looked_at;
                 }
-                let quiet = match stream.progress.keeps_up {
-                    true => None,
-                    false => stream.feed.quiet(),
-                };
-                let next = timeout(quiet.unwrap_or(silence), stream.feed.next());
-                part = match self.until_stop(next).await? {
+                let begun = Instant::now();
+                let next = timeout(LOOK_EVERY, stream.feed.next());
+                let next = self.until_stop(next).await?;
+                stood_still = begun.elapsed() > STOOD_STILL;
+                let is_quiet = !stream.progress.keeps_up && stream.feed.is_quiet_enough();
+                part = match next {
                     Ok(part) => Some(part),
-                    Err(_) if quiet.is_none() => {
-                        return Err(Failure::silent(W::url(client), silence).into());
-                    }
-                    Err(_) => {
+                    Err(_) if is_quiet => {
                         self.caught_up(now(), stream).await?;
                         continue;
                     }
+                    Err(_) if heard_at.elapsed() >= silence => {
+                        return Err(Failure::silent(W::url(client), silence).into());
+                    }
+                    Err(_) => continue,
                 };
             }
+            heard_at = Instant::now();
             let Some(Some(part)) = part else {
                 // The server ends each watch after a while. Everything that was written has come.
-                self.flush(stream).await?;
+                self.flush(client, stream).await?;
                 if stream.progress.keeps_up {
                     stream.mark.at = now();
                 }
@@ -310,7 +325,7 @@ impl<W: Way> Loop<W> {
             let part = match part {
                 Ok(part) => part,
                 Err(failure) => {
-                    self.flush(stream).await?;
+                    self.flush(client, stream).await?;
                     return Err(failure.into());
                 }
             };
@@ -320,7 +335,7 @@ impl<W: Way> Loop<W> {
             };
             stream.feed.push(part, moment);
             if stream.feed.is_full() {
-                self.flush(stream).await?;
+                self.flush(client, stream).await?;
             }
         }
     }
@@ -347,7 +362,7 @@ impl<W: Way> Loop<W> {
     }
 
     /// Stores the items that came.
-    async fn flush(&self, stream: &mut Stream<W::Feed>) -> Result<(), End> {
+    async fn flush(&self, client: &W::Client, stream: &mut Stream<W::Feed>) -> Result<(), End> {
         let (items, left_out) = stream.feed.take();
         if let Some((unreadable, reason)) = left_out {
             self.count(&Found {
@@ -364,9 +379,14 @@ impl<W: Way> Loop<W> {
         let until = items
             .last()
             .map_or(stream.idle_at, |(_, moment)| moment.until);
+        let mut aside = |line: &str| self.aside(line);
+        let way = &self.cluster.way;
+        let controllers = way.controllers_of_items(client, (resource, &items), &mut aside);
+        let controllers = self.until_stop(controllers).await??;
         let progress = stream.progress.clone();
         let store = self.store(move |emit| {
             let mut progress = progress.clone();
+            let emit: Emit = &mut |fact| W::emit(&controllers, fact, emit);
             let found = W::Feed::read((&cluster, resource), &items, &mut progress, emit);
             (progress, found)
         });

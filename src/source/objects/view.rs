@@ -24,6 +24,14 @@ pub struct Shown {
     pub last_error: Option<String>,
 }
 
+impl Shown {
+    /// Notes an error, with the time.
+    pub fn fail(&mut self, line: &str) {
+        let now = jiff::Timestamp::now().strftime("%FT%TZ");
+        self.last_error = Some(format!("{now} {line}"));
+    }
+}
+
 /// Of one resource of a cluster.
 pub struct View {
     pub kind: &'static Kind,

@@ -8,6 +8,7 @@ use super::ledger::{History, Mark};
 use super::progress::{Found, Progress};
 use super::resource::{Emit, Resource};
 use crate::lifecycle::watched::Moment;
+use crate::rows::Fact;
 
 /// What a way is called.
 #[derive(Debug)]
@@ -28,6 +29,12 @@ pub struct Page<C> {
     pub next: Option<C>,
 }
 
+/// Receives lines about trouble that stops nothing.
+pub type Aside<'a> = &'a mut (dyn FnMut(&str) + Send);
+
+/// An item of a watch, and between which moments it was written.
+pub type Came<F> = (<F as Feed>::Item, Moment);
+
 /// A cluster that is seen in one way. Everything that waits can be dropped while it waits.
 pub trait Way: Send + Sync + 'static {
     const KIND: &'static Kind;
@@ -38,6 +45,8 @@ pub trait Way: Send + Sync + 'static {
     /// A page as it came.
     type Raw: Send + Sync + 'static;
     type Feed: Feed;
+    /// What controls the owners of some pods, where that is read.
+    type Controllers: Send + Sync + 'static;
 
     /// The name of the cluster in answers.
     fn cluster(&self) -> &str;
@@ -56,11 +65,8 @@ pub trait Way: Send + Sync + 'static {
         format!("values are encrypted ({how})")
     }
 
-    /// A client, of files and variables as they are now. `aside` receives the failures that another try made up for.
-    fn connect(
-        &self,
-        aside: &mut (dyn FnMut(&str) + Send),
-    ) -> impl Future<Output = Result<Self::Client, Failure>> + Send;
+    /// A client, of files and variables as they are now. `aside` receives what another try made up for.
+    fn connect(&self, aside: Aside) -> impl Future<Output = Result<Self::Client, Failure>> + Send;
 
     fn is_stale(client: &Self::Client) -> bool;
 
@@ -111,6 +117,25 @@ pub trait Way: Send + Sync + 'static {
         emit: Emit,
     ) -> Result<Page<Self::Cursor>, String>;
 
+    /// What controls the owners that the pods of a page name.
+    fn controllers_of_page(
+        &self,
+        client: &Self::Client,
+        of: (Resource, &Self::Raw),
+        aside: Aside,
+    ) -> impl Future<Output = Result<Self::Controllers, Failure>> + Send;
+
+    /// What controls the owners that the pods of items name.
+    fn controllers_of_items(
+        &self,
+        client: &Self::Client,
+        of: (Resource, &[Came<Self::Feed>]),
+        aside: Aside,
+    ) -> impl Future<Output = Result<Self::Controllers, Failure>> + Send;
+
+    /// Emits a fact with the workload that is known by that.
+    fn emit(controllers: &Self::Controllers, fact: &Fact, emit: Emit);
+
     /// Begins a watch from behind a position.
     fn watch(
         &self,
@@ -129,8 +154,9 @@ pub trait Feed: Send {
     /// Waits for the next part; none at a regular end. It may be dropped while it waits.
     fn next(&mut self) -> impl Future<Output = Option<Result<Self::Part, Failure>>> + Send;
 
-    /// If nothing comes for so long, everything that happened before has come. None where the server says so itself.
-    fn quiet(&self) -> Option<Duration>;
+    /// Whether everything that happened before has come, if nothing came for a second. Not where the server says so
+    /// itself.
+    fn is_quiet_enough(&self) -> bool;
 
     /// Adds a part, all of it written between the two moments.
     fn push(&mut self, part: Self::Part, moment: Moment);

@@ -127,6 +127,33 @@ impl Client {
     ///
     /// When there is no answer, or it has another status than 200.
     pub async fn get(&self, path: &str, accept: &'static str) -> Result<Body, Failure> {
+        let response = self.send(path, accept).await?;
+        if response.status() != StatusCode::OK {
+            return Err(self.refusal(response).await);
+        }
+        Ok(response.into_body())
+    }
+
+    /// Asks for one object, of at most `bytes_max`; nothing where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn find(
+        &self,
+        path: &str,
+        accept: &'static str,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, Failure> {
+        let response = self.send(path, accept).await?;
+        match response.status() {
+            StatusCode::OK => self.read(response.into_body(), bytes_max).await.map(Some),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refusal(response).await),
+        }
+    }
+
+    async fn send(&self, path: &str, accept: &'static str) -> Result<Response<Body>, Failure> {
         let request = Request::get(path)
             .header(ACCEPT, HeaderValue::from_static(accept))
             .header(
@@ -140,14 +167,12 @@ impl Client {
         let response = response
             .map_err(|_| Failure::silent(&self.place.url, ANSWER_WAIT))?
             .map_err(|error| failure::of_connection(&self.place, &error, self.shown.rejected()))?;
-        if response.status() != StatusCode::OK {
-            return Err(self.refusal(response).await);
-        }
         let date = response.headers().get(DATE);
         let date = date.and_then(|date| date.to_str().ok()).and_then(http_date);
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.see(sent, ours(), date);
-        Ok(response.into_body())
+        drop(clock);
+        Ok(response)
     }
 
     async fn refusal(&self, response: Response<Body>) -> Failure {

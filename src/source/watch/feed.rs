@@ -1,7 +1,5 @@
 //! A watch of one resource that an API server answers.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use kube_client::client::Body;
@@ -13,9 +11,6 @@ use super::super::objects::way::Feed;
 use super::lines::Lines;
 use super::read;
 use crate::lifecycle::watched::Moment;
-
-/// A watch that is silent for this long has brought everything that happened before it began.
-const CAUGHT_UP_AFTER: Duration = Duration::from_secs(1);
 
 pub struct Answer {
     body: Body,
@@ -43,8 +38,8 @@ impl Feed for Answer {
         Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
     }
 
-    fn quiet(&self) -> Option<Duration> {
-        Some(CAUGHT_UP_AFTER)
+    fn is_quiet_enough(&self) -> bool {
+        true
     }
 
     fn push(&mut self, part: Bytes, moment: Moment) {

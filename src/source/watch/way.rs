@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
 
 use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::Mark;
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::{Kind, Page, Way};
+use super::super::objects::way::{Aside, Came, Kind, Page, Way};
 use super::address::Address;
 use super::client::Client;
 use super::config::Config;
 use super::feed::Answer;
+use super::owners::{self, Controllers, Owners, Reference};
 use super::{paths, read};
+use crate::rows::Fact;
 use crate::telemetry;
 
 /// The largest page; where it is larger, fewer objects are asked for.
@@ -29,6 +32,7 @@ pub struct Api {
     config: Config,
     /// Credentials may be sent without verified TLS.
     insecure: bool,
+    owners: Mutex<Owners>,
 }
 
 impl Api {
@@ -36,7 +40,22 @@ impl Api {
         Api {
             config: config.clone(),
             insecure,
+            owners: Mutex::default(),
         }
+    }
+
+    async fn controllers(
+        &self,
+        client: &Client,
+        wanted: &BTreeSet<Reference>,
+        aside: Aside<'_>,
+    ) -> Result<Controllers, Failure> {
+        let mut owners = self.owners.lock().await;
+        let (controllers, forbidden) = owners.controllers(client, wanted).await?;
+        if let Some(line) = forbidden {
+            aside(&line);
+        }
+        Ok(controllers)
     }
 }
 
@@ -52,6 +71,7 @@ impl Way for Api {
     type Cursor = String;
     type Raw = Bytes;
     type Feed = Answer;
+    type Controllers = Controllers;
 
     fn cluster(&self) -> &str {
         &self.config.cluster
@@ -69,7 +89,7 @@ impl Way for Api {
         "apply deploy/watch-rbac.yaml for it".to_owned()
     }
 
-    async fn connect(&self, _: &mut (dyn FnMut(&str) + Send)) -> Result<Client, Failure> {
+    async fn connect(&self, _: Aside<'_>) -> Result<Client, Failure> {
         let variable = |name: &str| std::env::var(name).ok();
         let address = Address::find(&self.config, self.insecure, &variable).await;
         Client::open(address.map_err(Failure::of_us)?).await
@@ -155,6 +175,37 @@ impl Way for Api {
         };
         let next = (!token.is_empty()).then_some(token);
         Ok(Page { found, next })
+    }
+
+    async fn controllers_of_page(
+        &self,
+        client: &Client,
+        (resource, raw): (Resource, &Bytes),
+        aside: Aside<'_>,
+    ) -> Result<Controllers, Failure> {
+        match resource {
+            Resource::Pods => self.controllers(client, &owners::of_page(raw), aside).await,
+            _ => Ok(Controllers::default()),
+        }
+    }
+
+    async fn controllers_of_items(
+        &self,
+        client: &Client,
+        (resource, items): (Resource, &[Came<Answer>]),
+        aside: Aside<'_>,
+    ) -> Result<Controllers, Failure> {
+        match resource {
+            Resource::Pods => {
+                self.controllers(client, &owners::of_lines(items), aside)
+                    .await
+            }
+            _ => Ok(Controllers::default()),
+        }
+    }
+
+    fn emit(controllers: &Controllers, fact: &Fact, emit: Emit) {
+        controllers.emit(fact, emit);
     }
 
     async fn watch(

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::server::Etcd;
 use super::{delete_pod, put_pod};
-use crate::support::objects::{state_of, statuses, until, until_watching};
+use crate::objects::{state_of, statuses, until, until_watching};
 use crate::support::{Bygone, free_address, wait_for};
 
 type Ca = CertifiedIssuer<'static, KeyPair>;
@@ -198,10 +198,13 @@ fn users_and_what_they_may_read() {
     etcd.restrict("bygone", "let me in", &["pods", "namespaces"]);
     std::fs::write(etcd.path("password"), "let me in\n").unwrap();
     std::fs::write(etcd.path("wrong"), "canary\n").unwrap();
-    let user =
-        |file: &str| format!("user = \"bygone\"\npassword_file = {:?}", etcd.path(file));
+    let user = |file: &str| format!("user = \"bygone\"\npassword_file = {:?}", etcd.path(file));
     let config = [
-        block("prod", &etcd.url(), &(user("password") + "\nsilence_seconds_max = 3")),
+        block(
+            "prod",
+            &etcd.url(),
+            &(user("password") + "\nsilence_seconds_max = 3"),
+        ),
         block("nobody", &etcd.url(), ""),
         block("wrong", &etcd.url(), &user("wrong")),
         block("open", &open.url(), &user("password")),
@@ -277,7 +280,12 @@ fn a_user_is_not_sent_without_tls() {
         let mut serve = crate::support::plain(crate::support::BYGONE);
         serve.args(["serve", "--config"]).arg(&config);
         serve.arg("--data-dir").arg(folder.path().join("data"));
-        serve.args(["--ingest-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]);
+        serve.args([
+            "--ingest-listen",
+            "127.0.0.1:0",
+            "--api-listen",
+            "127.0.0.1:0",
+        ]);
         let output = crate::support::run(&mut serve);
         assert_eq!(crate::support::stderr(&output).trim_end(), expected);
         assert_eq!(output.status.code(), Some(2));
@@ -316,7 +324,10 @@ fn all_three_are_watched() {
     let mut etcd = Etcd::start();
     etcd.restrict("bygone", "p", &["pods", "minions", "namespaces"]);
     std::fs::write(etcd.path("password"), "p").unwrap();
-    let user = format!("user = \"bygone\"\npassword_file = {:?}", etcd.path("password"));
+    let user = format!(
+        "user = \"bygone\"\npassword_file = {:?}",
+        etcd.path("password")
+    );
     let folder = tempfile::tempdir().expect("a folder");
     let bygone = Bygone::start_configured(&block("prod", &etcd.url(), &user), folder);
     until_watching(&bygone, "etcd");

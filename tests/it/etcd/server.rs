@@ -89,7 +89,9 @@ impl Etcd {
     }
 
     fn try_ask(&self, what: &str, body: &Value) -> Option<Value> {
-        let request = client().post(format!("{}/v3/{what}", self.url())).json(body);
+        let request = client()
+            .post(format!("{}/v3/{what}", self.url()))
+            .json(body);
         let request = match &self.token {
             Some(token) => request.header("Authorization", token),
             None => request,
@@ -135,13 +137,19 @@ impl Etcd {
     /// Forgets what was before now.
     pub fn compact(&self) {
         let revision = self.revision();
-        self.ask("kv/compaction", &json!({"revision": revision.to_string(), "physical": true}));
+        self.ask(
+            "kv/compaction",
+            &json!({"revision": revision.to_string(), "physical": true}),
+        );
     }
 
     /// A user with a role that may read some prefixes below `/registry/`, and authentication for everybody.
     pub fn restrict(&mut self, user: &str, password: &str, prefixes: &[&str]) {
         for (name, password) in [("root", "root"), (user, password)] {
-            self.ask("auth/user/add", &json!({"name": name, "password": password}));
+            self.ask(
+                "auth/user/add",
+                &json!({"name": name, "password": password}),
+            );
         }
         self.ask("auth/role/add", &json!({"name": "reader"}));
         for prefix in prefixes {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{BYGONE, Bygone, plain, run, sql, stdout, wait_for};
+use crate::support::{BYGONE, Bygone, plain, run, sql, stdout, wait_for};
 
 pub fn uid(number: u32) -> String {
     // The nil UUID is none.
@@ -46,20 +46,13 @@ pub fn until(bygone: &Bygone, name: &str, what: &str, expected: &str) {
 }
 
 pub fn statuses(bygone: &Bygone, source: &str) -> Vec<Value> {
-    let output = run(plain(BYGONE).args([
-        "sources",
-        "status",
-        "-o",
-        "ndjson",
-        "--server",
-        &bygone.api,
-    ]));
+    let output =
+        run(plain(BYGONE).args(["sources", "status", "-o", "ndjson", "--server", &bygone.api]));
     let text = stdout(&output);
     let rows = text
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"));
-    rows.filter(|row: &Value| row["source"] == source)
-        .collect()
+    rows.filter(|row: &Value| row["source"] == source).collect()
 }
 
 pub fn state_of(bygone: &Bygone, source: &str, place: &str) -> Value {
