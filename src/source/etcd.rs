@@ -47,7 +47,7 @@ pub fn check(configs: &[Config], insecure: bool) -> Result<(), Error> {
     let mut named = BTreeSet::new();
     for config in configs {
         let cluster = &config.cluster;
-        if !named.insert(cluster) {
+        if !named.insert((cluster, config.once)) {
             return Err(Error(format!(
                 "etcd {cluster}: is there twice: keep one [[etcd]] of it"
             )));

@@ -24,8 +24,9 @@ use super::super::objects::ledger::History;
 use super::address::{self, Address};
 use super::failure::{self, Place};
 use super::messages::{
-    AuthenticateRequest, AuthenticateResponse, Header, RangeRequest, RangeResponse, StatusRequest,
-    StatusResponse, WatchCreate, WatchOrder, WatchProgress, WatchRequest, WatchResponse,
+    AuthenticateRequest, AuthenticateResponse, Header, MESSAGE_BYTES_MAX, RangeRequest,
+    RangeResponse, StatusRequest, StatusResponse, WatchCreate, WatchOrder, WatchProgress,
+    WatchRequest, WatchResponse,
 };
 
 /// How long a connection may take to come about, with its handshake.
@@ -42,9 +43,6 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 
 /// What keeps a connection known to the firewalls on its way, and shows that its other end is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// The largest message. A page has as many objects as it is asked for, whatever their size.
-pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// Requests that wait to be sent on the stream of a watch.
 const REQUESTS_MAX: usize = 4;

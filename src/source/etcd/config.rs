@@ -30,6 +30,8 @@ pub struct Config {
     pub tls_server_name: Option<String>,
     /// Send a user and its password without TLS.
     pub insecure: bool,
+    /// Read everything once, as it was when it was written, and watch nothing: for the etcd of a restored snapshot.
+    pub once: bool,
     /// The uid of the namespace kube-system, which tells clusters apart. Set it if a cluster was rebuilt, and its
     /// history goes on under the same name.
     pub cluster_uid: Option<String>,
@@ -50,6 +52,7 @@ impl Default for Config {
             key_file: None,
             tls_server_name: None,
             insecure: false,
+            once: false,
             cluster_uid: None,
             silence_seconds_max: 90,
         }

@@ -8,21 +8,11 @@ use tonic::{Code, Status};
 
 use super::super::objects::failure::{Failure, Next, Peer, chain, cut, of_io, of_tls};
 use super::address::{self, Address};
-use super::client::MESSAGE_BYTES_MAX;
-use super::messages::WatchResponse;
+use super::messages::{MESSAGE_BYTES_MAX, WatchResponse};
 use crate::tls::{Shown, Trust};
 
 /// How tonic refuses a message that is too large.
 const TOO_LARGE: &str = "decoded message length too large";
-
-/// How Go's and rustls' alerts about a client certificate read.
-const CERTIFICATE_ALERTS: [&str; 5] = [
-    "CertificateRequired",
-    "BadCertificate",
-    "UnknownCA",
-    "CertificateExpired",
-    "CertificateUnknown",
-];
 
 /// What a message names.
 #[derive(Clone, Debug)]
@@ -170,28 +160,29 @@ pub fn of(place: &Place, status: &Status) -> Failure {
     let texts: Vec<String> = chain.iter().map(ToString::to_string).collect();
     let says = |text: &str| texts.iter().any(|it| it.contains(text));
     let url = &place.url;
-    let line = if CERTIFICATE_ALERTS
-        .iter()
-        .any(|alert| says(&format!("received fatal alert: {alert}")))
-    {
-        format!(
-            "{url} rejects the client certificate: {}",
-            place.credentials
-        )
-    } else if says("http2 error") || says("connection error") && !says("tcp connect") {
-        match url.starts_with("https:") {
-            true => return place.odd("ended the connection"),
-            false => {
-                return place.odd("ended the connection, which etcd does where https:// is needed");
-            }
-        }
-    } else {
-        let cause = match chain.iter().find_map(|it| it.downcast_ref::<io::Error>()) {
-            Some(error) => of_io(error),
-            None => texts.last().map(|text| cut(text)).unwrap_or_default(),
-        };
-        format!("{url} cannot be reached: {cause}: check the address, firewalls, and the member")
+    // With TLS 1.3 a client's certificate is judged when the client takes itself to be connected.
+    let is_tls = url.starts_with("https:");
+    if is_tls && (says("received fatal alert") || says("connection closed")) {
+        let credentials = place.credentials;
+        return Failure::new(
+            Next::Reconnect,
+            format!(
+                "{url} ended the connection, as etcd does where it does not accept a client's certificate: {credentials}"
+            ),
+        );
+    }
+    if says("http2 error") || says("connection closed") || says("connection error") {
+        return place.odd(match is_tls {
+            true => "does not speak HTTP/2",
+            false => "ended the connection, as etcd does where https:// is needed",
+        });
+    }
+    let cause = match chain.iter().find_map(|it| it.downcast_ref::<io::Error>()) {
+        Some(error) => of_io(error),
+        None => texts.last().map(|text| cut(text)).unwrap_or_default(),
     };
+    let line =
+        format!("{url} cannot be reached: {cause}: check the address, firewalls, and the member");
     Failure::new(Next::Reconnect, line)
 }
 

@@ -9,6 +9,9 @@ use std::fmt;
 use bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
 
+/// The largest message. A page has as many objects as it is asked for, whatever their size.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
 #[derive(Clone, PartialEq, Message)]
 pub struct Header {
     #[prost(uint64, tag = "1")]
@@ -43,6 +46,26 @@ pub struct RangeRequest {
     /// 0 for the newest.
     #[prost(int64, tag = "4")]
     pub revision: i64,
+    #[prost(enumeration = "SortOrder", tag = "5")]
+    pub sort_order: i32,
+    #[prost(enumeration = "SortTarget", tag = "6")]
+    pub sort_target: i32,
+    #[prost(int64, tag = "10")]
+    pub min_mod_revision: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum SortOrder {
+    None = 0,
+    Ascend = 1,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum SortTarget {
+    Key = 0,
+    Mod = 3,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -6,22 +6,20 @@ use std::time::Duration;
 
 use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::{History, Mark};
+use super::super::objects::progress::Progress;
 use super::super::objects::resource::{Emit, Resource};
 use super::super::objects::way::{Aside, Came, Kind, Page, Way};
 use super::address::Address;
 use super::client::Client;
 use super::config::Config;
 use super::feed::Responses;
-use super::messages::{KeyValue, RangeRequest, WatchCreate};
+use super::messages::{KeyValue, RangeRequest, SortOrder, SortTarget, WatchCreate};
 use super::read;
 use crate::rows::Fact;
 use crate::telemetry;
 
 /// Pods on a page of which only the uids are wanted.
 const PAGE_PODS: usize = 500;
-
-/// How long to wait before an etcd without the namespace kube-system is asked again.
-const NO_CLUSTER_WAIT: Duration = Duration::from_secs(60);
 
 pub struct Etcd {
     config: Config,
@@ -37,6 +35,8 @@ pub struct Cursor {
     /// Of the whole list; 0 before the first page.
     revision: i64,
     from: Vec<u8>,
+    /// Of the past: the first revision of a change.
+    changed_from: i64,
 }
 
 /// Keys of a list, at a revision.
@@ -90,12 +90,18 @@ impl Etcd {
         };
         let limit = objects_max as i64;
         let revision = cursor.revision;
-        let request = RangeRequest {
+        let mut request = RangeRequest {
             key,
             range_end,
             limit,
             revision,
+            ..RangeRequest::default()
         };
+        if self.config.once {
+            request.sort_order = SortOrder::Ascend.into();
+            request.sort_target = SortTarget::Mod.into();
+            request.min_mod_revision = cursor.changed_from;
+        }
         let response = client.range(request).await?;
         let newest = response.header.map_or(0, |header| header.revision);
         Ok(Keys {
@@ -114,6 +120,17 @@ impl Keys {
         Some(Cursor {
             revision: self.revision,
             from,
+            ..Cursor::default()
+        })
+    }
+
+    /// The same in the order of changes.
+    fn next_change(&self) -> Option<Cursor> {
+        let last = self.kvs.last().filter(|_| self.more)?;
+        Some(Cursor {
+            revision: self.revision,
+            changed_from: last.mod_revision + 1,
+            ..Cursor::default()
         })
     }
 }
@@ -143,6 +160,10 @@ impl Way for Etcd {
 
     fn silence_max(&self) -> Duration {
         Duration::from_secs(self.config.silence_seconds_max)
+    }
+
+    fn is_of_the_past(&self) -> bool {
+        self.config.once
     }
 
     fn permit(&self, resource: Resource) -> String {
@@ -209,13 +230,13 @@ impl Way for Etcd {
         let url = Self::url(client);
         let Some(kv) = response.kvs.first() else {
             return Err(Failure::new(
-                Next::Wait(NO_CLUSTER_WAIT),
+                Next::Retry,
                 format!("{url} has no {key}: set prefix to the --etcd-prefix of the API server"),
             ));
         };
         read::uid_of(Resource::Namespaces, &kv.value).map_err(|reason| {
             Failure::new(
-                Next::Wait(NO_CLUSTER_WAIT),
+                Next::Retry,
                 format!("{url} has {reason} as {key}: is it the etcd of a Kubernetes?"),
             )
         })
@@ -227,7 +248,11 @@ impl Way for Etcd {
             let of = ("", Resource::Pods);
             let keys = self.keys(client, of.1, &cursor, PAGE_PODS).await?;
             all.extend(read::page(of, &keys.kvs, 0, &mut |_| {}).uids);
-            match keys.next() {
+            let next = match self.config.once {
+                true => keys.next_change(),
+                false => keys.next(),
+            };
+            match next {
                 Some(next) => cursor = next,
                 None => return Ok(all),
             }
@@ -280,6 +305,18 @@ impl Way for Etcd {
         found.version = Some(raw.revision.to_string());
         let next = raw.next();
         Ok(Page { found, next })
+    }
+
+    fn read_past(
+        of: (&str, Resource),
+        raw: &Keys,
+        at: i64,
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Page<Cursor> {
+        let found = read::past(of, &raw.kvs, at, progress, emit);
+        let next = raw.next_change();
+        Page { found, next }
     }
 
     async fn controllers_of_page(

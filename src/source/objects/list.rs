@@ -8,6 +8,7 @@ use super::cluster::{Identity, OpenPod};
 use super::failure::{Failure, Next};
 use super::ledger::Mark;
 use super::ours;
+use super::progress::Progress;
 use super::resource::{Emit, Resource};
 use super::run::{End, Loop, PAGE_OBJECTS};
 use super::way::Way;
@@ -90,6 +91,37 @@ impl<W: Way> Loop<W> {
         };
         self.view.ledger.send(mark.clone(), stored).await;
         Ok(mark)
+    }
+
+    /// Reads everything once, as it was when it was written. What is missing from it says nothing.
+    pub(super) async fn read_past(&mut self, client: &W::Client) -> Result<(), End> {
+        self.show(|shown| shown.state = "reading");
+        let resource = self.view.resource;
+        let (mut cursor, mut progress) = (W::Cursor::default(), Progress::from(0));
+        loop {
+            let way = &self.cluster.way;
+            let at = W::at(client, ours());
+            let raw = way.page(client, resource, &cursor, self.page_objects);
+            let raw = self.until_stop(raw).await??;
+            let (cluster, before) = (self.cluster.name().to_owned(), progress);
+            let store = self.store(move |emit| {
+                let mut progress = before.clone();
+                let page = W::read_past((&cluster, resource), &raw, at, &mut progress, emit);
+                if page.next.is_none() {
+                    // All of them were there together when the last was written.
+                    progress.catch_up(&cluster, progress.since(), emit);
+                }
+                (page, progress)
+            });
+            let ((page, after), _) = store.await?;
+            progress = after;
+            self.count(&page.found);
+            let Some(next) = page.next else {
+                self.show(|shown| shown.state = "read");
+                return Ok(());
+            };
+            cursor = next;
+        }
     }
 
     /// Ends the open pods that the list did not have.

@@ -78,7 +78,11 @@ impl<W: Way> Loop<W> {
         let mut backoff = Backoff::default();
         loop {
             let begun = ours();
-            let Err(end) = self.turn().await else {
+            let outcome = self.turn().await;
+            if outcome.is_ok() && self.cluster.way.is_of_the_past() {
+                return;
+            }
+            let Err(end) = outcome else {
                 backoff = Backoff::default();
                 continue;
             };
@@ -186,6 +190,9 @@ impl<W: Way> Loop<W> {
             Identity::Known(uid) => uid.clone(),
             Identity::Hidden => String::new(),
         };
+        if self.cluster.way.is_of_the_past() {
+            return self.read_past(client).await;
+        }
         // A position in another cluster means nothing in this one.
         let position = self.position.take().filter(|mark| mark.cluster_uid == uid);
         let lost = position.as_ref().and_then(|mark| W::lost(client, mark));

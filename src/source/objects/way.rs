@@ -57,6 +57,11 @@ pub trait Way: Send + Sync + 'static {
     /// A watch without a message for this long is begun anew.
     fn silence_max(&self) -> Duration;
 
+    /// Whether everything is read once, as it was when it was written, and nothing is watched.
+    fn is_of_the_past(&self) -> bool {
+        false
+    }
+
     /// What to do where a resource may not be read.
     fn permit(&self, resource: Resource) -> String;
 
@@ -116,6 +121,15 @@ pub trait Way: Send + Sync + 'static {
         at: i64,
         emit: Emit,
     ) -> Result<Page<Self::Cursor>, String>;
+
+    /// Reads a page of a list as its objects were when they were written. Such pages come in the order of the writes.
+    fn read_past(
+        of: (&str, Resource),
+        raw: &Self::Raw,
+        at: i64,
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Page<Self::Cursor>;
 
     /// What controls the owners that the pods of a page name.
     fn controllers_of_page(

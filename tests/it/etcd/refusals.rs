@@ -137,8 +137,8 @@ fn certificates_and_addresses() {
             (
                 "no-certificate",
                 format!(
-                    "{secure} rejects the client certificate: set certificate_file and key_file, signed by etcd's \
-                     --trusted-ca-file"
+                    "{secure} ended the connection, as etcd does where it does not accept a client's certificate: set \
+                     certificate_file and key_file, signed by etcd's --trusted-ca-file"
                 ),
             ),
             (
@@ -150,8 +150,8 @@ fn certificates_and_addresses() {
             (
                 "plain",
                 format!(
-                    "{spoken} ended the connection, which etcd does where https:// is needed: is it the client port \
-                     of an etcd?"
+                    "{spoken} ended the connection, as etcd does where https:// is needed: is it the client port of an \
+                     etcd?"
                 ),
             ),
             (
@@ -163,7 +163,7 @@ fn certificates_and_addresses() {
             (
                 "peers",
                 format!(
-                    "{} ended the connection, which etcd does where https:// is needed: is it the client port of an \
+                    "{} ended the connection, as etcd does where https:// is needed: is it the client port of an \
                      etcd?",
                     good.peer_url()
                 ),
