@@ -280,3 +280,26 @@ fn encrypted_values_are_said_once_and_end_nothing() {
     assert_eq!(told(&bygone, "web-1", "gone_at IS NULL"), "1");
     assert_eq!(bygone.log().matches("encrypted at rest").count(), 1);
 }
+
+#[test]
+fn a_restored_snapshot_is_read_as_it_was() {
+    let etcd = Etcd::start();
+    for number in 0..1_001 {
+        put_pod(&etcd, &format!("web-{number}"), number, 7_200);
+    }
+    put_pod(&etcd, "last", 2_000, 3_600);
+    let bygone = started(&etcd, "once = true");
+    wait_for("that it is read", || {
+        let state = state_of(&bygone, "etcd", "prod pods");
+        (state["state"] == "read").then_some(())
+    });
+    bygone.drained();
+    assert_eq!(pods_that_came(&bygone), Some(1_002.0));
+    // Everything was there when the last was written, and nothing is said of the time since.
+    let age = "count(), min(dateDiff('second', last_seen, now())) >= 3590, max(dateDiff('second', last_seen, now())) < 3900";
+    let statement = format!("SELECT {age}, countIf(gone_at IS NOT NULL) FROM pods");
+    let counts = sql(&bygone.database, &statement);
+    assert_eq!(counts.trim(), "1002\t1\t1\t0");
+    let positions = "SELECT count() FROM positions WHERE key = 'pods'";
+    assert_eq!(sql(&bygone.database, positions).trim(), "0");
+}

@@ -70,6 +70,14 @@ def kill_times(rng, count, begin, end):
     return sorted(times + [rng.uniform(last, end) for _ in range(late)])
 
 
+def sources(text):
+    """The names of sources in an argument."""
+    named = set(text.split(","))
+    if not named <= {"audit", "watch", "etcd"}:
+        raise argparse.ArgumentTypeError(f"invalid sources {text!r}: use audit, watch and etcd, with commas between")
+    return named
+
+
 class Run:
     def __init__(self, arguments):
         # Whoever stops a run stops what it started, too.
@@ -82,10 +90,11 @@ class Run:
         self.failures = []
         # --- what is started, in this order ---
         self.sources = arguments.sources
-        self.bygone = Bygone(arguments.bygone, self.out, watches=self.sources != "audit")
-        self.relay = Relay(self.bygone.ingest_port, f"{self.out}/acknowledged.jsonl", passes=self.sources != "watch")
+        self.bygone = Bygone(arguments.bygone, self.out)
+        self.relay = Relay(self.bygone.ingest_port, f"{self.out}/acknowledged.jsonl", passes="audit" in self.sources)
         subjects = {name: node.subject for name, node in NODES.items()}
         self.cluster = Cluster(arguments.bin, self.out, self.relay.port, subjects)
+        self.bygone.observe(self.sources, self.cluster.etcd_port)
         self.nodes = Nodes(self.cluster, self.seed)
         self.workload = Workload(self.cluster, self.nodes, self.seed)
         self.recorder = None
@@ -168,7 +177,7 @@ class Run:
         self.say(f"kill bygone for {self.away_seconds:g} s")
         self.bygone.kill(self.away_seconds, self.cluster.compact)
         self.say("bygone is back")
-        if self.sources != "audit":
+        if self.bygone.observes:
             wait_until("a list after that", lambda: self.bygone.lists() > lists, 120, pause=1)
 
     def questions(self, end):
@@ -200,9 +209,9 @@ class Run:
         self.ended = time.time()
         self.say("waiting for the last events")
         # The API server's backoff is ten seconds at first, and grows.
-        if self.sources != "watch":
+        if "audit" in self.sources:
             wait_until("the last events", lambda: not self.behind(), 240, pause=2)
-        if self.sources != "audit":
+        if self.bygone.observes:
             wait_until("the watches", self.bygone.watches_everything, 120, pause=1)
         wait_until("storing what was acknowledged", self.bygone.stored_everything)
 
@@ -229,7 +238,7 @@ class Run:
         write_lines(f"{self.out}/instances.jsonl", instances)
         write_lines(f"{self.out}/addresses.jsonl", uses)
         write_lines(f"{self.out}/run.json", [{
-            "sources": self.sources, "clocks": {name: node.skew for name, node in NODES.items()},
+            "sources": sorted(self.sources), "clocks": {name: node.skew for name, node in NODES.items()},
             "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
             "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])
 
@@ -322,8 +331,9 @@ def main():
     parser.add_argument("--bygone", metavar="PATH", help="the program under test")
     parser.add_argument("--minutes", type=float, default=6, help="duration of the load (default 6)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the workload, the kubelets and the kills (default 1)")
-    parser.add_argument("--sources", choices=["audit", "watch", "both"], default="audit",
-                        help="what bygone gets: audit events, a watch of the API, or both (default audit)")
+    parser.add_argument("--sources", type=sources, default={"audit"}, metavar="SOURCES",
+                        help="what bygone gets, with commas between: audit (events), watch (of the API), etcd (default "
+                             "audit)")
     parser.add_argument("--api-server-kills", type=int, default=3, metavar="N")
     parser.add_argument("--bygone-kills", type=int, default=9, metavar="N")
     parser.add_argument("--away", type=float, default=0, metavar="SECONDS",
