@@ -171,6 +171,11 @@ pub fn of(place: &Place, status: &Status) -> Failure {
             ),
         );
     }
+    if says("tls handshake eof") {
+        let line =
+            format!("{url} does not speak TLS: check the port, or use http:// in the address");
+        return Failure::new(Next::Reconnect, line);
+    }
     if says("http2 error") || says("connection closed") || says("connection error") {
         return place.odd(match is_tls {
             true => "does not speak HTTP/2",

@@ -124,7 +124,7 @@ impl Keys {
         })
     }
 
-    /// The same in the order of changes.
+    /// The same in the order of changes. The API server changes one key at a time.
     fn next_change(&self) -> Option<Cursor> {
         let last = self.kvs.last().filter(|_| self.more)?;
         Some(Cursor {

@@ -119,6 +119,19 @@ impl Etcd {
         self.ask("kv/put", &json!({"key": key, "value": encoded(value)}));
     }
 
+    /// Puts many values at once.
+    pub fn put_all(&self, values: &[(String, Value)]) {
+        let put = |(key, value): &(String, Value)| {
+            let key = encoded(format!("/registry/{key}"));
+            json!({"requestPut": {"key": key, "value": encoded(value.to_string())}})
+        };
+        // etcd takes 128 in one transaction.
+        for values in values.chunks(100) {
+            let puts: Vec<Value> = values.iter().map(put).collect();
+            self.ask("kv/txn", &json!({"success": puts}));
+        }
+    }
+
     pub fn delete(&self, key: &str) {
         let key = encoded(format!("/registry/{key}"));
         let answer = self.ask("kv/deleterange", &json!({"key": key}));
