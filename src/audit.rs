@@ -1,7 +1,7 @@
 //! The vocabulary: the fields of an API server's events that bygone reads.
 //!
-//! In: bytes of one `audit.k8s.io` Event. Out: an [`Event`] that borrows from them. What is not
-//! named here is skipped by the parser and never built: environment values, arguments, volumes,
+//! In: bytes of one `audit.k8s.io` Event, or of an object in etcd. Out: an [`Event`] or a [`Stored`] object that borrows
+//! from them. What is not named here is skipped by the parser and never built: environment values, arguments, volumes,
 //! annotation values, messages, and of `managedFields` all but the times. A field that this room does not have cannot
 //! leak; that is why it has so few. Of annotations one value is kept, and only if it is a hash or
 //! a UUID: `config_hash` of [`Metadata`].
@@ -15,6 +15,7 @@ mod event;
 mod json;
 mod pod;
 mod sources;
+mod stored;
 pub mod words;
 
 pub use event::{
@@ -27,3 +28,4 @@ pub use pod::{
     Object, OwnerReference, PodSpec, PodStatus, Preconditions, TableRow, Terminated, Written,
 };
 pub use sources::Sources;
+pub use stored::{NotStored, Stored, StoredKind, stored};

@@ -41,6 +41,8 @@ pub struct Config {
     pub files: Vec<source::file::Config>,
     /// API servers to watch.
     pub watch: Vec<source::watch::Config>,
+    /// The etcd of clusters to read.
+    pub etcd: Vec<source::etcd::Config>,
     pub clickhouse: clickhouse::Config,
     pub engine: engine::Config,
     pub spool: spool::Config,
@@ -63,6 +65,7 @@ impl Default for Config {
             kafka: source::kafka::Config::default(),
             files: Vec::new(),
             watch: Vec::new(),
+            etcd: Vec::new(),
             clickhouse: Default::default(),
             engine: Default::default(),
             spool: Default::default(),

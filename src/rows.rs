@@ -23,9 +23,9 @@ pub use dead_letter::{DEAD_LETTERS, DeadLetterRow, DeadLetterRows};
 pub use encoded::Encoded;
 pub use event_counts::{About, EVENT_COUNTS, EventCount, EventCountRows};
 pub use fact::{
-    BODY_VERSION, ContainerKind, Ended, FACTS, Fact, FactRow, Facts, Image, InstancePiece, Owner,
-    Phase, Piece, PodPiece, Said, UnreadableBody, container_key, fact_rows, microseconds, pieces,
-    seconds,
+    BODY_VERSION, Basis, ContainerKind, Ended, FACTS, Fact, FactRow, Facts, Image, InstancePiece,
+    Owner, Phase, Piece, PodPiece, Said, UnreadableBody, container_key, fact_rows, microseconds,
+    pieces, seconds,
 };
 pub use life::{ContainerRow, NEVER, PodRow};
 pub use position::{POSITIONS, PositionRow, PositionRows};

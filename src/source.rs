@@ -1,7 +1,9 @@
 //! Sources: where deliveries come from.
 
+pub mod etcd;
 pub mod file;
 pub mod kafka;
+pub mod objects;
 pub mod watch;
 pub mod webhook;
 
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// How a source is, or one part of it: a line of `bygone sources status`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Status {
-    /// `webhook`, `kafka`, `file` or `watch`.
+    /// `webhook`, `kafka`, `file`, `watch` or `etcd`.
     pub source: String,
     /// Which part of it: a topic and a partition, a path, or a cluster and a resource.
     pub place: Option<String>,

@@ -77,6 +77,10 @@ pub const KAFKA_DEAD_LETTERS: &str = "bygone_kafka_dead_letters_total";
 pub const WATCH_OBJECTS: &str = "bygone_watch_objects_total";
 /// Age of the oldest of them that ClickHouse has not confirmed, by `cluster` and `resource`.
 pub const WATCH_OLDEST_SECONDS: &str = "bygone_watch_oldest_unstored_seconds";
+/// Objects that lists and watches of etcd brought, by `cluster` and `resource`.
+pub const ETCD_OBJECTS: &str = "bygone_etcd_objects_total";
+/// Age of the oldest of them that ClickHouse has not confirmed, by `cluster` and `resource`.
+pub const ETCD_OLDEST_SECONDS: &str = "bygone_etcd_oldest_unstored_seconds";
 /// From the first byte of a request to its 200.
 pub const INGEST_ACK_SECONDS: &str = "bygone_ingest_ack_seconds";
 /// Connections and requests that were refused, by `listener` (`ingest`, `api`) and `why`.
@@ -221,6 +225,7 @@ fn tell_build() {
 fn describe_pulled() {
     describe_kafka();
     describe_watch();
+    describe_etcd();
 }
 
 fn describe_kafka() {
@@ -245,5 +250,13 @@ fn describe_watch() {
     metrics::describe_gauge!(
         WATCH_OLDEST_SECONDS,
         "Age of the oldest object that is not in ClickHouse yet"
+    );
+}
+
+fn describe_etcd() {
+    metrics::describe_counter!(ETCD_OBJECTS, "Objects that etcd sent");
+    metrics::describe_gauge!(
+        ETCD_OLDEST_SECONDS,
+        "Age of the oldest object of etcd that is not in ClickHouse yet"
     );
 }

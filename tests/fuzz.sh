@@ -17,7 +17,7 @@ readonly INPUT_BYTES_MAX=16384
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(webhook spool config)
+[ ${#targets[@]} -gt 0 ] || targets=(webhook stored spool config)
 
 tools="$PWD/target/tools"
 if [ "$("$tools/bin/cargo-fuzz" --version 2>/dev/null)" != "cargo-fuzz $CARGO_FUZZ_VERSION" ]; then

@@ -186,6 +186,15 @@ impl<T> Capped<T> {
         self.is_cut
     }
 
+    /// Adds an item, or notes that there is one more.
+    pub(super) fn push(&mut self, item: T) {
+        let items = self.items.get_or_insert_default();
+        match items.len() < LIST_MAX {
+            true => items.push(item),
+            false => self.is_cut = true,
+        }
+    }
+
     pub(super) fn of(items: Vec<T>, is_cut: bool) -> Capped<T> {
         Capped {
             items: Some(items),
@@ -254,8 +263,17 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timesta
     if text.is_empty() {
         return Ok(None);
     }
-    let time: Timestamp = text.parse().unwrap_or(Timestamp::MAX);
-    Ok((time > Timestamp::UNIX_EPOCH).then_some(time))
+    Ok(known(text.parse().unwrap_or(Timestamp::MAX)))
+}
+
+/// Of the seconds of a time since the epoch: the same as of its text.
+pub(super) fn time_of_seconds(seconds: i64) -> Option<Timestamp> {
+    let time = Timestamp::from_second(seconds.max(0));
+    known(time.unwrap_or(Timestamp::MAX))
+}
+
+fn known(time: Timestamp) -> Option<Timestamp> {
+    (time > Timestamp::UNIX_EPOCH).then_some(time)
 }
 
 #[cfg(test)]

@@ -112,15 +112,15 @@ pub struct Mirror<'a> {
 #[serde(rename_all = "camelCase", default)]
 pub struct Written {
     #[serde(deserialize_with = "time")]
-    creation_timestamp: Option<Timestamp>,
-    managed_fields: Capped<Change>,
+    pub(super) creation_timestamp: Option<Timestamp>,
+    pub(super) managed_fields: Capped<Change>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Change {
+pub(super) struct Change {
     #[serde(deserialize_with = "time")]
-    time: Option<Timestamp>,
+    pub(super) time: Option<Timestamp>,
 }
 
 impl Written {
@@ -139,6 +139,8 @@ pub struct OwnerReference<'a> {
     pub kind: Text<'a>,
     #[serde(borrow)]
     pub name: Text<'a>,
+    #[serde(borrow)]
+    pub uid: Text<'a>,
     pub controller: Option<bool>,
 }
 
@@ -344,6 +346,10 @@ pub enum Count {
 }
 
 impl Count {
+    pub(super) fn of(number: i64) -> Count {
+        u32::try_from(number).map_or(Count::Impossible, Count::Times)
+    }
+
     /// 0 where it is not known.
     pub fn times(self) -> u32 {
         match self {
@@ -355,9 +361,7 @@ impl Count {
 
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
     let number: Option<i64> = whole(deserializer)?;
-    Ok(number.map_or(Count::Absent, |number| {
-        u32::try_from(number).map_or(Count::Impossible, Count::Times)
-    }))
+    Ok(number.map_or(Count::Absent, Count::of))
 }
 
 /// Reads `metadata.labels`.
@@ -414,7 +418,7 @@ fn mirror<'de: 'a, 'a, D: Deserializer<'de>>(
             let mut mirror = None;
             while let Some(key) = map.next_key::<Text>()? {
                 match &*key {
-                    "kubernetes.io/config.mirror" => mirror = Some(Mirror::of(map.next_value()?)),
+                    Mirror::ANNOTATION => mirror = Some(Mirror::of_raw(map.next_value()?)),
                     _ => _ = map.next_value::<IgnoredAny>()?,
                 }
             }
@@ -425,8 +429,13 @@ fn mirror<'de: 'a, 'a, D: Deserializer<'de>>(
 }
 
 impl<'a> Mirror<'a> {
-    fn of(value: &'a RawValue) -> Mirror<'a> {
-        let hash = serde_json::from_str::<Text>(value.get()).unwrap_or_default();
+    pub(super) const ANNOTATION: &'static str = "kubernetes.io/config.mirror";
+
+    fn of_raw(value: &'a RawValue) -> Mirror<'a> {
+        Mirror::of(serde_json::from_str(value.get()).unwrap_or_default())
+    }
+
+    pub(super) fn of(hash: Text<'a>) -> Mirror<'a> {
         let is_hash = matches!(hash.len(), 32 | 36) && uuid::Uuid::try_parse(&hash).is_ok();
         Mirror {
             config_hash: if is_hash { hash } else { Text::default() },

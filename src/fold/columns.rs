@@ -1,7 +1,7 @@
 //! Columns that rows repeat and judging looks at: accounts, addresses, workloads.
 
-use super::described::Description;
 use super::life::Life;
+use crate::rows::{Basis, Owner};
 
 /// As answers show an account: `a as b` where a impersonated b.
 pub(super) fn account(user: &str, acting_as: &str) -> Option<String> {
@@ -28,19 +28,17 @@ pub(super) fn addresses(life: &Life) -> Vec<String> {
 
 /// Kind and name of the workload, and whether it was inferred.
 pub(super) fn workload<'a>(life: &Life<'a>) -> (Option<&'a str>, Option<&'a str>, bool) {
-    life.described
-        .newest()
-        .map_or((None, None, false), workload_of)
+    workload_of(life.described.owner())
 }
 
 pub(super) fn workload_of<'a>(
-    description: &Description<'a>,
+    owner: Option<&Owner<'a>>,
 ) -> (Option<&'a str>, Option<&'a str>, bool) {
-    match &description.owner {
+    match owner {
         Some(owner) => (
             text(owner.workload_kind),
             text(owner.workload),
-            owner.inferred,
+            owner.basis == Basis::Name,
         ),
         None => (None, None, false),
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::merge::AsOf;
-use crate::rows::{Owner, PodPiece};
+use crate::rows::{Basis, Owner, PodPiece};
 
 /// More descriptions of one pod are not kept: the oldest go.
 const DESCRIPTIONS_MAX: usize = 32;
@@ -44,6 +44,8 @@ pub struct Descriptions<'a>(pub BTreeMap<Description<'a>, Sights<'a>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Former<'d, 'a> {
     pub description: &'d Description<'a>,
+    /// Its owner, as it is known best.
+    pub owner: Option<&'d Owner<'a>>,
     /// Milliseconds.
     pub until: i64,
     /// The account that changed it.
@@ -71,8 +73,7 @@ impl<'a> Descriptions<'a> {
     pub(super) fn merge(&mut self, other: Descriptions<'a>) {
         for (description, sights) in other.0 {
             let kept = self.0.entry(description).or_insert(sights);
-            // Of two sights at once the write counts.
-            if (sights.first, Reverse(sights.by)) < (kept.first, Reverse(kept.by)) {
+            if first_rank(sights.first, sights.by) < first_rank(kept.first, kept.by) {
                 (kept.first, kept.by) = (sights.first, sights.by);
             }
             kept.last = kept.last.max(sights.last);
@@ -92,6 +93,26 @@ impl<'a> Descriptions<'a> {
         newest.map(|(of, _)| of)
     }
 
+    /// The owner of a description, as it is known best: whoever read the owner itself knows what its name only lets one
+    /// infer. Of several such the newest counts: an owner may be adopted.
+    pub fn best<'d>(&'d self, owner: &'d Owner<'a>) -> &'d Owner<'a> {
+        if owner.basis == Basis::Read {
+            return owner;
+        }
+        let owners = self.0.iter().filter_map(|(of, sights)| {
+            let read = of.owner.as_ref()?;
+            let is_same = (read.kind, read.name) == (owner.kind, owner.name);
+            (is_same && read.basis == Basis::Read).then_some((sights.last, read))
+        });
+        owners.max().map_or(owner, |(_, read)| read)
+    }
+
+    /// The owner, as it is known best.
+    pub fn owner(&self) -> Option<&Owner<'a>> {
+        let owner = self.newest()?.owner.as_ref()?;
+        Some(self.best(owner))
+    }
+
     /// The ones before the newest, in their order.
     pub fn former(&self) -> Vec<Former<'_, 'a>> {
         let mut seen: Vec<(Stamp, &Description<'a>, (&'a str, &'a str))> = Vec::new();
@@ -99,16 +120,26 @@ impl<'a> Descriptions<'a> {
             seen.push((sights.first, description, sights.by));
             seen.push((sights.last, description, ("", "")));
         }
-        seen.sort_by_key(|(stamp, description, by)| (*stamp, *description, Reverse(*by)));
+        seen.sort_by_key(|(stamp, description, by)| (first_rank(*stamp, *by), *description));
         let pairs = seen.iter().zip(seen.iter().skip(1));
-        let changes = pairs.filter(|((_, before, _), (_, after, _))| {
-            (&before.labels, &before.owner) != (&after.labels, &after.owner)
-        });
-        let former = changes.map(|((_, description, _), ((_, until), _, by))| Former {
-            description,
-            until: *until,
-            by: *by,
+        let former = pairs.filter_map(|((_, before, _), ((_, until), after, by))| {
+            let former = before.owner.as_ref().map(|owner| self.best(owner));
+            let next = after.owner.as_ref().map(|owner| self.best(owner));
+            ((&before.labels, former) != (&after.labels, next)).then_some(Former {
+                description: before,
+                owner: former,
+                until: *until,
+                by: *by,
+            })
         });
         former.collect()
     }
+}
+
+/// By which of several sights is the first. Of one version the write counts, before what only saw the object: a watch
+/// may be quicker than the event of the request.
+type FirstRank<'a> = (AsOf, bool, i64, Reverse<(&'a str, &'a str)>);
+
+fn first_rank<'a>((as_of, at): Stamp, by: (&'a str, &'a str)) -> FirstRank<'a> {
+    (as_of, by.0.is_empty(), at, Reverse(by))
 }

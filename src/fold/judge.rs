@@ -137,7 +137,7 @@ impl<'a> Judged<'a> {
         (self.why.why, &self.why.by, self.why.since, &self.cause).hash(&mut hash);
         (life.is_mirror, life.config_hash, life.terminal).hash(&mut hash);
         for former in life.described.former() {
-            (former.until, workload_of(former.description)).hash(&mut hash);
+            (former.until, workload_of(former.owner)).hash(&mut hash);
         }
         hash.finish()
     }

@@ -445,7 +445,7 @@ fn former_workloads(
     of: for<'t> fn((&'t str, &'t str)) -> &'t str,
 ) -> Vec<String> {
     let names = former.iter().map(|it| {
-        let (kind, name, _) = workload_of(it.description);
+        let (kind, name, _) = workload_of(it.owner);
         of((kind.unwrap_or_default(), name.unwrap_or_default())).to_owned()
     });
     names.collect()

@@ -200,7 +200,9 @@ pub(super) fn of_instance<'w, 'a>(
     reported: bool,
     pod_end: Option<i64>,
 ) -> (EndedWhy, Option<&'w Asked<'a>>) {
-    let is_of_pod = pod.since.is_some_and(|since| end > since);
+    // A request that only the object shows is known to the second. Where nobody watched and the node's clock is off, so is
+    // the end that the same object reports.
+    let is_of_pod = pod.since.is_some_and(|since| end >= since);
     // What ended with its pod ended for the same reason.
     let is_with_pod = !reported && pod_end == Some(end);
     match pod.why {

@@ -17,7 +17,7 @@ use crate::access::{Denied, Reader};
 /// A source of events, or a part of one. Absent values are `null`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Source {
-    /// `webhook`, `kafka`, `file` or `watch`.
+    /// `webhook`, `kafka`, `file`, `watch` or `etcd`.
     pub source: String,
     /// Which part of it: a topic and a partition, a path, or a cluster and a resource.
     pub place: Option<String>,

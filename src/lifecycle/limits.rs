@@ -114,7 +114,7 @@ impl Cut {
             name: self.text(owner.name),
             workload_kind: self.text(owner.workload_kind),
             workload: self.text(owner.workload),
-            inferred: owner.inferred,
+            basis: owner.basis,
         }
     }
 

@@ -2,7 +2,7 @@
 //! `tests/it/truth.rs`.
 
 use super::*;
-use crate::rows::Phase;
+use crate::rows::{Basis, Phase};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn line(fact: &Fact) -> String {
     say("version", fact.version.to_string());
     say("node", fact.node.to_owned());
     if let Some(owner) = &fact.owner {
-        let inferred = if owner.inferred { "?" } else { "" };
+        let inferred = if owner.basis == Basis::Name { "?" } else { "" };
         say("owner", format!("{}/{}", owner.kind, owner.name));
         say(
             "workload",

@@ -17,10 +17,10 @@ use jiff::Timestamp;
 
 use super::limits::{self, is_possible};
 use super::named::{self, About};
-use super::{Emit, EventContext, Unreadable, first_of, parse_uid, pod};
+use super::{Emit, EventContext, Unreadable, first_of, parse_uid, pod, workload};
 use crate::audit::words::NameEvent;
-use crate::audit::{ContainerStatus, Event, Metadata, Object, PodStatus};
-use crate::rows::{Fact, microseconds};
+use crate::audit::{ContainerStatus, Event, Metadata, Object, OwnerReference, PodStatus};
+use crate::rows::{Fact, Owner, microseconds};
 
 const SECOND: i64 = 1_000_000;
 
@@ -109,6 +109,18 @@ pub fn pod(
     Ok(())
 }
 
+/// The owner that controls an object.
+pub fn controller<'o, 'a>(
+    references: &'o Option<Vec<OwnerReference<'a>>>,
+) -> Option<&'o OwnerReference<'a>> {
+    workload::controller(references)
+}
+
+/// The owner of a pod after it was read itself; `above` is the kind and the name of what controls it.
+pub fn read_owner<'a>(owner: &Owner<'a>, above: Option<(&'a str, &'a str)>) -> Owner<'a> {
+    workload::read(owner, above)
+}
+
 /// Emits that a pod (namespace, name, uid) was not there at `at`, in microseconds.
 ///
 /// # Errors
@@ -155,8 +167,9 @@ pub fn alive(
     Ok(())
 }
 
-/// Emits that a node was created or deleted. A deleted one whose moment is not known was gone at its end; one that is
-/// listed was created when it says.
+/// Emits that a node was created or deleted. One that is there was created when it says. Of a deletion the earliest
+/// moment counts, since a node that came back after it was not lost with its pods; and where the moment is not known, the
+/// node may have been back before its end: then the deletion says nothing, and the pods are seen themselves.
 ///
 /// # Errors
 ///
@@ -170,8 +183,9 @@ pub fn node(
 ) -> Result<(), Unreadable> {
     let created = microseconds(metadata.creation_timestamp);
     let (what, at) = match sight {
-        Sight::Deleted => (NameEvent::NodeGone, moment.until),
-        _ if created == 0 => return Ok(()),
+        Sight::Deleted if moment.is_exact() => (NameEvent::NodeGone, moment.since),
+        Sight::Deleted => return Ok(()),
+        Sight::There if created == 0 => return Ok(()),
         // It says only the second.
         Sight::There => (NameEvent::NodeCame, created + SECOND - 1),
     };
@@ -186,7 +200,8 @@ pub fn node(
     say(cluster, of_node, emit)
 }
 
-/// Emits that a namespace is deleted: then it has no pods.
+/// Emits that a namespace is deleted: then it has no pods. Where the moment is not known, it may have been there again,
+/// with other pods, before its end: then this says nothing.
 ///
 /// # Errors
 ///
@@ -198,7 +213,7 @@ pub fn namespace(
     moment: Moment,
     emit: Emit,
 ) -> Result<(), Unreadable> {
-    if sight == Sight::There {
+    if sight == Sight::There || !moment.is_exact() {
         return Ok(());
     }
     let finalized = About {

@@ -1,7 +1,7 @@
 //! The workload of a pod: the top owner that the pod itself lets us know.
 
-use crate::audit::Metadata;
-use crate::rows::Owner;
+use crate::audit::{Metadata, OwnerReference};
+use crate::rows::{Basis, Owner};
 
 /// A CronJob names its Jobs after the minute, since the epoch, that they were scheduled for
 /// (`getJobFromTemplate2` in its controller). A pod that begins longer after that minute than this
@@ -11,14 +11,10 @@ const SCHEDULE_AGE_SECONDS_MAX: i64 = 30 * 24 * 3600;
 /// The controlling owner of the pod, where it has one.
 ///
 /// A ReplicaSet of a Deployment is named after it and the `pod-template-hash` that its pods carry
-/// as a label. So the workload above is known without having seen the owner, and the fact has a mark that it was
-/// inferred.
+/// as a label. So the workload above is known without having seen the owner, and the fact says that it follows from a
+/// name.
 pub(super) fn of<'a>(metadata: &'a Metadata) -> Option<Owner<'a>> {
-    let owner = metadata
-        .owner_references
-        .iter()
-        .flatten()
-        .find(|owner| owner.controller == Some(true) && !owner.name.is_empty())?;
+    let owner = controller(&metadata.owner_references)?;
     let above = match &*owner.kind {
         "ReplicaSet" => deployment(metadata, &owner.name).map(|name| ("Deployment", name)),
         "Job" => cron_job(metadata, &owner.name).map(|name| ("CronJob", name)),
@@ -30,8 +26,30 @@ pub(super) fn of<'a>(metadata: &'a Metadata) -> Option<Owner<'a>> {
         name: &owner.name,
         workload_kind,
         workload,
-        inferred: above.is_some(),
+        basis: match above {
+            Some(_) => Basis::Name,
+            None => Basis::Owner,
+        },
     })
+}
+
+/// The owner that controls an object.
+pub(super) fn controller<'o, 'a>(
+    references: &'o Option<Vec<OwnerReference<'a>>>,
+) -> Option<&'o OwnerReference<'a>> {
+    let mut references = references.iter().flatten();
+    references.find(|owner| owner.controller == Some(true) && !owner.name.is_empty())
+}
+
+/// The owner of a pod after it was read itself; `above` is the kind and the name of what controls it.
+pub(super) fn read<'a>(owner: &Owner<'a>, above: Option<(&'a str, &'a str)>) -> Owner<'a> {
+    let (workload_kind, workload) = above.unwrap_or((owner.kind, owner.name));
+    Owner {
+        workload_kind,
+        workload,
+        basis: Basis::Read,
+        ..owner.clone()
+    }
 }
 
 fn deployment<'a>(metadata: &Metadata, replica_set: &'a str) -> Option<&'a str> {

@@ -142,8 +142,22 @@ pub struct Owner<'a> {
     pub name: &'a str,
     pub workload_kind: &'a str,
     pub workload: &'a str,
-    /// Whether the workload was derived from the owner's name rather than from its owner.
-    pub inferred: bool,
+    pub basis: Basis,
+}
+
+/// How the workload of an owner is known. Stored rows of before the last one have a flag in its place: the first two
+/// are its values.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Basis {
+    /// Nothing is known above the owner: it counts as the workload.
+    #[default]
+    Owner = 0,
+    /// It follows from the name of the owner.
+    Name = 1,
+    /// The owner itself was read, and what controls it.
+    Read = 2,
 }
 
 /// What the node runs, not what the spec asked for.

@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bygone::fold::{Fold, LoggedFact, NameEvents};
 use bygone::rows::{
-    ContainerKind, ContainerRow, Ended, Fact, Facts, Image, NEVER, Owner, Phase, PodRow, Seconds,
-    fact_rows,
+    Basis, ContainerKind, ContainerRow, Ended, Fact, Facts, Image, NEVER, Owner, Phase, PodRow,
+    Seconds, fact_rows,
 };
 
 pub const DAY: i64 = 86_400;
@@ -231,7 +231,10 @@ impl Made {
                 name: &owner,
                 workload_kind: if self.is_job { "Job" } else { "Deployment" },
                 workload: &self.app,
-                inferred: !self.is_job,
+                basis: match self.is_job {
+                    true => Basis::Owner,
+                    false => Basis::Name,
+                },
             }),
             service_account: "default",
             host_network: self.on_host,

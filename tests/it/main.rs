@@ -37,6 +37,8 @@ mod ended;
 mod engine;
 /// Every wrapper of `fixtures/envelopes` through the webhook: the answers of the bare events.
 mod envelopes;
+/// Clusters that are read from a real etcd: what it tells, what is made up for, and what is refused.
+mod etcd;
 /// Late or not, answers are final within seconds.
 mod final_at_once;
 /// The same events in the forms in which logs are handed on, made and not stored.
@@ -79,6 +81,8 @@ mod lost_nodes;
 mod mtls;
 /// What the fuzz targets check, over mutations of their seeds.
 mod mutated;
+/// What clusters have that are seen, and what bygone tells of it.
+mod objects;
 /// What odd kubelets, clusters and clocks send.
 mod odd_lives;
 /// One pod does not stop the work for all.
@@ -113,6 +117,8 @@ mod sessions;
 mod shards;
 /// `bygone sql`, and the account for SQL of other programs, with the real ones.
 mod sql;
+/// Values of etcd are the objects that the API shows.
+mod stored;
 /// Summaries of clusters, namespaces, workloads, nodes and images.
 mod summaries;
 mod support;

@@ -11,6 +11,8 @@ use crate::support::Random;
 mod config;
 #[path = "../../fuzz/targets/checks/spool.rs"]
 mod spool;
+#[path = "../../fuzz/targets/checks/stored.rs"]
+pub mod stored;
 #[path = "../../fuzz/targets/checks/webhook.rs"]
 mod webhook;
 
@@ -94,6 +96,11 @@ fn mutate(input: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
 #[test]
 fn webhook_bodies() {
     check(webhook::seeds, webhook::check, 3000);
+}
+
+#[test]
+fn values_of_etcd() {
+    check(stored::seeds, stored::check, 10_000);
 }
 
 #[test]

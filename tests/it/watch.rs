@@ -2,10 +2,15 @@
 
 mod standin;
 
-use jiff::Timestamp;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::objects::{
+    ago, away_for_long, begin_again, node, pod, state_of, told, uid, until, until_positioned,
+    until_watching,
+};
 use crate::support::{Bygone, sql, wait_for};
 use standin::Standin;
 
@@ -21,107 +26,6 @@ fn started(standin: &Standin, more: &str) -> Bygone {
     Bygone::start_configured(&config(standin, more), folder)
 }
 
-fn uid(number: u32) -> String {
-    // The nil UUID is none.
-    format!("00000000-0000-0000-0001-{number:012}")
-}
-
-fn ago(seconds: i64) -> String {
-    let at = Timestamp::now() - jiff::SignedDuration::from_secs(seconds);
-    Timestamp::from_second(at.as_second()).unwrap().to_string()
-}
-
-/// A running pod that was made some seconds ago.
-fn pod(name: &str, number: u32, age: i64) -> Value {
-    json!({
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "shop", "uid": uid(number), "creationTimestamp": ago(age),
-            "managedFields": [{"manager": "kubelet", "time": ago(age - 5)}]},
-        "spec": {"nodeName": "node-1", "containers": [{"name": "main", "env": [{"name": "A", "value": "canary"}]}]},
-        "status": {"phase": "Running", "startTime": ago(age), "podIP": "10.0.0.1",
-            "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": ago(age)}],
-            "containerStatuses": [{"name": "main", "image": "i", "imageID": "d", "restartCount": 0,
-                "containerID": format!("containerd://{number:064}"), "state": {"running": {"startedAt": ago(age - 3)}}}]}
-    })
-}
-
-fn node(name: &str) -> Value {
-    json!({"metadata": {"name": name, "uid": uid(9_000), "creationTimestamp": ago(9_000)}})
-}
-
-/// One value of a pod, as the table has it; empty while it has none.
-fn told(bygone: &Bygone, name: &str, what: &str) -> String {
-    let statement = format!("SELECT {what} FROM pods WHERE cluster = 'prod' AND pod = '{name}'");
-    sql(&bygone.database, &statement).trim().to_owned()
-}
-
-fn until(bygone: &Bygone, name: &str, what: &str, expected: &str) {
-    wait_for(&format!("{what} of {name} is {expected}"), || {
-        (told(bygone, name, what) == expected).then_some(())
-    });
-}
-
-fn statuses(bygone: &Bygone) -> Vec<Value> {
-    let output = crate::support::run(crate::support::plain(crate::support::BYGONE).args([
-        "sources",
-        "status",
-        "-o",
-        "ndjson",
-        "--server",
-        &bygone.api,
-    ]));
-    let text = crate::support::stdout(&output);
-    let rows = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"));
-    rows.filter(|row: &Value| row["source"] == "watch")
-        .collect()
-}
-
-fn state_of(bygone: &Bygone, place: &str) -> Value {
-    let all = statuses(bygone);
-    let found = all.iter().find(|row| row["place"] == place);
-    found.cloned().unwrap_or_default()
-}
-
-fn until_watching(bygone: &Bygone) {
-    wait_for("all resources are watched", || {
-        let all = statuses(bygone);
-        let watching = |row: &Value| {
-            row["state"]
-                .as_str()
-                .is_some_and(|it| it.starts_with("watching"))
-        };
-        (all.len() == 3 && all.iter().all(watching)).then_some(())
-    });
-}
-
-fn begin_again(bygone: &mut Bygone) {
-    bygone.spawn_again();
-    wait_for("it serves", || bygone.serves().then_some(()));
-}
-
-/// Makes a bygone that is away believe that it has been so for ten minutes.
-fn away_for_long(bygone: &Bygone) {
-    let at = (Timestamp::now() - jiff::SignedDuration::from_secs(600)).as_microsecond();
-    let statement = format!(
-        "INSERT INTO positions (source, cluster, key, position, state, place) \
-         SELECT source, cluster, key, position, replaceRegexpOne(state, '\"at\":[0-9]+', '\"at\":{at}'), place \
-         FROM positions FINAL WHERE key = 'pods'"
-    );
-    sql(&bygone.database, &statement);
-}
-
-/// Waits until a version at least as new is stored as the position of pods.
-fn until_positioned(bygone: &Bygone, version: u64) {
-    wait_for("the position is stored", || {
-        let statement =
-            "SELECT max(position) FROM positions WHERE source = 'watch' AND key = 'pods'";
-        let found: u64 = sql(&bygone.database, statement).trim().parse().unwrap();
-        (found >= version).then_some(())
-    });
-}
-
 #[test]
 fn a_watch_tells_lives_from_before_it_and_their_ends() {
     let standin = Standin::start();
@@ -130,7 +34,7 @@ fn a_watch_tells_lives_from_before_it_and_their_ends() {
         standin.put("pods", pod(&format!("web-{number}"), number, 7_200));
     }
     let bygone = started(&standin, "");
-    until_watching(&bygone);
+    until_watching(&bygone, "watch");
     wait_for("all pods", || {
         (bygone
             .rows(&["pods", "--cluster", "prod", "--limit", "2000"])
@@ -164,7 +68,7 @@ fn a_watch_tells_lives_from_before_it_and_their_ends() {
         told(&bygone, "web-7", "unknown"),
         "['created unseen','request unseen']"
     );
-    let status = state_of(&bygone, "prod pods");
+    let status = state_of(&bygone, "watch", "prod pods");
     assert!(status["facts"].as_i64() > Some(2_402), "{status}");
     assert_eq!(status["state"], "watching, no TLS");
     assert!(
@@ -177,7 +81,7 @@ fn a_watch_tells_lives_from_before_it_and_their_ends() {
     // A second one changes nothing.
     let folder: TempDir = tempfile::tempdir().expect("a folder");
     let other = Bygone::start_beside(bygone.database.clone(), &config(&standin, ""), folder, &[]);
-    until_watching(&other);
+    until_watching(&other, "watch");
     standin.delete("pods", "web-8");
     until(&bygone, "web-8", "removed_at IS NOT NULL", "1");
     other.drained();
@@ -198,8 +102,8 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
         standin.put("pods", pod(&format!("web-{number}"), number, 7_200));
     }
     let mut bygone = started(&standin, "");
-    until_watching(&bygone);
-    until_positioned(&bygone, 104);
+    until_watching(&bygone, "watch");
+    until_positioned(&bygone, "watch", 104);
     bygone.kill();
     // Created and deleted while nobody watched; another one stays.
     standin.put("pods", pod("brief", 10, 60));
@@ -227,8 +131,8 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
         "{asked:?}"
     );
 
-    until_watching(&bygone);
-    until_positioned(&bygone, 108);
+    until_watching(&bygone, "watch");
+    until_positioned(&bygone, "watch", 108);
     bygone.kill();
     standin.delete("pods", "web-1");
     standin.compact();
@@ -248,10 +152,10 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
             .log()
             .contains("watch prod: 1 pods had ended while nobody watched")
     );
-    until_watching(&bygone);
+    until_watching(&bygone, "watch");
 
     // A kubeconfig that leads elsewhere must not end everything.
-    until_positioned(&bygone, 119);
+    until_positioned(&bygone, "watch", 119);
     bygone.kill();
     standin.becomes("00000000-0000-0000-0000-00000000000b");
     for name in ["web-2", "web-3"] {
@@ -260,7 +164,7 @@ fn what_happened_while_nobody_watched_is_made_up_for() {
     standin.compact();
     begin_again(&mut bygone);
     wait_for("it is refused", || {
-        let error = state_of(&bygone, "prod pods")["last_error"].to_string();
+        let error = state_of(&bygone, "watch", "prod pods")["last_error"].to_string();
         error
             .contains("is another cluster than prod: its kube-system has uid")
             .then_some(())
@@ -285,7 +189,7 @@ fn refusals_and_silence_hold_up_nothing_else() {
     until(&bygone, "web-0", "node", "node-1");
     let line = "nodes: bygone may not read this (403): apply deploy/watch-rbac.yaml for it; what is permitted is watched";
     wait_for("nodes are refused", || {
-        let status = state_of(&bygone, "prod nodes");
+        let status = state_of(&bygone, "watch", "prod nodes");
         let is_refused = status["state"]
             .as_str()
             .is_some_and(|it| it.starts_with("not permitted"));
@@ -307,4 +211,143 @@ fn refusals_and_silence_hold_up_nothing_else() {
     standin.silence(false);
     standin.delete("pods", "web-0");
     until(&bygone, "web-0", "over_at < now() + 1", "1");
+}
+
+/// Bookmarks are a minute apart, and a force deletion changes nothing before it.
+#[test]
+fn a_deletion_after_a_long_silence_is_the_removal() {
+    let standin = Standin::start();
+    standin.put("pods", pod("web-0", 1, 7_200));
+    let folder = tempfile::tempdir().expect("a folder");
+    let config =
+        config(&standin, "").replace("silence_seconds_max = 3", "silence_seconds_max = 60");
+    let bygone = Bygone::start_configured(&config, folder);
+    until_watching(&bygone, "watch");
+    standin.quiet(true);
+    let begun = Instant::now();
+    wait_for("four seconds of silence", || {
+        (begun.elapsed() > Duration::from_secs(4)).then_some(())
+    });
+    standin.delete("pods", "web-0");
+    until(&bygone, "web-0", "removed_at IS NOT NULL", "1");
+    assert_eq!(
+        told(
+            &bygone,
+            "web-0",
+            "removed_at > now() - 10 AND gone_at IS NULL"
+        ),
+        "1"
+    );
+}
+
+/// A pod of an owner.
+fn owned(name: &str, number: u32, kind: &str, owner: &str, owner_number: u32) -> Value {
+    let mut pod = pod(name, number, 7_200);
+    pod["metadata"]["labels"] = json!({"pod-template-hash": "5d"});
+    pod["metadata"]["ownerReferences"] =
+        json!([{"kind": kind, "name": owner, "uid": uid(owner_number), "controller": true}]);
+    pod
+}
+
+fn owner(name: &str, number: u32, above: Option<(&str, &str)>) -> Value {
+    let above = above.map(|(kind, name)| json!({"kind": kind, "name": name, "controller": true}));
+    let above: Vec<Value> = above.into_iter().collect();
+    json!({"kind": "PartialObjectMetadata", "metadata": {"name": name, "namespace": "shop", "uid": uid(number),
+        "ownerReferences": above}})
+}
+
+#[test]
+fn workloads_are_read_from_the_owners_of_pods() {
+    let standin = Standin::start();
+    standin.put(
+        "replicasets",
+        owner("web-5d", 101, Some(("Rollout", "canary"))),
+    );
+    standin.put("replicasets", owner("alone-5d", 102, None));
+    standin.put("jobs", owner("night-17", 103, Some(("CronJob", "night"))));
+    // Another one than the pod's, of the same name.
+    standin.put(
+        "replicasets",
+        owner("again-5d", 105, Some(("Rollout", "wrong"))),
+    );
+    let known = [
+        ("web-5d-a", "ReplicaSet", "web-5d", 101, "Rollout/canary"),
+        ("web-5d-b", "ReplicaSet", "web-5d", 101, "Rollout/canary"),
+        (
+            "alone-5d-a",
+            "ReplicaSet",
+            "alone-5d",
+            102,
+            "ReplicaSet/alone-5d",
+        ),
+        ("night-17-a", "Job", "night-17", 103, "CronJob/night"),
+        (
+            "gone-5d-a",
+            "ReplicaSet",
+            "gone-5d",
+            104,
+            "Deployment/gone?",
+        ),
+        (
+            "again-5d-a",
+            "ReplicaSet",
+            "again-5d",
+            106,
+            "Deployment/again?",
+        ),
+    ];
+    for (number, (name, kind, of, of_number, _)) in (1..).zip(known) {
+        standin.put("pods", owned(name, number, kind, of, of_number));
+    }
+    let bygone = started(&standin, "");
+    let workload =
+        "concat(workload_kind, '/', workload, if(has(unknown, 'workload inferred'), '?', ''))";
+    for (name, _, _, _, expected) in known {
+        until(&bygone, name, workload, expected);
+    }
+    until_watching(&bygone, "watch");
+    // One that comes later, and its owner was read before.
+    let asked = standin.asked();
+    let read = |asked: &[String]| asked.iter().filter(|path| path.contains("/apis/")).count();
+    assert_eq!(read(&asked), 5, "{asked:?}");
+    standin.put("pods", owned("web-5d-c", 20, "ReplicaSet", "web-5d", 101));
+    until(&bygone, "web-5d-c", workload, "Rollout/canary");
+    // And one whose owner is new.
+    standin.put("jobs", owner("night-18", 107, Some(("CronJob", "night"))));
+    standin.put("pods", owned("night-18-a", 21, "Job", "night-18", 107));
+    until(&bygone, "night-18-a", workload, "CronJob/night");
+    let asked = standin.asked();
+    assert_eq!(read(&asked), 1, "{asked:?}");
+    assert_eq!(told(&bygone, "web-5d-a", "length(former_until)"), "0");
+}
+
+#[test]
+fn owners_that_may_not_be_read_leave_their_pods_watched() {
+    let standin = Standin::start();
+    standin.always_refuse(Some("replicasets"));
+    standin.put(
+        "replicasets",
+        owner("web-5d", 101, Some(("Rollout", "canary"))),
+    );
+    standin.put("jobs", owner("night-17", 103, Some(("CronJob", "night"))));
+    standin.put("pods", owned("web-5d-a", 1, "ReplicaSet", "web-5d", 101));
+    standin.put("pods", owned("web-5e-b", 2, "ReplicaSet", "web-5e", 102));
+    standin.put("pods", owned("night-17-a", 3, "Job", "night-17", 103));
+    let bygone = started(&standin, "");
+    until(&bygone, "web-5d-a", "workload", "web");
+    until(&bygone, "night-17-a", "workload", "night");
+    until_watching(&bygone, "watch");
+    let line = "replicasets: bygone may not read this (403): apply deploy/watch-rbac.yaml for it; workloads are \
+                inferred from names";
+    assert_eq!(bygone.log().matches(line).count(), 1);
+    let status = state_of(&bygone, "watch", "prod pods");
+    assert!(status["last_error"].to_string().contains(line), "{status}");
+    standin.asked();
+    standin.delete("pods", "web-5d-a");
+    until(&bygone, "web-5d-a", "removed_at IS NOT NULL", "1");
+    let asked = standin.asked();
+    assert!(
+        !asked.iter().any(|path| path.contains("/apis/")),
+        "{asked:?}"
+    );
 }

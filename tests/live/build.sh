@@ -52,6 +52,13 @@ build() { # the name of the binary, its package, and more flags
 
 mkdir "$module/kubernetes" "$module/etcd"
 
+cd "$module/etcd"
+if [[ ! -x $out/etcd ]]; then
+  go mod init live 2>/dev/null
+  go get "go.etcd.io/etcd/server/v3@$etcd_version"
+  build etcd go.etcd.io/etcd/server/v3 -ldflags "-s -w"
+fi
+
 # The API server takes its version, and so what it serves, from the linker. Without it a build
 # calls itself v0.0.0.
 set_version="-s -w"
@@ -63,10 +70,3 @@ begin_kubernetes
 for name in kube-apiserver kube-controller-manager kube-scheduler; do
   build "$name" "k8s.io/kubernetes/cmd/$name" -ldflags "$set_version"
 done
-
-cd "$module/etcd"
-if [[ ! -x $out/etcd ]]; then
-  go mod init live 2>/dev/null
-  go get "go.etcd.io/etcd/server/v3@$etcd_version"
-  build etcd go.etcd.io/etcd/server/v3 -ldflags "-s -w"
-fi

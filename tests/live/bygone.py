@@ -23,13 +23,9 @@ AUDIT_ID = re.compile(rb'"auditID":"([^"]+)"')
 
 
 class Bygone:
-    def __init__(self, program, folder, watches=False):
-        """`watches`: whether it watches the API server, by `reader.kubeconfig`."""
+    def __init__(self, program, folder):
         self.options = []
-        if watches:
-            with open(f"{folder}/bygone.toml", "w") as f:
-                f.write(f'[[watch]]\ncluster = "my-cluster"\nkubeconfig = "{folder}/reader.kubeconfig"\n')
-            self.options = ["--config", f"{folder}/bygone.toml"]
+        self.observes = set()
         # A build meanwhile must not change what is started again.
         self.program = shutil.copy2(program, f"{folder}/bygone.program")
         self.folder = folder
@@ -38,6 +34,19 @@ class Bygone:
         self.kills = []
         self.starts_in_vain = 0
         self.child = None
+        self.lock = threading.Lock()
+
+    def observe(self, sources, etcd_port):
+        """Makes it watch the API server, by `reader.kubeconfig`, or read etcd, where that is among its sources."""
+        blocks = {
+            "watch": f'kubeconfig = "{self.folder}/reader.kubeconfig"',
+            "etcd": f'endpoints = ["http://127.0.0.1:{etcd_port}"]',
+        }
+        self.observes = sources & blocks.keys()
+        with open(f"{self.folder}/bygone.toml", "w") as f:
+            for source in sorted(self.observes):
+                f.write(f'[[{source}]]\ncluster = "my-cluster"\n{blocks[source]}\n')
+        self.options = ["--config", f"{self.folder}/bygone.toml"]
 
     def start(self):
         self.spawn()
@@ -74,12 +83,21 @@ class Bygone:
         finally:
             connection.close()
 
-    def kill(self):
-        """SIGKILL, and the start of another one on the same folder."""
-        self.child.kill()
-        self.child.wait()
-        self.kills.append(time.time())
-        self.start()
+    def kill(self, away_seconds=0, meanwhile=lambda: None):
+        """SIGKILL, and the start of another one on the same folder, after a while."""
+        with self.lock:
+            self.child.kill()
+            self.child.wait()
+            self.kills.append(time.time())
+            time.sleep(away_seconds)
+            meanwhile()
+            self.start()
+
+    def lists(self):
+        """How often a watch, of the API or of etcd, had to list, by the log."""
+        with open(f"{self.folder}/bygone.log", "rb") as f:
+            log = f.read()
+        return log.count(b" is no longer there: listing") + log.count(b" is compacted: listing")
 
     def stop(self):
         if self.child and self.child.poll() is None:
@@ -111,8 +129,8 @@ class Bygone:
 
     def watches_everything(self):
         """Whether its watches keep up, and nothing of them is on its way."""
-        watches = [it for it in self.sources() or [] if it["source"] == "watch"]
-        return bool(watches) and all(it["state"] == "watching" and it["oldest_seconds"] is None for it in watches)
+        watches = [it for it in self.sources() or [] if it["source"] in self.observes]
+        return len(watches) == 3 * len(self.observes) and all(it["state"] == "watching" and it["oldest_seconds"] is None for it in watches)
 
     def stored_everything(self):
         """Whether nothing waits in the spool."""

@@ -243,6 +243,20 @@ class Cluster:
         self.kills.append(time.time())
         self.start_api_server()
 
+    def compact(self):
+        """Lets etcd forget everything but the present."""
+        self.etcd("/v3/kv/compaction", {"revision": self.etcd("/v3/kv/range", {"key": "AA=="})["header"]["revision"]})
+
+    def etcd(self, path, value):
+        connection = http.client.HTTPConnection("127.0.0.1", self.etcd_port, timeout=REQUEST_SECONDS_MAX)
+        connection.request("POST", path, json.dumps(value))
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        connection.close()
+        if response.status != 200:
+            raise RuntimeError(f"etcd {path}: {answer}")
+        return answer
+
     def stop_controllers(self):
         for name in ("kube-controller-manager", "kube-scheduler"):
             child = self.children.pop(name)

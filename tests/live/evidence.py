@@ -281,8 +281,8 @@ def read(folder):
             pods[note["uid"]].notes.append(note)
     uses = list(lines(f"{folder}/addresses.jsonl"))
     run = next(lines(f"{folder}/run.json"))
-    if run.get("sources", "audit") != "audit":
-        # A watch sees every removal.
+    if set(run["sources"]) & {"watch", "etcd"}:
+        # They see every removal.
         for pod in pods.values():
             pod.removal_given = pod.until is not None
     return Truth(pods, uses, run["ended"], run["clocks"])

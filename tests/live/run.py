@@ -7,7 +7,8 @@
 
 Several threads act on pods like people and controllers (workload.py); six simulated nodes run
 them, most with misbehaving kubelets (kubelet.py). Meanwhile the API server is killed three times
-and bygone nine times, with SIGKILL, a third of it in the last quarter of the run. Then "bygone
+and bygone nine times, with SIGKILL, a third of it in the last quarter of the run; with --away it
+once stays away for longer than etcd and the API server keep what happened. Then "bygone
 get" is queried for everything, and for random instants, and each answer is compared with
 what etcd held and what the nodes ran (evidence.py, checker.py, instances.py). Needs Python 3.11
 and openssl; everything is on loopback.
@@ -69,6 +70,14 @@ def kill_times(rng, count, begin, end):
     return sorted(times + [rng.uniform(last, end) for _ in range(late)])
 
 
+def sources(text):
+    """The names of sources in an argument."""
+    named = set(text.split(","))
+    if not named <= {"audit", "watch", "etcd"}:
+        raise argparse.ArgumentTypeError(f"invalid sources {text!r}: use audit, watch and etcd, with commas between")
+    return named
+
+
 class Run:
     def __init__(self, arguments):
         # Whoever stops a run stops what it started, too.
@@ -77,13 +86,15 @@ class Run:
         self.seconds = arguments.minutes * 60
         self.seed = arguments.seed
         self.kill_counts = arguments.api_server_kills, arguments.bygone_kills
+        self.away_seconds = arguments.away
         self.failures = []
         # --- what is started, in this order ---
         self.sources = arguments.sources
-        self.bygone = Bygone(arguments.bygone, self.out, watches=self.sources != "audit")
-        self.relay = Relay(self.bygone.ingest_port, f"{self.out}/acknowledged.jsonl", passes=self.sources != "watch")
+        self.bygone = Bygone(arguments.bygone, self.out)
+        self.relay = Relay(self.bygone.ingest_port, f"{self.out}/acknowledged.jsonl", passes="audit" in self.sources)
         subjects = {name: node.subject for name, node in NODES.items()}
         self.cluster = Cluster(arguments.bin, self.out, self.relay.port, subjects)
+        self.bygone.observe(self.sources, self.cluster.etcd_port)
         self.nodes = Nodes(self.cluster, self.seed)
         self.workload = Workload(self.cluster, self.nodes, self.seed)
         self.recorder = None
@@ -129,9 +140,14 @@ class Run:
                    for index in range(WORKERS)]
         rng = random.Random(f"{self.seed}/kills")
         killed = (("kube-apiserver", self.cluster.kill_api_server), ("bygone", self.bygone.kill))
+        away_at = self.load_began + (self.seconds - self.away_seconds) * 0.4
         for (name, kill), count in zip(killed, self.kill_counts):
             times = kill_times(rng, count, self.load_began, end)
+            if name == "bygone" and self.away_seconds:
+                times = [at for at in times if not away_at <= at < away_at + self.away_seconds]
             threads.append(threading.Thread(target=self.guarded, args=(self.kills, name, kill, times)))
+        if self.away_seconds:
+            threads.append(threading.Thread(target=self.guarded, args=(self.away, away_at)))
         threads.append(threading.Thread(target=self.guarded, args=(self.questions, end)))
         for thread in threads:
             thread.daemon = True
@@ -153,6 +169,16 @@ class Run:
             self.say(f"kill {name}")
             kill()
             self.say(f"{name} is back")
+
+    def away(self, at):
+        """A bygone that is away for so long that nobody has what happened at first: its watches must list."""
+        time.sleep(max(0, at - time.time()))
+        lists = self.bygone.lists()
+        self.say(f"kill bygone for {self.away_seconds:g} s")
+        self.bygone.kill(self.away_seconds, self.cluster.compact)
+        self.say("bygone is back")
+        if self.bygone.observes:
+            wait_until("a list after that", lambda: self.bygone.lists() > lists, 120, pause=1)
 
     def questions(self, end):
         """Asks about everything now and then. Where bygone is away there is no answer."""
@@ -183,9 +209,9 @@ class Run:
         self.ended = time.time()
         self.say("waiting for the last events")
         # The API server's backoff is ten seconds at first, and grows.
-        if self.sources != "watch":
+        if "audit" in self.sources:
             wait_until("the last events", lambda: not self.behind(), 240, pause=2)
-        if self.sources != "audit":
+        if self.bygone.observes:
             wait_until("the watches", self.bygone.watches_everything, 120, pause=1)
         wait_until("storing what was acknowledged", self.bygone.stored_everything)
 
@@ -212,7 +238,7 @@ class Run:
         write_lines(f"{self.out}/instances.jsonl", instances)
         write_lines(f"{self.out}/addresses.jsonl", uses)
         write_lines(f"{self.out}/run.json", [{
-            "sources": self.sources, "clocks": {name: node.skew for name, node in NODES.items()},
+            "sources": sorted(self.sources), "clocks": {name: node.skew for name, node in NODES.items()},
             "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
             "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])
 
@@ -305,10 +331,14 @@ def main():
     parser.add_argument("--bygone", metavar="PATH", help="the program under test")
     parser.add_argument("--minutes", type=float, default=6, help="duration of the load (default 6)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the workload, the kubelets and the kills (default 1)")
-    parser.add_argument("--sources", choices=["audit", "watch", "both"], default="audit",
-                        help="what bygone gets: audit events, a watch of the API, or both (default audit)")
+    parser.add_argument("--sources", type=sources, default={"audit"}, metavar="SOURCES",
+                        help="what bygone gets, with commas between: audit (events), watch (of the API), etcd (default "
+                             "audit)")
     parser.add_argument("--api-server-kills", type=int, default=3, metavar="N")
     parser.add_argument("--bygone-kills", type=int, default=9, metavar="N")
+    parser.add_argument("--away", type=float, default=0, metavar="SECONDS",
+                        help="kill bygone once for this long, and compact etcd meanwhile; at least 150, so that the API "
+                             "server's watch cache forgets as well (default 0: not at all)")
     parser.add_argument("--out", metavar="DIR", required=True, help="an empty folder, or with --check the folder of a run")
     parser.add_argument("--check", action="store_true", help="evaluate a former run again")
     arguments = parser.parse_args()

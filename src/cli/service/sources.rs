@@ -13,8 +13,8 @@ use crate::pipeline::Pipeline;
 use crate::positions::Positions;
 use crate::source::file::{Context, Followers, Own};
 use crate::source::kafka::Kafka;
-use crate::source::watch::{self, OpenPod, OpenPods, Watches};
-use crate::source::{Status, file, kafka};
+use crate::source::objects::{self, Observers, OpenPod, OpenPods, Parts};
+use crate::source::{Status, etcd, file, kafka, watch};
 use crate::spool::Spool;
 
 /// Checks the configuration of the sources, and asks Kafka's brokers.
@@ -27,13 +27,15 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
         files.check()?;
     }
     kafka::check(&config.kafka).await?;
-    Ok(watch::check(&config.watch, config.access.insecure).await?)
+    watch::check(&config.watch, config.access.insecure).await?;
+    Ok(etcd::check(&config.etcd, config.access.insecure)?)
 }
 
 /// The sources that are read.
 pub struct Pull {
     kafka: Option<Kafka>,
-    watches: Watches,
+    watches: Observers,
+    etcds: Observers,
     followers: Followers,
     /// The way of files to the pipeline.
     pub files: Own,
@@ -48,18 +50,20 @@ impl Pull {
     ) -> anyhow::Result<Pull> {
         let files = Own::new(pipeline, Positions::new(stores, "file"));
         let kafka = Kafka::start(&config.kafka, pipeline.clone())?;
-        let parts = watch::Parts {
+        let parts = |source| Parts {
             pipeline: pipeline.clone(),
-            positions: Positions::new(stores, "watch"),
+            positions: Positions::new(stores, source),
             open_pods: open_pods(stores.whole.clone()),
             insecure: config.access.insecure,
         };
-        let watches = Watches::start(&config.watch, &parts);
+        let watches = watch::start(&config.watch, &parts("watch"));
+        let etcds = etcd::start(&config.etcd, &parts("etcd"));
         let context = |cluster: &str| Context::new(Arc::new(files.clone()), cluster, stop.clone());
         let followers = Followers::start(&config.files, context);
         Ok(Pull {
             kafka,
             watches,
+            etcds,
             followers,
             files,
         })
@@ -69,6 +73,7 @@ impl Pull {
         Statuses {
             kafka: self.kafka.as_ref().map(Kafka::statuses),
             watches: self.watches.statuses(),
+            etcds: self.etcds.statuses(),
             files: self.followers.statuses(),
         }
     }
@@ -80,7 +85,8 @@ impl Pull {
                 kafka.stop().await;
             }
         };
-        tokio::join!(self.watches.stop(), kafka, self.followers.stopped());
+        let objects = async { tokio::join!(self.watches.stop(), self.etcds.stop()) };
+        tokio::join!(objects, kafka, self.followers.stopped());
     }
 }
 
@@ -88,7 +94,8 @@ impl Pull {
 #[derive(Clone)]
 pub struct Statuses {
     kafka: Option<kafka::Statuses>,
-    watches: watch::Statuses,
+    watches: objects::Statuses,
+    etcds: objects::Statuses,
     files: file::Statuses,
 }
 
@@ -99,6 +106,7 @@ impl Statuses {
             kafka.measure();
         }
         self.watches.measure();
+        self.etcds.measure();
     }
 }
 
@@ -113,6 +121,7 @@ pub async fn now(spool: Spool, others: Statuses) -> Vec<http::Source> {
         statuses.extend(kafka.now().await);
     }
     statuses.extend(others.watches.now());
+    statuses.extend(others.etcds.now());
     statuses.extend(others.files.now());
     statuses.into_iter().map(of_api).collect()
 }

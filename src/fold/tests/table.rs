@@ -14,7 +14,9 @@ use std::net::IpAddr;
 
 use crate::audit::words::NameEvent;
 use crate::fold::{Fold, LoggedFact, NameEvents, Rows, StoredInstance, StoredPod};
-use crate::rows::{ContainerRow, Ended, Fact, Facts, NEVER, Owner, Phase, PodRow, Said, fact_rows};
+use crate::rows::{
+    Basis, ContainerRow, Ended, Fact, Facts, NEVER, Owner, Phase, PodRow, Said, fact_rows,
+};
 
 const BEGIN: i64 = 1_800_000_000_000_000;
 pub const SECOND: i64 = 1_000_000;
@@ -126,7 +128,7 @@ impl<'t> Story<'t> {
                     name: owner,
                     workload_kind: "Deployment",
                     workload: owner,
-                    inferred: true,
+                    basis: Basis::Name,
                 }),
                 phase,
                 terminal_at: if phase.is_terminal() { at } else { 0 },

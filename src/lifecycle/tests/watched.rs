@@ -217,6 +217,26 @@ fn nodes_and_namespaces_come_and_go() {
         /x node gone=4200000000 
     "#]],
     );
+    // It may have come back a moment later.
+    let within = Moment {
+        since: NOW - 2_000_000,
+        until: NOW,
+    };
+    check(
+        watched::node,
+        Sight::Deleted,
+        within,
+        expect![[r#"
+        /x node gone=4198000000 
+    "#]],
+    );
+    // And while nobody watched it may have been back for long.
+    let unknown = Moment {
+        since: NOW - 2_000_001,
+        until: NOW,
+    };
+    check(watched::node, Sight::Deleted, unknown, expect![[""]]);
+    check(watched::namespace, Sight::Deleted, unknown, expect![[""]]);
     check(watched::namespace, Sight::There, moment, expect![[""]]);
     check(
         watched::namespace,

@@ -3,6 +3,7 @@
 //! kube reads kubeconfigs, runs credential plugins, renews tokens. The TLS, whom it trusts and the proxy are ours:
 //! kube's own knows no pin, takes no certificate that a server signed itself, and asks NO_PROXY about the wrong host.
 
+use std::sync::{Mutex, PoisonError};
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -24,8 +25,11 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
+use super::super::objects::failure::Failure;
+use super::super::objects::ours;
 use super::address::Address;
-use super::failure::{self, Failure, Place};
+use super::clock::Clock;
+use super::failure::{self, Place};
 use super::proxy::{Kind, Proxy};
 use crate::tls::{Shown, Trust};
 
@@ -58,13 +62,8 @@ pub struct Client {
     stale_at: Option<Instant>,
     place: Place,
     shown: Shown,
-}
-
-/// An answer with status 200.
-pub struct Answer {
-    pub body: Body,
-    /// The API server's time, to the second.
-    pub date: Option<Timestamp>,
+    danger: Option<&'static str>,
+    clock: Mutex<Clock>,
 }
 
 impl Client {
@@ -76,6 +75,7 @@ impl Client {
     pub async fn open(address: Address) -> Result<Client, Failure> {
         let place = Place::of(&address);
         let shown = Shown::default();
+        let danger = address.danger();
         let stale_at = (!address.has_plugin()).then(|| Instant::now() + STALE_AFTER);
         let kube = {
             let (place, shown) = (place.clone(), shown.clone());
@@ -97,6 +97,8 @@ impl Client {
             stale_at,
             place,
             shown,
+            danger,
+            clock: Mutex::default(),
         })
     }
 
@@ -109,12 +111,49 @@ impl Client {
         &self.place
     }
 
-    /// Asks for `path`, a path with its query.
+    /// What makes the connection unsafe.
+    pub fn danger(&self) -> Option<&'static str> {
+        self.danger
+    }
+
+    /// The API server's time, by the dates of its answers.
+    pub fn clock(&self) -> Clock {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for `path`, a path with its query. Returns the body.
     ///
     /// # Errors
     ///
     /// When there is no answer, or it has another status than 200.
-    pub async fn get(&self, path: &str, accept: &'static str) -> Result<Answer, Failure> {
+    pub async fn get(&self, path: &str, accept: &'static str) -> Result<Body, Failure> {
+        let response = self.send(path, accept).await?;
+        if response.status() != StatusCode::OK {
+            return Err(self.refusal(response).await);
+        }
+        Ok(response.into_body())
+    }
+
+    /// Asks for one object, of at most `bytes_max`; nothing where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn find(
+        &self,
+        path: &str,
+        accept: &'static str,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, Failure> {
+        let response = self.send(path, accept).await?;
+        match response.status() {
+            StatusCode::OK => self.read(response.into_body(), bytes_max).await.map(Some),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refusal(response).await),
+        }
+    }
+
+    async fn send(&self, path: &str, accept: &'static str) -> Result<Response<Body>, Failure> {
         let request = Request::get(path)
             .header(ACCEPT, HeaderValue::from_static(accept))
             .header(
@@ -123,19 +162,17 @@ impl Client {
             )
             .body(Body::empty())
             .map_err(|_| Failure::of_us("a path could not be asked for"))?;
+        let sent = ours();
         let response = timeout(ANSWER_WAIT, self.kube.send(request)).await;
         let response = response
-            .map_err(|_| self.place.silent(ANSWER_WAIT))?
+            .map_err(|_| Failure::silent(&self.place.url, ANSWER_WAIT))?
             .map_err(|error| failure::of_connection(&self.place, &error, self.shown.rejected()))?;
-        if response.status() != StatusCode::OK {
-            return Err(self.refusal(response).await);
-        }
         let date = response.headers().get(DATE);
         let date = date.and_then(|date| date.to_str().ok()).and_then(http_date);
-        Ok(Answer {
-            body: response.into_body(),
-            date,
-        })
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.see(sent, ours(), date);
+        drop(clock);
+        Ok(response)
     }
 
     async fn refusal(&self, response: Response<Body>) -> Failure {
@@ -155,10 +192,11 @@ impl Client {
         let mut bytes = Vec::new();
         loop {
             let frame = timeout(PART_WAIT, body.frame()).await;
-            let Some(frame) = frame.map_err(|_| self.place.silent(PART_WAIT))? else {
+            let Some(frame) = frame.map_err(|_| Failure::silent(&self.place.url, PART_WAIT))?
+            else {
                 return Ok(bytes.into());
             };
-            let frame = frame.map_err(|_| self.place.broke_off())?;
+            let frame = frame.map_err(|_| Failure::broke_off(&self.place.url))?;
             if let Some(data) = frame.data_ref() {
                 if bytes.len() + data.len() > bytes_max {
                     return Err(Failure::too_large(bytes_max));

@@ -28,15 +28,6 @@ impl Clock {
     pub fn at(self, ours: i64) -> i64 {
         ours + self.ahead
     }
-
-    pub fn now(self) -> i64 {
-        self.at(ours())
-    }
-}
-
-/// Our own time.
-pub fn ours() -> i64 {
-    Timestamp::now().as_microsecond()
 }
 
 #[cfg(test)]

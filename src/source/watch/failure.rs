@@ -1,23 +1,16 @@
 //! What can go wrong between a watch and its API server: one line each, with what to do.
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use kube_client::client::AuthError;
-use rustls::{AlertDescription, CertificateError};
 use serde::Deserialize;
 
+use super::super::objects::failure::{Failure, Next, Peer, chain, cut, of_io, of_tls};
 use super::address::Address;
 use crate::audit::Text;
 use crate::tls::Trust;
-
-/// The longest text of another program that is repeated.
-const TEXT_CHARS_MAX: usize = 200;
-
-/// The most names of a certificate that are listed.
-const NAMES_MAX: usize = 8;
 
 /// The longest wait that an API server can ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
@@ -41,54 +34,6 @@ struct OnTheWay {
     has_user: bool,
 }
 
-/// What to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Try again, after a while that grows.
-    Retry,
-    /// The same, after this long.
-    Wait(Duration),
-    /// Make a new client: its credentials or its connection are no longer good.
-    Reconnect,
-    /// List: the version is no longer there.
-    List,
-    /// Ask for less at a time.
-    Smaller,
-    /// Leave this resource alone for a while: it may not be read.
-    Forbidden,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    pub line: String,
-    pub next: Next,
-}
-
-impl Failure {
-    fn new(next: Next, line: impl Into<String>) -> Failure {
-        Failure {
-            line: line.into(),
-            next,
-        }
-    }
-
-    /// One that the API server has nothing to do with.
-    pub fn of_us(line: impl Into<String>) -> Failure {
-        Failure::new(Next::Reconnect, line)
-    }
-
-    pub fn too_large(bytes_max: usize) -> Failure {
-        Failure::new(
-            Next::Smaller,
-            format!("a page of a list is over {bytes_max} bytes"),
-        )
-    }
-
-    pub fn expired() -> Failure {
-        Failure::new(Next::List, "the version is no longer there")
-    }
-}
-
 impl Place {
     pub fn of(address: &Address) -> Place {
         let host = address.kube.tls_server_name.clone();
@@ -107,15 +52,16 @@ impl Place {
         }
     }
 
-    pub fn silent(&self, wait: Duration) -> Failure {
-        Failure::new(
-            Next::Reconnect,
-            format!("{} did not answer within {} s", self.url, wait.as_secs()),
-        )
-    }
-
-    pub fn broke_off(&self) -> Failure {
-        Failure::new(Next::Retry, format!("{} broke off its answer", self.url))
+    fn peer(&self) -> Peer<'_> {
+        Peer {
+            url: &self.url,
+            host: &self.host,
+            trust: &self.trust,
+            ca_from: &self.ca_from,
+            pin: Some("certificate_sha256"),
+            renew: "renew it there, like \"kubeadm certs renew apiserver\" does",
+            credentials: &self.credentials,
+        }
     }
 
     /// An answer that is not that of an API server.
@@ -125,23 +71,6 @@ impl Place {
             format!("{} {what}: is it an API server?", self.url),
         )
     }
-}
-
-/// All errors of a chain, those included that an I/O error wraps.
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> Vec<&'e (dyn Error + 'static)> {
-    let mut found = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        found.push(error);
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        next = match wrapped {
-            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
-            None => error.source(),
-        };
-    }
-    found
 }
 
 /// A request that was not answered. `rejected` is the SHA-256 of the certificate that was not trusted.
@@ -164,7 +93,7 @@ pub fn of_connection(
         .iter()
         .find_map(|it| it.downcast_ref::<rustls::Error>());
     if let Some(error) = tls {
-        return Failure::new(Next::Reconnect, of_tls(place, error, rejected));
+        return Failure::new(Next::Reconnect, of_tls(place.peer(), error, rejected));
     }
     let texts: Vec<String> = chain.iter().map(ToString::to_string).collect();
     if let Some(line) = of_proxy(place, &texts) {
@@ -185,16 +114,6 @@ pub fn of_connection(
         ),
     };
     Failure::new(Next::Reconnect, line)
-}
-
-fn of_io(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::TimedOut => "timed out".to_owned(),
-        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
-        io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-        _ => cut(&error.to_string()),
-    }
 }
 
 /// What the proxy has to do with it: hyper-util's errors of proxies have no types that can be named.
@@ -224,87 +143,6 @@ fn of_proxy(place: &Place, texts: &[String]) -> Option<String> {
         return None;
     };
     Some(line)
-}
-
-fn of_tls(place: &Place, error: &rustls::Error, rejected: Option<[u8; 32]>) -> String {
-    let (url, host) = (&place.url, &place.host);
-    let of_it = format!("the certificate of {url}");
-    match error {
-        rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => format!(
-                "{of_it} has expired: renew it there, like \"kubeadm certs renew apiserver\" does"
-            ),
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                format!("{of_it} is not valid yet: compare the clocks")
-            }
-            CertificateError::NotValidForName => format!(
-                "{of_it} is not for {host}: use the name that it is for in the address, or set tls_server_name to it"
-            ),
-            CertificateError::NotValidForNameContext { presented, .. } => format!(
-                "{of_it} is for {}, not for {host}: use such a name in the address, or set tls_server_name to it",
-                names(presented)
-            ),
-            CertificateError::ApplicationVerificationFailure => format!(
-                "{of_it} is not the pinned one, its SHA-256 is {}: if it was renewed, set certificate_sha256 to that",
-                shown(rejected)
-            ),
-            _ => untrusted(place, rejected),
-        },
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::UnknownCA
-            | AlertDescription::BadCertificate
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown,
-        ) => format!(
-            "{url} rejects the client certificate: {}",
-            place.credentials
-        ),
-        rustls::Error::InvalidMessage(_) => {
-            format!("{url} does not speak TLS: check the port, or use http:// in the address")
-        }
-        error => format!("TLS with {url} failed: {}", cut(&error.to_string())),
-    }
-}
-
-fn untrusted(place: &Place, rejected: Option<[u8; 32]>) -> String {
-    let by = match &place.trust {
-        Trust::System => {
-            "no CA of this machine has signed it: set ca_file to the CA of the cluster".to_owned()
-        }
-        _ => format!(
-            "{} has not signed it: set it to the CA of the cluster",
-            place.ca_from
-        ),
-    };
-    format!(
-        "the certificate of {} is not trusted, {by}, or certificate_sha256 to {} if that is its SHA-256 there",
-        place.url,
-        shown(rejected)
-    )
-}
-
-fn shown(sha256: Option<[u8; 32]>) -> String {
-    sha256
-        .map(hex::encode)
-        .unwrap_or_else(|| "unknown".to_owned())
-}
-
-/// The names of a certificate: rustls prints them as `DnsName("a")`.
-fn names(presented: &[String]) -> String {
-    let bare = |name: &String| {
-        let inner = name.split_once('(').map_or(&**name, |(_, inner)| inner);
-        cut(inner.trim_end_matches(')').trim_matches('"'))
-    };
-    match presented {
-        [] => "no name".to_owned(),
-        some => some
-            .iter()
-            .take(NAMES_MAX)
-            .map(bare)
-            .collect::<Vec<_>>()
-            .join(", "),
-    }
 }
 
 /// Credentials that can't be used, before anything is sent.
@@ -370,7 +208,7 @@ pub fn of_status(
             Next::Forbidden,
             format!("{} may not read this (403)", user(&said.message)),
         ),
-        410 => Failure::expired(),
+        410 => expired(),
         429 => Failure::new(
             next,
             format!(
@@ -383,6 +221,11 @@ pub fn of_status(
     }
 }
 
+/// The version of a watch or of the next page is compacted.
+pub fn expired() -> Failure {
+    Failure::new(Next::List, "the version is no longer there")
+}
+
 /// Who was refused, by the message of a refusal: `pods is forbidden: User "alice" cannot list ...`.
 fn user(message: &str) -> String {
     let user = message
@@ -392,9 +235,4 @@ fn user(message: &str) -> String {
         Some((user, _)) if !user.is_empty() => cut(user),
         _ => "this account".to_owned(),
     }
-}
-
-fn cut(text: &str) -> String {
-    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    plain.take(TEXT_CHARS_MAX).collect()
 }

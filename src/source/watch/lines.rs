@@ -2,21 +2,16 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::read::Line;
+use super::super::objects::batch::Batch;
 use crate::lifecycle::watched::Moment;
 
 /// The longest line. An object has at most 3 MiB in an API server.
 const LINE_BYTES_MAX: usize = 8 << 20;
 
-/// Lines are stored together up to this many bytes, or this many.
-const TAKEN_BYTES: usize = 4 << 20;
-const TAKEN_LINES: usize = 2_000;
-
 /// Lines that came and are not taken, and the beginning of the next one.
 #[derive(Default)]
 pub struct Lines {
-    whole: Vec<Line>,
-    whole_bytes: usize,
+    whole: Batch<Bytes>,
     begun: BytesMut,
     /// The rest of the line that begins is left out.
     skips: bool,
@@ -33,8 +28,8 @@ impl Lines {
             let bytes = self.begun.split().freeze();
             let is_skipped = std::mem::take(&mut self.skips);
             if !is_skipped && !bytes.trim_ascii().is_empty() {
-                self.whole_bytes += bytes.len();
-                self.whole.push(Line { bytes, moment });
+                let length = bytes.len();
+                self.whole.push(bytes, length, moment);
             }
         }
         self.add(rest);
@@ -55,16 +50,12 @@ impl Lines {
 
     /// Whether they should be taken before more is added.
     pub fn is_full(&self) -> bool {
-        self.whole_bytes >= TAKEN_BYTES || self.whole.len() >= TAKEN_LINES
+        self.whole.is_full()
     }
 
     /// The whole lines, and how many were left out because they are too long.
-    pub fn take(&mut self) -> (Vec<Line>, u64) {
-        self.whole_bytes = 0;
-        (
-            std::mem::take(&mut self.whole),
-            std::mem::take(&mut self.too_long),
-        )
+    pub fn take(&mut self) -> (Vec<(Bytes, Moment)>, u64) {
+        (self.whole.take(), std::mem::take(&mut self.too_long))
     }
 }
 
@@ -74,7 +65,7 @@ mod tests {
 
     fn taken(lines: &mut Lines) -> Vec<String> {
         let (whole, _) = lines.take();
-        let text = |line: Line| String::from_utf8(line.bytes.to_vec()).unwrap();
+        let text = |(line, _): (Bytes, Moment)| String::from_utf8(line.to_vec()).unwrap();
         whole.into_iter().map(text).collect()
     }
 
@@ -98,11 +89,6 @@ mod tests {
         lines.push(&Bytes::from("y\nz\n"), Moment::at(1));
         let (whole, too_long) = lines.take();
         assert_eq!((whole.len(), too_long), (1, 1));
-        assert_eq!(&whole[0].bytes[..], b"z");
-        for _ in 0..TAKEN_LINES {
-            assert!(!lines.is_full());
-            lines.push(&Bytes::from("l\n"), Moment::at(1));
-        }
-        assert!(lines.is_full());
+        assert_eq!(&whole[0].0[..], b"z");
     }
 }

@@ -1,66 +1,18 @@
 //! Pages of lists and lines of watches become facts. Nothing here waits or asks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
-use super::resource::{Emit, Resource};
+use super::super::objects::failure::{Failure, Next};
+use super::super::objects::progress::{Found, Progress, Seen};
+use super::super::objects::resource::{Emit, Resource, uid};
+use super::failure::expired;
 use crate::audit::{Items, Object, Text, Written};
-use crate::lifecycle::watched::{self, Moment, Sight};
-
-const SECOND: i64 = 1_000_000;
-
-/// An object that was written this shortly before it came shows that the watch keeps up. Microseconds.
-const FRESH: i64 = 3 * SECOND;
-
-/// Pods that changed while nobody watched and are to be confirmed. More are not: their own next change does that.
-const UNCONFIRMED_MAX: usize = 100_000;
-
-/// A line of a watch, and between which moments it was written.
-#[derive(Clone, Debug)]
-pub struct Line {
-    pub bytes: Bytes,
-    pub moment: Moment,
-}
-
-/// How far a watch is.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    /// Whether what comes is new. Before that it is what happened while nobody watched.
-    pub keeps_up: bool,
-    /// When the last line was written, at the earliest.
-    since: i64,
-    /// Namespaces and names of the pods that were there at their last change, while it does not keep up.
-    unconfirmed: BTreeMap<u128, (String, String)>,
-}
-
-/// What was in a page or in lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The version behind it.
-    pub version: Option<String>,
-    /// Of a page: where the next one begins.
-    pub token: String,
-    /// Of a page of pods.
-    pub uids: BTreeSet<u128>,
-    pub facts: u64,
-    pub objects: u64,
-    /// Objects that could not be read, and why the first could not.
-    pub unreadable: u64,
-    pub reason: Option<&'static str>,
-    /// The code with which a watch was ended by the server.
-    pub ended: Option<u16>,
-}
-
-impl Found {
-    fn refuse(&mut self, reason: &'static str) {
-        self.unreadable += 1;
-        self.reason.get_or_insert(reason);
-    }
-}
+use crate::lifecycle::watched::{Moment, Sight};
 
 #[derive(Deserialize)]
 struct Page<'a> {
@@ -102,15 +54,21 @@ struct ObjectBeside {
     metadata: Option<Written>,
 }
 
-/// Reads a page of a list that was made at `at`; nothing where it is none.
-pub fn page(cluster: &str, resource: Resource, body: &[u8], at: i64, emit: Emit) -> Option<Found> {
+/// Reads a page of a list that was made at `at`; nothing where it is none. Also returns where the next one begins: empty
+/// behind the last.
+pub fn page(
+    cluster: &str,
+    resource: Resource,
+    body: &[u8],
+    at: i64,
+    emit: Emit,
+) -> Option<(Found, String)> {
     let page: Page = serde_json::from_slice(body).ok()?;
     if !page.kind.ends_with("List") || page.metadata.resource_version.is_empty() {
         return None;
     }
     let mut found = Found {
         version: Some(page.metadata.resource_version.to_string()),
-        token: page.metadata.token.to_string(),
         ..Found::default()
     };
     let mut facts = 0;
@@ -131,7 +89,7 @@ pub fn page(cluster: &str, resource: Resource, body: &[u8], at: i64, emit: Emit)
         Items(&mut each).deserialize(&mut reader).ok()?;
     }
     found.facts = facts;
-    Some(found)
+    Some((found, page.metadata.token.to_string()))
 }
 
 /// The uids of a page of metadata, and where the next one begins.
@@ -153,145 +111,87 @@ pub fn uid_of(body: &[u8]) -> Option<String> {
     (!uid.is_empty()).then_some(uid)
 }
 
-fn uid(object: &Object) -> Option<u128> {
-    let metadata = object.metadata.as_ref()?;
-    Some(uuid::Uuid::try_parse(&metadata.uid).ok()?.as_u128())
+/// Reads lines, in their order, until one ends the watch.
+pub fn lines(
+    of: (&str, Resource),
+    lines: &[(Bytes, Moment)],
+    progress: &mut Progress,
+    emit: Emit,
+) -> Found {
+    let mut found = Found::default();
+    let mut facts = 0;
+    let emit: Emit = &mut |fact| {
+        facts += 1;
+        emit(fact);
+    };
+    for (bytes, moment) in lines {
+        line(of, (bytes, *moment), (progress, &mut found), emit);
+        if found.ended.is_some() {
+            break;
+        }
+    }
+    found.facts = facts;
+    found
 }
 
-impl Progress {
-    /// Of a watch that goes on where everything is known that was written until `at`.
-    pub fn from(at: i64) -> Progress {
-        Progress {
-            since: at,
-            ..Progress::default()
-        }
-    }
-
-    /// When the last line was written, at the earliest.
-    pub fn since(&self) -> i64 {
-        self.since
-    }
-
-    /// Everything that happened while nobody watched has come by `at`: what was there at its last change, is there
-    /// now.
-    pub fn catch_up(&mut self, cluster: &str, at: i64, emit: Emit) {
-        self.keeps_up = true;
-        self.since = self.since.max(at);
-        for (uid, (namespace, name)) in std::mem::take(&mut self.unconfirmed) {
-            // The only failure is a time that no clock has.
-            _ = watched::alive(cluster, (&namespace, &name, uid), at, emit);
-        }
-    }
-
-    /// Reads lines, in their order, until one ends the watch.
-    pub fn read(&mut self, cluster: &str, resource: Resource, lines: &[Line], emit: Emit) -> Found {
-        let mut found = Found::default();
-        let mut facts = 0;
-        let emit: Emit = &mut |fact| {
-            facts += 1;
-            emit(fact);
-        };
-        for line in lines {
-            self.line((cluster, resource), line, &mut found, emit);
-            if found.ended.is_some() {
-                break;
-            }
-        }
-        found.facts = facts;
-        found
-    }
-
-    fn line(
-        &mut self,
-        (cluster, resource): (&str, Resource),
-        line: &Line,
-        found: &mut Found,
-        emit: Emit,
-    ) {
-        let Ok(event) = serde_json::from_slice::<Event>(&line.bytes) else {
-            found.refuse("a line of a watch");
+fn line(
+    (cluster, resource): (&str, Resource),
+    (bytes, moment): (&Bytes, Moment),
+    (progress, found): (&mut Progress, &mut Found),
+    emit: Emit,
+) {
+    let Ok(event) = serde_json::from_slice::<Event>(bytes) else {
+        found.refuse("a line of a watch");
+        return;
+    };
+    let metadata = event.object.metadata.as_ref();
+    let version = metadata.map_or("", |metadata| &metadata.resource_version);
+    let sight = match &*event.kind {
+        "ADDED" | "MODIFIED" => Sight::There,
+        "DELETED" => Sight::Deleted,
+        "BOOKMARK" => {
+            progress.bookmark(cluster, moment.until, emit);
+            found.version = Some(version.to_owned()).filter(|it| !it.is_empty());
             return;
-        };
-        let metadata = event.object.metadata.as_ref();
-        let version = metadata.map_or("", |metadata| &metadata.resource_version);
-        let sight = match &*event.kind {
-            "ADDED" | "MODIFIED" => Sight::There,
-            "DELETED" => Sight::Deleted,
-            "BOOKMARK" => {
-                // It comes behind everything that was written before it.
-                if !self.keeps_up {
-                    self.catch_up(cluster, line.moment.until, emit);
-                }
-                found.version = Some(version.to_owned()).filter(|it| !it.is_empty());
-                return;
-            }
-            "ERROR" => {
-                found.ended = Some(beside(line).and_then(|it| it.code).unwrap_or_default());
-                return;
-            }
-            _ => {
-                found.refuse("an event of a watch of an unknown type");
-                return;
-            }
-        };
-        found.objects += 1;
-        let moment = self.moment(cluster, line, emit);
-        if let Err(reason) = resource.facts(cluster, &event.object, (sight, moment), emit) {
-            found.refuse(reason.0);
         }
-        if resource == Resource::Pods && !self.keeps_up {
-            self.remember(&event.object, sight);
-        }
-        if !version.is_empty() {
-            found.version = Some(version.to_owned());
-        }
-    }
-
-    /// When the line was written. While nobody watched, that is known by what objects say of it: they come in the
-    /// order in which they were written.
-    fn moment(&mut self, cluster: &str, line: &Line, emit: Emit) -> Moment {
-        let Moment { since, until } = line.moment;
-        if self.keeps_up && line.moment.is_exact() {
-            self.since = since;
-            return line.moment;
-        }
-        let written = beside(line).and_then(|it| it.metadata?.at());
-        let written = written.map(jiff::Timestamp::as_microsecond);
-        let written = written.filter(|written| *written <= until);
-        if self.keeps_up {
-            // It waited here, or on its way.
-            self.since = since.max(written.unwrap_or_default());
-        } else if let Some(written) = written {
-            self.since = self.since.max(written);
-            if until - written <= FRESH {
-                self.catch_up(cluster, written, emit);
-            }
-        }
-        Moment {
-            since: self.since.min(until),
-            until,
-        }
-    }
-
-    fn remember(&mut self, object: &Object, sight: Sight) {
-        let (Some(uid), Some(metadata)) = (uid(object), &object.metadata) else {
+        "ERROR" => {
+            let code = beside(bytes).and_then(|it| it.code).unwrap_or_default();
+            found.ended = Some(ended(resource, code));
             return;
-        };
-        match sight {
-            Sight::Deleted => {
-                self.unconfirmed.remove(&uid);
-            }
-            Sight::There if self.unconfirmed.len() < UNCONFIRMED_MAX => {
-                let name = (metadata.namespace.to_string(), metadata.name.to_string());
-                self.unconfirmed.insert(uid, name);
-            }
-            Sight::There => {}
         }
+        _ => {
+            found.refuse("an event of a watch of an unknown type");
+            return;
+        }
+    };
+    let seen = Seen {
+        object: &event.object,
+        sight,
+        moment,
+        written: &|| beside(bytes)?.metadata?.at(),
+    };
+    progress.object((cluster, resource), &seen, found, emit);
+    if !version.is_empty() {
+        found.version = Some(version.to_owned());
     }
 }
 
-fn beside(line: &Line) -> Option<ObjectBeside> {
-    let beside: Beside = serde_json::from_slice(&line.bytes).ok()?;
+/// A watch that the API server ended with this code.
+fn ended(resource: Resource, code: u16) -> Failure {
+    match code {
+        410 => expired(),
+        code => Failure::new(
+            Next::Retry,
+            format!(
+                "the API server ended the watch of {} ({code})",
+                resource.name()
+            ),
+        ),
+    }
+}
+
+fn beside(line: &[u8]) -> Option<ObjectBeside> {
+    let beside: Beside = serde_json::from_slice(line).ok()?;
     Some(beside.object)
 }
 
@@ -300,13 +200,13 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    const SECOND: i64 = 1_000_000;
+
     const UID: &str = "00000000-0000-0000-0000-000000000001";
 
-    fn line(kind: &str, object: &Value, since: i64, until: i64) -> Line {
-        Line {
-            bytes: json!({"type": kind, "object": object}).to_string().into(),
-            moment: Moment { since, until },
-        }
+    fn line(kind: &str, object: &Value, since: i64, until: i64) -> (Bytes, Moment) {
+        let bytes = json!({"type": kind, "object": object}).to_string().into();
+        (bytes, Moment { since, until })
     }
 
     fn pod(written: &str) -> Value {
@@ -315,9 +215,9 @@ mod tests {
     }
 
     /// When each fact was so, in seconds, and what it is.
-    fn read(progress: &mut Progress, lines: &[Line]) -> (Vec<String>, Found) {
+    fn read(progress: &mut Progress, items: &[(Bytes, Moment)]) -> (Vec<String>, Found) {
         let mut facts = Vec::new();
-        let found = progress.read("c", Resource::Pods, lines, &mut |fact| {
+        let found = lines(("c", Resource::Pods), items, progress, &mut |fact| {
             let what = match (&fact.said, fact.removed_at, fact.labels.is_some()) {
                 (Some(said), ..) => said.what.word(),
                 (None, 0, true) => "there",
@@ -374,7 +274,7 @@ mod tests {
         let mut progress = Progress::from(SECOND);
         let status = json!({"kind": "Status", "code": 410, "status": "Failure", "message": "m"});
         let mut broken = line("ADDED", &json!({}), 1, 2);
-        broken.bytes = "{\"type\":".into();
+        broken.0 = "{\"type\":".into();
         let lines = [
             broken,
             line("ADDED", &json!({"metadata": {"name": "x"}}), 1, 2),
@@ -384,7 +284,7 @@ mod tests {
         ];
         let (facts, found) = read(&mut progress, &lines);
         assert_eq!(facts, Vec::<String>::new());
-        assert_eq!((found.unreadable, found.ended), (3, Some(410)));
+        assert_eq!((found.unreadable, found.ended), (3, Some(expired())));
         assert_eq!(found.reason, Some("a line of a watch"));
     }
 
@@ -400,8 +300,8 @@ mod tests {
             SECOND,
             &mut |_| facts += 1,
         );
-        let found = found.unwrap();
-        assert_eq!((found.version.as_deref(), &*found.token), (Some("5"), "t"));
+        let (found, token) = found.unwrap();
+        assert_eq!((found.version.as_deref(), &*token), (Some("5"), "t"));
         assert_eq!((found.objects, found.unreadable, facts), (2, 1, 1));
         assert_eq!(found.uids.into_iter().collect::<Vec<_>>(), [1]);
         for other in [

@@ -3,7 +3,9 @@
 use bygone::audit::words::NameEvent;
 use bygone::lives::Name;
 use bygone::lives::read::SaidRow;
-use bygone::rows::{self, Ended, Facts, Image, Owner, Phase, Piece, Said, fact_rows, pieces};
+use bygone::rows::{
+    self, Basis, Ended, Facts, Image, Owner, Phase, Piece, Said, fact_rows, pieces,
+};
 
 /// The begin of a slot.
 pub const T0: u32 = 1_800_000_000;
@@ -115,7 +117,7 @@ fn owned(uid: u128, second: i32, version: u64, workload: &'static str) -> rows::
             name: workload,
             workload_kind: "Deployment",
             workload,
-            inferred: false,
+            basis: Basis::Owner,
         }),
         ..fact(uid, second)
     }

@@ -8,6 +8,7 @@ use bygone::rows::{self, Piece, Said, fact_rows, pieces};
 
 use crate::lives::fact::{About, Fact, facts};
 use crate::lives::generate::{Plan, history};
+use crate::lives::object::{Basis, Owner};
 use crate::lives::{DAY, MINUTE, SECOND, audit, encode};
 use crate::support::Random;
 
@@ -60,6 +61,8 @@ impl World {
         let order = order[random.below(3) as usize];
         let late_percent = [0, 0, 10, 50, 95, 100][random.below(6) as usize];
         let count = events.len();
+        // A watch beside the events reads owners.
+        let read_percent = [0, 0, 20, 60][random.below(4) as usize];
         let arrival = |(place, event)| {
             let share = place * usize::from(steps) / count;
             let step = match order {
@@ -68,7 +71,10 @@ impl World {
                 Order::Shuffled => random.below(steps.into()) as u8,
             };
             Arrival {
-                facts: facts(event).into_iter().map(Arc::new).collect(),
+                facts: read_owners(facts(event), read_percent, &mut random)
+                    .into_iter()
+                    .map(Arc::new)
+                    .collect(),
                 audit_id: audit::audit_id(event),
                 late: random.below(100) < late_percent,
                 rank: random.next(),
@@ -129,6 +135,35 @@ impl World {
         let ends = ends.collect();
         (bytes, ends)
     }
+}
+
+/// Some of the facts about pods of ReplicaSets and Jobs, as a watch has them that read the owner: its controller is
+/// another one than its name suggests, there may be none, and it may change.
+fn read_owners(mut facts: Vec<Fact>, percent: u64, random: &mut Random) -> Vec<Fact> {
+    for fact in &mut facts {
+        let About::Pod(pod) = &mut fact.about else {
+            continue;
+        };
+        let Some(owner) = pod.owner.clone() else {
+            continue;
+        };
+        if !["ReplicaSet", "Job"].contains(&&*owner.kind) || random.below(100) >= percent {
+            continue;
+        }
+        let (kind, name) = match random.below(10) {
+            0 => (owner.kind.clone(), owner.name.clone()),
+            1 => ("Rollout".into(), "adopter".into()),
+            _ => ("Rollout".into(), "above".into()),
+        };
+        pod.owner = Some(Arc::new(Owner {
+            kind: owner.kind.clone(),
+            name: owner.name.clone(),
+            workload_kind: kind,
+            workload: name,
+            basis: Basis::Read,
+        }));
+    }
+    facts
 }
 
 /// A fact, and when it arrives.

@@ -5,7 +5,7 @@ use bygone::rows;
 
 use super::Text;
 use super::fact::{About, Ended, Fact, InstanceFact, NameFact, PodFact};
-use super::object::Kind;
+use super::object::{Basis, Kind};
 
 /// One fact as the program encodes it, with the audit ID of its event where that is kept.
 pub fn push(fact: &Fact, audit_id: &str, facts: &mut rows::Facts) {
@@ -69,7 +69,11 @@ fn push_pod(pod: &PodFact, audit_id: &str, row: rows::Fact, facts: &mut rows::Fa
             name: &owner.name,
             workload_kind: &owner.workload_kind,
             workload: &owner.workload,
-            inferred: owner.inferred,
+            basis: match owner.basis {
+                Basis::Owner => rows::Basis::Owner,
+                Basis::Name => rows::Basis::Name,
+                Basis::Read => rows::Basis::Read,
+            },
         }),
         labels: labels.as_deref(),
         is_held: pod.is_held,

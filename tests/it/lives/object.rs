@@ -55,7 +55,19 @@ pub struct Owner {
     pub name: Text,
     pub workload_kind: Text,
     pub workload: Text,
-    pub inferred: bool,
+    pub basis: Basis,
+}
+
+/// How the workload is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// Nothing is known above the owner.
+    #[default]
+    Owner,
+    /// By the owner's name.
+    Name,
+    /// By the owner itself: only a watch reads it.
+    Read,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,18 +5,35 @@
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
-use super::fold::{Addresses, AsOf, Description, Pod};
+use super::fold::{Addresses, AsOf, Described, Description, Owner, Pod};
 use crate::lives::Text;
+use crate::lives::object::Basis;
 
 /// A description that no longer holds: until when, in milliseconds, and who changed it.
 pub struct Former<'p> {
     pub what: &'p Description,
+    /// The owner, as it is known best.
+    pub owner: &'p Owner,
     pub until: i64,
     pub by: (Text, Text),
 }
 
-/// Of what was told: in which order, what, and by whose write.
-type Sight<'p> = ((AsOf, i64), &'p Description, (Text, Text));
+/// Of what was told: in which order, what, and by whose write. Of one version a write comes first.
+type Sight<'p> = ((AsOf, bool, i64), &'p Description, (Text, Text));
+
+/// Whoever read an owner knows what is above it, and the last one to do so knows best.
+pub fn best<'p>(pod: &'p Pod, owner: &'p Owner) -> &'p Owner {
+    if owner.4 == Basis::Read {
+        return owner;
+    }
+    let told = pod.descriptions.iter();
+    let read = told.filter(|told| {
+        let other = &told.what.1;
+        (&other.0, &other.1, other.4) == (&owner.0, &owner.1, Basis::Read)
+    });
+    let last = read.max_by_key(|told| (told.as_of, told.at, &told.what.1));
+    last.map_or(owner, |told| &told.what.1)
+}
 
 /// The newest description.
 pub fn newest(pod: &Pod) -> Option<&Description> {
@@ -33,24 +50,28 @@ pub fn former(pod: &Pod) -> Vec<Former<'_>> {
     whats.dedup();
     for what in whats {
         let of_it = || pod.descriptions.iter().filter(|told| told.what == *what);
-        let stamps = || of_it().map(|told| (told.as_of, told.at));
-        let (Some(first), Some(last)) = (stamps().min(), stamps().max()) else {
+        let rank = |told: &Described| (told.as_of, told.by.0.is_empty(), told.at);
+        let first = of_it().map(rank).min();
+        let last = of_it().map(|told| (told.as_of, told.at)).max();
+        let (Some(first), Some(last)) = (first, last) else {
             continue;
         };
-        let at_first = of_it().filter(|told| (told.as_of, told.at) == first);
+        let at_first = of_it().filter(|told| rank(told) == first);
         let by = at_first.map(|told| told.by.clone()).max();
         sights.push((first, what, by.unwrap_or_default()));
-        if first != last {
-            sights.push((last, what, <(Text, Text)>::default()));
+        if (first.0, first.2) != last {
+            sights.push(((last.0, true, last.1), what, <(Text, Text)>::default()));
         }
     }
     sights.sort();
     let mut former = Vec::new();
     for (before, after) in sights.iter().zip(&sights[1.min(sights.len())..]) {
-        let ((_, one, _), ((_, until), other, by)) = (before, after);
-        if (&one.0, &one.1) != (&other.0, &other.1) {
+        let ((_, one, _), ((_, _, until), other, by)) = (before, after);
+        let (owner, next) = (best(pod, &one.1), best(pod, &other.1));
+        if (&one.0, owner) != (&other.0, next) {
             former.push(Former {
                 what: one,
+                owner,
                 until: *until,
                 by: by.clone(),
             });

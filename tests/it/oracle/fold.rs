@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use crate::lives::Text;
 use crate::lives::fact::{About, Ended, Fact, InstanceFact, PodFact};
-use crate::lives::object::Kind;
+use crate::lives::object::{Basis, Kind};
 
 /// All that facts say of one pod. Times are milliseconds where not said, as the answers have them.
 #[derive(Clone, Debug, Default)]
@@ -118,8 +118,8 @@ pub type AsOf = (bool, u64);
 
 pub type Labels = Vec<(Text, Text)>;
 
-/// Kind, name, kind and name of the workload, whether that was inferred; empty without an owner.
-pub type Owner = (Text, Text, Text, Text, bool);
+/// Kind, name, kind and name of the workload, how that is known; empty without an owner.
+pub type Owner = (Text, Text, Text, Text, Basis);
 
 /// What `status.phase` may be, by how far a pod came.
 pub const PHASES: [&str; 6] = ["", "Unknown", "Pending", "Running", "Succeeded", "Failed"];
@@ -164,7 +164,7 @@ impl Pod {
         let owner = pod.owner.as_deref().map_or_else(Owner::default, |owner| {
             let (kind, name) = (owner.kind.clone(), owner.name.clone());
             let above = (owner.workload_kind.clone(), owner.workload.clone());
-            (kind, name, above.0, above.1, owner.inferred)
+            (kind, name, above.0, above.1, owner.basis)
         });
         self.descriptions.push(Described {
             as_of,

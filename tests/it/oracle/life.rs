@@ -5,13 +5,13 @@ use std::net::Ipv6Addr;
 
 use super::Window;
 use super::answer;
-use super::described::{Former, Gap, former, gaps, newest, sights};
+use super::described::{Former, Gap, best, former, gaps, newest, sights};
 use super::fold::{Asked, Owner, PHASES, Pod, earlier};
 use super::instance::{Instance, Times, first_not_before, instances};
 use super::names::{Meant, Proof, cause, holds, node_gone};
 use super::why::{Requests, Why, by_itself};
 use crate::lives::fact::NameFact;
-use crate::lives::object::Kind;
+use crate::lives::object::{Basis, Kind};
 use crate::lives::{MINUTE, SECOND, Text};
 
 /// When something lived. Without an end it lives.
@@ -176,7 +176,8 @@ pub fn tell(key: &PodKey, pod: &Pod, beyond: &Beyond) -> Told {
 }
 
 fn told_former(former: &Former) -> (i64, String, [String; 2], BTreeMap<String, String>) {
-    let (labels, (_, _, kind, name, _), _) = former.what;
+    let (labels, ..) = former.what;
+    let (_, _, kind, name, _) = former.owner;
     let by = accounts(&former.by.0, &former.by.1).unwrap_or_default();
     (
         former.until,
@@ -438,9 +439,9 @@ fn pod_row(
 }
 
 fn workload(pod: &Pod) -> (Option<String>, Option<String>, bool) {
-    let owner: Option<&Owner> = newest(pod).map(|(_, owner, _)| owner);
+    let owner: Option<&Owner> = newest(pod).map(|(_, owner, _)| best(pod, owner));
     match owner {
-        Some((_, _, kind, name, inferred)) => (text(kind), text(name), *inferred),
+        Some((_, _, kind, name, basis)) => (text(kind), text(name), *basis == Basis::Name),
         None => (None, None, false),
     }
 }

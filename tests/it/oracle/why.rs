@@ -186,7 +186,7 @@ impl Why {
         (end, reported): (i64, bool),
         pod_end: Option<i64>,
     ) -> (&'static str, Asked) {
-        let is_within = self.since.is_some_and(|since| since < end);
+        let is_within = self.since.is_some_and(|since| since <= end);
         let is_with_pod = !reported && Some(end) == pod_end;
         match !matches!(self.word, "" | "finished") && (is_within || is_with_pod) {
             true => (self.word, self.by.clone()),

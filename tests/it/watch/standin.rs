@@ -35,6 +35,24 @@ struct State {
     always_refused: Option<String>,
     /// Watches get nothing more, and are not ended.
     is_silent: bool,
+    /// Watches get no bookmarks, as from an API server for most of each minute.
+    is_quiet: bool,
+}
+
+impl State {
+    /// One ReplicaSet or Job, by `group/version/namespaces/namespace/resource/name`.
+    fn owner(&self, path: &str) -> (String, String) {
+        let parts: Vec<&str> = path.split('/').collect();
+        let [.., namespace, resource, name] = parts[..] else {
+            panic!("{path}");
+        };
+        let key = (resource.to_owned(), name.to_owned());
+        let found = self.objects.get(&key);
+        match found.filter(|object| object["metadata"]["namespace"] == namespace) {
+            Some(object) => ("200 OK".to_owned(), object.to_string()),
+            None => ("404 Not Found".to_owned(), String::new()),
+        }
+    }
 }
 
 impl Standin {
@@ -118,6 +136,10 @@ impl Standin {
         self.state().is_silent = is_silent;
     }
 
+    pub fn quiet(&self, is_quiet: bool) {
+        self.state().is_quiet = is_quiet;
+    }
+
     /// The paths that were asked for since the last look, but for that of kube-system.
     pub fn asked(&self) -> Vec<String> {
         let mut asked = std::mem::take(&mut self.state().asked);
@@ -161,11 +183,17 @@ impl Standin {
             return ("200 OK".to_owned(), body.to_string());
         }
         let (route, query) = path.split_once('?').unwrap_or((path, ""));
-        let resource = route.rsplit('/').next().unwrap();
+        let resource = match route.starts_with("/apis/") {
+            true => route.rsplit('/').nth(1).unwrap(),
+            false => route.rsplit('/').next().unwrap(),
+        };
         if state.always_refused.as_deref() == Some(resource) {
             let body = json!({"kind": "Status", "code": 403,
                 "message": format!("{resource} is forbidden: User \"bygone\" cannot list resource")});
             return ("403 Forbidden".to_owned(), body.to_string());
+        }
+        if let Some(owner) = path.strip_prefix("/apis/") {
+            return state.owner(owner);
         }
         if let Some(answers) = state.refusals.get_mut(resource)
             && !answers.is_empty()
@@ -224,7 +252,9 @@ impl Standin {
                     version = version.max(state.version);
                     let bookmark = json!({"type": "BOOKMARK",
                         "object": {"metadata": {"resourceVersion": version.to_string()}}});
-                    lines += &format!("{bookmark}\n");
+                    if !state.is_quiet {
+                        lines += &format!("{bookmark}\n");
+                    }
                 }
             }
             if !lines.is_empty() {

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use super::chance::Chance;
-use crate::lives::object::{Kind, Object, Owner, State, Status};
+use crate::lives::object::{Basis, Kind, Object, Owner, State, Status};
 use crate::lives::{HOUR, MINUTE, Text};
 use crate::support::Random;
 
@@ -136,7 +136,10 @@ impl Spec {
                 name: name.into(),
                 workload_kind: above.unwrap_or(kind).into(),
                 workload: above.map_or_else(|| name.into(), |_| workload.clone()),
-                inferred: above.is_some(),
+                basis: match above {
+                    Some(_) => Basis::Name,
+                    None => Basis::Owner,
+                },
             })
         };
         match self.controller {

@@ -6,7 +6,7 @@ use super::super::chance::Chance;
 use super::super::manners::clock;
 use super::super::spec::address;
 use super::Life;
-use crate::lives::object::{Owner, State, Terminated, Verb};
+use crate::lives::object::{Basis, Owner, State, Terminated, Verb};
 use crate::lives::{HOUR, MINUTE, SECOND, Text, seconds};
 
 impl Life<'_> {
@@ -236,6 +236,6 @@ fn adopter() -> Owner {
         name: "adopter".into(),
         workload_kind: "StatefulSet".into(),
         workload: "adopter".into(),
-        inferred: false,
+        basis: Basis::Owner,
     }
 }

@@ -1,4 +1,4 @@
-//! How far ClickHouse has what a watch of one resource brought: positions go on when everything before them is stored.
+//! How far ClickHouse has what came of one resource: positions go on when everything before them is stored.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +20,18 @@ pub struct Mark {
     pub version: String,
     /// When everything up to it was known, in microseconds.
     pub at: i64,
+    /// Which history the version is of, where the same server may have another one later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+}
+
+/// A history of etcd: a restored one begins another.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct History {
+    /// The ID of the etcd cluster, in hex as etcdctl prints it.
+    pub id: String,
+    /// The raft term, which only goes up.
+    pub term: u64,
 }
 
 /// Counts what is stored.

@@ -4,34 +4,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http_body_util::BodyExt;
-use kube_client::client::Body;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::client::Client;
-use super::clock::{Clock, ours};
 use super::cluster::{Identity, Shared};
 use super::failure::{Failure, Next};
 use super::ledger::Mark;
-use super::lines::Lines;
-use super::read::{Found, Progress};
+use super::ours;
+use super::progress::{Found, Progress};
 use super::resource::Emit;
 use super::view::{Shown, View};
+use super::way::{Feed, Way};
 use crate::backoff::Backoff;
-use crate::lifecycle::watched;
+use crate::lifecycle::watched::Moment;
 use crate::pipeline::Stored;
 use crate::telemetry;
 
 /// Objects on a page of a list.
 pub(super) const PAGE_OBJECTS: usize = 500;
 
-/// How long an API server keeps a watch open, in seconds.
-const WATCH_SECONDS: u64 = 290;
+/// How long to wait for the next part of a watch before looking at the clock.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A watch that is silent for this long has brought everything that happened before it began.
-const CAUGHT_UP_AFTER: Duration = Duration::from_secs(1);
+/// A wait that took this long was not only one for the server: this process stood still, and what comes next may have
+/// waited for it.
+const STOOD_STILL: Duration = Duration::from_millis(1_500);
 
 /// How long the pipeline may be full before the next try.
 const ROOM_WAIT: Duration = Duration::from_millis(250);
@@ -42,14 +40,13 @@ const FORBIDDEN_WAIT: Duration = Duration::from_secs(60);
 /// A turn that took this long went well before it failed. Microseconds.
 const WENT_WELL: i64 = 60_000_000;
 
-pub struct Loop {
-    pub cluster: Shared,
+pub struct Loop<W: Way> {
+    pub cluster: Shared<W>,
     pub view: Arc<View>,
-    pub stop: CancellationToken,
-    pub position: Option<Mark>,
-    pub clock: Clock,
-    pub client: Option<Client>,
-    pub page_objects: usize,
+    stop: CancellationToken,
+    position: Option<Mark>,
+    client: Option<W::Client>,
+    pub(super) page_objects: usize,
 }
 
 /// Why a step ended without a result.
@@ -64,14 +61,13 @@ impl From<Failure> for End {
     }
 }
 
-impl Loop {
-    pub fn new(cluster: Shared, view: Arc<View>, stop: CancellationToken) -> Loop {
+impl<W: Way> Loop<W> {
+    pub fn new(cluster: Shared<W>, view: Arc<View>, stop: CancellationToken) -> Loop<W> {
         Loop {
             cluster,
             position: view.ledger.committed(),
             view,
             stop,
-            clock: Clock::default(),
             client: None,
             page_objects: PAGE_OBJECTS,
         }
@@ -82,7 +78,11 @@ impl Loop {
         let mut backoff = Backoff::default();
         loop {
             let begun = ours();
-            let Err(end) = self.turn().await else {
+            let outcome = self.turn().await;
+            if outcome.is_ok() && self.cluster.way.is_of_the_past() {
+                return;
+            }
+            let Err(end) = outcome else {
                 backoff = Backoff::default();
                 continue;
             };
@@ -109,17 +109,8 @@ impl Loop {
         let resource = self.view.resource;
         let state = match failure.next {
             Next::List => {
-                let at = self
-                    .position
-                    .take()
-                    .map(|mark| mark.version)
-                    .unwrap_or_default();
-                info!(
-                    "watch {}: {}: version {at} is no longer there: listing",
-                    self.cluster.name(),
-                    resource.name()
-                );
-                self.show(|shown| shown.state = "listing");
+                self.position = None;
+                self.lists_because(&failure.line);
                 return;
             }
             Next::Smaller => {
@@ -135,20 +126,24 @@ impl Loop {
         };
         let line = match failure.next {
             Next::Forbidden => format!(
-                "{}: {}: apply deploy/watch-rbac.yaml for it; what is permitted is watched",
+                "{}: {}: {}; what is permitted is watched",
                 resource.name(),
-                failure.line
+                failure.line,
+                self.cluster.way.permit(resource)
             ),
             _ => failure.line.clone(),
         };
         self.cluster.report(resource, &line);
         self.show(|shown| {
             shown.state = state;
-            shown.last_error = Some(format!(
-                "{} {line}",
-                jiff::Timestamp::now().strftime("%FT%TZ")
-            ));
+            shown.fail(&line);
         });
+    }
+
+    fn lists_because(&self, why: &str) {
+        let (title, resource) = (self.cluster.title(), self.view.resource.name());
+        info!("{title}: {resource}: {why}: listing");
+        self.show(|shown| shown.state = "listing");
     }
 
     pub(super) fn show(&self, change: impl FnOnce(&mut Shown)) {
@@ -160,13 +155,26 @@ impl Loop {
         if self.view.ledger.was_lost() {
             self.position = self.view.ledger.committed();
         }
-        let client = match self.client.take().filter(|client| !client.is_stale()) {
+        let kept = self.client.take().filter(|client| !W::is_stale(client));
+        let client = match kept {
             Some(client) => client,
-            None => self.until_stop(self.cluster.client()).await??,
+            None => self.connect().await?,
         };
         let outcome = self.with(&client).await;
         self.client = Some(client);
         outcome
+    }
+
+    async fn connect(&self) -> Result<W::Client, End> {
+        let resource = self.view.resource;
+        let mut aside = |line: &str| self.cluster.report(resource, line);
+        let client = self.cluster.way.connect(&mut aside);
+        let client = self.until_stop(client).await??;
+        self.show(|shown| {
+            W::url(&client).clone_into(&mut shown.url);
+            shown.danger = W::danger(&client);
+        });
+        Ok(client)
     }
 
     pub(super) async fn until_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
@@ -176,17 +184,28 @@ impl Loop {
             .ok_or(End::Stopped)
     }
 
-    async fn with(&mut self, client: &Client) -> Result<(), End> {
+    async fn with(&mut self, client: &W::Client) -> Result<(), End> {
         let identity = self.until_stop(self.cluster.identify(client)).await??;
         let uid = match &identity {
             Identity::Known(uid) => uid.clone(),
             Identity::Hidden => String::new(),
         };
+        if self.cluster.way.is_of_the_past() {
+            return self.read_past(client).await;
+        }
         // A position in another cluster means nothing in this one.
         let position = self.position.take().filter(|mark| mark.cluster_uid == uid);
-        let mark = match position {
+        let lost = position.as_ref().and_then(|mark| W::lost(client, mark));
+        if let Some(why) = &lost {
+            self.lists_because(why);
+        }
+        let mark = match position.filter(|_| lost.is_none()) {
             Some(mark) => mark,
             None => self.list(client, &identity, &uid).await?,
+        };
+        let mark = Mark {
+            history: W::history(client),
+            ..mark
         };
         self.position = Some(mark.clone());
         self.watch(client, mark).await
@@ -212,19 +231,20 @@ impl Loop {
         }
     }
 
+    /// Logs trouble that stops nothing.
+    pub(super) fn aside(&self, line: &str) {
+        warn!("{}: {line}", self.cluster.title());
+        self.show(|shown| shown.fail(line));
+    }
+
     pub(super) fn count(&self, found: &Found) {
-        let resource = self.view.resource.name();
-        let labels = [
-            ("cluster", self.cluster.name().to_owned()),
-            ("resource", resource.to_owned()),
-        ];
-        metrics::counter!(telemetry::WATCH_OBJECTS, &labels).increment(found.objects);
+        let (title, resource) = (self.cluster.title(), self.view.resource.name());
+        metrics::counter!(W::KIND.objects, &self.view.labels()).increment(found.objects);
         if let Some(reason) = found.reason {
             metrics::counter!(telemetry::PIPELINE_REJECTED, "reason" => "watched object")
                 .increment(found.unreadable);
             warn!(
-                "watch {}: {resource}: {} unreadable: {reason}",
-                self.cluster.name(),
+                "{title}: {resource}: {} unreadable: {reason}",
                 found.unreadable
             );
         }
@@ -233,22 +253,24 @@ impl Loop {
             if found.version.is_some() {
                 shown.version.clone_from(&found.version);
             }
+            if let Some(how) = &found.encrypted
+                && shown.unread.is_none()
+            {
+                warn!("{title}: {resource}: {}", W::encrypted(how));
+                shown.unread = Some(format!("encrypted ({how})"));
+            }
         });
     }
 
-    /// Watches from behind a position until the API server ends that.
-    async fn watch(&mut self, client: &Client, mark: Mark) -> Result<(), End> {
+    /// Watches from behind a position until the server ends that.
+    async fn watch(&mut self, client: &W::Client, mark: Mark) -> Result<(), End> {
         let resource = self.view.resource;
-        let path = resource.watch(&mark.version, WATCH_SECONDS);
-        let sent = ours();
-        let answer = client.get(&path, resource.accept_watch());
-        let answer = self.until_stop(answer).await??;
-        self.clock.see(sent, ours(), answer.date);
+        let feed = self.cluster.way.watch(client, resource, &mark);
+        let feed = self.until_stop(feed).await??;
         self.cluster.recovered(resource);
         self.show(|shown| shown.state = "catching up");
         let mut stream = Stream {
-            body: answer.body,
-            lines: Lines::default(),
+            feed,
             progress: Progress::from(mark.at),
             idle_at: mark.at,
             mark,
@@ -258,8 +280,15 @@ impl Loop {
         outcome
     }
 
-    async fn stream(&mut self, client: &Client, stream: &mut Stream) -> Result<(), End> {
-        let silence = Duration::from_secs(self.cluster.config.silence_seconds_max);
+    async fn stream(
+        &mut self,
+        client: &W::Client,
+        stream: &mut Stream<W::Feed>,
+    ) -> Result<(), End> {
+        let silence = self.cluster.way.silence_max();
+        let now = || W::at(client, ours());
+        let mut heard_at = Instant::now();
+        let mut stood_still = false;
         loop {
             if self.view.ledger.was_lost() {
                 return Err(
@@ -267,57 +296,60 @@ impl Loop {
                 );
             }
             // What is there already, without waiting.
-            let mut frame = stream.body.frame().now_or_never();
-            if frame.is_none() {
-                self.flush(stream).await?;
-                if stream.progress.keeps_up {
-                    stream.idle_at = self.clock.now();
+            let looked_at = now();
+            let mut part = stream.feed.next().now_or_never();
+            if part.is_none() {
+                self.flush(client, stream).await?;
+                if stream.progress.keeps_up && !stood_still {
+                    stream.idle_at = looked_at;
                 }
-                let wait = match stream.progress.keeps_up {
-                    true => silence,
-                    false => CAUGHT_UP_AFTER,
-                };
-                let next = timeout(wait, stream.body.frame());
-                frame = match self.until_stop(next).await? {
-                    Ok(frame) => Some(frame),
-                    Err(_) if stream.progress.keeps_up => {
-                        return Err(client.place().silent(silence).into());
-                    }
-                    Err(_) => {
-                        self.caught_up(stream).await?;
+                let begun = Instant::now();
+                let next = timeout(LOOK_EVERY, stream.feed.next());
+                let next = self.until_stop(next).await?;
+                stood_still = begun.elapsed() > STOOD_STILL;
+                let is_quiet = !stream.progress.keeps_up && stream.feed.is_quiet_enough();
+                part = match next {
+                    Ok(part) => Some(part),
+                    Err(_) if is_quiet => {
+                        self.caught_up(now(), stream).await?;
                         continue;
                     }
+                    Err(_) if heard_at.elapsed() >= silence => {
+                        return Err(Failure::silent(W::url(client), silence).into());
+                    }
+                    Err(_) => continue,
                 };
             }
-            let Some(Some(frame)) = frame else {
-                // The API server ends each watch after a while. Everything that was written has come.
-                self.flush(stream).await?;
+            heard_at = Instant::now();
+            let Some(Some(part)) = part else {
+                // The server ends each watch after a while. Everything that was written has come.
+                self.flush(client, stream).await?;
                 if stream.progress.keeps_up {
-                    stream.mark.at = self.clock.now();
+                    stream.mark.at = now();
                 }
                 return Ok(());
             };
-            let Ok(frame) = frame else {
-                self.flush(stream).await?;
-                return Err(client.place().broke_off().into());
+            let part = match part {
+                Ok(part) => part,
+                Err(failure) => {
+                    self.flush(client, stream).await?;
+                    return Err(failure.into());
+                }
             };
-            if let Some(data) = frame.data_ref() {
-                let moment = watched::Moment {
-                    since: stream.idle_at,
-                    until: self.clock.now(),
-                };
-                stream.lines.push(data, moment);
-            }
-            if stream.lines.is_full() {
-                self.flush(stream).await?;
+            let moment = Moment {
+                since: stream.idle_at,
+                until: now(),
+            };
+            stream.feed.push(part, moment);
+            if stream.feed.is_full() {
+                self.flush(client, stream).await?;
             }
         }
     }
 
     /// Nothing came for a while: everything that happened while nobody watched has come.
-    async fn caught_up(&self, stream: &mut Stream) -> Result<(), End> {
+    async fn caught_up(&self, at: i64, stream: &mut Stream<W::Feed>) -> Result<(), End> {
         let cluster = self.cluster.name().to_owned();
-        let at = self.clock.now();
         let progress = stream.progress.clone();
         let store = self.store(move |emit| {
             let mut progress = progress.clone();
@@ -336,28 +368,33 @@ impl Loop {
         Ok(())
     }
 
-    /// Stores the lines that came.
-    async fn flush(&self, stream: &mut Stream) -> Result<(), End> {
-        let (lines, too_long) = stream.lines.take();
-        if too_long > 0 {
+    /// Stores the items that came.
+    async fn flush(&self, client: &W::Client, stream: &mut Stream<W::Feed>) -> Result<(), End> {
+        let (items, left_out) = stream.feed.take();
+        if let Some((unreadable, reason)) = left_out {
             self.count(&Found {
-                unreadable: too_long,
-                reason: Some("a line of a watch is too long"),
+                unreadable,
+                reason: Some(reason),
                 ..Found::default()
             });
         }
-        if lines.is_empty() {
+        if items.is_empty() {
             return Ok(());
         }
         let resource = self.view.resource;
         let cluster = self.cluster.name().to_owned();
-        let until = lines
+        let until = items
             .last()
-            .map_or(stream.idle_at, |line| line.moment.until);
+            .map_or(stream.idle_at, |(_, moment)| moment.until);
+        let mut aside = |line: &str| self.aside(line);
+        let way = &self.cluster.way;
+        let controllers = way.controllers_of_items(client, (resource, &items), &mut aside);
+        let controllers = self.until_stop(controllers).await??;
         let progress = stream.progress.clone();
         let store = self.store(move |emit| {
             let mut progress = progress.clone();
-            let found = progress.read(&cluster, resource, &lines, emit);
+            let emit: Emit = &mut |fact| W::emit(&controllers, fact, emit);
+            let found = W::Feed::read((&cluster, resource), &items, &mut progress, emit);
             (progress, found)
         });
         let ((progress, found), stored) = store.await?;
@@ -380,23 +417,14 @@ impl Loop {
         }
         match found.ended {
             None => Ok(()),
-            Some(410) => Err(Failure::expired().into()),
-            Some(code) => Err(Failure {
-                line: format!(
-                    "the API server ended the watch of {} ({code})",
-                    resource.name()
-                ),
-                next: Next::Retry,
-            }
-            .into()),
+            Some(failure) => Err(failure.into()),
         }
     }
 }
 
 /// A watch under way.
-struct Stream {
-    body: Body,
-    lines: Lines,
+struct Stream<F> {
+    feed: F,
     progress: Progress,
     /// When nothing was left to read, and so everything that was written had come.
     idle_at: i64,

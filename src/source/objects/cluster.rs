@@ -1,31 +1,22 @@
-//! One watched cluster: what its resources share.
+//! One cluster: what the loops of its resources share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::address::Address;
-use super::client::Client;
-use super::config::Config;
 use super::failure::{Failure, Next};
-use super::read;
-use super::resource::{self, Resource};
-use super::{OpenPods, Parts};
+use super::resource::Resource;
+use super::way::Way;
 use crate::pipeline::Pipeline;
 use crate::positions::{Position, Positions};
 
 /// The key of the position that has the cluster's identity.
 const IDENTITY: &str = "cluster";
-
-/// The largest page of metadata.
-const PAGE_BYTES_MAX: usize = 64 << 20;
-
-/// Pods on a page of metadata.
-const PAGE_PODS: usize = 500;
 
 /// Open pods that are looked for in the cluster before it counts as another one.
 const OPEN_COMPARED_MAX: usize = 20_000;
@@ -36,7 +27,33 @@ const IDENTITY_WAIT: Duration = Duration::from_secs(60);
 /// A failure that repeats is logged again after this long.
 const REPEAT_AFTER: Duration = Duration::from_secs(600);
 
-/// Which cluster an API server serves.
+/// A pod that the history has open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPod {
+    pub namespace: String,
+    pub name: String,
+    pub uid: u128,
+}
+
+/// The open pods of a cluster behind one of them, in the order of their namespaces, names and uids; none at the end.
+/// Or why they can't be read.
+pub type OpenPods = Arc<
+    dyn Fn(String, Option<OpenPod>) -> BoxFuture<'static, Result<Vec<OpenPod>, String>>
+        + Send
+        + Sync,
+>;
+
+/// What all ways to see objects need.
+#[derive(Clone)]
+pub struct Parts {
+    pub pipeline: Pipeline,
+    pub positions: Positions,
+    pub open_pods: OpenPods,
+    /// Credentials may be sent without verified TLS.
+    pub insecure: bool,
+}
+
+/// Which cluster a server serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
     Known(String),
@@ -44,22 +61,13 @@ pub enum Identity {
     Hidden,
 }
 
-pub struct Cluster {
-    pub config: Config,
-    pub insecure: bool,
+pub struct Cluster<W> {
+    pub way: W,
     pub pipeline: Pipeline,
     pub positions: Positions,
     pub open_pods: OpenPods,
     identity: AsyncMutex<Option<String>>,
     said: Mutex<BTreeMap<String, Said>>,
-    found: Mutex<Found>,
-}
-
-/// Where its API server was found last.
-#[derive(Clone, Default)]
-struct Found {
-    url: String,
-    danger: Option<&'static str>,
 }
 
 /// A line of the log, and which resources have the trouble that it is about.
@@ -68,48 +76,25 @@ struct Said {
     of: BTreeSet<Resource>,
 }
 
-impl Cluster {
-    pub fn new(config: Config, parts: &Parts) -> Cluster {
+impl<W: Way> Cluster<W> {
+    pub fn new(way: W, parts: &Parts) -> Cluster<W> {
         Cluster {
-            config,
-            insecure: parts.insecure,
+            way,
             pipeline: parts.pipeline.clone(),
             positions: parts.positions.clone(),
             open_pods: parts.open_pods.clone(),
             identity: AsyncMutex::default(),
             said: Mutex::default(),
-            found: Mutex::default(),
         }
     }
 
     pub fn name(&self) -> &str {
-        &self.config.cluster
+        self.way.cluster()
     }
 
-    /// A client, of files and variables as they are now.
-    pub async fn client(&self) -> Result<Client, Failure> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let address = Address::find(&self.config, self.insecure, &variable).await;
-        let address = address.map_err(Failure::of_us)?;
-        *self.found() = Found {
-            url: address.url(),
-            danger: address.danger(),
-        };
-        Client::open(address).await
-    }
-
-    fn found(&self) -> MutexGuard<'_, Found> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The address of the API server.
-    pub fn url(&self) -> String {
-        self.found().url.clone()
-    }
-
-    /// What makes the connection unsafe.
-    pub fn danger(&self) -> Option<&'static str> {
-        self.found().danger
+    /// Way and name, as lines of the log begin.
+    pub fn title(&self) -> String {
+        format!("{} {}", W::KIND.name, self.name())
     }
 
     /// Logs the failure of a resource, once as long as it stays the same, also where others have it too.
@@ -122,7 +107,7 @@ impl Cluster {
         of_line.of.insert(resource);
         if of_line.at.is_none_or(|at| at.elapsed() >= REPEAT_AFTER) {
             of_line.at = Some(Instant::now());
-            warn!("watch {}: {line}", self.name());
+            warn!("{}: {line}", self.title());
         }
     }
 
@@ -135,7 +120,7 @@ impl Cluster {
             !said.of.is_empty()
         });
         if said.is_empty() && before > 0 {
-            info!("watch {}: goes on", self.name());
+            info!("{}: goes on", self.title());
         }
     }
 
@@ -143,51 +128,39 @@ impl Cluster {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks that the API server serves the cluster whose history this is: whoever could make us list another one
-    /// would end all pods.
+    /// Checks that the server serves the cluster whose history this is: whoever could make us list another one would
+    /// end all pods.
     ///
     /// # Errors
     ///
     /// When it is another one, or that can't be found out.
-    pub async fn identify(&self, client: &Client) -> Result<Identity, Failure> {
+    pub async fn identify(&self, client: &W::Client) -> Result<Identity, Failure> {
         let mut known = self.identity.lock().await;
-        let asked = client
-            .get("/api/v1/namespaces/kube-system", resource::ONE)
-            .await;
-        let answer = match asked {
-            Ok(answer) => answer,
-            Err(failure) if failure.next == Next::Forbidden => return Ok(Identity::Hidden),
-            Err(failure) => return Err(failure),
+        let Some(uid) = self.way.uid(client).await? else {
+            return Ok(Identity::Hidden);
         };
-        let body = client.read(answer.body, PAGE_BYTES_MAX).await?;
-        let uid = read::uid_of(&body).ok_or_else(|| {
-            client
-                .place()
-                .odd("answered something else than a namespace")
-        })?;
         if known.as_ref() == Some(&uid) {
             return Ok(Identity::Known(uid));
         }
         let stored = self.stored_identity().await?;
-        let wanted = self.config.cluster_uid.as_ref();
-        let is_right = match (wanted, &stored) {
+        let is_right = match (self.way.cluster_uid(), &stored) {
             (Some(wanted), _) => *wanted == uid,
             (None, Some(stored)) => *stored == uid,
             (None, None) => self.shares_pods(client).await?,
         };
         if !is_right {
-            return Err(self.another(client, &uid, stored.as_deref()));
+            return Err(self.another(W::url(client), &uid, stored.as_deref()));
         }
         if stored.as_ref() != Some(&uid) {
-            self.store_identity(client, &uid).await?;
+            self.store_identity(W::url(client), &uid).await?;
         }
         *known = Some(uid.clone());
         Ok(Identity::Known(uid))
     }
 
-    fn another(&self, client: &Client, uid: &str, stored: Option<&str>) -> Failure {
-        let (cluster, url) = (self.name(), &client.place().url);
-        let line = match (&self.config.cluster_uid, stored) {
+    fn another(&self, url: &str, uid: &str, stored: Option<&str>) -> Failure {
+        let cluster = self.name();
+        let line = match (self.way.cluster_uid(), stored) {
             (Some(wanted), _) => format!(
                 "{url} is another cluster: its kube-system has uid {uid}, and cluster_uid is {wanted}"
             ),
@@ -200,10 +173,7 @@ impl Cluster {
                  set cluster_uid = \"{uid}\""
             ),
         };
-        Failure {
-            line,
-            next: Next::Wait(IDENTITY_WAIT),
-        }
+        Failure::new(Next::Wait(IDENTITY_WAIT), line)
     }
 
     async fn stored_identity(&self) -> Result<Option<String>, Failure> {
@@ -213,19 +183,19 @@ impl Cluster {
         Ok(found.into_iter().next().map(|position| position.state))
     }
 
-    async fn store_identity(&self, client: &Client, uid: &str) -> Result<(), Failure> {
+    async fn store_identity(&self, url: &str, uid: &str) -> Result<(), Failure> {
         let position = Position {
             key: IDENTITY.to_owned(),
             position: 0,
             state: uid.to_owned(),
-            place: client.place().url.clone(),
+            place: url.to_owned(),
         };
         let committed = self.positions.commit(self.name(), &[position]).await;
         committed.map_err(|error| Failure::of_us(error.to_string()))
     }
 
     /// Whether any open pod of the history is in the cluster, or there are none.
-    async fn shares_pods(&self, client: &Client) -> Result<bool, Failure> {
+    async fn shares_pods(&self, client: &W::Client) -> Result<bool, Failure> {
         let (mut after, mut compared, mut listed) = (None, 0, None);
         while compared < OPEN_COMPARED_MAX {
             let open = (self.open_pods)(self.name().to_owned(), after.take()).await;
@@ -234,7 +204,7 @@ impl Cluster {
                 return Ok(compared == 0);
             };
             if listed.is_none() {
-                listed = Some(list_uids(client).await?);
+                listed = Some(self.way.pod_uids(client).await?);
             }
             let is_listed = |uid| listed.as_ref().is_some_and(|listed| listed.contains(&uid));
             if open.iter().any(|pod| is_listed(pod.uid)) {
@@ -247,26 +217,5 @@ impl Cluster {
     }
 }
 
-/// The uids of all pods.
-async fn list_uids(client: &Client) -> Result<BTreeSet<u128>, Failure> {
-    let (mut all, mut token) = (BTreeSet::new(), String::new());
-    loop {
-        let path = Resource::Pods.page(PAGE_PODS, &token);
-        let answer = client.get(&path, resource::MANY).await?;
-        let body = client.read(answer.body, PAGE_BYTES_MAX).await?;
-        let page = read::uids(&body);
-        let (uids, next) = page.ok_or_else(|| {
-            client
-                .place()
-                .odd("answered something else than a list of pods")
-        })?;
-        all.extend(uids);
-        if next.is_empty() {
-            return Ok(all);
-        }
-        token = next;
-    }
-}
-
 /// Shared by the loops of its resources.
-pub type Shared = Arc<Cluster>;
+pub type Shared<W> = Arc<Cluster<W>>;

@@ -1,0 +1,191 @@
+//! A way to see the objects of clusters: what it must be able to do.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::ledger::{History, Mark};
+use super::progress::{Found, Progress};
+use super::resource::{Emit, Resource};
+use crate::lifecycle::watched::Moment;
+use crate::rows::Fact;
+
+/// What a way is called.
+#[derive(Debug)]
+pub struct Kind {
+    /// In the log, in `sources status`, and in the table of positions.
+    pub name: &'static str,
+    /// Whether versions are numbers that are counted up by one.
+    pub counts_versions: bool,
+    /// The metric of the objects that came.
+    pub objects: &'static str,
+    /// The metric of the age of the oldest that is not stored.
+    pub oldest_seconds: &'static str,
+}
+
+/// A page of a list: what was found in it, and where the next one begins.
+pub struct Page<C> {
+    pub found: Found,
+    pub next: Option<C>,
+}
+
+/// Receives lines about trouble that stops nothing.
+pub type Aside<'a> = &'a mut (dyn FnMut(&str) + Send);
+
+/// An item of a watch, and between which moments it was written.
+pub type Came<F> = (<F as Feed>::Item, Moment);
+
+/// A cluster that is seen in one way. Everything that waits can be dropped while it waits.
+pub trait Way: Send + Sync + 'static {
+    const KIND: &'static Kind;
+
+    type Client: Send + Sync;
+    /// Where a page of a list begins.
+    type Cursor: Default + Send + Sync;
+    /// A page as it came.
+    type Raw: Send + Sync + 'static;
+    type Feed: Feed;
+    /// What controls the owners of some pods, where that is read.
+    type Controllers: Send + Sync + 'static;
+
+    /// The name of the cluster in answers.
+    fn cluster(&self) -> &str;
+
+    /// The uid of its namespace kube-system, where that is configured.
+    fn cluster_uid(&self) -> Option<&str>;
+
+    /// A watch without a message for this long is begun anew.
+    fn silence_max(&self) -> Duration;
+
+    /// Whether everything is read once, as it was when it was written, and nothing is watched.
+    fn is_of_the_past(&self) -> bool {
+        false
+    }
+
+    /// What to do where a resource may not be read.
+    fn permit(&self, resource: Resource) -> String;
+
+    /// What to do about values that are encrypted, and how they are.
+    fn encrypted(how: &str) -> String {
+        format!("values are encrypted ({how})")
+    }
+
+    /// A client, of files and variables as they are now. `aside` receives what another try made up for.
+    fn connect(&self, aside: Aside) -> impl Future<Output = Result<Self::Client, Failure>> + Send;
+
+    fn is_stale(client: &Self::Client) -> bool;
+
+    fn url(client: &Self::Client) -> &str;
+
+    /// What makes the connection unsafe.
+    fn danger(client: &Self::Client) -> Option<&'static str>;
+
+    /// The server's time at a moment of ours, both in microseconds.
+    fn at(client: &Self::Client, ours: i64) -> i64;
+
+    /// The uid of the namespace kube-system; none where that may not be read.
+    fn uid(
+        &self,
+        client: &Self::Client,
+    ) -> impl Future<Output = Result<Option<String>, Failure>> + Send;
+
+    /// The uids of all pods.
+    fn pod_uids(
+        &self,
+        client: &Self::Client,
+    ) -> impl Future<Output = Result<BTreeSet<u128>, Failure>> + Send;
+
+    /// The history that the server's versions are of now.
+    fn history(_client: &Self::Client) -> Option<History> {
+        None
+    }
+
+    /// Why the server cannot continue from a position, as far as it is known before that is tried.
+    fn lost(_client: &Self::Client, _mark: &Mark) -> Option<String> {
+        None
+    }
+
+    /// A page of at most so many objects.
+    fn page(
+        &self,
+        client: &Self::Client,
+        resource: Resource,
+        cursor: &Self::Cursor,
+        objects_max: usize,
+    ) -> impl Future<Output = Result<Self::Raw, Failure>> + Send;
+
+    /// Reads a page of a list that was made at `at`, or says what it is instead.
+    fn read_page(
+        of: (&str, Resource),
+        raw: &Self::Raw,
+        at: i64,
+        emit: Emit,
+    ) -> Result<Page<Self::Cursor>, String>;
+
+    /// Reads a page of a list as its objects were when they were written. Such pages come in the order of the writes.
+    fn read_past(
+        of: (&str, Resource),
+        raw: &Self::Raw,
+        at: i64,
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Page<Self::Cursor>;
+
+    /// What controls the owners that the pods of a page name.
+    fn controllers_of_page(
+        &self,
+        client: &Self::Client,
+        of: (Resource, &Self::Raw),
+        aside: Aside,
+    ) -> impl Future<Output = Result<Self::Controllers, Failure>> + Send;
+
+    /// What controls the owners that the pods of items name.
+    fn controllers_of_items(
+        &self,
+        client: &Self::Client,
+        of: (Resource, &[Came<Self::Feed>]),
+        aside: Aside,
+    ) -> impl Future<Output = Result<Self::Controllers, Failure>> + Send;
+
+    /// Emits a fact with the workload that is known by that.
+    fn emit(controllers: &Self::Controllers, fact: &Fact, emit: Emit);
+
+    /// Begins a watch from behind a position.
+    fn watch(
+        &self,
+        client: &Self::Client,
+        resource: Resource,
+        mark: &Mark,
+    ) -> impl Future<Output = Result<Self::Feed, Failure>> + Send;
+}
+
+/// A watch under way: what comes is pushed, and later read together.
+pub trait Feed: Send {
+    /// What comes at once.
+    type Part: Send;
+    type Item: Send + Sync + 'static;
+
+    /// Waits for the next part; none at a regular end. It may be dropped while it waits.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Self::Part, Failure>>> + Send;
+
+    /// Whether everything that happened before has come, if nothing came for a second. Not where the server says so
+    /// itself.
+    fn is_quiet_enough(&self) -> bool;
+
+    /// Adds a part, all of it written between the two moments.
+    fn push(&mut self, part: Self::Part, moment: Moment);
+
+    /// Whether the items should be taken before more is added.
+    fn is_full(&self) -> bool;
+
+    /// The items that came, and why so many others were left out.
+    fn take(&mut self) -> (Vec<(Self::Item, Moment)>, Option<(u64, &'static str)>);
+
+    /// Reads items, in their order, until one ends the watch.
+    fn read(
+        of: (&str, Resource),
+        items: &[(Self::Item, Moment)],
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Found;
+}

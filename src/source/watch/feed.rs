@@ -1,0 +1,67 @@
+//! A watch of one resource that an API server answers.
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use kube_client::client::Body;
+
+use super::super::objects::failure::Failure;
+use super::super::objects::progress::{Found, Progress};
+use super::super::objects::resource::{Emit, Resource};
+use super::super::objects::way::Feed;
+use super::lines::Lines;
+use super::read;
+use crate::lifecycle::watched::Moment;
+
+pub struct Answer {
+    body: Body,
+    lines: Lines,
+    url: String,
+}
+
+impl Answer {
+    pub fn new(body: Body, url: &str) -> Answer {
+        Answer {
+            body,
+            lines: Lines::default(),
+            url: url.to_owned(),
+        }
+    }
+}
+
+impl Feed for Answer {
+    type Part = Bytes;
+    type Item = Bytes;
+
+    async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
+        let frame = self.body.frame().await?;
+        let frame = frame.map_err(|_| Failure::broke_off(&self.url));
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+    }
+
+    fn is_quiet_enough(&self) -> bool {
+        true
+    }
+
+    fn push(&mut self, part: Bytes, moment: Moment) {
+        self.lines.push(&part, moment);
+    }
+
+    fn is_full(&self) -> bool {
+        self.lines.is_full()
+    }
+
+    fn take(&mut self) -> (Vec<(Bytes, Moment)>, Option<(u64, &'static str)>) {
+        let (lines, too_long) = self.lines.take();
+        let left_out = (too_long > 0).then_some((too_long, "a line of a watch is too long"));
+        (lines, left_out)
+    }
+
+    fn read(
+        of: (&str, Resource),
+        items: &[(Bytes, Moment)],
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Found {
+        read::lines(of, items, progress, emit)
+    }
+}
