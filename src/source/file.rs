@@ -18,6 +18,7 @@
 
 mod config;
 mod cut;
+mod entry;
 mod find;
 mod follow;
 mod head;
@@ -25,6 +26,7 @@ mod known;
 mod own;
 mod pass;
 mod place;
+mod reached;
 mod reading;
 mod rotation;
 mod tally;
@@ -49,6 +51,7 @@ pub use way::{Content, NotDone, Part, Taken, Way};
 
 use pass::{Failed, Source, pass};
 use place::Progress;
+use reached::Reached;
 use reading::{Identity, identify, whole};
 
 /// How often a file is read again from its last position after rows were lost on the way.
@@ -107,22 +110,46 @@ pub async fn import(
     is_growing: bool,
 ) -> Result<Imported, Error> {
     let file = Arc::new(File::open(path).map_err(ReadingError::Io)?);
-    import_open(context, known, &file, path, is_growing).await
+    let opened = Opened {
+        file,
+        path,
+        is_growing,
+        reached: Arc::default(),
+    };
+    import_open(context, known, opened).await
+}
+
+/// A file that is open.
+struct Opened<'p> {
+    file: Arc<File>,
+    path: &'p Path,
+    is_growing: bool,
+    reached: Arc<Reached>,
 }
 
 async fn import_open(
     context: &Context,
     known: &Known,
-    file: &Arc<File>,
-    path: &Path,
-    is_growing: bool,
+    opened: Opened<'_>,
 ) -> Result<Imported, Error> {
-    let (identity, now) = blocking(file, move |file| {
+    let Opened {
+        file,
+        path,
+        is_growing,
+        reached,
+    } = opened;
+    let (identity, now) = blocking(&file, move |file| {
         Ok((identify(file, is_growing)?, whole(file)?))
     })
     .await?;
-    let Identity { fingerprint, size } = identity;
+    let Identity {
+        fingerprint,
+        size,
+        is_packed,
+    } = identity;
+    reached.set_packed(is_packed);
     let Some(fingerprint) = fingerprint else {
+        reached.forget();
         return Ok(match size {
             0 => Imported::Empty,
             _ => Imported::TooShort,
@@ -131,6 +158,7 @@ async fn import_open(
     let progress = known.take(context, &fingerprint).await;
     let mut progress = progress.map_err(Error::NotDone)?;
     let mut from = progress.unwrap_or_default();
+    reached.set(from.place.position);
     if from.whole == Some(now) {
         return Ok(Imported::Unchanged);
     }
@@ -138,11 +166,12 @@ async fn import_open(
     loop {
         tries += 1;
         let source = Source {
-            input: Input::File(Arc::clone(file)),
+            input: Input::File(Arc::clone(&file)),
             path: path.display().to_string(),
             fingerprint: Some(fingerprint.clone()),
             from: from.place,
             is_growing,
+            reached: Arc::clone(&reached),
         };
         match pass(context, source).await {
             Ok(passed) => {
@@ -184,6 +213,7 @@ pub async fn import_stdin(context: &Context) -> Result<Passed, Error> {
         fingerprint: None,
         from: Place::default(),
         is_growing: false,
+        reached: Arc::default(),
     };
     Ok(pass(context, source).await?)
 }

@@ -141,7 +141,7 @@ fn summary(preview: &Preview) -> String {
     let clusters: Vec<&str> = preview.clusters().collect();
     if clusters.len() > 1 {
         lines.push(format!(
-            "the events name several clusters: {}",
+            "the events name several clusters: {}; an import stores all of them as one: split the files by cluster",
             clusters.join(", ")
         ));
     }

@@ -19,9 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::cut::Piece;
 use super::place::{Place, Progress, Whole};
+use super::reached::Reached;
 use super::reading::{Ended, Error, Input, Reading};
 use super::tally::Tally;
 use super::way::{NotDone, Part, Taken, Way, joined};
+use crate::backoff::Backoff;
 use crate::envelope::Portion;
 
 /// Parts of one file that are decoded and written to the spool at the same time.
@@ -29,10 +31,6 @@ const PARTS_MAX: usize = 2;
 
 /// How often a position is committed.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
-
-/// How long to wait before something is tried again, at first and at most.
-const AGAIN_WAIT: Duration = Duration::from_millis(100);
-const AGAIN_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The unit of the memory for parts, and what all files together may hold.
 const MEMORY_UNIT_BYTES: usize = 64 << 10;
@@ -86,6 +84,7 @@ pub struct Source {
     pub from: Place,
     /// Whether its writer may still write to it.
     pub is_growing: bool,
+    pub reached: Arc<Reached>,
 }
 
 /// A part that could not be read.
@@ -108,7 +107,6 @@ pub struct Passed {
     /// Bytes of a last line that is not all there yet.
     pub left: u64,
     pub is_damaged: bool,
-    pub is_packed: bool,
     /// How far ClickHouse has it.
     pub progress: Progress,
 }
@@ -259,6 +257,7 @@ impl<'c> Pass<'c> {
     fn committed(&mut self, outcome: Result<(), NotDone>) -> Result<(), NotDone> {
         outcome?;
         if let Some((due, _)) = self.committing.take() {
+            self.source.reached.set(due.next.position);
             self.passed.progress = Progress {
                 place: due.next,
                 whole: due.whole,
@@ -273,7 +272,6 @@ impl<'c> Pass<'c> {
         if let Some(ended) = ended {
             self.passed.left = ended.left;
             self.passed.is_damaged = ended.is_damaged;
-            self.passed.is_packed = ended.is_packed;
         }
         if self.committing.is_some() {
             let committed = commit_of(&mut self.committing).await;
@@ -364,15 +362,14 @@ pub async fn again<'a, T>(
     context: &Context,
     mut attempt: impl FnMut() -> BoxFuture<'a, Result<T, NotDone>>,
 ) -> Result<T, NotDone> {
-    let mut wait = AGAIN_WAIT;
+    let mut backoff = Backoff::default();
     loop {
         match attempt().await {
             Err(NotDone::Later(why)) => {
-                let waited = context.stop.run_until_cancelled(sleep(wait)).await;
+                let waited = context.stop.run_until_cancelled(backoff.wait()).await;
                 if waited.is_none() {
                     return Err(NotDone::Refused(format!("stopped: {why}")));
                 }
-                wait = (wait * 2).min(AGAIN_WAIT_MAX);
             }
             done => return done,
         }

@@ -53,6 +53,8 @@ pub struct Identity {
     /// Missing where there is no audit ID yet.
     pub fingerprint: Option<String>,
     pub size: u64,
+    /// Whether positions, which are unpacked, do not compare with its size.
+    pub is_packed: bool,
 }
 
 /// How a reading ended.
@@ -62,8 +64,6 @@ pub struct Ended {
     pub left: u64,
     /// The file breaks off, or is damaged from there on: what is before was read.
     pub is_damaged: bool,
-    /// Then its positions do not compare with its size.
-    pub is_packed: bool,
     /// The file on the disk, if everything was read and it has not grown since.
     pub whole: Option<Whole>,
 }
@@ -117,6 +117,7 @@ pub fn identify(file: &File, is_growing: bool) -> Result<Identity, Error> {
     Ok(Identity {
         fingerprint: fingerprint(&head, !is_growing),
         size,
+        is_packed: unpacked.packing != Packing::Plain,
     })
 }
 
@@ -196,7 +197,6 @@ impl Reading {
         let is_same = ended.left == 0 && whole(file)? == before;
         Ok(Ended {
             whole: is_same.then_some(before),
-            is_packed: packing != Packing::Plain,
             ..ended
         })
     }
@@ -242,7 +242,6 @@ impl Reading {
         Ok(Ended {
             left,
             is_damaged,
-            is_packed: false,
             whole: None,
         })
     }

@@ -49,6 +49,26 @@ fn make(folder: &Path) {
         "long.log",
         format!("{}\n{long}\n{}\n", event("10"), event("12")),
     );
+    write(
+        folder,
+        "damaged.log",
+        [
+            event("15").as_bytes(),
+            b"\n\x01\xff\0\0\x02\n",
+            event("16").as_bytes(),
+            b"\n",
+        ]
+        .concat(),
+    );
+    let of = |id: &str, cluster: &str| {
+        let relayed = format!("{{\"openshift\":{{\"cluster_id\":\"{cluster}\"}},");
+        event(id).replacen('{', &relayed, 1)
+    };
+    write(
+        folder,
+        "mixed.log",
+        format!("{}\n{}\n", of("17", "east"), of("18", "west")),
+    );
     std::fs::create_dir(folder.join("deeper")).unwrap();
     write(
         folder,
@@ -119,6 +139,7 @@ fn each_by_its_name() {
             "DIR/absent.log",
             "DIR/empty.log",
             "/dev/null",
+            "/proc/self/mem",
         ],
         expect![[r#"
             bygone: /dev/null is a device, not a file: read it by "bygone import - < FILE"
@@ -136,13 +157,7 @@ fn each_by_its_name() {
 fn what_is_missing_is_told_before_anything_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path());
-    let output = run(plain(BYGONE).args([
-        "import",
-        "--dry-run",
-        "--cluster",
-        "demo",
-        text(folder.path()),
-    ]));
+    let output = run(plain(BYGONE).args(["import", "--dry-run", text(folder.path())]));
     expect![[r#"
           events arrived, but no write to a pod was among them
           no event identifies its API server, so an outage of one looks like a quiet period
@@ -166,7 +181,7 @@ fn what_is_missing_is_told_before_anything_is_stored() {
     "#]].assert_eq(&said(folder.path(), &output));
     let log = path(&folder, "audit.log");
     std::fs::write(&log, crate::support::read(&recording_a(), "audit.log")).unwrap();
-    let output = run(plain(BYGONE).args(["import", "--dry-run", "--cluster", "demo", text(&log)]));
+    let output = run(plain(BYGONE).args(["import", "--dry-run", text(&log)]));
     expect![[r#"
         6597 events would be imported, from 2026-11-23T06:15:02Z to 2026-11-23T06:19:16Z: 2776 facts about 157 pods; 0 parts would be rejected, 0 records of other logs ignored
         audit.log: 6597 events
@@ -179,7 +194,7 @@ fn wrong_usage() {
     for (args, expected) in [
         (
             vec!["import", "audit.log"],
-            "bygone: the following required arguments were not provided: --cluster <NAME>: see \"bygone help\"\n",
+            "bygone: the cluster of the events is not known: name it, like bygone import --cluster prod FILE\n",
         ),
         (
             vec!["import", "--cluster", "a b", "audit.log"],
