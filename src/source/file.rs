@@ -16,6 +16,7 @@
 //!
 //! Never here: the content of a file, in a log, an error or a metric.
 
+mod buffers;
 mod config;
 mod cut;
 mod entry;
@@ -37,6 +38,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use buffers::Buffers;
 pub use config::Config;
 pub use cut::{EVENT_BYTES_MAX, Piece};
 pub use find::{Files, Found, Problem};

@@ -14,7 +14,7 @@ use crate::envelope::Portion;
 use crate::escape;
 use crate::pipeline::Preview;
 use crate::query::coverage::{self, Advice, Day, Events};
-use crate::source::file::{Files, Input, Place, Reading, ReadingError};
+use crate::source::file::{Buffers, Files, Input, Place, Reading, ReadingError};
 
 /// Rejected parts of a file that are told one by one.
 const REJECTS_MAX: u64 = 20;
@@ -57,11 +57,13 @@ pub async fn run(cluster: &str, files: Files, is_stdin: bool) -> anyhow::Result<
 /// Looks at a file. Returns the number of errors.
 fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut Preview) -> u64 {
     let (to, mut pieces) = mpsc::channel(1);
+    let buffers = Buffers::default();
     let reading = Reading {
         input,
         from: Place::default(),
         is_growing: false,
         to,
+        buffers: buffers.clone(),
         packed_read: Arc::default(),
         stop: CancellationToken::new(),
     };
@@ -92,6 +94,7 @@ fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut 
                 ));
             }
         }
+        buffers.put(bytes);
     }
     let outcome = reading.join().unwrap_or(Err(ReadingError::Stopped));
     match outcome {

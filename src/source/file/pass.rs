@@ -17,12 +17,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::buffers::Buffers;
 use super::cut::Piece;
 use super::place::{Place, Progress, Whole};
 use super::reached::Reached;
 use super::reading::{Ended, Error, Input, Reading};
 use super::tally::Tally;
-use super::way::{NotDone, Part, Taken, Way, joined};
+use super::way::{Content, NotDone, Part, Taken, Way, joined};
 use crate::backoff::Backoff;
 use crate::envelope::Portion;
 
@@ -49,6 +50,7 @@ pub struct Context {
     pub cluster: String,
     pub tally: Arc<Tally>,
     pub stop: CancellationToken,
+    buffers: Buffers,
     memory: Arc<Semaphore>,
     readers: Arc<Semaphore>,
 }
@@ -61,6 +63,7 @@ impl Context {
             cluster: cluster.to_owned(),
             tally: Arc::default(),
             stop,
+            buffers: Buffers::default(),
             memory: Arc::new(Semaphore::new(MEMORY_BYTES_MAX / MEMORY_UNIT_BYTES)),
             readers: Arc::new(Semaphore::new(cores.clamp(2, READERS_MAX))),
         }
@@ -168,6 +171,7 @@ pub async fn pass(context: &Context, source: Source) -> Result<Passed, Failed> {
         from: source.from,
         is_growing: source.is_growing,
         to,
+        buffers: context.buffers.clone(),
         packed_read: context.tally.packed_read.clone(),
         stop,
     };
@@ -319,7 +323,7 @@ async fn land(context: &Context, source: &Source, piece: Piece) -> Result<Landed
     let part = Part {
         cluster: context.cluster.clone(),
         origin: format!("file {}", source.path),
-        content: portion.into(),
+        content: Content::of(portion, &context.buffers),
     };
     let taken = again(context, || context.way.take(&part)).await?;
     let rejects = taken.rejects.iter().map(|(from, bytes, reason)| Reject {

@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::buffers::Buffers;
 use super::cut::{Changed, Cutter, Piece};
 use super::head::{HEAD_BYTES_MAX, fingerprint};
 use super::place::{Place, TAIL_BYTES, Whole};
 use super::unpack::{Foreign, Packing, Unpacked};
 
 /// How much is read at a time.
-const CHUNK_BYTES: usize = 256 << 10;
+pub const CHUNK_BYTES: usize = 256 << 10;
 
 /// Why a file was not read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +158,8 @@ pub struct Reading {
     /// Its writer may still write to it: a half at its end waits, also in a packed file.
     pub is_growing: bool,
     pub to: mpsc::Sender<Piece>,
+    /// Where the bytes of pieces may be given back to.
+    pub buffers: Buffers,
     /// Bytes as they lie on the disk.
     pub packed_read: Arc<AtomicU64>,
     pub stop: CancellationToken,
@@ -224,7 +227,7 @@ impl Reading {
         tail: Vec<u8>,
         is_final: bool,
     ) -> Result<Ended, Error> {
-        let mut cutter = Cutter::at(&self.from, tail)?;
+        let mut cutter = Cutter::at(&self.from, tail, self.buffers.clone())?;
         let mut is_damaged;
         loop {
             if self.stop.is_cancelled() {
