@@ -36,9 +36,17 @@ const STDIN: &str = "-";
 /// Logs on stderr: rejected parts are reported with their lines instead.
 const LOG: &str = "warn,bygone::pipeline=error";
 
-/// Reads audit logs and their rotations: plain, gzip or zstd; lines, arrays, EventLists, exports of clouds and log agents.
+/// Import audit log files, with progress; again only what is new
 ///
-/// A file is known again by its content, also after it was renamed or compressed. Importing it again reads only what is new.
+/// Reads audit logs and their rotations: plain, gzip or zstd; lines, arrays, EventLists, exports of clouds and log agents.
+/// Begin with --dry-run, which shows what would come out of them and what they lack.
+///
+/// A file is recognized by its content, also after it was renamed or compressed: importing it again reads only what is new,
+/// and so does an import after one that was stopped or killed. What cannot be read is shown with file and line, kept as a
+/// dead letter, and holds up nothing.
+///
+/// If a bygone runs on the data folder, or --ingest names one elsewhere, it stores the events; if none does, this command
+/// stores them itself.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE_LINE)]
 pub struct Import {
