@@ -78,9 +78,8 @@ enum Command {
     Logs(Box<logs::Logs>),
     /// Run a read-only SQL query on the views
     Sql(sql::Sql),
-    /// Show ingest gaps, and the audit policy rules that fix them
+    // Described by their own docs, which are longer.
     Coverage(coverage::Coverage),
-    /// Import audit log files, with progress; again only what is new
     Import(Box<import::Import>),
     /// Replay a recording into a separate engine and show what no longer exists
     Demo(demo::Demo),

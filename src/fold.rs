@@ -213,11 +213,16 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Whether there are facts about instances that this pod may have pruned: their rows have the earlier facts.
+    /// Whether there are facts about instances that this pod may have pruned: their rows have the earlier facts. One
+    /// that is kept, and that has started at another time than was known, may be one that was reported without an ID.
     fn speaks_of_past(&self, uid: u128, life: &Life) -> bool {
         let kept = self.stored.get(&uid).map(|(_, life)| &life.instances);
-        let is_kept = |key| kept.is_some_and(|kept| kept.contains_key(key));
-        life.has_pruned() && !life.instances.keys().all(is_kept)
+        let starts = |instance: &Instance| (instance.started_at, instance.restarted_at);
+        let is_kept = |(key, instance): (&InstanceKey, &Instance)| {
+            let kept = kept.and_then(|kept| kept.get(key));
+            kept.is_some_and(|kept| starts(kept) == starts(instance))
+        };
+        life.has_pruned() && !life.instances.iter().all(is_kept)
     }
 
     /// The rows that have changed; `read_at` is the server's time, in seconds, before the first of what came in

@@ -25,7 +25,7 @@ pub struct Status {
     pub end: Option<i64>,
     /// From `position` to `end`.
     pub lag: Option<i64>,
-    /// Age of the oldest that ClickHouse has not confirmed, in seconds.
+    /// Age of the oldest that ClickHouse has not confirmed, in seconds; of a file, for how long it has been seen.
     pub oldest_seconds: Option<f64>,
     /// What it has stored since the start, as far as that is counted.
     pub facts: Option<i64>,

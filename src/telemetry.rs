@@ -73,6 +73,10 @@ pub const KAFKA_REBALANCES: &str = "bygone_kafka_rebalances_total";
 pub const KAFKA_RECORDS_GONE: &str = "bygone_kafka_gone_records_total";
 /// Copies to the dead-letter topic by `outcome`.
 pub const KAFKA_DEAD_LETTERS: &str = "bygone_kafka_dead_letters_total";
+/// Bytes of followed files that ClickHouse does not have, by `cluster`; compressed files are not in it.
+pub const FILE_LAG: &str = "bygone_file_lag_bytes";
+/// For how long the oldest bytes that it does not have, also of compressed files, have been seen, by `cluster`.
+pub const FILE_OLDEST_SECONDS: &str = "bygone_file_oldest_unstored_seconds";
 /// Objects that lists and watches of API servers brought, by `cluster` and `resource`.
 pub const WATCH_OBJECTS: &str = "bygone_watch_objects_total";
 /// Age of the oldest of them that ClickHouse has not confirmed, by `cluster` and `resource`.
@@ -224,6 +228,7 @@ fn tell_build() {
 
 fn describe_pulled() {
     describe_kafka();
+    describe_files();
     describe_watch();
     describe_etcd();
 }
@@ -243,6 +248,17 @@ fn describe_kafka() {
     );
     metrics::describe_counter!(KAFKA_RECORDS_GONE, "Records removed by retention unread");
     metrics::describe_counter!(KAFKA_DEAD_LETTERS, "Copies to the dead-letter topic");
+}
+
+fn describe_files() {
+    metrics::describe_gauge!(
+        FILE_LAG,
+        "Bytes of followed files that are not in ClickHouse yet, without compressed files"
+    );
+    metrics::describe_gauge!(
+        FILE_OLDEST_SECONDS,
+        "For how long the oldest of them have been seen, compressed files included"
+    );
 }
 
 fn describe_watch() {

@@ -12,6 +12,8 @@ use super::{Common, NOTHING, Usage, block_on, when};
 use crate::query::Params;
 use crate::query::coverage::{self, Advice, Day, Scope};
 
+/// Show ingest gaps, and the audit policy rules that fix them
+///
 /// For each cluster and day: the number of events by audit level, the API servers and their silences, the
 /// number of pods and containers with unknown parts, unreadable events, and the audit policy rules that fix the gaps.
 ///

@@ -36,18 +36,26 @@ const STDIN: &str = "-";
 /// Logs on stderr: rejected parts are reported with their lines instead.
 const LOG: &str = "warn,bygone::pipeline=error";
 
-/// Reads audit logs and their rotations: plain, gzip or zstd; lines, arrays, EventLists, exports of clouds and log agents.
+/// Import audit log files, with progress; again only what is new
 ///
-/// A file is known again by its content, also after it was renamed or compressed. Importing it again reads only what is new.
+/// Reads audit logs and their rotations: plain, gzip or zstd; lines, arrays, EventLists, exports of clouds and log agents.
+/// Begin with --dry-run, which shows what would come out of them and what they lack.
+///
+/// A file is recognized by its content, also after it was renamed or compressed: importing it again reads only what is new,
+/// and so does an import after one that was stopped or killed. What cannot be read is shown with file and line, kept as a
+/// dead letter, and holds up nothing.
+///
+/// If a bygone runs on the data folder, or --ingest names one elsewhere, it stores the events; if none does, this command
+/// stores them itself.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = USAGE_LINE)]
 pub struct Import {
     /// Files, folders with everything below them, or - for standard input
     #[arg(value_name = "FILE|DIR|-", required = true)]
     paths: Vec<String>,
-    /// Cluster of the events
+    /// Cluster of the events, under which they are stored; only --dry-run works without it
     #[arg(long, value_name = "NAME")]
-    cluster: String,
+    cluster: Option<String>,
     /// Read the files that were changed last first
     #[arg(long)]
     newest_first: bool,
@@ -73,25 +81,25 @@ pub struct Import {
     common: Common,
 }
 
+const USAGE_LINE: &str = "bygone import --cluster <NAME> [OPTIONS] <FILE|DIR|->...";
+
+/// No default: what is stored under the wrong name can't be told apart again.
+const NO_CLUSTER: &str =
+    "the cluster of the events is not known: name it, like bygone import --cluster prod FILE";
+
 const EXAMPLES: &str = "\
 Examples:
   bygone import --cluster prod /var/log/kubernetes/audit.log
   bygone import --cluster prod --newest-first /var/log/kubernetes
   zcat audit-*.gz | bygone import --cluster prod -
-  bygone import --cluster prod --dry-run audit.log
+  bygone import --dry-run audit.log
   bygone import --cluster prod --follow /var/log/kubernetes/audit.log
 
 Exit codes: 0 imported, or nothing new; 1 no events, or parts were rejected; 2 error; 64 wrong usage.";
 
 impl Import {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        if !crate::source::is_cluster_name(&self.cluster) {
-            let text = format!(
-                "invalid cluster name {:?}: use letters, digits, '-', '_', '.' and '/'",
-                self.cluster
-            );
-            return Err(Usage(text).into());
-        }
+        let cluster = self.cluster()?;
         let is_stdin = self.paths.iter().any(|path| path == STDIN);
         if is_stdin && (self.paths.len() > 1 || self.follow) {
             let text = "- stands for standard input, and cannot be combined with files or --follow";
@@ -114,10 +122,22 @@ impl Import {
         process::prepare();
         block_on(&config, async {
             if self.dry_run {
-                return dry::run(&self.cluster, self.files(), is_stdin).await;
+                return dry::run(&cluster, self.files(), is_stdin).await;
             }
-            self.import(&config, is_stdin).await
+            self.import(&config, &cluster, is_stdin).await
         })
+    }
+
+    /// Empty where nothing is stored, and none is named.
+    fn cluster(&self) -> Result<String, Usage> {
+        match &self.cluster {
+            Some(name) if crate::source::is_cluster_name(name) => Ok(name.clone()),
+            Some(name) => Err(Usage(format!(
+                "invalid cluster name {name:?}: use letters, digits, '-', '_', '.' and '/'"
+            ))),
+            None if self.dry_run => Ok(String::new()),
+            None => Err(Usage(NO_CLUSTER.to_owned())),
+        }
     }
 
     fn files(&self) -> Files {
@@ -131,12 +151,17 @@ impl Import {
         files
     }
 
-    async fn import(&self, config: &Config, is_stdin: bool) -> anyhow::Result<ExitCode> {
+    async fn import(
+        &self,
+        config: &Config,
+        cluster: &str,
+        is_stdin: bool,
+    ) -> anyhow::Result<ExitCode> {
         let files = self.files();
         let nothing = files.files.is_empty() && !is_stdin && !self.follow;
         if nothing {
             let show = Show::new(&files, Arc::default());
-            return Ok(show.end(&self.cluster));
+            return Ok(show.end(cluster));
         }
         let stop = CancellationToken::new();
         tokio::spawn({
@@ -147,7 +172,7 @@ impl Import {
             }
         });
         let (way, service) = self.way(config).await?;
-        let context = Context::new(way, &self.cluster, stop);
+        let context = Context::new(way, cluster, stop);
         let code = if self.follow {
             let paths = self.paths.clone();
             eprintln!("following {}: press Ctrl-C to stop", paths.join(", "));

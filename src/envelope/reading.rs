@@ -181,7 +181,9 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
 
     /// A text that holds a delivery, as it seems.
     fn read_text(&mut self, body: &[u8], start: usize) -> usize {
-        let Some(end) = self.end_of(body, start) else {
+        // No string goes on behind its line.
+        let line = self.line_end(body, start);
+        let Some(end) = self.end_of(&body[..line], start) else {
             return self.reject_line(body, start);
         };
         self.put(body, start..end, Reason::NotJson);
@@ -284,7 +286,7 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
             self.reject(Rejected { at, reason });
             return other;
         }
-        let line = Some(self.line_end(body, start)).filter(|next| body.get(*next) == Some(&b'{'));
+        let line = self.own_line(body, start);
         // Unless a list begins in it that closes further below.
         let line = line.filter(|line| {
             split::items_of(&body[..*line], start).is_none()
@@ -297,6 +299,12 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         let end = self.end_of(&body[..whole], start).unwrap_or(whole);
         self.put(body, start..end, Reason::of(error));
         end
+    }
+
+    /// The end of the line at `start`, if the next one begins with a document: then this one has its line for itself.
+    fn own_line(&mut self, body: &[u8], start: usize) -> Option<usize> {
+        let end = self.line_end(body, start);
+        (body.get(end) == Some(&b'{')).then_some(end)
     }
 
     /// Where another document begins on the line of the one at `start`, which was torn: it has to run to the end of the
@@ -337,7 +345,13 @@ impl<'r, 'l, 't> Reading<'r, 'l, 't> {
         if let Some(end) = self.read_behind_head(from).filter(|_| outcome.emitted == 0) {
             return end;
         }
-        let next = self.salvage_items(body, start + 1, outcome.emitted);
+        // What failed on its own line ends there, unless it closes further below.
+        let line = self.own_line(body, start);
+        let line = line.filter(|line| {
+            outcome.end <= *line && self.end_of(body, start).is_none_or(|end| end <= *line)
+        });
+        let whole = &body[..line.unwrap_or(body.len())];
+        let next = self.salvage_items(whole, start + 1, outcome.emitted);
         self.searched += outcome.end.saturating_sub(next);
         next
     }

@@ -360,6 +360,39 @@ fn a_bad_line_among_good_ones() {
 }
 
 #[test]
+fn a_bad_line_takes_no_other_with_it() {
+    let (a, b, c) = (event("a"), event("b"), event("c"));
+    for line in [
+        r#"[{"a"#,
+        "[[[[",
+        r#"["x"#,
+        r#"[ "abc {"#,
+        "[1,2",
+        r#""abc"#,
+        r#"{"a":"b"#,
+        "{",
+        "}",
+        "]",
+        "[INFO] {",
+        "x [ {",
+    ] {
+        let body = format!("{a}\n{line}\n{b}\n{c}\n");
+        let opened = open(body.as_bytes());
+        let names: Vec<&str> = opened.events.iter().map(|it| &*it.name).collect();
+        assert_eq!(names, ["a", "b", "c"], "{line}");
+        let of_line = a.len() + 1..=a.len() + line.len() + 2;
+        let rejected = opened.rejected.iter();
+        let is_of_line =
+            |part: &Rejected| of_line.contains(&part.at.start) && of_line.contains(&part.at.end);
+        assert!(
+            rejected.clone().all(is_of_line),
+            "{line}: {:?}",
+            opened.rejected
+        );
+    }
+}
+
+#[test]
 fn text_inside_of_strings_is_no_structure() {
     let trap = event(r#"x\",{\"level\":\"]}"#);
     check(

@@ -31,7 +31,7 @@ pub struct Source {
     pub end: Option<i64>,
     /// From `position` to `end`.
     pub lag: Option<i64>,
-    /// Age of the oldest record that ClickHouse has not confirmed, in seconds.
+    /// Age of the oldest record that ClickHouse has not confirmed, in seconds; of a file, for how long it has been seen.
     pub oldest_seconds: Option<f64>,
     /// Facts that it has stored since the start of the process, as far as they are counted.
     pub facts: Option<i64>,

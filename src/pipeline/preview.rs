@@ -62,6 +62,32 @@ impl Preview {
         std::mem::take(&mut self.details.rejected)
     }
 
+    /// Adds what another found, in other files of the same kind.
+    pub fn add(&mut self, other: Preview) {
+        self.events += other.events;
+        self.ignored += other.ignored;
+        self.rejected += other.rejected;
+        self.facts += other.facts;
+        if let Some((first, last)) = other.span {
+            self.widen(first, last);
+        }
+        for (key, events) in other.levels {
+            *self.levels.entry(key).or_default() += events;
+        }
+        self.has_heartbeats |= other.has_heartbeats;
+        let room = PODS_MAX.saturating_sub(self.details.pods.len());
+        let pods = other.details.pods.into_iter().take(room);
+        self.details.pods.extend(pods);
+        for name in &other.details.clusters {
+            self.details.name_cluster(Some(name));
+        }
+    }
+
+    fn widen(&mut self, from: Timestamp, to: Timestamp) {
+        let (first, last) = self.span.unwrap_or((from, to));
+        self.span = Some((first.min(from), last.max(to)));
+    }
+
     /// Counts a part that was too long to be read.
     pub fn reject(&mut self) {
         self.rejected += 1;
@@ -78,8 +104,7 @@ impl Preview {
 
     fn see(&mut self, event: &Event) {
         self.events += 1;
-        let (first, last) = self.span.unwrap_or((event.at, event.at));
-        self.span = Some((first.min(event.at), last.max(event.at)));
+        self.widen(event.at, event.at);
         let (about, api_server) = coverage::subject(event);
         self.has_heartbeats |= !api_server.is_empty();
         let about = match about {

@@ -16,8 +16,10 @@
 //!
 //! Never here: the content of a file, in a log, an error or a metric.
 
+mod buffers;
 mod config;
 mod cut;
+mod entry;
 mod find;
 mod follow;
 mod head;
@@ -25,6 +27,7 @@ mod known;
 mod own;
 mod pass;
 mod place;
+mod reached;
 mod reading;
 mod rotation;
 mod tally;
@@ -35,6 +38,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use buffers::Buffers;
 pub use config::Config;
 pub use cut::{EVENT_BYTES_MAX, Piece};
 pub use find::{Files, Found, Problem};
@@ -49,6 +53,7 @@ pub use way::{Content, NotDone, Part, Taken, Way};
 
 use pass::{Failed, Source, pass};
 use place::Progress;
+use reached::Reached;
 use reading::{Identity, identify, whole};
 
 /// How often a file is read again from its last position after rows were lost on the way.
@@ -107,22 +112,46 @@ pub async fn import(
     is_growing: bool,
 ) -> Result<Imported, Error> {
     let file = Arc::new(File::open(path).map_err(ReadingError::Io)?);
-    import_open(context, known, &file, path, is_growing).await
+    let opened = Opened {
+        file,
+        path,
+        is_growing,
+        reached: Arc::default(),
+    };
+    import_open(context, known, opened).await
+}
+
+/// A file that is open.
+struct Opened<'p> {
+    file: Arc<File>,
+    path: &'p Path,
+    is_growing: bool,
+    reached: Arc<Reached>,
 }
 
 async fn import_open(
     context: &Context,
     known: &Known,
-    file: &Arc<File>,
-    path: &Path,
-    is_growing: bool,
+    opened: Opened<'_>,
 ) -> Result<Imported, Error> {
-    let (identity, now) = blocking(file, move |file| {
+    let Opened {
+        file,
+        path,
+        is_growing,
+        reached,
+    } = opened;
+    let (identity, now) = blocking(&file, move |file| {
         Ok((identify(file, is_growing)?, whole(file)?))
     })
     .await?;
-    let Identity { fingerprint, size } = identity;
+    let Identity {
+        fingerprint,
+        size,
+        is_packed,
+    } = identity;
+    reached.set_packed(is_packed);
     let Some(fingerprint) = fingerprint else {
+        reached.forget();
         return Ok(match size {
             0 => Imported::Empty,
             _ => Imported::TooShort,
@@ -131,6 +160,7 @@ async fn import_open(
     let progress = known.take(context, &fingerprint).await;
     let mut progress = progress.map_err(Error::NotDone)?;
     let mut from = progress.unwrap_or_default();
+    reached.set(from.place.position);
     if from.whole == Some(now) {
         return Ok(Imported::Unchanged);
     }
@@ -138,11 +168,12 @@ async fn import_open(
     loop {
         tries += 1;
         let source = Source {
-            input: Input::File(Arc::clone(file)),
+            input: Input::File(Arc::clone(&file)),
             path: path.display().to_string(),
             fingerprint: Some(fingerprint.clone()),
             from: from.place,
             is_growing,
+            reached: Arc::clone(&reached),
         };
         match pass(context, source).await {
             Ok(passed) => {
@@ -184,6 +215,7 @@ pub async fn import_stdin(context: &Context) -> Result<Passed, Error> {
         fingerprint: None,
         from: Place::default(),
         is_growing: false,
+        reached: Arc::default(),
     };
     Ok(pass(context, source).await?)
 }

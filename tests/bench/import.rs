@@ -1,11 +1,16 @@
-//! `bygone import` of a large log: events per CPU second from the file to rows that ClickHouse has confirmed, beside a bare
-//! `serde_json::Value` of each line, and `jq -c .auditID` where there is one, in the same run.
+//! `bygone import` of a large log, beside a bare `serde_json::Value` of each line, and `jq -c .auditID` where there is one,
+//! in the same run.
 //!
 //!     cargo bench --bench import                          256 MiB in one file, then two such files
 //!     BYGONE_IMPORT_MIB=1024 cargo bench --bench import   another size
 //!
-//! The file is the recording in fixtures/ over and over, each time with other pods. CPU is that of the import's own
-//! process; ClickHouse's is not in it. Reading alone (`--dry-run`) is measured too. Rounds alternate.
+//! The file is the recording in fixtures/ over and over, each time with other pods. What is measured:
+//!
+//! - `--dry-run`: reading, cutting, decoding and facts. Its CPU is compared with that of the Value loop.
+//! - The import, from the file to rows that ClickHouse has confirmed: CPU of its own process, and that of the engine apart.
+//! - Two files beside one, by the clock: one on one core, two on all.
+//!
+//! Rounds alternate.
 
 #![allow(dead_code, reason = "parts of the tests' own support")]
 #![allow(clippy::unwrap_used, reason = "as in tests")]
@@ -22,12 +27,23 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use process::thread_cpu;
-use support::{cpu_time, made_log, new_database, on_shared, run, setting, wait_longer_for};
+use support::{
+    BYGONE, cpu_time, environment, made_log, new_database, on_shared, plain, run, setting, shared,
+    wait_longer_for,
+};
 
 const ROUNDS: usize = 3;
 
-/// CPU and wall time.
-type Took = (Duration, Duration);
+/// Runs what follows on the first core alone.
+const ONE_CORE: &[&str] = &["taskset", "-c", "0"];
+
+#[derive(Clone, Copy, Default)]
+struct Took {
+    cpu: Duration,
+    wall: Duration,
+    /// CPU of ClickHouse.
+    engine: Duration,
+}
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
@@ -40,42 +56,47 @@ fn main() {
     }
     let bytes = std::fs::metadata(&files[0]).unwrap().len();
     println!("{:.1} MB, {events} events", bytes as f64 / 1e6);
-    let print = |name: &str, files: u64, (cpu, wall): Took| {
+    let print = |name: &str, files: u64, Took { cpu, wall, engine }: Took| {
         let per = |time: Duration| (events * files) as f64 / time.as_secs_f64();
+        let megabytes = |time: Duration| (bytes * files) as f64 / 1e6 / time.as_secs_f64();
         println!(
-            "  {name:<22} {:>9.0} events per CPU second, {:>9.0} per second, {:>5.0} MB/s",
+            "  {name:<28} {:>5.0} MB and {:>7.0} events per CPU second; {:>5.0} MB/s by the clock; engine {:.1} s of CPU",
+            megabytes(cpu),
             per(cpu),
-            per(wall),
-            (bytes * files) as f64 / 1e6 / wall.as_secs_f64()
+            megabytes(wall),
+            engine.as_secs_f64()
         );
     };
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
-        let ours = import(&files[..1], &[]);
         let value = value(&files[0]);
-        print("import", 1, ours);
-        print("import --dry-run", 1, import(&files[..1], &["--dry-run"]));
+        let dry = import(&files[..1], &["--dry-run"], ONE_CORE);
+        let dry_two = import(&files, &["--dry-run"], &[]);
+        let ours = import(&files[..1], &[], ONE_CORE);
+        let two = import(&files, &[], &[]);
         print("serde_json::Value", 1, value);
-        let both = import(&files, &[]);
-        print("import of two files", 2, both);
-        ratios.push((
-            value.0.div_duration_f64(ours.0),
-            2.0 * ours.1.div_duration_f64(both.1),
-        ));
+        print("--dry-run, one core", 1, dry);
+        print("--dry-run of two files", 2, dry_two);
+        print("import, one core", 1, ours);
+        print("import of two files", 2, two);
+        let cpu = |took: Took| value.cpu.div_duration_f64(took.cpu);
+        let faster = |one: Took, two: Took| 2.0 * one.wall.div_duration_f64(two.wall);
+        ratios.push([cpu(dry), cpu(ours), faster(dry, dry_two), faster(ours, two)]);
     }
     match jq(&files[0]) {
         Some(took) => print("jq -c .auditID", 1, took),
         None => println!("  jq is not installed"),
     }
-    for (ratio, two) in ratios {
+    for [dry, ours, dry_two, two] in ratios {
         println!(
-            "{ratio:.1} times the events per CPU second of Value; two files at {two:.2} times the speed of one"
+            "events per CPU second of Value: {dry:.1} times by --dry-run, {ours:.1} times by the import; \
+             two files at {dry_two:.2} and {two:.2} times the speed of one"
         );
     }
 }
 
-/// Into a database of its own.
-fn import(files: &[PathBuf], more: &[&str]) -> Took {
+/// Into a database of its own. `by` is the program that starts it, if there is one.
+fn import(files: &[PathBuf], more: &[&str], by: &[&str]) -> Took {
     let database = new_database();
     assert!(
         run(&mut on_shared(&database, &["schema", "apply"]))
@@ -83,14 +104,25 @@ fn import(files: &[PathBuf], more: &[&str]) -> Took {
             .success()
     );
     let data = tempfile::tempdir().unwrap();
-    let data_dir = data.path().join("data");
-    let mut command = on_shared(&database, &["import", "--cluster", "demo"]);
+    let mut command = match by {
+        [] => plain(BYGONE),
+        [program, args @ ..] => {
+            let mut command = plain(program);
+            command.args(args).arg(BYGONE);
+            command
+        }
+    };
     command
+        .envs(environment(&database))
+        .args(["import", "--cluster", "demo"])
         .args(more)
         .arg("--data-dir")
-        .arg(data_dir)
+        .arg(data.path().join("data"))
         .args(files);
-    took(&mut command)
+    let engine = cpu_time(shared().pid());
+    let took = took(&mut command);
+    let engine = cpu_time(shared().pid()) - engine;
+    Took { engine, ..took }
 }
 
 fn took(command: &mut Command) -> Took {
@@ -109,7 +141,11 @@ fn took(command: &mut Command) -> Took {
         child.try_wait().unwrap()
     });
     assert!(status.success());
-    (cpu, begun.elapsed())
+    Took {
+        cpu,
+        wall: begun.elapsed(),
+        ..Took::default()
+    }
 }
 
 fn value(file: &Path) -> Took {
@@ -120,7 +156,11 @@ fn value(file: &Path) -> Took {
         black_box(serde_json::from_slice::<serde_json::Value>(&line).unwrap());
         line.clear();
     }
-    (thread_cpu() - cpu, begun.elapsed())
+    Took {
+        cpu: thread_cpu() - cpu,
+        wall: begun.elapsed(),
+        ..Took::default()
+    }
 }
 
 fn jq(file: &Path) -> Option<Took> {

@@ -1,5 +1,7 @@
 //! The samples in `deploy/` are what the program reads.
 
+use std::collections::BTreeSet;
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -300,4 +302,21 @@ fn contexts_of_the_documents_are_read() {
     listed(include_str!("../../docs/ask.md"));
     let help = run(plain(BYGONE).args(["context", "--help"]));
     listed(&stdout(&help));
+}
+
+/// docs/operate.md lists every metric that the program has, and no other.
+#[test]
+fn every_metric_is_documented() {
+    let names = |path: &str| {
+        let text = std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR")));
+        let text = text.expect("a file of the repository");
+        let is_entry =
+            |line: &&str| line.starts_with("| `bygone_") || line.starts_with("pub const");
+        let names = text.lines().filter(is_entry).filter_map(|line| {
+            let name = line.split(['"', '`']).nth(1)?;
+            Some(name.to_owned())
+        });
+        names.collect::<BTreeSet<String>>()
+    };
+    assert_eq!(names("docs/operate.md"), names("src/telemetry.rs"));
 }

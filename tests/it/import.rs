@@ -5,7 +5,7 @@ mod bad;
 mod follow;
 mod large;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -123,6 +123,45 @@ fn files_give_the_answers_of_the_webhook() {
         &recording_a(),
         &bygone,
         "imported again",
+        RECORDING_A_REMOVALS_MISSED,
+    );
+}
+
+/// What is written while a file is read is imported then, or the next time.
+#[test]
+fn a_file_that_grows_while_it_is_read() {
+    let bygone = Bygone::start();
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "audit.log");
+    let all = parts(1).concat();
+    let (begin, rest) = all.split_at(all.len() / 4);
+    std::fs::write(&log, begin).unwrap();
+    let mut child = import_command(&bygone, &[text(&log)])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut file = OpenOptions::new().append(true).open(&log).unwrap();
+    // In pieces that end anywhere.
+    for piece in rest.as_bytes().chunks(1_000) {
+        file.write_all(piece).unwrap();
+    }
+    assert!(wait_for("its end", || child.try_wait().unwrap()).success());
+    let first = summary(&child.wait_with_output().unwrap());
+    let again = import(&bygone, &[text(&log)]);
+    let imported = |said: &str| {
+        let count = said.split(' ').nth(1).expect("a number");
+        count.parse::<usize>().expect("a number")
+    };
+    assert_eq!(
+        imported(&first) + imported(&summary(&again)),
+        events(&all),
+        "{first}, {}",
+        stderr(&again)
+    );
+    truth::answers_equal(
+        &recording_a(),
+        &bygone,
+        "grown",
         RECORDING_A_REMOVALS_MISSED,
     );
 }

@@ -1,9 +1,10 @@
 //! `bygone import --dry-run`: what would come out, and what would be missing. Nothing is stored, and no store is asked.
 
 use std::fs::File;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,54 +15,94 @@ use crate::envelope::Portion;
 use crate::escape;
 use crate::pipeline::Preview;
 use crate::query::coverage::{self, Advice, Day, Events};
-use crate::source::file::{Files, Input, Place, Reading, ReadingError};
+use crate::source::file::{Buffers, Files, Found, Input, Place, Reading, ReadingError};
 
 /// Rejected parts of a file that are told one by one.
 const REJECTS_MAX: u64 = 20;
+
+/// Files that are read at the same time.
+const READERS_MAX: usize = 4;
+
+/// What was found, and the number of errors.
+#[derive(Default)]
+struct Seen {
+    preview: Preview,
+    errors: u64,
+}
 
 /// Reads everything and stores nothing.
 pub async fn run(cluster: &str, files: Files, is_stdin: bool) -> anyhow::Result<ExitCode> {
     let cluster = cluster.to_owned();
     let read = tokio::task::spawn_blocking(move || {
-        let mut preview = Preview::default();
-        let mut errors = 0;
+        let mut seen = Seen::default();
         for (path, problem) in &files.problems {
-            errors += 1;
+            seen.errors += 1;
             print(&format!("bygone: {} {problem}", path.display()));
         }
         if is_stdin {
-            errors += look(&cluster, Path::new(STDIN), true, Input::Stdin, &mut preview);
+            seen.look(&cluster, Path::new(STDIN), true, Input::Stdin);
         }
-        for found in &files.files {
-            errors += match File::open(&found.path) {
-                Ok(file) => {
-                    let input = Input::File(Arc::new(file));
-                    look(&cluster, &found.path, found.is_named, input, &mut preview)
-                }
-                Err(error) => {
-                    print(&format!(
-                        "bygone: {} cannot be read: {error}",
-                        found.path.display()
-                    ));
-                    1
-                }
-            };
-        }
-        (preview, errors)
+        look_at_all(&cluster, &files.files, &mut seen);
+        seen
     });
-    let (preview, errors) = read.await?;
+    let Seen { preview, errors } = read.await?;
     say(&summary(&preview))?;
     Ok(code(errors, preview.events > 0, preview.rejected))
+}
+
+/// Looks at files, on as many threads as there are cores.
+fn look_at_all(cluster: &str, files: &[Found], seen: &mut Seen) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let rest = Mutex::new(files.iter());
+    let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let look = || {
+        let mut seen = Seen::default();
+        while let Some(found) = next() {
+            seen.look_at(cluster, found);
+        }
+        seen
+    };
+    std::thread::scope(|scope| {
+        let threads = cores.min(READERS_MAX).min(files.len());
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(look)).collect();
+        for thread in threads {
+            let more = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            seen.preview.add(more.preview);
+            seen.errors += more.errors;
+        }
+    });
+}
+
+impl Seen {
+    fn look_at(&mut self, cluster: &str, found: &Found) {
+        match File::open(&found.path) {
+            Ok(file) => {
+                let input = Input::File(Arc::new(file));
+                self.look(cluster, &found.path, found.is_named, input);
+            }
+            Err(error) => {
+                self.errors += 1;
+                let path = found.path.display();
+                print(&format!("bygone: {path} cannot be read: {error}"));
+            }
+        }
+    }
+
+    fn look(&mut self, cluster: &str, path: &Path, is_named: bool, input: Input) {
+        self.errors += look(cluster, path, is_named, input, &mut self.preview);
+    }
 }
 
 /// Looks at a file. Returns the number of errors.
 fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut Preview) -> u64 {
     let (to, mut pieces) = mpsc::channel(1);
+    let buffers = Buffers::default();
     let reading = Reading {
         input,
         from: Place::default(),
         is_growing: false,
         to,
+        buffers: buffers.clone(),
         packed_read: Arc::default(),
         stop: CancellationToken::new(),
     };
@@ -92,6 +133,7 @@ fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut 
                 ));
             }
         }
+        buffers.put(bytes);
     }
     let outcome = reading.join().unwrap_or(Err(ReadingError::Stopped));
     match outcome {
@@ -141,7 +183,7 @@ fn summary(preview: &Preview) -> String {
     let clusters: Vec<&str> = preview.clusters().collect();
     if clusters.len() > 1 {
         lines.push(format!(
-            "the events name several clusters: {}",
+            "the events name several clusters: {}; an import stores all of them as one: split the files by cluster",
             clusters.join(", ")
         ));
     }

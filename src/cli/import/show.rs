@@ -207,7 +207,7 @@ impl Show {
         let named = self.tally.clusters();
         if named.len() > 1 {
             self.print(&format!(
-                "the events name several clusters ({}): all of them are stored as {cluster}",
+                "the events name several clusters ({}): all of them are stored as {cluster}; next time split the files by cluster",
                 named.join(", ")
             ));
         }

@@ -105,6 +105,34 @@ fn an_instance_that_becomes_known_late_ends_when_the_next_one_began() {
     .assert_eq(&lines(&placed.fold(&stored, READ_AT)));
 }
 
+/// A report without an ID that was pruned: the instance with an ID turns out to have had its start.
+#[test]
+fn what_was_pruned_without_an_id_becomes_a_part_of_another() {
+    let story = Story::read(
+        "
+        2:00 run a main/00 n=0 start=0:10 end=1:50 exit=137
+        5:00 pod a created=0:00 restarts=main:0 removed
+        5:00 run a main/b1 n=0 start=2:10
+        ",
+    );
+    let nothing = Rows::default();
+    let stored = story.fold(&nothing, READ_AT);
+    expect![[r#"
+        a 0:00..5:00 removed 5:00 why: unknown [created unseen]
+          a main/b1 #0 2:10..5:00 ended 5:00 why: unknown complete [end not confirmed]
+          a main/00 #0 0:10..1:51 ended 1:50 seen exit 137 why: exited complete
+    "#]]
+    .assert_eq(&lines(&stored));
+    let late = Story::read("1:00 late run a main/b1 n=0 start=0:10");
+    let changed = late.fold(&stored, READ_AT);
+    expect![[r#"
+        a 0:00..5:00 removed 5:00 why: unknown [created unseen]
+          a main/b1 #0 0:10..5:00 ended 5:00 why: unknown complete returned [end not confirmed, started again]
+          a main/00 #0 -30000000:00..-30000000:00 complete returned
+    "#]].assert_eq(&lines(&changed));
+    assert!(changed.containers.iter().any(|row| row.void));
+}
+
 #[test]
 fn what_all_rows_repeat_is_written_to_all() {
     let story = restarts(1..20);

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
 use serde::de::IgnoredAny;
 
+use super::buffers::Buffers;
 use super::place::{Place, TAIL_BYTES};
 use crate::envelope::{Portion, Portions};
 
@@ -47,6 +48,7 @@ pub struct Cutter {
     /// Portions of the first document that were read before, and their checksum.
     skip: Option<(u64, u32)>,
     ready: VecDeque<Piece>,
+    buffers: Buffers,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,12 +73,12 @@ struct Long {
 
 impl Cutter {
     /// Begins at a place; `tail` are the bytes before its document.
-    pub fn at(place: &Place, tail: Vec<u8>) -> Result<Cutter, Changed> {
+    pub fn at(place: &Place, tail: Vec<u8>, buffers: Buffers) -> Result<Cutter, Changed> {
         if place.document > 0 && crc32fast::hash(&tail) != place.tail {
             return Err(Changed);
         }
         Ok(Cutter {
-            held: Vec::new(),
+            held: buffers.take(),
             at: place.document,
             lines: place.lines,
             tail,
@@ -84,6 +86,7 @@ impl Cutter {
             long: None,
             skip: (place.portions > 0).then_some((place.portions, place.crc)),
             ready: VecDeque::new(),
+            buffers,
         })
     }
 
@@ -176,13 +179,16 @@ impl Cutter {
     fn skip_zeros(&mut self) {
         let zeros = self.held.iter().take_while(|byte| **byte == 0).count();
         if zeros > 0 {
-            self.pass(zeros);
+            let zeros = self.pass(zeros);
+            self.buffers.put(zeros);
         }
     }
 
     /// Takes the first bytes away, as read.
     fn pass(&mut self, end: usize) -> Vec<u8> {
-        let rest = self.held.split_off(end);
+        let mut rest = self.buffers.take();
+        rest.extend_from_slice(&self.held[end..]);
+        self.held.truncate(end);
         let passed = std::mem::replace(&mut self.held, rest);
         self.at += end as u64;
         self.lines += memchr_iter(b'\n', &passed).count() as u64;
@@ -239,6 +245,7 @@ impl Cutter {
         };
         let held = self.pass(end.unwrap_or(self.held.len()));
         self.feed(&held)?;
+        self.buffers.put(held);
         let Some(long) = self.long.take_if(|_| end.is_some()) else {
             return Ok(false);
         };
@@ -364,7 +371,7 @@ mod tests {
     fn read(text: &[u8], from: &Place, chunk: usize) -> Result<(Vec<Piece>, u64), Changed> {
         let document = from.document as usize;
         let tail = text[document.saturating_sub(TAIL_BYTES)..document].to_vec();
-        let mut cutter = Cutter::at(from, tail)?;
+        let mut cutter = Cutter::at(from, tail, Buffers::default())?;
         let mut pieces = Vec::new();
         for chunk in text[document..].chunks(chunk) {
             cutter.room(chunk.len() + 3)[..chunk.len()].copy_from_slice(chunk);

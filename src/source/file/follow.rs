@@ -5,21 +5,21 @@
 //! that vanished is read to its end, as long as it is open here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::{info, warn};
+use tracing::info;
 
+use super::entry::{Entry, Seen};
 use super::find::{Files, Found};
 use super::known::Known;
 use super::pass::Context;
 use super::rotation::is_rotation;
-use super::{Config, Error, Imported, import_open};
+use super::{Config, Error, Imported, Opened, import_open};
 use crate::source::Status;
+use crate::telemetry;
 
 /// How often it is looked for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -30,9 +30,6 @@ const PASSES_MAX: usize = 64;
 /// Files that stay open, in case that they vanish: those that were changed last.
 const OPEN_MAX: usize = 64;
 
-/// How long to wait after a file could not be read.
-const AGAIN_WAIT: Duration = Duration::from_secs(10);
-
 /// How long the last commits may take when following ends.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
@@ -41,26 +38,8 @@ const SHOWN_MAX: usize = 100;
 
 type Inode = (u64, u64);
 
-/// The size of a file and the time of its last change, when it was read.
-type Seen = (u64, SystemTime);
-
 /// How a pass over a file ended.
 type Done = (Inode, Seen, Result<Imported, Error>);
-
-/// A file that was found.
-struct Entry {
-    found: Found,
-    file: Option<Arc<File>>,
-    /// Its size and time when it was read last.
-    read: Option<Seen>,
-    is_being_read: bool,
-    is_gone: bool,
-    position: Option<u64>,
-    is_packed: bool,
-    state: &'static str,
-    error: Option<String>,
-    not_before: Option<tokio::time::Instant>,
-}
 
 /// Follows files of one cluster.
 pub struct Follower {
@@ -182,7 +161,7 @@ impl Follower {
                 .entries
                 .entry(found.inode)
                 .or_insert_with(|| Entry::new(&found));
-            entry.found = found;
+            entry.found_again(found);
         }
         self.close_old();
     }
@@ -220,8 +199,9 @@ impl Follower {
                     continue;
                 }
             };
-            entry.is_being_read = true;
+            entry.begin();
             let (context, known) = (self.context.clone(), Arc::clone(&self.known));
+            let reached = Arc::clone(&entry.reached);
             let Found {
                 path,
                 inode,
@@ -230,7 +210,13 @@ impl Follower {
                 ..
             } = entry.found.clone();
             self.passes.spawn(async move {
-                let imported = import_open(&context, &known, &file, &path, true).await;
+                let opened = Opened {
+                    file,
+                    path: &path,
+                    is_growing: true,
+                    reached,
+                };
+                let imported = import_open(&context, &known, opened).await;
                 (inode, (size, modified), imported)
             });
         }
@@ -240,19 +226,7 @@ impl Follower {
         let Some(entry) = self.entries.get_mut(&inode) else {
             return;
         };
-        entry.is_being_read = false;
-        entry.read = Some(seen);
-        if entry.is_gone {
-            entry.file = None;
-        }
-        match outcome {
-            Ok(imported) => entry.imported(&imported),
-            Err(Error::Stopped) => entry.read = None,
-            Err(error) => {
-                entry.fail(&error.to_string());
-                entry.read = entry.read.filter(|_| error.is_foreign());
-            }
-        }
+        entry.ended(seen, outcome);
     }
 
     fn publish(&self) {
@@ -277,100 +251,17 @@ impl Follower {
             ..Status::of("file", "missing")
         }));
         *locked(&self.statuses) = statuses;
-    }
-}
-
-impl Entry {
-    fn new(found: &Found) -> Entry {
-        Entry {
-            found: found.clone(),
-            file: None,
-            read: None,
-            is_being_read: false,
-            is_gone: false,
-            position: None,
-            is_packed: false,
-            state: "waiting",
-            error: None,
-            not_before: None,
-        }
+        self.measure();
     }
 
-    fn is_due(&self, now: tokio::time::Instant) -> bool {
-        let is_changed = self.is_gone || self.read != Some((self.found.size, self.found.modified));
-        let may_try = self.not_before.is_none_or(|time| time <= now);
-        is_changed && may_try && !self.is_being_read
-    }
-
-    fn open(&mut self) -> std::io::Result<Arc<File>> {
-        match &self.file {
-            Some(file) => Ok(Arc::clone(file)),
-            None => {
-                let file = Arc::new(File::open(&self.found.path)?);
-                self.file = Some(Arc::clone(&file));
-                Ok(file)
-            }
-        }
-    }
-
-    fn imported(&mut self, imported: &Imported) {
-        (self.not_before, self.error) = (None, None);
-        self.state = match imported {
-            Imported::Unchanged => "up to date",
-            Imported::Empty | Imported::TooShort => "no audit event yet",
-            Imported::Read(passed) => {
-                let position = passed.progress.place.position;
-                self.position = Some(position);
-                self.is_packed |= passed.is_packed;
-                if passed.rejected > 0 {
-                    let (path, rejected) = (self.found.path.display(), passed.rejected);
-                    let lines = passed.rejects.iter().map(|reject| reject.line.to_string());
-                    let lines: Vec<String> = lines.collect();
-                    warn!(
-                        "file {path}: rejected {rejected} parts, at lines {}",
-                        lines.join(", ")
-                    );
-                }
-                match passed.left {
-                    0 => "up to date",
-                    _ => "waiting for the end of a line",
-                }
-            }
-        };
-    }
-
-    fn fail(&mut self, error: &str) {
-        let path = self.found.path.display();
-        if self.error.is_none() {
-            warn!("file {path} {error}");
-        }
-        self.error = Some(format!("{}: {error}", Timestamp::now()));
-        self.state = "cannot be read";
-        self.not_before = Some(tokio::time::Instant::now() + AGAIN_WAIT);
-    }
-
-    fn status(&self) -> Status {
-        let position = self.position.map(|position| position as i64);
-        let end = (!self.is_packed).then_some(self.found.size as i64);
-        let lag = position
-            .zip(end)
-            .map(|(position, end)| (end - position).max(0));
-        Status {
-            place: Some(self.found.path.display().to_string()),
-            position,
-            committed: position,
-            end,
-            lag,
-            last_error: self.error.clone(),
-            ..Status::of(
-                "file",
-                if self.is_being_read {
-                    "reading"
-                } else {
-                    self.state
-                },
-            )
-        }
+    /// Sets the gauges.
+    fn measure(&self) {
+        let lag: u64 = self.entries.values().filter_map(Entry::lag).sum();
+        let oldest = self.entries.values().filter_map(Entry::behind);
+        let oldest = oldest.max().unwrap_or_default();
+        let labels = [("cluster", self.context.cluster.clone())];
+        metrics::gauge!(telemetry::FILE_LAG, &labels).set(lag as f64);
+        metrics::gauge!(telemetry::FILE_OLDEST_SECONDS, &labels).set(oldest.as_secs_f64());
     }
 }
 

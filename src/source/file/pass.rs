@@ -17,11 +17,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::buffers::Buffers;
 use super::cut::Piece;
 use super::place::{Place, Progress, Whole};
+use super::reached::Reached;
 use super::reading::{Ended, Error, Input, Reading};
 use super::tally::Tally;
-use super::way::{NotDone, Part, Taken, Way, joined};
+use super::way::{Content, NotDone, Part, Taken, Way, joined};
+use crate::backoff::Backoff;
 use crate::envelope::Portion;
 
 /// Parts of one file that are decoded and written to the spool at the same time.
@@ -29,10 +32,6 @@ const PARTS_MAX: usize = 2;
 
 /// How often a position is committed.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
-
-/// How long to wait before something is tried again, at first and at most.
-const AGAIN_WAIT: Duration = Duration::from_millis(100);
-const AGAIN_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The unit of the memory for parts, and what all files together may hold.
 const MEMORY_UNIT_BYTES: usize = 64 << 10;
@@ -51,6 +50,7 @@ pub struct Context {
     pub cluster: String,
     pub tally: Arc<Tally>,
     pub stop: CancellationToken,
+    buffers: Buffers,
     memory: Arc<Semaphore>,
     readers: Arc<Semaphore>,
 }
@@ -63,6 +63,7 @@ impl Context {
             cluster: cluster.to_owned(),
             tally: Arc::default(),
             stop,
+            buffers: Buffers::default(),
             memory: Arc::new(Semaphore::new(MEMORY_BYTES_MAX / MEMORY_UNIT_BYTES)),
             readers: Arc::new(Semaphore::new(cores.clamp(2, READERS_MAX))),
         }
@@ -86,6 +87,7 @@ pub struct Source {
     pub from: Place,
     /// Whether its writer may still write to it.
     pub is_growing: bool,
+    pub reached: Arc<Reached>,
 }
 
 /// A part that could not be read.
@@ -108,7 +110,6 @@ pub struct Passed {
     /// Bytes of a last line that is not all there yet.
     pub left: u64,
     pub is_damaged: bool,
-    pub is_packed: bool,
     /// How far ClickHouse has it.
     pub progress: Progress,
 }
@@ -170,6 +171,7 @@ pub async fn pass(context: &Context, source: Source) -> Result<Passed, Failed> {
         from: source.from,
         is_growing: source.is_growing,
         to,
+        buffers: context.buffers.clone(),
         packed_read: context.tally.packed_read.clone(),
         stop,
     };
@@ -259,6 +261,7 @@ impl<'c> Pass<'c> {
     fn committed(&mut self, outcome: Result<(), NotDone>) -> Result<(), NotDone> {
         outcome?;
         if let Some((due, _)) = self.committing.take() {
+            self.source.reached.set(due.next.position);
             self.passed.progress = Progress {
                 place: due.next,
                 whole: due.whole,
@@ -273,7 +276,6 @@ impl<'c> Pass<'c> {
         if let Some(ended) = ended {
             self.passed.left = ended.left;
             self.passed.is_damaged = ended.is_damaged;
-            self.passed.is_packed = ended.is_packed;
         }
         if self.committing.is_some() {
             let committed = commit_of(&mut self.committing).await;
@@ -321,7 +323,7 @@ async fn land(context: &Context, source: &Source, piece: Piece) -> Result<Landed
     let part = Part {
         cluster: context.cluster.clone(),
         origin: format!("file {}", source.path),
-        content: portion.into(),
+        content: Content::of(portion, &context.buffers),
     };
     let taken = again(context, || context.way.take(&part)).await?;
     let rejects = taken.rejects.iter().map(|(from, bytes, reason)| Reject {
@@ -364,15 +366,14 @@ pub async fn again<'a, T>(
     context: &Context,
     mut attempt: impl FnMut() -> BoxFuture<'a, Result<T, NotDone>>,
 ) -> Result<T, NotDone> {
-    let mut wait = AGAIN_WAIT;
+    let mut backoff = Backoff::default();
     loop {
         match attempt().await {
             Err(NotDone::Later(why)) => {
-                let waited = context.stop.run_until_cancelled(sleep(wait)).await;
+                let waited = context.stop.run_until_cancelled(backoff.wait()).await;
                 if waited.is_none() {
                     return Err(NotDone::Refused(format!("stopped: {why}")));
                 }
-                wait = (wait * 2).min(AGAIN_WAIT_MAX);
             }
             done => return done,
         }

@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::buffers::Buffers;
 use super::cut::{Changed, Cutter, Piece};
 use super::head::{HEAD_BYTES_MAX, fingerprint};
 use super::place::{Place, TAIL_BYTES, Whole};
 use super::unpack::{Foreign, Packing, Unpacked};
 
 /// How much is read at a time.
-const CHUNK_BYTES: usize = 256 << 10;
+pub const CHUNK_BYTES: usize = 256 << 10;
 
 /// Why a file was not read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,8 @@ pub struct Identity {
     /// Missing where there is no audit ID yet.
     pub fingerprint: Option<String>,
     pub size: u64,
+    /// Whether positions, which are unpacked, do not compare with its size.
+    pub is_packed: bool,
 }
 
 /// How a reading ended.
@@ -62,8 +65,6 @@ pub struct Ended {
     pub left: u64,
     /// The file breaks off, or is damaged from there on: what is before was read.
     pub is_damaged: bool,
-    /// Then its positions do not compare with its size.
-    pub is_packed: bool,
     /// The file on the disk, if everything was read and it has not grown since.
     pub whole: Option<Whole>,
 }
@@ -117,6 +118,7 @@ pub fn identify(file: &File, is_growing: bool) -> Result<Identity, Error> {
     Ok(Identity {
         fingerprint: fingerprint(&head, !is_growing),
         size,
+        is_packed: unpacked.packing != Packing::Plain,
     })
 }
 
@@ -156,6 +158,8 @@ pub struct Reading {
     /// Its writer may still write to it: a half at its end waits, also in a packed file.
     pub is_growing: bool,
     pub to: mpsc::Sender<Piece>,
+    /// Where the bytes of pieces may be given back to.
+    pub buffers: Buffers,
     /// Bytes as they lie on the disk.
     pub packed_read: Arc<AtomicU64>,
     pub stop: CancellationToken,
@@ -196,7 +200,6 @@ impl Reading {
         let is_same = ended.left == 0 && whole(file)? == before;
         Ok(Ended {
             whole: is_same.then_some(before),
-            is_packed: packing != Packing::Plain,
             ..ended
         })
     }
@@ -224,7 +227,7 @@ impl Reading {
         tail: Vec<u8>,
         is_final: bool,
     ) -> Result<Ended, Error> {
-        let mut cutter = Cutter::at(&self.from, tail)?;
+        let mut cutter = Cutter::at(&self.from, tail, self.buffers.clone())?;
         let mut is_damaged;
         loop {
             if self.stop.is_cancelled() {
@@ -242,7 +245,6 @@ impl Reading {
         Ok(Ended {
             left,
             is_damaged,
-            is_packed: false,
             whole: None,
         })
     }

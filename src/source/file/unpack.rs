@@ -5,6 +5,7 @@
 use std::io::{self, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
+use memchr::memmem;
 
 /// How much is looked at to see what a file is.
 const MAGIC_BYTES: usize = 512;
@@ -98,9 +99,12 @@ fn check_text(head: &[u8]) -> Result<(), Foreign> {
         .position(|byte| *byte != 0)
         .unwrap_or(head.len());
     let is_text = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace() || *byte == 0x1b;
-    match head[begin..].iter().all(is_text) {
-        true => Ok(()),
-        false => Err(Foreign::Binary),
+    let text = &head[begin..];
+    let end = text.iter().position(|byte| !is_text(byte));
+    match end {
+        // A log that is damaged behind its first event.
+        Some(end) if memmem::find(&text[..end], b"auditID").is_none() => Err(Foreign::Binary),
+        _ => Ok(()),
     }
 }
 
@@ -288,6 +292,11 @@ mod tests {
         ] {
             assert_eq!(read(&packed), Ok((packing, TEXT.to_owned())));
         }
+        let damaged = "{\"auditID\":\"1\"}\n\x01\x02\0\n";
+        assert_eq!(
+            read(damaged.as_bytes()),
+            Ok((Packing::Plain, damaged.to_owned()))
+        );
         assert_eq!(
             read(b"\0\0\0{}"),
             Ok((Packing::Plain, "\0\0\0{}".to_owned()))

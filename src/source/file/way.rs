@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
 
+use super::buffers::Buffers;
 use crate::envelope::Portion;
 use crate::pipeline::{Details, Receipt};
 use crate::positions::Position;
@@ -38,12 +39,13 @@ impl Part {
     }
 }
 
-impl From<Portion> for Content {
-    fn from(portion: Portion) -> Content {
+impl Content {
+    /// The bytes go back to `buffers`.
+    pub fn of(portion: Portion, buffers: &Buffers) -> Content {
         match portion {
             Portion::Text { from, bytes } => Content::Text {
                 from,
-                body: bytes.into(),
+                body: buffers.lend(bytes),
             },
             Portion::TooLong { at, sha256 } => Content::TooLong { at, sha256 },
         }

@@ -163,7 +163,16 @@ fn what_is_shown() {
     let lines = one.rfind('\n').unwrap() as u64 + 1;
     assert_eq!(waiting["position"], lines);
     assert_eq!(waiting["end"], one.len());
-    assert_eq!(waiting["lag"], one.len() as u64 - lines);
+    let lag = one.len() as u64 - lines;
+    assert_eq!(waiting["lag"], lag);
+    // Half a line is no event yet: nothing is late.
+    assert_eq!(waiting["oldest_seconds"], Value::Null);
+    measured(
+        &bygone,
+        &format!("bygone_file_lag_bytes{{cluster=\"demo\"}} {lag}\n"),
+    );
+    let oldest = "bygone_file_oldest_unstored_seconds{cluster=\"demo\"} 0\n";
+    measured(&bygone, oldest);
     bygone.kill();
     bygone.spawn_again();
     wait_for("bygone to serve", || bygone.serves().then_some(()));
@@ -173,8 +182,14 @@ fn what_is_shown() {
         (&done["position"], &done["lag"]),
         (&part.len().into(), &0.into())
     );
+    measured(&bygone, "bygone_file_lag_bytes{cluster=\"demo\"} 0\n");
     let letters = crate::support::number(&bygone.database, "SELECT count() FROM dead_letters");
     assert_eq!(letters, 0);
+}
+
+/// Waits until the metrics have this line.
+fn measured(bygone: &Bygone, line: &str) {
+    wait_for(line, || bygone.metrics().contains(line).then_some(()));
 }
 
 /// `bygone import --follow` does the same, and ends when it is told to.
