@@ -191,7 +191,7 @@ impl Client {
         let created = self
             .within(ANSWER_WAIT, responses.message())
             .await?
-            .ok_or_else(|| Failure::broke_off(&self.place.url))?;
+            .ok_or_else(|| self.place.broke_off())?;
         if created.canceled {
             return Err(self.place.canceled(&created));
         }
@@ -225,7 +225,10 @@ impl Client {
         answer: impl Future<Output = Result<T, Status>>,
     ) -> Result<T, Failure> {
         match timeout(wait, answer).await {
-            Ok(answer) => answer.map_err(|status| failure::of(&self.place, &status)),
+            Ok(answer) => answer.map_err(|status| {
+                let has_answered = self.header().cluster_id != 0;
+                failure::of(&self.place, &status, has_answered)
+            }),
             // Others may answer.
             Err(_) => Err(Failure::silent(&self.place.url, wait)),
         }

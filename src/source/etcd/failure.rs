@@ -14,6 +14,12 @@ use crate::tls::{Shown, Trust};
 /// How tonic refuses a message that is too large.
 const TOO_LARGE: &str = "decoded message length too large";
 
+/// How hyper-util begins the error of a request on a connection that had come about.
+const AFTER_CONNECT: &str = "client error (SendRequest)";
+
+/// How h2 calls an answer of HTTP/1.1.
+const NOT_HTTP2: &str = "frame with invalid size";
+
 /// What a message names.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -55,6 +61,12 @@ impl Place {
             Next::Reconnect,
             format!("{} {what}: is it the client port of an etcd?", self.url),
         )
+    }
+
+    /// Others may answer.
+    pub fn broke_off(&self) -> Failure {
+        let line = format!("{} broke off its answer", self.url);
+        Failure::new(Next::Reconnect, line)
     }
 
     fn peer(&self) -> Peer<'_> {
@@ -138,8 +150,8 @@ pub fn no_leader(url: &str) -> String {
     format!("{url} has no leader: most members are away, see \"etcdctl endpoint status --cluster\"")
 }
 
-/// A call that failed.
-pub fn of(place: &Place, status: &Status) -> Failure {
+/// A call that failed; `has_answered`: whether the member has answered one before.
+pub fn of(place: &Place, status: &Status, has_answered: bool) -> Failure {
     if let Some(failure) = place.of_message(status.message()) {
         return failure;
     }
@@ -153,41 +165,32 @@ pub fn of(place: &Place, status: &Status) -> Failure {
     let tls = chain
         .iter()
         .find_map(|it| it.downcast_ref::<rustls::Error>());
-    if let Some(error) = tls {
-        let line = of_tls(place.peer(), error, place.shown.rejected());
-        return Failure::new(Next::Reconnect, line);
-    }
     let texts: Vec<String> = chain.iter().map(ToString::to_string).collect();
     let says = |text: &str| texts.iter().any(|it| it.contains(text));
     let url = &place.url;
-    // With TLS 1.3 a client's certificate is judged when the client takes itself to be connected.
-    let is_tls = url.starts_with("https:");
-    if is_tls && (says("received fatal alert") || says("connection closed")) {
+    let line = if has_answered && says(AFTER_CONNECT) {
+        return place.broke_off();
+    } else if says("tls handshake eof") {
+        format!("{url} does not speak TLS: check the port, or use http:// in the address")
+    } else if says(NOT_HTTP2) {
+        return place.odd("does not speak HTTP/2");
+    } else if says(AFTER_CONNECT) && url.starts_with("https:") {
+        // With TLS 1.3 a client's certificate is judged when the client takes itself to be connected.
         let credentials = place.credentials;
-        return Failure::new(
-            Next::Reconnect,
-            format!(
-                "{url} ended the connection, as etcd does where it does not accept a client's certificate: {credentials}"
-            ),
-        );
-    }
-    if says("tls handshake eof") {
-        let line =
-            format!("{url} does not speak TLS: check the port, or use http:// in the address");
-        return Failure::new(Next::Reconnect, line);
-    }
-    if says("http2 error") || says("connection closed") || says("connection error") {
-        return place.odd(match is_tls {
-            true => "does not speak HTTP/2",
-            false => "ended the connection, as etcd does where https:// is needed",
-        });
-    }
-    let cause = match chain.iter().find_map(|it| it.downcast_ref::<io::Error>()) {
-        Some(error) => of_io(error),
-        None => texts.last().map(|text| cut(text)).unwrap_or_default(),
+        format!(
+            "{url} ended the connection, as etcd does where it does not accept a client's certificate: {credentials}"
+        )
+    } else if says(AFTER_CONNECT) {
+        return place.odd("ended the connection, as etcd does where https:// is needed");
+    } else if let Some(error) = tls {
+        of_tls(place.peer(), error, place.shown.rejected())
+    } else {
+        let cause = match chain.iter().find_map(|it| it.downcast_ref::<io::Error>()) {
+            Some(error) => of_io(error),
+            None => texts.last().map(|text| cut(text)).unwrap_or_default(),
+        };
+        format!("{url} cannot be reached: {cause}: check the address, firewalls, and the member")
     };
-    let line =
-        format!("{url} cannot be reached: {cause}: check the address, firewalls, and the member");
     Failure::new(Next::Reconnect, line)
 }
 
@@ -199,7 +202,7 @@ fn of_code(place: &Place, status: &Status) -> Failure {
             format!("{url} no longer accepts the token: authenticating again"),
         ),
         Code::Unimplemented => place.odd("does not know this call"),
-        Code::Unavailable => Failure::broke_off(url),
+        Code::Unavailable => place.broke_off(),
         _ => place.odd(&format!("failed ({})", cut(status.message()))),
     }
 }

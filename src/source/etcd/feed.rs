@@ -127,8 +127,8 @@ impl Feed for Responses {
             return Some(match response {
                 Ok(Some(response)) if response.canceled => Err(place.canceled(&response)),
                 Ok(Some(response)) => Ok(response),
-                Ok(None) => Err(Failure::broke_off(&place.url)),
-                Err(status) => Err(failure::of(&place, &status)),
+                Ok(None) => Err(place.broke_off()),
+                Err(status) => Err(failure::of(&place, &status, true)),
             });
         }
     }
