@@ -211,7 +211,7 @@ impl<'a> Life<'a> {
             status_reason: self.status_reason,
             waiting: self.waiting.clone(),
             instances: instances
-                .map(|(key, it)| it.pack(key, second, self.created_at))
+                .map(|(key, it)| it.pack(key, second, self))
                 .collect(),
             past: self
                 .past
@@ -397,8 +397,9 @@ fn mapped(ip: IpAddr) -> Ipv6Addr {
 }
 
 impl<'a> Instance<'a> {
-    fn pack(&self, key: &InstanceKey<'a>, base: i64, created_at: u32) -> PackedInstance<'a> {
+    fn pack(&self, key: &InstanceKey<'a>, base: i64, life: &Life<'a>) -> PackedInstance<'a> {
         let micros = base * 1_000_000;
+        let created_at = life.created_at;
         let ended = self.ended.map(|End { report, .. }| {
             let at = distance(i64::from(report.finished_at), base);
             (at, report.exit_code, report.signal, report.reason)
@@ -410,6 +411,9 @@ impl<'a> Instance<'a> {
             let end = self.end().filter(|_| is_over);
             end.is_none_or(|end| !end.is_after(*ran_at))
         });
+        // Of a life that is known from late facts alone, it may turn out that it started again and was over when it was
+        // seen last.
+        let is_outdone = has_ended && life.timely;
         PackedInstance {
             container: key.0,
             key: key.1,
@@ -422,8 +426,8 @@ impl<'a> Instance<'a> {
             started: distance(i64::from(self.started_at), base),
             ended,
             first_seen: (self.started_at == 0).then(|| self.seen.first - micros),
-            last_seen: (!has_ended).then(|| self.seen.last - micros),
-            ran: ran_at.map(|ran_at| match has_ended {
+            last_seen: (!is_outdone).then(|| self.seen.last - micros),
+            ran: ran_at.map(|ran_at| match is_outdone {
                 true => ran_at - micros,
                 false => self.seen.last - ran_at,
             }),

@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::cut::PIECE_BYTES;
-use super::reading::CHUNK_BYTES;
+/// A piece has about so many bytes.
+pub const PIECE_BYTES: usize = 2 << 20;
+
+/// How much is read at a time.
+pub const CHUNK_BYTES: usize = 256 << 10;
 
 /// As large as a piece becomes, mostly.
 const BUFFER_BYTES: usize = PIECE_BYTES + CHUNK_BYTES;

@@ -9,12 +9,9 @@ use std::collections::VecDeque;
 use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
 use serde::de::IgnoredAny;
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, PIECE_BYTES};
 use super::place::{Place, TAIL_BYTES};
 use crate::envelope::{Portion, Portions};
-
-/// A piece has about so many bytes.
-pub const PIECE_BYTES: usize = 2 << 20;
 
 /// The longest event. A longer one is a dead letter without its bytes.
 pub const EVENT_BYTES_MAX: usize = 64 << 20;

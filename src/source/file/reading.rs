@@ -9,14 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, CHUNK_BYTES};
 use super::cut::{Changed, Cutter, Piece};
 use super::head::{HEAD_BYTES_MAX, fingerprint};
 use super::place::{Place, TAIL_BYTES, Whole};
 use super::unpack::{Foreign, Packing, Unpacked};
-
-/// How much is read at a time.
-pub const CHUNK_BYTES: usize = 256 << 10;
 
 /// Why a file was not read, or not to its end.
 #[derive(Debug, thiserror::Error)]
