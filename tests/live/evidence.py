@@ -11,6 +11,8 @@ import json
 
 # How far apart the same thing may be in two of the sources, in seconds.
 NEAR = 2.0
+# A watch that cannot connect tries again after at most so many seconds.
+RETURN = 16.0
 
 
 def epoch(text):
@@ -282,7 +284,9 @@ def read(folder):
     uses = list(lines(f"{folder}/addresses.jsonl"))
     run = next(lines(f"{folder}/run.json"))
     if run.get("sources", "audit") != "audit":
-        # A watch sees every removal.
+        # A watch sees every removal while it runs.
         for pod in pods.values():
-            pod.removal_given = pod.until is not None
+            seen = pod.until is not None and not any(
+                begin - NEAR < pod.until < end + RETURN for begin, end in run["absences"])
+            pod.removal_given = pod.removal_given or seen
     return Truth(pods, uses, run["ended"], run["clocks"])
