@@ -163,10 +163,16 @@ pub fn of_connection(
     let tls = chain
         .iter()
         .find_map(|it| it.downcast_ref::<rustls::Error>());
-    if let Some(error) = tls {
-        return Failure::new(Next::Reconnect, of_tls(place, error, rejected));
-    }
     let texts: Vec<String> = chain.iter().map(ToString::to_string).collect();
+    if let Some(error) = tls {
+        // Before the tunnel stands, TLS is that of the proxy.
+        let is_of_tunnel = texts.iter().any(|text| text.starts_with("tunnel error"));
+        let line = match place.proxy.as_ref().filter(|_| is_of_tunnel) {
+            Some(proxy) => of_tls_of_proxy(proxy, error),
+            None => of_tls(place, error, rejected),
+        };
+        return Failure::new(Next::Reconnect, line);
+    }
     if let Some(line) = of_proxy(place, &texts) {
         return Failure::new(Next::Reconnect, line);
     }
@@ -250,9 +256,12 @@ fn of_tls(place: &Place, error: &rustls::Error, rejected: Option<[u8; 32]>) -> S
             ),
             _ => untrusted(place, rejected),
         },
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            format!("{url} requires a client certificate: {}", place.credentials)
+        }
         rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::UnknownCA
+            AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
             | AlertDescription::BadCertificate
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown,
@@ -264,6 +273,31 @@ fn of_tls(place: &Place, error: &rustls::Error, rejected: Option<[u8; 32]>) -> S
             format!("{url} does not speak TLS: check the port, or use http:// in the address")
         }
         error => format!("TLS with {url} failed: {}", cut(&error.to_string())),
+    }
+}
+
+/// A proxy that is spoken to with TLS; this machine's CAs are trusted.
+fn of_tls_of_proxy(OnTheWay { shown, from, .. }: &OnTheWay, error: &rustls::Error) -> String {
+    let of_it = format!("the certificate of the proxy {shown}");
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                format!("{of_it} has expired: renew it there")
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                format!("{of_it} is for another name: use that in {from}")
+            }
+            _ => format!(
+                "{of_it} is not trusted: add its CA to those of this machine (SSL_CERT_FILE), or check {from}"
+            ),
+        },
+        rustls::Error::InvalidMessage(_) => {
+            format!("the proxy {shown} does not speak TLS: use http:// in {from}")
+        }
+        error => format!(
+            "TLS with the proxy {shown} failed: {}",
+            cut(&error.to_string())
+        ),
     }
 }
 
