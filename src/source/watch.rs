@@ -28,6 +28,7 @@ mod clock;
 mod cluster;
 mod config;
 mod failure;
+mod incoming;
 mod ledger;
 mod lines;
 mod list;

@@ -248,7 +248,7 @@ impl Cluster {
 }
 
 /// The uids of all pods.
-async fn list_uids(client: &Client) -> Result<BTreeSet<u128>, Failure> {
+pub(super) async fn list_uids(client: &Client) -> Result<BTreeSet<u128>, Failure> {
     let (mut all, mut token) = (BTreeSet::new(), String::new());
     loop {
         let path = Resource::Pods.page(PAGE_PODS, &token);

@@ -5,30 +5,31 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use tracing::info;
 
+use super::OpenPod;
 use super::client::Client;
 use super::clock::ours;
-use super::cluster::Identity;
+use super::cluster::{Identity, list_uids};
 use super::failure::Failure;
 use super::ledger::Mark;
 use super::owners::{self, Controllers};
 use super::read;
 use super::resource::{Emit, Resource};
-use super::run::{End, Loop, PAGE_OBJECTS};
+use super::run::{End, Listed, Loop, PAGE_OBJECTS};
 use crate::lifecycle::watched;
 use crate::pipeline::Stored;
 
 /// The largest page; where it is larger, fewer objects are asked for.
 const PAGE_BYTES_MAX: usize = 64 << 20;
 
-/// A pod that is created while a list is made must not count as missing from it: how long before the list was asked
-/// for it counts, in microseconds. The API server's dates have seconds.
-const LIST_SLACK: i64 = 2_000_000;
+/// What is gone stays gone. But the API server's dates have seconds, and so has the creation of a pod: how long after the
+/// list it counts as gone, in microseconds, so that it was not seen after that.
+const LIST_SLACK: i64 = 1_000_000;
 
 /// Missing pods that are stored together.
 const MISSING_MAX: usize = 1_000;
 
 impl Loop {
-    /// Lists everything. What the history has open and the list lacks, is gone.
+    /// Lists everything. [`Loop::finish`] has to follow, after the watch has begun.
     pub(super) async fn list(
         &mut self,
         client: &Client,
@@ -70,56 +71,87 @@ impl Loop {
                 break found.version.unwrap_or_default();
             }
         };
-        let at = begun.unwrap_or_default();
-        if resource == Resource::Pods && *identity != Identity::Hidden {
-            self.end_missing(uids, at - LIST_SLACK, &mut stored).await?;
-        }
         self.page_objects = PAGE_OBJECTS;
-        let mark = Mark {
+        self.listed = Some(Listed {
+            uids,
+            stored,
+            ends_pods: resource == Resource::Pods && *identity != Identity::Hidden,
+        });
+        Ok(Mark {
             cluster_uid: uid.to_owned(),
             version,
-            at,
-        };
-        self.view.ledger.send(mark.clone(), stored).await;
-        Ok(mark)
+            at: begun.unwrap_or_default(),
+        })
     }
 
-    /// Ends the open pods that the list did not have.
-    async fn end_missing(
+    /// Ends what the history has open and a list lacked, and takes the list's version as a position. The history is read
+    /// when it has the list, and so everything that was stored before. A pod that is created meanwhile may not be missing
+    /// from the list, so a second one must lack it too.
+    pub(super) async fn finish(
         &self,
-        listed: BTreeSet<u128>,
-        at: i64,
-        stored: &mut Vec<Stored>,
+        client: &Client,
+        mark: &Mark,
+        listed: Listed,
     ) -> Result<(), End> {
-        let (mut after, mut missing) = (None, Vec::new());
-        loop {
-            let open = (self.cluster.open_pods)(self.cluster.name().to_owned(), after.take());
-            let open = self.until_stop(open).await?.map_err(Failure::of_us)?;
-            after = open.last().cloned();
-            missing.extend(open.into_iter().filter(|pod| !listed.contains(&pod.uid)));
-            let is_last = after.is_none();
-            while missing.len() >= MISSING_MAX || is_last && !missing.is_empty() {
-                let gone: Vec<_> = missing.drain(..missing.len().min(MISSING_MAX)).collect();
-                let cluster = self.cluster.name().to_owned();
-                let count = gone.len();
-                let store = self.store(move |emit| {
-                    for pod in &gone {
-                        let name = (&*pod.namespace, &*pod.name, pod.uid);
-                        // The only failure is a time that no clock has.
-                        _ = watched::absent(&cluster, name, at, emit);
-                    }
-                });
-                let ((), of_gone) = store.await?;
-                stored.push(of_gone);
-                self.show(|shown| shown.facts += count as u64);
-                info!(
-                    "watch {}: {count} pods had ended while nobody watched",
-                    self.cluster.name()
+        for page in listed.stored {
+            if !self.until_stop(page.wait()).await? {
+                return Err(
+                    Failure::of_us("rows were lost on their way: reading them again").into(),
                 );
             }
-            if is_last {
-                return Ok(());
-            }
         }
+        let mut stored = Vec::new();
+        if listed.ends_pods {
+            let mut missing = self.open_pods().await?;
+            missing.retain(|pod| !listed.uids.contains(&pod.uid));
+            if !missing.is_empty() {
+                let there = self.until_stop(list_uids(client)).await??;
+                missing.retain(|pod| !there.contains(&pod.uid));
+            }
+            self.end(missing, &mut stored).await?;
+        }
+        self.view.ledger.send(mark.clone(), stored).await;
+        Ok(())
+    }
+
+    /// The pods that the history has open.
+    async fn open_pods(&self) -> Result<Vec<OpenPod>, End> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = (self.cluster.open_pods)(self.cluster.name().to_owned(), after);
+            let page = self.until_stop(page).await?.map_err(Failure::of_us)?;
+            after = page.last().cloned();
+            if after.is_none() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    /// Ends pods that are gone.
+    async fn end(&self, missing: Vec<OpenPod>, stored: &mut Vec<Stored>) -> Result<(), End> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let at = self.clock.now() + LIST_SLACK;
+        let count = missing.len();
+        for gone in missing.chunks(MISSING_MAX) {
+            let (cluster, gone) = (self.cluster.name().to_owned(), gone.to_vec());
+            let store = self.store(move |emit| {
+                for pod in &gone {
+                    let name = (&*pod.namespace, &*pod.name, pod.uid);
+                    // The only failure is a time that no clock has.
+                    _ = watched::absent(&cluster, name, at, emit);
+                }
+            });
+            let ((), of_gone) = store.await?;
+            stored.push(of_gone);
+        }
+        self.show(|shown| shown.facts += count as u64);
+        info!(
+            "watch {}: {count} pods had ended while nobody watched",
+            self.cluster.name()
+        );
+        Ok(())
     }
 }

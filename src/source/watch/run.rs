@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use http_body_util::BodyExt;
-use kube_client::client::Body;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -15,6 +12,7 @@ use super::client::Client;
 use super::clock::{Clock, ours};
 use super::cluster::{Identity, Shared};
 use super::failure::{Failure, Next};
+use super::incoming::{Came, Incoming, LOOK_EVERY, Part};
 use super::ledger::Mark;
 use super::lines::Lines;
 use super::owners::{self, Controllers, Owners, Reference};
@@ -22,7 +20,7 @@ use super::read::{Found, Progress};
 use super::resource::{Emit, Resource};
 use super::view::{Shown, View};
 use crate::backoff::Backoff;
-use crate::lifecycle::watched;
+use crate::lifecycle::watched::Moment;
 use crate::pipeline::Stored;
 use crate::telemetry;
 
@@ -31,14 +29,6 @@ pub(super) const PAGE_OBJECTS: usize = 500;
 
 /// How long an API server keeps a watch open, in seconds.
 const WATCH_SECONDS: u64 = 290;
-
-/// How long to wait for the next part of a watch before looking at the clock. A watch that is silent for this long has
-/// brought everything that happened before it began.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// A wait that took this long was not only one for the API server: this process stood still, and what comes next may have
-/// waited for it.
-const STOOD_STILL: Duration = Duration::from_millis(1_500);
 
 /// How long the pipeline may be full before the next try.
 const ROOM_WAIT: Duration = Duration::from_millis(250);
@@ -58,6 +48,16 @@ pub struct Loop {
     pub client: Option<Client>,
     pub owners: Owners,
     pub page_objects: usize,
+    /// The last list, as long as what it lacked was not ended.
+    pub(super) listed: Option<Listed>,
+}
+
+/// What a list had.
+pub(super) struct Listed {
+    pub uids: BTreeSet<u128>,
+    pub stored: Vec<Stored>,
+    /// Whether pods that it lacks have ended.
+    pub ends_pods: bool,
 }
 
 /// Why a step ended without a result.
@@ -83,6 +83,7 @@ impl Loop {
             client: None,
             owners: Owners::default(),
             page_objects: PAGE_OBJECTS,
+            listed: None,
         }
     }
 
@@ -123,6 +124,7 @@ impl Loop {
                     .take()
                     .map(|mark| mark.version)
                     .unwrap_or_default();
+                self.listed = None;
                 info!(
                     "watch {}: {}: version {at} is no longer there: listing",
                     self.cluster.name(),
@@ -164,6 +166,7 @@ impl Loop {
     /// One list if it needs that, and one watch.
     async fn turn(&mut self) -> Result<(), End> {
         if self.view.ledger.was_lost() {
+            self.listed = None;
             self.position = self.view.ledger.committed();
         }
         let client = match self.client.take().filter(|client| !client.is_stale()) {
@@ -268,42 +271,45 @@ impl Loop {
         self.clock.see(sent, ours(), answer.date);
         self.cluster.recovered(resource);
         self.show(|shown| shown.state = "catching up");
+        let mut incoming = Incoming::of(answer.body, self.clock, mark.at);
+        // It is read meanwhile.
+        if let Some(listed) = self.listed.take()
+            && let Err(end) = self.finish(client, &mark, listed).await
+        {
+            self.position = None;
+            return Err(end);
+        }
         let mut stream = Stream {
-            body: answer.body,
             lines: Lines::default(),
             progress: Progress::from(mark.at),
-            idle_at: mark.at,
+            since: mark.at,
             mark,
         };
-        let outcome = self.stream(client, &mut stream).await;
+        let outcome = self.stream(client, &mut incoming, &mut stream).await;
         self.position = Some(stream.mark);
         outcome
     }
 
-    async fn stream(&mut self, client: &Client, stream: &mut Stream) -> Result<(), End> {
+    async fn stream(
+        &mut self,
+        client: &Client,
+        incoming: &mut Incoming,
+        stream: &mut Stream,
+    ) -> Result<(), End> {
         let silence = Duration::from_secs(self.cluster.config.silence_seconds_max);
         let mut heard_at = Instant::now();
-        let mut stood_still = false;
         loop {
             if self.view.ledger.was_lost() {
                 return Err(
                     Failure::of_us("rows were lost on their way: reading them again").into(),
                 );
             }
-            // What is there already, without waiting.
-            let looked_at = self.clock.now();
-            let mut frame = stream.body.frame().now_or_never();
-            if frame.is_none() {
+            let mut came = incoming.ready();
+            if came.is_none() {
                 self.flush(client, stream).await?;
-                if stream.progress.keeps_up && !stood_still {
-                    stream.idle_at = looked_at;
-                }
-                let begun = Instant::now();
-                let next = timeout(LOOK_EVERY, stream.body.frame());
-                let next = self.until_stop(next).await?;
-                stood_still = begun.elapsed() > STOOD_STILL;
-                frame = match next {
-                    Ok(frame) => Some(frame),
+                let next = timeout(LOOK_EVERY, incoming.next());
+                came = match self.until_stop(next).await? {
+                    Ok(came) => Some(came),
                     Err(_) if !stream.progress.keeps_up => {
                         self.caught_up(stream).await?;
                         continue;
@@ -315,24 +321,21 @@ impl Loop {
                 };
             }
             heard_at = Instant::now();
-            let Some(Some(frame)) = frame else {
-                // The API server ends each watch after a while. Everything that was written has come.
-                self.flush(client, stream).await?;
-                if stream.progress.keeps_up {
-                    stream.mark.at = self.clock.now();
+            match came {
+                None => {}
+                Some(Came::Part(part)) => stream.push(&part),
+                Some(Came::Broken) => {
+                    self.flush(client, stream).await?;
+                    return Err(client.place().broke_off().into());
                 }
-                return Ok(());
-            };
-            let Ok(frame) = frame else {
-                self.flush(client, stream).await?;
-                return Err(client.place().broke_off().into());
-            };
-            if let Some(data) = frame.data_ref() {
-                let moment = watched::Moment {
-                    since: stream.idle_at,
-                    until: self.clock.now(),
-                };
-                stream.lines.push(data, moment);
+                Some(Came::End) => {
+                    // The API server ends each watch after a while. Everything that was written has come.
+                    self.flush(client, stream).await?;
+                    if stream.progress.keeps_up {
+                        stream.mark.at = self.clock.now();
+                    }
+                    return Ok(());
+                }
             }
             if stream.lines.is_full() {
                 self.flush(client, stream).await?;
@@ -352,7 +355,7 @@ impl Loop {
         });
         let (progress, stored) = store.await?;
         stream.progress = progress;
-        stream.idle_at = at;
+        stream.since = at;
         stream.mark.at = at;
         self.show(|shown| shown.state = "watching");
         self.view
@@ -377,9 +380,7 @@ impl Loop {
         }
         let resource = self.view.resource;
         let cluster = self.cluster.name().to_owned();
-        let until = lines
-            .last()
-            .map_or(stream.idle_at, |line| line.moment.until);
+        let until = lines.last().map_or(stream.since, |line| line.moment.until);
         let controllers = match resource {
             Resource::Pods => self.controllers(client, &owners::of_lines(&lines)).await?,
             _ => Controllers::default(),
@@ -426,10 +427,22 @@ impl Loop {
 
 /// A watch under way.
 struct Stream {
-    body: Body,
     lines: Lines,
     progress: Progress,
-    /// When nothing was left to read, and so everything that was written had come.
-    idle_at: i64,
+    /// When everything that was written had come, until it keeps up.
+    since: i64,
     mark: Mark,
+}
+
+impl Stream {
+    fn push(&mut self, part: &Part) {
+        let moment = match self.progress.keeps_up {
+            true => part.moment,
+            false => Moment {
+                since: self.since,
+                ..part.moment
+            },
+        };
+        self.lines.push(&part.data, moment);
+    }
 }
