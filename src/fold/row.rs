@@ -16,7 +16,7 @@ use super::instance::Times;
 use super::judge::{Judged, Name, came_back};
 use super::life::{Asked, Life, first};
 use super::names;
-use super::why::{self, Requests};
+use super::why::{self, Report, Requests};
 
 const SECOND: i64 = 1_000_000;
 
@@ -45,6 +45,16 @@ struct InstanceEnd {
     unconfirmed: bool,
     /// The image of its static pod is gone: it may run on.
     mirror_removed: bool,
+}
+
+impl InstanceEnd {
+    fn report(&self) -> Report {
+        match self.reported {
+            None => Report::Missing,
+            Some(_) if self.times.clock_off != 0 => Report::OtherClock,
+            Some(_) => Report::Dated,
+        }
+    }
 }
 
 impl<'a> Judged<'a> {
@@ -248,10 +258,10 @@ impl<'a> Judged<'a> {
         let (life, instance) = (whole.life, &run.instance);
         let how = self.instance_end(life, run, whole.runs);
         let why = how.end.map(|end| {
-            let is_reported = how.reported.is_some();
+            let report = how.report();
             match self.is_of_another_life(life, run) {
-                false => why::of_instance(&self.why, end, is_reported, self.end),
-                true => (why::by_itself(is_reported), None),
+                false => why::of_instance(&self.why, end, report, self.end),
+                true => (why::by_itself(report), None),
             }
         });
         let (workload_kind, workload, _) = workload(life);

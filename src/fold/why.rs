@@ -192,32 +192,45 @@ fn of_request<'a>(
     }
 }
 
-/// Why a container instance ended, at `end` (microseconds), and which account requested that; `reported`: whether its
-/// kubelet reported the end, `pod_end`: when its pod was gone.
+/// How the end of a container instance is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    Missing,
+    /// Its kubelet reported it, with the time.
+    Dated,
+    /// The same, by a clock that is off: the time is that of the report.
+    OtherClock,
+}
+
+/// Why a container instance ended, at `end` (microseconds), and which account requested that; `pod_end`: when its pod
+/// was gone.
 pub(super) fn of_instance<'w, 'a>(
     pod: &'w Why<'a>,
     end: i64,
-    reported: bool,
+    report: Report,
     pod_end: Option<i64>,
 ) -> (EndedWhy, Option<&'w Asked<'a>>) {
-    // A request that only the object shows is known to the second. Where nobody watched and the node's clock is off, so is
-    // the end that the same object reports.
-    let is_of_pod = pod.since.is_some_and(|since| end >= since);
+    // Of what happened while nobody watched, a report is as old as the newest time in the object: that may be the very
+    // request.
+    let is_of_pod = pod.since.is_some_and(|since| match report {
+        Report::OtherClock => end >= since,
+        Report::Dated | Report::Missing => end > since,
+    });
     // What ended with its pod ended for the same reason.
-    let is_with_pod = !reported && pod_end == Some(end);
+    let is_with_pod = report == Report::Missing && pod_end == Some(end);
     match pod.why {
         Some(why) if why != EndedWhy::Finished && (is_of_pod || is_with_pod) => {
             (why, pod.by.as_ref())
         }
-        _ => (by_itself(reported), None),
+        _ => (by_itself(report), None),
     }
 }
 
 /// Why an instance ended with which its pod's end has nothing to do.
-pub(super) fn by_itself(reported: bool) -> EndedWhy {
-    match reported {
-        true => EndedWhy::Exited,
-        false => EndedWhy::Unknown,
+pub(super) fn by_itself(report: Report) -> EndedWhy {
+    match report {
+        Report::Missing => EndedWhy::Unknown,
+        Report::Dated | Report::OtherClock => EndedWhy::Exited,
     }
 }
 

@@ -9,6 +9,8 @@
 //! - A watch that catches up shows changes of the time in which nobody watched. Then an object only proves that the
 //!   pod was there at the newest time that the object itself has. That it is deleted proves that it was gone now:
 //!   what is between the two stays unknown.
+//! - Whether a pod had finished before its deletion was requested, an object that is to be deleted does not tell: it
+//!   had finished at the end of the moment, as an event that comes late says it.
 //! - What a complete list lacks was gone when the list was made.
 //!
 //! Never here: how the objects came (a watch of the API server, etcd), and what was known of them before.
@@ -92,10 +94,18 @@ pub fn pod(
         object,
         effect,
         &mut |fact| match fact.container.is_empty() {
-            true => emit(&Fact {
-                scheduled_at,
-                ..fact.clone()
-            }),
+            true => {
+                let ended = |at: i64| match (at, fact.deadline) {
+                    (0, _) | (_, 0) => at,
+                    _ => moment.until,
+                };
+                emit(&Fact {
+                    scheduled_at,
+                    terminal_at: ended(fact.terminal_at),
+                    emptied_at: ended(fact.emptied_at),
+                    ..fact.clone()
+                });
+            }
             false => emit(fact),
         },
     )?;

@@ -25,6 +25,7 @@
 pub(super) mod batch;
 pub(super) mod cluster;
 pub(super) mod failure;
+mod incoming;
 pub(super) mod ledger;
 mod list;
 pub(super) mod observers;

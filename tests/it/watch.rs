@@ -240,6 +240,30 @@ fn a_deletion_after_a_long_silence_is_the_removal() {
     );
 }
 
+/// A pod that seemed to be lost with its node is open again when the node is back: only the list shows that it is gone.
+#[test]
+fn pods_of_a_node_that_came_back_are_gone_if_a_list_lacks_them() {
+    let standin = Standin::start();
+    standin.put("nodes", node("node-1"));
+    standin.put("pods", pod("web-0", 1, 7_200));
+    standin.put("pods", pod("web-1", 2, 7_200));
+    let mut bygone = started(&standin, "");
+    until_watching(&bygone, "watch");
+    standin.delete("nodes", "node-1");
+    until(&bygone, "web-0", "gone_proof", "node deleted");
+    until(&bygone, "web-1", "gone_proof", "node deleted");
+    bygone.kill();
+    standin.delete("pods", "web-0");
+    let mut back = node("node-1");
+    back["metadata"]["creationTimestamp"] = json!(ago(0));
+    standin.put("nodes", back);
+    standin.compact();
+    begin_again(&mut bygone);
+    until(&bygone, "web-0", "gone_proof", "not found");
+    until(&bygone, "web-1", "gone_at IS NULL AND over_at IS NULL", "1");
+    assert_eq!(told(&bygone, "web-0", "gone_proof"), "not found");
+}
+
 /// A pod of an owner.
 fn owned(name: &str, number: u32, kind: &str, owner: &str, owner_number: u32) -> Value {
     let mut pod = pod(name, number, 7_200);

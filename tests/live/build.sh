@@ -16,11 +16,11 @@ if [[ $# -ne 2 || $1 == -* ]]; then
   [[ ${1:-} == --help || ${1:-} == -h ]] && exit 0 || exit 64
 fi
 version=$1
-if [[ ! $version =~ ^v1\.([0-9]+)\.[0-9]+$ ]]; then
+if [[ ! $version =~ ^v1\.([0-9]+)\.([0-9]+)$ ]]; then
   echo "build.sh: invalid version \"$version\": use one such as v1.37.2" >&2
   exit 64
 fi
-minor=${BASH_REMATCH[1]}
+minor=${BASH_REMATCH[1]} patch=${BASH_REMATCH[2]}
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
 module=$(mktemp -d)
@@ -30,15 +30,25 @@ export CGO_ENABLED=0 GOFLAGS=-mod=mod GOTOOLCHAIN=local GOWORK=off
 # What a release's go.mod says: the Go it needs, the behaviour its binaries keep, and its staging
 # modules. It requires these as v0.0.0 and replaces them by folders that its archive lacks, and
 # nobody obeys the replacements of a dependency. So our module replaces each by the tag that was
-# published with the release: v1.37.2 comes with v0.37.2.
+# published with the release: v1.37.2 comes with v0.37.2. A proxy may lack a tag: then the newest one
+# before it is used, of the same minor version.
+staging_version() { # of a staging module
+  local found
+  found=$(cd "$module" && go list -m -versions "$1" | tr ' ' '\n' | grep -E "^v0\.$minor\.[0-9]+$" |
+    awk -F. -v patch="$patch" '$3 <= patch' | sort -V | tail -1)
+  echo "${found:-v0.$minor.$patch}"
+}
+
 begin_kubernetes() {
-  local theirs
+  local theirs name
   theirs=$(go mod download -json "k8s.io/kubernetes@$version" | sed -n 's/^\t"GoMod": "\(.*\)",\{0,1\}$/\1/p')
   {
     echo "module live"
     sed -n '/^go [0-9]/p; /^godebug (/,/^)/p; /^godebug [^(]/p' "$theirs"
     echo "require k8s.io/kubernetes $version"
-    sed -n "s#^[[:space:]]*\(k8s\.io/[^ ]*\) => \./staging/.*#replace \1 => \1 v0.${version#v1.}#p" "$theirs" | sort -u
+    sed -n 's#^[[:space:]]*\(k8s\.io/[^ ]*\) => \./staging/.*#\1#p' "$theirs" | sort -u | while read -r name; do
+      echo "replace $name => $name $(staging_version "$name")"
+    done
   } >go.mod
 }
 

@@ -32,6 +32,8 @@ class Bygone:
         self.ingest_port = free_port()
         self.api_port = free_port()
         self.kills = []
+        # From when until when nobody was there.
+        self.absences = []
         self.starts_in_vain = 0
         self.child = None
         self.lock = threading.Lock()
@@ -92,6 +94,7 @@ class Bygone:
             time.sleep(away_seconds)
             meanwhile()
             self.start()
+            self.absences.append((self.kills[-1], time.time()))
 
     def lists(self):
         """How often a watch, of the API or of etcd, had to list, by the log."""

@@ -158,6 +158,8 @@ class Cluster:
         self.children = {}
         self.clients = {}
         self.kills = []
+        # From when until when nobody was there.
+        self.absences = []
         authority = Authority(folder)
         for name, subject in {**ACCOUNTS, **nodes}.items():
             authority.issue(name, subject)
@@ -242,6 +244,7 @@ class Cluster:
         child.wait()
         self.kills.append(time.time())
         self.start_api_server()
+        self.absences.append((self.kills[-1], time.time()))
 
     def compact(self):
         """Lets etcd forget everything but the present."""

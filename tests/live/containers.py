@@ -95,6 +95,9 @@ class Container:
         if not self.running():
             return
         if not self.stopping:
+            if self.exits_at is not None and self.exits_at <= at:
+                # It was over before, and this node is late to notice.
+                return
             self.stopping = True
             wish = at + self.program["stop"]
             self.exits_at = min(wish, self.exits_at) if self.exits_at else wish

@@ -282,7 +282,9 @@ def read(folder):
     uses = list(lines(f"{folder}/addresses.jsonl"))
     run = next(lines(f"{folder}/run.json"))
     if set(run["sources"]) & {"watch", "etcd"}:
-        # They see every removal.
+        # They see every removal while they run.
         for pod in pods.values():
-            pod.removal_given = pod.until is not None
+            seen = pod.until is not None and not any(
+                begin - NEAR < pod.until < end + RETURN for begin, end in run["absences"])
+            pod.removal_given = pod.removal_given or seen
     return Truth(pods, uses, run["ended"], run["clocks"])

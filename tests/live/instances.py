@@ -164,7 +164,9 @@ class Containers:
             told[id(it)] += 1
             runs = it["start"] < sample.at - MARGIN and (it["end"] is None or sample.at + MARGIN < it["end"])
             if runs and pod.lives_at(sample.at, MARGIN):
-                self.say("meanwhile: container runs", row["ended_at"] is None, pod, {"asked at": sample.at, **row}, it)
+                # With a deleted node it ends a minute later, unless the node comes back.
+                right = row["ended_at"] is None or unsure(row) and epoch(row["ended_at"]) > sample.at
+                self.say("meanwhile: container runs", right, pod, {"asked at": sample.at, **row}, it)
 
     def at_an_instant(self, sample):
         told = {self.key(row): row for row in sample.containers}

@@ -240,7 +240,8 @@ class Run:
         write_lines(f"{self.out}/run.json", [{
             "sources": sorted(self.sources), "clocks": {name: node.skew for name, node in NODES.items()},
             "began": self.load_began, "load ended": self.load_ended, "ended": self.ended,
-            "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills}])
+            "kills of kube-apiserver": self.cluster.kills, "kills of bygone": self.bygone.kills,
+            "absences": self.cluster.absences + self.bygone.absences}])
 
     def ask(self):
         self.say("asking")

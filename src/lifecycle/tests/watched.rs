@@ -113,6 +113,39 @@ fn a_deletion_that_nobody_watched_proves_that_it_is_gone_now() {
     );
 }
 
+/// It may have ended before its deletion was requested, or by that.
+#[test]
+fn a_state_of_the_past_does_not_tell_whether_it_ended_before_it_was_to_end() {
+    let moment = Moment {
+        since: NOW - 1_000_000_000,
+        until: NOW,
+    };
+    let ended = |mut pod: Value| {
+        pod["status"]["phase"] = json!("Failed");
+        pod["status"]["containerStatuses"][0]["state"] = json!({"terminated": {"exitCode": 143,
+            "startedAt": "1970-01-01T01:00:04Z", "finishedAt": "1970-01-01T01:09:03Z"}});
+        pod
+    };
+    seen(
+        &ended(ending(30)),
+        Sight::There,
+        moment,
+        expect![[r#"
+        4143000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4200000000 before=4140000000 deadline=4170 emptied=4200000000 alive
+        4143000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+    "#]],
+    );
+    seen(
+        &ended(running()),
+        Sight::There,
+        moment,
+        expect![[r#"
+        4143000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4143000000 alive
+        4143000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+    "#]],
+    );
+}
+
 /// The time of its newest change, and never before what is known of the stream.
 #[test]
 fn a_state_of_the_past_proves_no_life_after_it() {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use prost::Message;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::super::objects::batch::Batch;
 use super::super::objects::failure::Failure;
 use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::Feed;
+use super::super::objects::way::{Buffer, Feed};
 use super::client::Begun;
 use super::failure;
 use super::messages::{Event, EventType, WatchResponse};
@@ -27,62 +28,56 @@ const BESIDE_BYTES: usize = 100;
 
 pub struct Responses {
     begun: Begun,
-    incoming: Incoming,
     ask: Interval,
     ask_every: Duration,
-}
-
-/// What came and is not taken.
-struct Incoming {
-    /// Up to this revision everything is known.
-    known: i64,
-    has_sound_progress: bool,
-    batch: Batch<Item>,
     /// Whether the member has said that everything has come.
     has_caught_up: bool,
 }
 
+/// What came and is not taken.
+pub struct Changes {
+    /// Up to this revision everything is known.
+    known: i64,
+    has_sound_progress: bool,
+    batch: Batch<Item>,
+}
+
 impl Responses {
-    pub fn new(begun: Begun, known: i64, silence_max: Duration) -> Responses {
+    pub fn new(begun: Begun, silence_max: Duration) -> Responses {
         let ask_every = (silence_max / 3).min(ASK_EVERY_MAX);
         let first = match begun.has_sound_progress {
             true => CATCHING_UP_EVERY.min(ask_every),
             false => ask_every,
         };
         Responses {
-            incoming: Incoming {
-                known,
-                has_sound_progress: begun.has_sound_progress,
-                batch: Batch::default(),
-                has_caught_up: false,
-            },
             begun,
             ask: every(first),
             ask_every,
+            has_caught_up: false,
+        }
+    }
+
+    fn came(&mut self, response: &WatchResponse) {
+        if is_progress(response) && !self.has_caught_up {
+            self.has_caught_up = true;
+            self.ask = every(self.ask_every);
+            self.ask.reset();
         }
     }
 }
 
-impl Incoming {
-    fn push(&mut self, response: WatchResponse, moment: Moment) {
-        let is_last_part = !response.fragment;
-        let is_progress = response.events.is_empty() && !response.created;
-        let was_asked_for = response.watch_id < 0;
-        for event in response.events {
-            let Some(change) = change(event, is_last_part) else {
-                continue;
-            };
-            // The watch begins at the revision that is known, so that it is never one of the future.
-            if change.revision > self.known {
-                let value = change.value.as_ref().map_or(0, Bytes::len);
-                let bytes = change.key.len() + value + BESIDE_BYTES;
-                self.batch.push(Item::Change(change), bytes, moment);
-            }
-        }
-        if is_progress && (self.has_sound_progress || !was_asked_for) {
-            let revision = response.header.map_or(0, |header| header.revision);
-            self.batch.push(Item::Mark(revision), BESIDE_BYTES, moment);
-            self.has_caught_up = true;
+/// Whether a response says how far the watch is, and nothing else.
+fn is_progress(response: &WatchResponse) -> bool {
+    response.events.is_empty() && !response.created
+}
+
+impl Changes {
+    /// Of a watch behind a revision.
+    pub fn behind(known: i64, has_sound_progress: bool) -> Changes {
+        Changes {
+            known,
+            has_sound_progress,
+            batch: Batch::default(),
         }
     }
 }
@@ -111,10 +106,8 @@ fn every(period: Duration) -> Interval {
 
 impl Feed for Responses {
     type Part = WatchResponse;
-    type Item = Item;
 
     async fn next(&mut self) -> Option<Result<WatchResponse, Failure>> {
-        let place = self.begun.place.clone();
         loop {
             let response = tokio::select! {
                 biased;
@@ -124,34 +117,58 @@ impl Feed for Responses {
                     continue;
                 }
             };
+            let place = &self.begun.place;
             return Some(match response {
                 Ok(Some(response)) if response.canceled => Err(place.canceled(&response)),
-                Ok(Some(response)) => Ok(response),
+                Ok(Some(response)) => {
+                    self.came(&response);
+                    Ok(response)
+                }
                 Ok(None) => Err(place.broke_off()),
-                Err(status) => Err(failure::of(&place, &status, true)),
+                Err(status) => Err(failure::of(place, &status, true)),
             });
         }
     }
 
+    fn bytes(part: &WatchResponse) -> usize {
+        part.encoded_len()
+    }
+}
+
+impl Buffer for Changes {
+    type Part = WatchResponse;
+    type Item = Item;
+
     fn is_quiet_enough(&self) -> bool {
-        !self.incoming.has_sound_progress
+        !self.has_sound_progress
     }
 
     fn push(&mut self, part: WatchResponse, moment: Moment) {
-        let was_behind = !self.incoming.has_caught_up;
-        self.incoming.push(part, moment);
-        if was_behind && self.incoming.has_caught_up {
-            self.ask = every(self.ask_every);
-            self.ask.reset();
+        let is_last_part = !part.fragment;
+        let is_mark = is_progress(&part) && (self.has_sound_progress || part.watch_id >= 0);
+        for event in part.events {
+            let Some(change) = change(event, is_last_part) else {
+                continue;
+            };
+            // The watch begins at the revision that is known, so that it is never one of the future.
+            if change.revision > self.known {
+                let value = change.value.as_ref().map_or(0, Bytes::len);
+                let bytes = change.key.len() + value + BESIDE_BYTES;
+                self.batch.push(Item::Change(change), bytes, moment);
+            }
+        }
+        if is_mark {
+            let revision = part.header.map_or(0, |header| header.revision);
+            self.batch.push(Item::Mark(revision), BESIDE_BYTES, moment);
         }
     }
 
     fn is_full(&self) -> bool {
-        self.incoming.batch.is_full()
+        self.batch.is_full()
     }
 
     fn take(&mut self) -> (Vec<(Item, Moment)>, Option<(u64, &'static str)>) {
-        (self.incoming.batch.take(), None)
+        (self.batch.take(), None)
     }
 
     fn read(
@@ -194,16 +211,11 @@ mod tests {
     }
 
     fn taken(has_sound_progress: bool, responses: Vec<WatchResponse>) -> Vec<String> {
-        let mut incoming = Incoming {
-            known: 10,
-            has_sound_progress,
-            batch: Batch::default(),
-            has_caught_up: false,
-        };
+        let mut changes = Changes::behind(10, has_sound_progress);
         for response in responses {
-            incoming.push(response, Moment::at(1));
+            changes.push(response, Moment::at(1));
         }
-        let items = incoming.batch.take().into_iter();
+        let items = changes.batch.take().into_iter();
         let texts = items.map(|(item, _)| match item {
             Item::Change(it) if it.is_whole => format!("{}", it.revision),
             Item::Change(it) => format!("part of {}", it.revision),

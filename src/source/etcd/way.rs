@@ -8,11 +8,11 @@ use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::{History, Mark};
 use super::super::objects::progress::Progress;
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::{Aside, Came, Kind, Page, Way};
+use super::super::objects::way::{Aside, Dated, Kind, Page, Way};
 use super::address::Address;
 use super::client::Client;
 use super::config::Config;
-use super::feed::Responses;
+use super::feed::{Changes, Responses};
 use super::messages::{KeyValue, RangeRequest, SortOrder, SortTarget, WatchCreate};
 use super::read;
 use crate::rows::Fact;
@@ -147,6 +147,7 @@ impl Way for Etcd {
     type Cursor = Cursor;
     type Raw = Keys;
     type Feed = Responses;
+    type Buffer = Changes;
     /// ReplicaSets and Jobs are not read: names decide, as they do for audit events.
     type Controllers = ();
 
@@ -212,8 +213,8 @@ impl Way for Etcd {
     }
 
     /// etcd tells no time.
-    fn at(_: &Client, ours: i64) -> i64 {
-        ours
+    fn ahead(_: &Client) -> i64 {
+        0
     }
 
     async fn uid(&self, client: &Client) -> Result<Option<String>, Failure> {
@@ -331,7 +332,7 @@ impl Way for Etcd {
     async fn controllers_of_items(
         &self,
         _: &Client,
-        _: (Resource, &[Came<Responses>]),
+        _: (Resource, &[Dated<Changes>]),
         _: Aside<'_>,
     ) -> Result<(), Failure> {
         Ok(())
@@ -346,7 +347,7 @@ impl Way for Etcd {
         client: &Client,
         resource: Resource,
         mark: &Mark,
-    ) -> Result<Responses, Failure> {
+    ) -> Result<(Responses, Changes), Failure> {
         let (key, range_end) = self.range(resource);
         let known = mark.version.parse().unwrap_or_default();
         let create = WatchCreate {
@@ -358,6 +359,7 @@ impl Way for Etcd {
             fragment: true,
         };
         let begun = client.watch(create).await?;
-        Ok(Responses::new(begun, known, self.silence_max()))
+        let changes = Changes::behind(known, begun.has_sound_progress);
+        Ok((Responses::new(begun, self.silence_max()), changes))
     }
 }

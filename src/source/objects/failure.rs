@@ -140,9 +140,12 @@ pub fn of_tls(peer: Peer, error: &rustls::Error, rejected: Option<[u8; 32]>) -> 
             ),
             _ => untrusted(peer, rejected),
         },
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            format!("{url} requires a client certificate: {}", peer.credentials)
+        }
         rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::UnknownCA
+            AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
             | AlertDescription::BadCertificate
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown,

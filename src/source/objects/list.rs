@@ -10,23 +10,27 @@ use super::ledger::Mark;
 use super::ours;
 use super::progress::Progress;
 use super::resource::{Emit, Resource};
-use super::run::{End, Loop, PAGE_OBJECTS};
+use super::run::{End, Loop, PAGE_OBJECTS, rows_were_lost};
 use super::way::Way;
 use crate::lifecycle::watched;
 use crate::pipeline::Stored;
 
-/// A pod that is created while a list is made must not count as missing from it: how long before the list was asked
-/// for it counts, in microseconds. The API server's dates have seconds.
-const LIST_SLACK: i64 = 2_000_000;
+/// What is gone stays gone. But the API server's dates have seconds, and so has the creation of a pod: how long after the
+/// list it counts as gone, in microseconds, so that it was not seen after that.
+const LIST_SLACK: i64 = 1_000_000;
 
 /// Missing pods that are stored together.
 const MISSING_MAX: usize = 1_000;
 
-/// The pods that a list had: those that could not be read by their names.
+/// What a list had.
 #[derive(Default)]
-struct Listed {
+pub(super) struct Listed {
     uids: BTreeSet<u128>,
+    /// Namespaces and names of pods that could not be read.
     unread: BTreeSet<(String, String)>,
+    stored: Vec<Stored>,
+    /// Whether pods that it lacks have ended.
+    ends_pods: bool,
 }
 
 impl Listed {
@@ -40,7 +44,7 @@ impl Listed {
 }
 
 impl<W: Way> Loop<W> {
-    /// Lists everything. What the history has open and the list lacks, is gone.
+    /// Lists everything. [`Loop::finish`] has to follow, after the watch has begun.
     pub(super) async fn list(
         &mut self,
         client: &W::Client,
@@ -49,14 +53,17 @@ impl<W: Way> Loop<W> {
     ) -> Result<Mark, End> {
         self.show(|shown| shown.state = "listing");
         let resource = self.view.resource;
-        let (mut cursor, mut begun, mut stored) = (W::Cursor::default(), None, Vec::new());
-        let mut listed = Listed::default();
+        let (mut cursor, mut begun) = (W::Cursor::default(), None);
+        let mut listed = Listed {
+            ends_pods: resource == Resource::Pods && *identity != Identity::Hidden,
+            ..Listed::default()
+        };
         let version = loop {
             let sent = ours();
             let way = &self.cluster.way;
             let raw = way.page(client, resource, &cursor, self.page_objects);
             let raw = self.until_stop(raw).await??;
-            let at = *begun.get_or_insert(W::at(client, sent));
+            let at = *begun.get_or_insert(sent + W::ahead(client));
             let mut aside = |line: &str| self.aside(line);
             let controllers = way.controllers_of_page(client, (resource, &raw), &mut aside);
             let controllers = self.until_stop(controllers).await??;
@@ -69,7 +76,7 @@ impl<W: Way> Loop<W> {
             let odd = |what| Failure::new(Next::Retry, format!("{} {what}", W::url(client)));
             let page = read.map_err(odd)?;
             self.count(&page.found);
-            stored.push(of_page);
+            listed.stored.push(of_page);
             listed.uids.extend(page.found.uids);
             listed.unread.extend(page.found.unread);
             match page.next {
@@ -77,20 +84,14 @@ impl<W: Way> Loop<W> {
                 None => break page.found.version.unwrap_or_default(),
             }
         };
-        let at = begun.unwrap_or_default();
-        if resource == Resource::Pods && *identity != Identity::Hidden {
-            self.end_missing(&listed, at - LIST_SLACK, &mut stored)
-                .await?;
-        }
         self.page_objects = PAGE_OBJECTS;
-        let mark = Mark {
+        self.listed = Some(listed);
+        Ok(Mark {
             cluster_uid: uid.to_owned(),
             version,
-            at,
+            at: begun.unwrap_or_default(),
             history: W::history(client),
-        };
-        self.view.ledger.send(mark.clone(), stored).await;
-        Ok(mark)
+        })
     }
 
     /// Reads everything once, as it was when it was written. What is missing from it says nothing.
@@ -100,7 +101,7 @@ impl<W: Way> Loop<W> {
         let (mut cursor, mut progress) = (W::Cursor::default(), Progress::from(0));
         loop {
             let way = &self.cluster.way;
-            let at = W::at(client, ours());
+            let at = ours() + W::ahead(client);
             let raw = way.page(client, resource, &cursor, self.page_objects);
             let raw = self.until_stop(raw).await??;
             let (cluster, before) = (self.cluster.name().to_owned(), progress);
@@ -124,42 +125,78 @@ impl<W: Way> Loop<W> {
         }
     }
 
-    /// Ends the open pods that the list did not have.
-    async fn end_missing(
+    /// Ends what the history has open and a list lacked, and takes the list's version as a position. The history is read
+    /// when it has the list, and so everything that was stored before. A pod that is created meanwhile may not be missing
+    /// from the list, so a second one must lack it too.
+    pub(super) async fn finish(
         &self,
-        listed: &Listed,
+        client: &W::Client,
+        mark: &Mark,
+        mut listed: Listed,
+    ) -> Result<(), End> {
+        for page in listed.stored.drain(..) {
+            if !self.until_stop(page.wait()).await? {
+                return Err(rows_were_lost().into());
+            }
+        }
+        let mut stored = Vec::new();
+        if listed.ends_pods {
+            let mut missing = self.open_pods().await?;
+            missing.retain(|pod| !listed.has(pod));
+            if !missing.is_empty() {
+                let there = self.cluster.way.pod_uids(client);
+                let there = self.until_stop(there).await??;
+                missing.retain(|pod| !there.contains(&pod.uid));
+            }
+            let at = ours() + W::ahead(client) + LIST_SLACK;
+            self.end(missing, at, &mut stored).await?;
+        }
+        self.view.ledger.send(mark.clone(), stored).await;
+        Ok(())
+    }
+
+    /// The pods that the history has open.
+    async fn open_pods(&self) -> Result<Vec<OpenPod>, End> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = (self.cluster.open_pods)(self.cluster.name().to_owned(), after);
+            let page = self.until_stop(page).await?.map_err(Failure::of_us)?;
+            after = page.last().cloned();
+            if after.is_none() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    /// Ends pods that are gone.
+    async fn end(
+        &self,
+        missing: Vec<OpenPod>,
         at: i64,
         stored: &mut Vec<Stored>,
     ) -> Result<(), End> {
-        let (mut after, mut missing) = (None, Vec::new());
-        loop {
-            let open = (self.cluster.open_pods)(self.cluster.name().to_owned(), after.take());
-            let open = self.until_stop(open).await?.map_err(Failure::of_us)?;
-            after = open.last().cloned();
-            missing.extend(open.into_iter().filter(|pod| !listed.has(pod)));
-            let is_last = after.is_none();
-            while missing.len() >= MISSING_MAX || is_last && !missing.is_empty() {
-                let gone: Vec<_> = missing.drain(..missing.len().min(MISSING_MAX)).collect();
-                let cluster = self.cluster.name().to_owned();
-                let count = gone.len();
-                let store = self.store(move |emit| {
-                    for pod in &gone {
-                        let name = (&*pod.namespace, &*pod.name, pod.uid);
-                        // The only failure is a time that no clock has.
-                        _ = watched::absent(&cluster, name, at, emit);
-                    }
-                });
-                let ((), of_gone) = store.await?;
-                stored.push(of_gone);
-                self.show(|shown| shown.facts += count as u64);
-                info!(
-                    "{}: {count} pods had ended while nobody watched",
-                    self.cluster.title()
-                );
-            }
-            if is_last {
-                return Ok(());
-            }
+        if missing.is_empty() {
+            return Ok(());
         }
+        let count = missing.len();
+        for gone in missing.chunks(MISSING_MAX) {
+            let (cluster, gone) = (self.cluster.name().to_owned(), gone.to_vec());
+            let store = self.store(move |emit| {
+                for pod in &gone {
+                    let name = (&*pod.namespace, &*pod.name, pod.uid);
+                    // The only failure is a time that no clock has.
+                    _ = watched::absent(&cluster, name, at, emit);
+                }
+            });
+            let ((), of_gone) = store.await?;
+            stored.push(of_gone);
+        }
+        self.show(|shown| shown.facts += count as u64);
+        info!(
+            "{}: {count} pods had ended while nobody watched",
+            self.cluster.title()
+        );
+        Ok(())
     }
 }

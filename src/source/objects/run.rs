@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::cluster::{Identity, Shared};
 use super::failure::{Failure, Next};
+use super::incoming::{Came, Incoming, LOOK_EVERY};
 use super::ledger::Mark;
+use super::list::Listed;
 use super::ours;
 use super::progress::{Found, Progress};
 use super::resource::Emit;
 use super::view::{Shown, View};
-use super::way::{Feed, Way};
+use super::way::{Buffer, Feed, Way};
 use crate::backoff::Backoff;
 use crate::lifecycle::watched::Moment;
 use crate::pipeline::Stored;
@@ -23,13 +24,6 @@ use crate::telemetry;
 
 /// Objects on a page of a list.
 pub(super) const PAGE_OBJECTS: usize = 500;
-
-/// How long to wait for the next part of a watch before looking at the clock.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// A wait that took this long was not only one for the server: this process stood still, and what comes next may have
-/// waited for it.
-const STOOD_STILL: Duration = Duration::from_millis(1_500);
 
 /// How long the pipeline may be full before the next try.
 const ROOM_WAIT: Duration = Duration::from_millis(250);
@@ -47,6 +41,8 @@ pub struct Loop<W: Way> {
     position: Option<Mark>,
     client: Option<W::Client>,
     pub(super) page_objects: usize,
+    /// The last list, as long as what it lacked was not ended.
+    pub(super) listed: Option<Listed>,
 }
 
 /// Why a step ended without a result.
@@ -70,6 +66,7 @@ impl<W: Way> Loop<W> {
             stop,
             client: None,
             page_objects: PAGE_OBJECTS,
+            listed: None,
         }
     }
 
@@ -110,6 +107,7 @@ impl<W: Way> Loop<W> {
         let state = match failure.next {
             Next::List => {
                 self.position = None;
+                self.listed = None;
                 self.lists_because(&failure.line);
                 return;
             }
@@ -153,6 +151,7 @@ impl<W: Way> Loop<W> {
     /// One list if it needs that, and one watch.
     async fn turn(&mut self) -> Result<(), End> {
         if self.view.ledger.was_lost() {
+            self.listed = None;
             self.position = self.view.ledger.committed();
         }
         let kept = self.client.take().filter(|client| !W::is_stale(client));
@@ -265,17 +264,26 @@ impl<W: Way> Loop<W> {
     /// Watches from behind a position until the server ends that.
     async fn watch(&mut self, client: &W::Client, mark: Mark) -> Result<(), End> {
         let resource = self.view.resource;
-        let feed = self.cluster.way.watch(client, resource, &mark);
-        let feed = self.until_stop(feed).await??;
+        let begun = self.cluster.way.watch(client, resource, &mark);
+        let (feed, buffer) = self.until_stop(begun).await??;
         self.cluster.recovered(resource);
         self.show(|shown| shown.state = "catching up");
+        let place = (W::url(client), W::ahead(client));
+        let mut incoming = Incoming::of(feed, place, mark.at);
+        // It is read meanwhile.
+        if let Some(listed) = self.listed.take()
+            && let Err(end) = self.finish(client, &mark, listed).await
+        {
+            self.position = None;
+            return Err(end);
+        }
         let mut stream = Stream {
-            feed,
+            buffer,
             progress: Progress::from(mark.at),
-            idle_at: mark.at,
+            since: mark.at,
             mark,
         };
-        let outcome = self.stream(client, &mut stream).await;
+        let outcome = self.stream(client, &mut incoming, &mut stream).await;
         self.position = Some(stream.mark);
         outcome
     }
@@ -283,33 +291,23 @@ impl<W: Way> Loop<W> {
     async fn stream(
         &mut self,
         client: &W::Client,
-        stream: &mut Stream<W::Feed>,
+        incoming: &mut Incoming<<W::Feed as Feed>::Part>,
+        stream: &mut Stream<W::Buffer>,
     ) -> Result<(), End> {
         let silence = self.cluster.way.silence_max();
-        let now = || W::at(client, ours());
+        let now = || ours() + W::ahead(client);
         let mut heard_at = Instant::now();
-        let mut stood_still = false;
         loop {
             if self.view.ledger.was_lost() {
-                return Err(
-                    Failure::of_us("rows were lost on their way: reading them again").into(),
-                );
+                return Err(rows_were_lost().into());
             }
-            // What is there already, without waiting.
-            let looked_at = now();
-            let mut part = stream.feed.next().now_or_never();
-            if part.is_none() {
+            let mut came = incoming.ready();
+            if came.is_none() {
                 self.flush(client, stream).await?;
-                if stream.progress.keeps_up && !stood_still {
-                    stream.idle_at = looked_at;
-                }
-                let begun = Instant::now();
-                let next = timeout(LOOK_EVERY, stream.feed.next());
-                let next = self.until_stop(next).await?;
-                stood_still = begun.elapsed() > STOOD_STILL;
-                let is_quiet = !stream.progress.keeps_up && stream.feed.is_quiet_enough();
-                part = match next {
-                    Ok(part) => Some(part),
+                let next = timeout(LOOK_EVERY, incoming.next());
+                let is_quiet = !stream.progress.keeps_up && stream.buffer.is_quiet_enough();
+                came = match self.until_stop(next).await? {
+                    Ok(came) => Some(came),
                     Err(_) if is_quiet => {
                         self.caught_up(now(), stream).await?;
                         continue;
@@ -321,34 +319,30 @@ impl<W: Way> Loop<W> {
                 };
             }
             heard_at = Instant::now();
-            let Some(Some(part)) = part else {
-                // The server ends each watch after a while. Everything that was written has come.
-                self.flush(client, stream).await?;
-                if stream.progress.keeps_up {
-                    stream.mark.at = now();
-                }
-                return Ok(());
-            };
-            let part = match part {
-                Ok(part) => part,
-                Err(failure) => {
+            match came {
+                None => {}
+                Some(Came::Part(part)) => stream.push(part.content, part.moment),
+                Some(Came::Failed(failure)) => {
                     self.flush(client, stream).await?;
                     return Err(failure.into());
                 }
-            };
-            let moment = Moment {
-                since: stream.idle_at,
-                until: now(),
-            };
-            stream.feed.push(part, moment);
-            if stream.feed.is_full() {
+                Some(Came::End) => {
+                    // The server ends each watch after a while. Everything that was written has come.
+                    self.flush(client, stream).await?;
+                    if stream.progress.keeps_up {
+                        stream.mark.at = now();
+                    }
+                    return Ok(());
+                }
+            }
+            if stream.buffer.is_full() {
                 self.flush(client, stream).await?;
             }
         }
     }
 
     /// Nothing came for a while: everything that happened while nobody watched has come.
-    async fn caught_up(&self, at: i64, stream: &mut Stream<W::Feed>) -> Result<(), End> {
+    async fn caught_up(&self, at: i64, stream: &mut Stream<W::Buffer>) -> Result<(), End> {
         let cluster = self.cluster.name().to_owned();
         let progress = stream.progress.clone();
         let store = self.store(move |emit| {
@@ -358,7 +352,7 @@ impl<W: Way> Loop<W> {
         });
         let (progress, stored) = store.await?;
         stream.progress = progress;
-        stream.idle_at = at;
+        stream.since = at;
         stream.mark.at = at;
         self.show(|shown| shown.state = "watching");
         self.view
@@ -369,8 +363,8 @@ impl<W: Way> Loop<W> {
     }
 
     /// Stores the items that came.
-    async fn flush(&self, client: &W::Client, stream: &mut Stream<W::Feed>) -> Result<(), End> {
-        let (items, left_out) = stream.feed.take();
+    async fn flush(&self, client: &W::Client, stream: &mut Stream<W::Buffer>) -> Result<(), End> {
+        let (items, left_out) = stream.buffer.take();
         if let Some((unreadable, reason)) = left_out {
             self.count(&Found {
                 unreadable,
@@ -385,7 +379,7 @@ impl<W: Way> Loop<W> {
         let cluster = self.cluster.name().to_owned();
         let until = items
             .last()
-            .map_or(stream.idle_at, |(_, moment)| moment.until);
+            .map_or(stream.since, |(_, moment)| moment.until);
         let mut aside = |line: &str| self.aside(line);
         let way = &self.cluster.way;
         let controllers = way.controllers_of_items(client, (resource, &items), &mut aside);
@@ -394,7 +388,7 @@ impl<W: Way> Loop<W> {
         let store = self.store(move |emit| {
             let mut progress = progress.clone();
             let emit: Emit = &mut |fact| W::emit(&controllers, fact, emit);
-            let found = W::Feed::read((&cluster, resource), &items, &mut progress, emit);
+            let found = W::Buffer::read((&cluster, resource), &items, &mut progress, emit);
             (progress, found)
         });
         let ((progress, found), stored) = store.await?;
@@ -422,11 +416,29 @@ impl<W: Way> Loop<W> {
     }
 }
 
+/// What is to be read again, since it did not arrive in ClickHouse.
+pub(super) fn rows_were_lost() -> Failure {
+    Failure::of_us("rows were lost on their way: reading them again")
+}
+
 /// A watch under way.
-struct Stream<F> {
-    feed: F,
+struct Stream<B> {
+    buffer: B,
     progress: Progress,
-    /// When nothing was left to read, and so everything that was written had come.
-    idle_at: i64,
+    /// When everything that was written had come, until it keeps up.
+    since: i64,
     mark: Mark,
+}
+
+impl<B: Buffer> Stream<B> {
+    fn push(&mut self, part: B::Part, moment: Moment) {
+        let moment = match self.progress.keeps_up {
+            true => moment,
+            false => Moment {
+                since: self.since,
+                ..moment
+            },
+        };
+        self.buffer.push(part, moment);
+    }
 }

@@ -33,7 +33,7 @@ pub struct Page<C> {
 pub type Aside<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 /// An item of a watch, and between which moments it was written.
-pub type Came<F> = (<F as Feed>::Item, Moment);
+pub type Dated<B> = (<B as Buffer>::Item, Moment);
 
 /// A cluster that is seen in one way. Everything that waits can be dropped while it waits.
 pub trait Way: Send + Sync + 'static {
@@ -45,6 +45,7 @@ pub trait Way: Send + Sync + 'static {
     /// A page as it came.
     type Raw: Send + Sync + 'static;
     type Feed: Feed;
+    type Buffer: Buffer<Part = <Self::Feed as Feed>::Part>;
     /// What controls the owners of some pods, where that is read.
     type Controllers: Send + Sync + 'static;
 
@@ -80,8 +81,8 @@ pub trait Way: Send + Sync + 'static {
     /// What makes the connection unsafe.
     fn danger(client: &Self::Client) -> Option<&'static str>;
 
-    /// The server's time at a moment of ours, both in microseconds.
-    fn at(client: &Self::Client, ours: i64) -> i64;
+    /// How far the server's clock is ahead of ours, in microseconds.
+    fn ahead(client: &Self::Client) -> i64;
 
     /// The uid of the namespace kube-system; none where that may not be read.
     fn uid(
@@ -143,7 +144,7 @@ pub trait Way: Send + Sync + 'static {
     fn controllers_of_items(
         &self,
         client: &Self::Client,
-        of: (Resource, &[Came<Self::Feed>]),
+        of: (Resource, &[Dated<Self::Buffer>]),
         aside: Aside,
     ) -> impl Future<Output = Result<Self::Controllers, Failure>> + Send;
 
@@ -156,17 +157,25 @@ pub trait Way: Send + Sync + 'static {
         client: &Self::Client,
         resource: Resource,
         mark: &Mark,
-    ) -> impl Future<Output = Result<Self::Feed, Failure>> + Send;
+    ) -> impl Future<Output = Result<(Self::Feed, Self::Buffer), Failure>> + Send;
 }
 
-/// A watch under way: what comes is pushed, and later read together.
-pub trait Feed: Send {
+/// A watch under way. It is read by a task of its own.
+pub trait Feed: Send + 'static {
     /// What comes at once.
-    type Part: Send;
-    type Item: Send + Sync + 'static;
+    type Part: Send + 'static;
 
     /// Waits for the next part; none at a regular end. It may be dropped while it waits.
     fn next(&mut self) -> impl Future<Output = Option<Result<Self::Part, Failure>>> + Send;
+
+    /// How large a part is, about.
+    fn bytes(part: &Self::Part) -> usize;
+}
+
+/// What came of a watch and is not stored yet: parts are pushed, and their items read together.
+pub trait Buffer: Send {
+    type Part;
+    type Item: Send + Sync + 'static;
 
     /// Whether everything that happened before has come, if nothing came for a second. Not where the server says so
     /// itself.

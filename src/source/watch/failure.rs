@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use kube_client::client::AuthError;
+use rustls::CertificateError;
 use serde::Deserialize;
 
 use super::super::objects::failure::{Failure, Next, Peer, chain, cut, of_io, of_tls};
@@ -92,10 +93,16 @@ pub fn of_connection(
     let tls = chain
         .iter()
         .find_map(|it| it.downcast_ref::<rustls::Error>());
-    if let Some(error) = tls {
-        return Failure::new(Next::Reconnect, of_tls(place.peer(), error, rejected));
-    }
     let texts: Vec<String> = chain.iter().map(ToString::to_string).collect();
+    if let Some(error) = tls {
+        // Before the tunnel stands, TLS is that of the proxy.
+        let is_of_tunnel = texts.iter().any(|text| text.starts_with("tunnel error"));
+        let line = match place.proxy.as_ref().filter(|_| is_of_tunnel) {
+            Some(proxy) => of_tls_of_proxy(proxy, error),
+            None => of_tls(place.peer(), error, rejected),
+        };
+        return Failure::new(Next::Reconnect, line);
+    }
     if let Some(line) = of_proxy(place, &texts) {
         return Failure::new(Next::Reconnect, line);
     }
@@ -143,6 +150,31 @@ fn of_proxy(place: &Place, texts: &[String]) -> Option<String> {
         return None;
     };
     Some(line)
+}
+
+/// A proxy that is spoken to with TLS; this machine's CAs are trusted.
+fn of_tls_of_proxy(OnTheWay { shown, from, .. }: &OnTheWay, error: &rustls::Error) -> String {
+    let of_it = format!("the certificate of the proxy {shown}");
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                format!("{of_it} has expired: renew it there")
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                format!("{of_it} is for another name: use that in {from}")
+            }
+            _ => format!(
+                "{of_it} is not trusted: add its CA to those of this machine (SSL_CERT_FILE), or check {from}"
+            ),
+        },
+        rustls::Error::InvalidMessage(_) => {
+            format!("the proxy {shown} does not speak TLS: use http:// in {from}")
+        }
+        error => format!(
+            "TLS with the proxy {shown} failed: {}",
+            cut(&error.to_string())
+        ),
+    }
 }
 
 /// Credentials that can't be used, before anything is sent.

@@ -7,14 +7,13 @@ use kube_client::client::Body;
 use super::super::objects::failure::Failure;
 use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::Feed;
+use super::super::objects::way::{Buffer, Feed};
 use super::lines::Lines;
 use super::read;
 use crate::lifecycle::watched::Moment;
 
 pub struct Answer {
     body: Body,
-    lines: Lines,
     url: String,
 }
 
@@ -22,7 +21,6 @@ impl Answer {
     pub fn new(body: Body, url: &str) -> Answer {
         Answer {
             body,
-            lines: Lines::default(),
             url: url.to_owned(),
         }
     }
@@ -30,7 +28,6 @@ impl Answer {
 
 impl Feed for Answer {
     type Part = Bytes;
-    type Item = Bytes;
 
     async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
         let frame = self.body.frame().await?;
@@ -38,20 +35,29 @@ impl Feed for Answer {
         Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
     }
 
+    fn bytes(part: &Bytes) -> usize {
+        part.len()
+    }
+}
+
+impl Buffer for Lines {
+    type Part = Bytes;
+    type Item = Bytes;
+
     fn is_quiet_enough(&self) -> bool {
         true
     }
 
     fn push(&mut self, part: Bytes, moment: Moment) {
-        self.lines.push(&part, moment);
+        self.add(&part, moment);
     }
 
     fn is_full(&self) -> bool {
-        self.lines.is_full()
+        self.has_many()
     }
 
     fn take(&mut self) -> (Vec<(Bytes, Moment)>, Option<(u64, &'static str)>) {
-        let (lines, too_long) = self.lines.take();
+        let (lines, too_long) = self.take_whole();
         let left_out = (too_long > 0).then_some((too_long, "a line of a watch is too long"));
         (lines, left_out)
     }

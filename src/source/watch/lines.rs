@@ -20,10 +20,10 @@ pub struct Lines {
 
 impl Lines {
     /// Adds what came, all of it written between the two moments.
-    pub fn push(&mut self, data: &Bytes, moment: Moment) {
+    pub fn add(&mut self, data: &Bytes, moment: Moment) {
         let mut rest = &data[..];
         while let Some(end) = memchr::memchr(b'\n', rest) {
-            self.add(&rest[..end]);
+            self.begin(&rest[..end]);
             rest = &rest[end + 1..];
             let bytes = self.begun.split().freeze();
             let is_skipped = std::mem::take(&mut self.skips);
@@ -32,10 +32,10 @@ impl Lines {
                 self.whole.push(bytes, length, moment);
             }
         }
-        self.add(rest);
+        self.begin(rest);
     }
 
-    fn add(&mut self, part: &[u8]) {
+    fn begin(&mut self, part: &[u8]) {
         if self.skips {
             return;
         }
@@ -49,12 +49,12 @@ impl Lines {
     }
 
     /// Whether they should be taken before more is added.
-    pub fn is_full(&self) -> bool {
+    pub fn has_many(&self) -> bool {
         self.whole.is_full()
     }
 
     /// The whole lines, and how many were left out because they are too long.
-    pub fn take(&mut self) -> (Vec<(Bytes, Moment)>, u64) {
+    pub fn take_whole(&mut self) -> (Vec<(Bytes, Moment)>, u64) {
         (self.whole.take(), std::mem::take(&mut self.too_long))
     }
 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn taken(lines: &mut Lines) -> Vec<String> {
-        let (whole, _) = lines.take();
+        let (whole, _) = lines.take_whole();
         let text = |(line, _): (Bytes, Moment)| String::from_utf8(line.to_vec()).unwrap();
         whole.into_iter().map(text).collect()
     }
@@ -73,10 +73,10 @@ mod tests {
     fn lines_come_in_any_pieces() {
         let mut lines = Lines::default();
         for piece in ["a", "b\nc", "", "d\n\n", "e\nf\ng"] {
-            lines.push(&Bytes::from(piece), Moment::at(1));
+            lines.add(&Bytes::from(piece), Moment::at(1));
         }
         assert_eq!(taken(&mut lines), ["ab", "cd", "e", "f"]);
-        lines.push(&Bytes::from("h\n"), Moment::at(2));
+        lines.add(&Bytes::from("h\n"), Moment::at(2));
         assert_eq!(taken(&mut lines), ["gh"]);
     }
 
@@ -84,10 +84,10 @@ mod tests {
     fn a_line_that_is_too_long_is_left_out_and_counted() {
         let mut lines = Lines::default();
         let part = Bytes::from(vec![b'x'; LINE_BYTES_MAX / 2 + 1]);
-        lines.push(&part, Moment::at(1));
-        lines.push(&part, Moment::at(1));
-        lines.push(&Bytes::from("y\nz\n"), Moment::at(1));
-        let (whole, too_long) = lines.take();
+        lines.add(&part, Moment::at(1));
+        lines.add(&part, Moment::at(1));
+        lines.add(&Bytes::from("y\nz\n"), Moment::at(1));
+        let (whole, too_long) = lines.take_whole();
         assert_eq!((whole.len(), too_long), (1, 1));
         assert_eq!(&whole[0].0[..], b"z");
     }

@@ -1,11 +1,13 @@
 //! What people read when an API server can't be watched: exact lines, by a TLS server and proxies of these tests.
 
+mod credentials;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rcgen::{Certificate, CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
@@ -57,6 +59,22 @@ impl Stage {
 
     /// A certificate for a name, until the beginning of a year; signed by the CA or by itself.
     fn certificate(&self, name: &str, until: i32, by_ca: bool) -> Shown {
+        let (made, key) = self.pair(name, until, by_ca);
+        let tls = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.der().clone()], secret(&key))
+            .unwrap();
+        Shown {
+            tls: Arc::new(tls),
+            pem: made.pem(),
+            sha256: hex::encode(Sha256::digest(made.der())),
+        }
+    }
+
+    /// A certificate and its key.
+    fn pair(&self, name: &str, until: i32, by_ca: bool) -> (Certificate, KeyPair) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
@@ -65,19 +83,7 @@ impl Stage {
             true => params.signed_by(&key, &self.ca),
             false => params.self_signed(&key),
         };
-        let made = made.unwrap();
-        let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let tls = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.der().clone()], secret)
-            .unwrap();
-        Shown {
-            tls: Arc::new(tls),
-            pem: made.pem(),
-            sha256: hex::encode(Sha256::digest(made.der())),
-        }
+        (made.unwrap(), key)
     }
 
     /// A watch of a server, with the stage's CA and token.
@@ -90,6 +96,10 @@ impl Stage {
             ..Config::default()
         }
     }
+}
+
+fn secret(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()))
 }
 
 async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
@@ -146,7 +156,7 @@ async fn serve(tls: Option<&Shown>, text: &'static str) -> SocketAddr {
 }
 
 /// Where proxies lead to, whatever they are asked for: the names of the tests have no addresses.
-async fn relay(mut stream: TcpStream, to: SocketAddr) {
+async fn relay(mut stream: impl AsyncRead + AsyncWrite + Unpin, to: SocketAddr) {
     if let Ok(mut other) = TcpStream::connect(to).await {
         _ = copy_bidirectional(&mut stream, &mut other).await;
     }
@@ -157,24 +167,26 @@ async fn connect_proxy(to: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let asked = head(&mut stream).await;
-                // user:let me
-                let status = match asked.contains("Basic dXNlcjpsZXQgbWU=") {
-                    false => "407 Proxy Authentication Required",
-                    true if asked.starts_with("CONNECT closed.example:443 ") => "403 Forbidden",
-                    true => "200 OK",
-                };
-                let reply = format!("HTTP/1.1 {status}\r\n\r\n");
-                _ = stream.write_all(reply.as_bytes()).await;
-                if status == "200 OK" {
-                    relay(stream, to).await;
-                }
-            });
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(connect(stream, to));
         }
     });
     address
+}
+
+async fn connect(mut stream: impl AsyncRead + AsyncWrite + Unpin, to: SocketAddr) {
+    let asked = head(&mut stream).await;
+    // user:let me
+    let status = match asked.contains("Basic dXNlcjpsZXQgbWU=") {
+        false => "407 Proxy Authentication Required",
+        true if asked.starts_with("CONNECT closed.example:443 ") => "403 Forbidden",
+        true => "200 OK",
+    };
+    let reply = format!("HTTP/1.1 {status}\r\n\r\n");
+    _ = stream.write_all(reply.as_bytes()).await;
+    if status == "200 OK" {
+        relay(stream, to).await;
+    }
 }
 
 /// The same for SOCKS5.
@@ -468,82 +480,6 @@ async fn proxies() {
         &through(api, format!("http://{closed}")),
         &format!(
             "the proxy http://{closed} cannot be reached: connection refused: check proxy_url"
-        ),
-    )
-    .await;
-}
-
-/// A kubeconfig with contexts that work, and others.
-fn kubeconfig(url: &str) -> String {
-    format!(
-        "{{apiVersion: v1, kind: Config, current-context: good,
-           clusters: [{{name: c, cluster: {{server: '{url}', certificate-authority: ca.crt}}}}],
-           users: [{{name: u, user: {{token: secret-token}}}},
-             {{name: old, user: {{token: a-token}}}},
-             {{name: plugin, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never,
-               command: sh, args: ['-c', 'echo a-secret; exit 3']}}}}}}],
-           contexts: [{{name: good, context: {{cluster: c, user: u}}}},
-             {{name: old, context: {{cluster: c, user: old}}}},
-             {{name: plugin, context: {{cluster: c, user: plugin}}}},
-             {{name: bad, context: {{cluster: nowhere, user: u}}}}]}}"
-    )
-}
-
-#[tokio::test]
-async fn kubeconfigs() {
-    let stage = Stage::new();
-    let good = stage.certificate("127.0.0.1", 2090, true);
-    let url = format!("https://{}", serve(Some(&good), "200 OK\n{}").await);
-    let text = kubeconfig(&url);
-    let path = stage.write("kubeconfig", &text);
-    let of = |path: &PathBuf, context: Option<&str>| Config {
-        cluster: "prod".to_owned(),
-        kubeconfig: Some(path.clone()),
-        context: context.map(str::to_owned),
-        ..Config::default()
-    };
-    let shown = path.display();
-    for (context, expected) in [
-        (None, "ok".to_owned()),
-        (
-            Some("prod"),
-            format!("kubeconfig {shown}: has no context \"prod\": it has good, old, plugin, bad"),
-        ),
-        (
-            Some("bad"),
-            format!("kubeconfig {shown}: has no cluster \"nowhere\""),
-        ),
-        (
-            Some("old"),
-            format!(
-                "{url} rejects the credentials, they are expired or revoked (401): renew those of user \"old\" in \
-                 kubeconfig {shown}"
-            ),
-        ),
-        (
-            Some("plugin"),
-            format!(
-                "the credential plugin failed with exit status: 3: renew those of user \"plugin\" in kubeconfig {shown}"
-            ),
-        ),
-    ] {
-        check(&of(&path, context), &expected).await;
-    }
-    let none = stage.path("none");
-    check(
-        &of(&none, None),
-        &format!(
-            "kubeconfig {}: No such file or directory (os error 2)",
-            none.display()
-        ),
-    )
-    .await;
-    let broken = stage.write("broken", "token: [secret");
-    check(
-        &of(&broken, None),
-        &format!(
-            "kubeconfig {}: is no valid kubeconfig: try \"kubectl config view\"",
-            broken.display()
         ),
     )
     .await;

@@ -10,11 +10,12 @@ use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::Mark;
 use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::{Aside, Came, Kind, Page, Way};
+use super::super::objects::way::{Aside, Dated, Kind, Page, Way};
 use super::address::Address;
 use super::client::Client;
 use super::config::Config;
 use super::feed::Answer;
+use super::lines::Lines;
 use super::owners::{self, Controllers, Owners, Reference};
 use super::{paths, read};
 use crate::rows::Fact;
@@ -72,6 +73,7 @@ impl Way for Api {
     type Cursor = String;
     type Raw = Bytes;
     type Feed = Answer;
+    type Buffer = Lines;
     type Controllers = Controllers;
 
     fn cluster(&self) -> &str {
@@ -108,8 +110,8 @@ impl Way for Api {
         client.danger()
     }
 
-    fn at(client: &Client, ours: i64) -> i64 {
-        client.clock().at(ours)
+    fn ahead(client: &Client) -> i64 {
+        client.clock().ahead()
     }
 
     async fn uid(&self, client: &Client) -> Result<Option<String>, Failure> {
@@ -207,7 +209,7 @@ impl Way for Api {
     async fn controllers_of_items(
         &self,
         client: &Client,
-        (resource, items): (Resource, &[Came<Answer>]),
+        (resource, items): (Resource, &[Dated<Lines>]),
         aside: Aside<'_>,
     ) -> Result<Controllers, Failure> {
         match resource {
@@ -228,9 +230,10 @@ impl Way for Api {
         client: &Client,
         resource: Resource,
         mark: &Mark,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<(Answer, Lines), Failure> {
         let path = paths::watch(resource, &mark.version, WATCH_SECONDS);
         let body = client.get(&path, paths::accept_watch(resource)).await?;
-        Ok(Answer::new(body, &client.place().url))
+        let answer = Answer::new(body, &client.place().url);
+        Ok((answer, Lines::default()))
     }
 }

@@ -280,7 +280,11 @@ fn why_of(
         Some((_, last)) if came_back(pod) && instance.began(pod) > last * 1_000 => {
             Some((by_itself(reported), None))
         }
-        _ => Some(ending.why.of_instance((over, reported), ending.at)),
+        _ => Some(
+            ending
+                .why
+                .of_instance((over, reported, end.times.clock_off), ending.at),
+        ),
     }
 }
 

@@ -183,10 +183,12 @@ impl Why {
     /// Of a container instance that ended; `reported` says whether somebody told of it, `pod_end` when its pod was gone.
     pub fn of_instance(
         &self,
-        (end, reported): (i64, bool),
+        (end, reported, clock_off): (i64, bool, i64),
         pod_end: Option<i64>,
     ) -> (&'static str, Asked) {
-        let is_within = self.since.is_some_and(|since| since <= end);
+        // By another clock, a report has the time.
+        let first = end + i64::from(reported && clock_off != 0);
+        let is_within = self.since.is_some_and(|since| since < first);
         let is_with_pod = !reported && Some(end) == pod_end;
         match !matches!(self.word, "" | "finished") && (is_within || is_with_pod) {
             true => (self.word, self.by.clone()),
