@@ -15,10 +15,10 @@
 mod figures;
 mod process;
 
-#[path = "../it/support.rs"]
-mod support;
 #[path = "watch/server.rs"]
 mod server;
+#[path = "../it/support.rs"]
+mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -62,19 +62,30 @@ fn main() {
         println!("  changes   {:.1} us of CPU each", Spread::of(each));
         let memory = all().map(|need| need.memory_bytes as f64 / 1e6);
         let peak = all().map(|need| need.peak_bytes as f64 / 1e6);
-        println!("  memory    {:.1} MB after the list, {:.1} MB at most", Spread::of(memory), Spread::of(peak));
+        println!(
+            "  memory    {:.1} MB after the list, {:.1} MB at most",
+            Spread::of(memory),
+            Spread::of(peak)
+        );
     };
     print("kube's watcher, doing nothing", |(kube, _)| *kube);
     print("bygone, until rows are stored", |(_, bygone)| *bygone);
-    let ratio = |of: fn(Need) -> f64| Spread::of(rounds.iter().map(|(kube, ours)| of(*ours) / of(*kube)));
+    let ratio =
+        |of: fn(Need) -> f64| Spread::of(rounds.iter().map(|(kube, ours)| of(*ours) / of(*kube)));
     println!("bygone by kube's watcher");
     println!("  list      {:.2}", ratio(|need| need.list.as_secs_f64()));
-    println!("  changes   {:.2}", ratio(|need| need.changes.as_secs_f64()));
+    println!(
+        "  changes   {:.2}",
+        ratio(|need| need.changes.as_secs_f64())
+    );
     println!("  peak      {:.2}", ratio(|need| need.peak_bytes as f64));
 }
 
 fn bygone(server: &Server, pods: usize, changes: usize) -> Need {
-    let config = format!("[[watch]]\ncluster = \"bench\"\naddress = \"{}\"\n", server.url());
+    let config = format!(
+        "[[watch]]\ncluster = \"bench\"\naddress = \"{}\"\n",
+        server.url()
+    );
     let folder = tempfile::tempdir().unwrap();
     let bygone = Bygone::start_configured(&config, folder);
     let pid = bygone.pid();

@@ -1,8 +1,8 @@
 //! What an API server says to a list and a watch of many pods, made before it is asked for.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,7 +25,8 @@ pub struct Server(Arc<Shared>);
 
 struct Shared {
     address: SocketAddr,
-    pods: Vec<Value>,
+    /// As JSON, with its number, from 1 on, as its version.
+    pods: Vec<String>,
     /// How many changes the watches are to bring, and the version after that.
     wanted: watch::Sender<usize>,
     watches: AtomicUsize,
@@ -34,7 +35,9 @@ struct Shared {
 /// A running pod of the recording.
 fn template() -> Value {
     let log = support::read(&support::recording_a(), "audit.log");
-    let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let events = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut pods = events.map(|mut event| event["responseObject"].take());
     let mut pod = pods
         .find(|pod| pod["kind"] == "Pod" && pod["status"]["phase"] == "Running")
@@ -68,7 +71,8 @@ impl Server {
             pod["metadata"]["name"] = json!(format!("web-5d8f7c9b4-{number:05}"));
             pod["metadata"]["uid"] = json!(format!("00000000-0000-0000-0001-{:012}", number + 1));
             pod["metadata"]["resourceVersion"] = json!((number + 1).to_string());
-            pod
+            pod["metadata"]["labels"]["change"] = json!("-");
+            pod.to_string()
         };
         let listener = block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let server = Server(Arc::new(Shared {
@@ -92,7 +96,7 @@ impl Server {
     }
 
     pub fn pod_bytes(&self) -> usize {
-        self.0.pods[0].to_string().len()
+        self.0.pods[0].len()
     }
 
     /// Waits until one process watches, which did not when the last changes were made.
@@ -142,23 +146,32 @@ impl Server {
             .to_string();
         }
         let value = |name: &str| {
-            let pairs = path.split(['?', '&']).filter_map(|pair| pair.split_once('='));
+            let pairs = path
+                .split(['?', '&'])
+                .filter_map(|pair| pair.split_once('='));
             let mut values = pairs.filter(|(key, _)| *key == name);
-            values.next().and_then(|(_, value)| value.parse::<usize>().ok())
+            values
+                .next()
+                .and_then(|(_, value)| value.parse::<usize>().ok())
         };
         let all = match path.contains("/pods?") {
             true => &self.0.pods[..],
             false => &[],
         };
-        let (from, limit) = (value("continue").unwrap_or(0), value("limit").unwrap_or(500));
+        let (from, limit) = (
+            value("continue").unwrap_or(0),
+            value("limit").unwrap_or(500),
+        );
         let until = (from + limit).min(all.len());
         let next = match until < all.len() {
             true => until.to_string(),
             false => String::new(),
         };
-        json!({"kind": "PodList", "apiVersion": "v1", "items": &all[from..until],
-            "metadata": {"resourceVersion": LISTED.to_string(), "continue": next}})
-        .to_string()
+        let items = all[from..until].join(",");
+        format!(
+            "{{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{{\"resourceVersion\":\"{LISTED}\",\
+             \"continue\":\"{next}\"}},\"items\":[{items}]}}"
+        )
     }
 
     /// A bookmark at once; then, if these are pods, the changes that are wanted from now on.
@@ -189,10 +202,13 @@ impl Server {
     }
 
     fn line(&self, number: usize) -> String {
-        let mut pod = self.0.pods[number % self.0.pods.len()].clone();
-        pod["metadata"]["resourceVersion"] = json!((LISTED + number + 1).to_string());
-        pod["metadata"]["labels"]["change"] = json!((number % 7).to_string());
-        format!("{}\n", json!({"type": "MODIFIED", "object": pod}))
+        let place = number % self.0.pods.len();
+        let version = |version: usize| format!("\"resourceVersion\":\"{version}\"");
+        let change = format!("\"change\":\"{}\"", number % 7);
+        let pod = self.0.pods[place]
+            .replacen(&version(place + 1), &version(LISTED + number + 1), 1)
+            .replacen("\"change\":\"-\"", &change, 1);
+        format!("{{\"type\":\"MODIFIED\",\"object\":{pod}}}\n")
     }
 }
 
