@@ -169,6 +169,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::logs::Config;
+    use crate::logs::neighbours::Neighbours;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
