@@ -52,7 +52,7 @@ fn what_is_wrong_is_named() {
         &[],
         &[],
         expect![
-            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `files`, `watch`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`, `logs`"
+            "config file FILE: line 1: unknown field `logg`, expected one of `data_dir`, `log`, `ingest`, `api`, `access`, `webhook`, `kafka`, `files`, `watch`, `etcd`, `clickhouse`, `engine`, `spool`, `sink`, `reconcile`, `dead_letters`, `logs`"
         ],
     );
     check(
@@ -176,7 +176,7 @@ const VALUES: [(&str, &str); 9] = [
 ];
 
 /// Tables that are repeated have fields that must be there.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 6] = [
     (
         "files",
         "[{ cluster = \"prod\", paths = [\"/var/log/audit.log\"] }]",
@@ -184,6 +184,10 @@ const TABLES: [(&str, &str); 5] = [
     (
         "watch",
         "[{ cluster = \"prod\", address = \"https://10.0.0.1:6443\" }]",
+    ),
+    (
+        "etcd",
+        "[{ cluster = \"prod\", endpoints = [\"https://10.0.0.1:2379\"] }]",
     ),
     (
         "logs",

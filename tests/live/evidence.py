@@ -11,6 +11,8 @@ import json
 
 # How far apart the same thing may be in two of the sources, in seconds.
 NEAR = 2.0
+# A watch that cannot connect tries again after at most so many seconds.
+RETURN = 16.0
 
 
 def epoch(text):

@@ -14,11 +14,14 @@ use crate::tls::{Shown, Trust};
 /// How tonic refuses a message that is too large.
 const TOO_LARGE: &str = "decoded message length too large";
 
-/// How hyper-util begins the error of a request on a connection that had come about.
-const AFTER_CONNECT: &str = "client error (SendRequest)";
-
-/// How h2 calls an answer of HTTP/1.1.
-const NOT_HTTP2: &str = "frame with invalid size";
+/// How hyper and h2 say that a connection that had come about was ended, or did not speak HTTP/2: which of these is a
+/// matter of timing.
+const ENDED: [&str; 4] = [
+    "client error (SendRequest)",
+    "connection was not ready",
+    "connection closed",
+    "frame with invalid size",
+];
 
 /// What a message names.
 #[derive(Clone, Debug)]
@@ -168,20 +171,22 @@ pub fn of(place: &Place, status: &Status, has_answered: bool) -> Failure {
     let texts: Vec<String> = chain.iter().map(ToString::to_string).collect();
     let says = |text: &str| texts.iter().any(|it| it.contains(text));
     let url = &place.url;
-    let line = if has_answered && says(AFTER_CONNECT) {
+    let has_ended = ENDED.iter().any(|text| says(text));
+    let line = if has_ended && has_answered {
         return place.broke_off();
     } else if says("tls handshake eof") {
         format!("{url} does not speak TLS: check the port, or use http:// in the address")
-    } else if says(NOT_HTTP2) {
-        return place.odd("does not speak HTTP/2");
-    } else if says(AFTER_CONNECT) && url.starts_with("https:") {
+    } else if has_ended && url.starts_with("https:") {
         // With TLS 1.3 a client's certificate is judged when the client takes itself to be connected.
-        let credentials = place.credentials;
         format!(
-            "{url} ended the connection, as etcd does where it does not accept a client's certificate: {credentials}"
+            "{url} ended the connection: it does not accept this client's certificate, or is not the client port of an \
+             etcd: {}",
+            place.credentials
         )
-    } else if says(AFTER_CONNECT) {
-        return place.odd("ended the connection, as etcd does where https:// is needed");
+    } else if has_ended {
+        format!(
+            "{url} ended the connection: it needs https://, or is not the client port of an etcd"
+        )
     } else if let Some(error) = tls {
         of_tls(place.peer(), error, place.shown.rejected())
     } else {

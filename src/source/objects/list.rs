@@ -1,7 +1,5 @@
 //! Lists: everything there is, page by page, and what is missing from it.
 
-use std::collections::BTreeSet;
-
 use tracing::info;
 
 use super::cluster::{Identity, OpenPod};
@@ -10,7 +8,7 @@ use super::ledger::Mark;
 use super::ours;
 use super::progress::Progress;
 use super::resource::{Emit, Resource};
-use super::run::{End, Loop, PAGE_OBJECTS, rows_were_lost};
+use super::run::{End, Listed, Loop, PAGE_OBJECTS, rows_were_lost};
 use super::way::Way;
 use crate::lifecycle::watched;
 use crate::pipeline::Stored;
@@ -21,27 +19,6 @@ const LIST_SLACK: i64 = 1_000_000;
 
 /// Missing pods that are stored together.
 const MISSING_MAX: usize = 1_000;
-
-/// What a list had.
-#[derive(Default)]
-pub(super) struct Listed {
-    uids: BTreeSet<u128>,
-    /// Namespaces and names of pods that could not be read.
-    unread: BTreeSet<(String, String)>,
-    stored: Vec<Stored>,
-    /// Whether pods that it lacks have ended.
-    ends_pods: bool,
-}
-
-impl Listed {
-    fn has(&self, pod: &OpenPod) -> bool {
-        self.uids.contains(&pod.uid)
-            || !self.unread.is_empty()
-                && self
-                    .unread
-                    .contains(&(pod.namespace.clone(), pod.name.clone()))
-    }
-}
 
 impl<W: Way> Loop<W> {
     /// Lists everything. [`Loop::finish`] has to follow, after the watch has begun.

@@ -1,5 +1,6 @@
 //! The loop of one resource: list where no position is stored, then watch from there on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::cluster::{Identity, Shared};
+use super::cluster::{Identity, OpenPod, Shared};
 use super::failure::{Failure, Next};
 use super::incoming::{Came, Incoming, LOOK_EVERY};
 use super::ledger::Mark;
-use super::list::Listed;
 use super::ours;
 use super::progress::{Found, Progress};
 use super::resource::Emit;
@@ -43,6 +43,27 @@ pub struct Loop<W: Way> {
     pub(super) page_objects: usize,
     /// The last list, as long as what it lacked was not ended.
     pub(super) listed: Option<Listed>,
+}
+
+/// What a list had.
+#[derive(Default)]
+pub(super) struct Listed {
+    pub uids: BTreeSet<u128>,
+    /// Namespaces and names of pods that could not be read.
+    pub unread: BTreeSet<(String, String)>,
+    pub stored: Vec<Stored>,
+    /// Whether pods that it lacks have ended.
+    pub ends_pods: bool,
+}
+
+impl Listed {
+    pub fn has(&self, pod: &OpenPod) -> bool {
+        self.uids.contains(&pod.uid)
+            || !self.unread.is_empty()
+                && self
+                    .unread
+                    .contains(&(pod.namespace.clone(), pod.name.clone()))
+    }
 }
 
 /// Why a step ended without a result.

@@ -137,8 +137,8 @@ fn certificates_and_addresses() {
             (
                 "no-certificate",
                 format!(
-                    "{secure} ended the connection, as etcd does where it does not accept a client's certificate: set \
-                     certificate_file and key_file, signed by etcd's --trusted-ca-file"
+                    "{secure} ended the connection: it does not accept this client's certificate, or is not the client \
+                     port of an etcd: set certificate_file and key_file, signed by etcd's --trusted-ca-file"
                 ),
             ),
             (
@@ -150,8 +150,7 @@ fn certificates_and_addresses() {
             (
                 "plain",
                 format!(
-                    "{spoken} ended the connection, as etcd does where https:// is needed: is it the client port of an \
-                     etcd?"
+                    "{spoken} ended the connection: it needs https://, or is not the client port of an etcd"
                 ),
             ),
             (
@@ -163,8 +162,7 @@ fn certificates_and_addresses() {
             (
                 "peers",
                 format!(
-                    "{} ended the connection, as etcd does where https:// is needed: is it the client port of an \
-                     etcd?",
+                    "{} ended the connection: it needs https://, or is not the client port of an etcd",
                     good.peer_url()
                 ),
             ),
