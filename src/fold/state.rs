@@ -414,6 +414,8 @@ impl<'a> Instance<'a> {
         // Of a life that is known from late facts alone, it may turn out that it started again and was over when it was
         // seen last.
         let is_outdone = has_ended && life.timely;
+        // What only a later instance reported was never seen itself.
+        let keeps_last = !is_outdone && self.seen.last != i64::MIN;
         PackedInstance {
             container: key.0,
             key: key.1,
@@ -426,10 +428,10 @@ impl<'a> Instance<'a> {
             started: distance(i64::from(self.started_at), base),
             ended,
             first_seen: (self.started_at == 0).then(|| self.seen.first - micros),
-            last_seen: (!is_outdone).then(|| self.seen.last - micros),
-            ran: ran_at.map(|ran_at| match is_outdone {
-                true => ran_at - micros,
-                false => self.seen.last - ran_at,
+            last_seen: keeps_last.then(|| self.seen.last - micros),
+            ran: ran_at.map(|ran_at| match keeps_last {
+                true => self.seen.last - ran_at,
+                false => ran_at - micros,
             }),
             odd: (odd != PackedOdd::default()).then_some(odd),
             not_after: self.not_after,

@@ -8,9 +8,8 @@ use tokio::sync::OnceCell;
 
 use super::identity::Identity;
 use super::instance::{Instance, set_borders};
-use super::select::rows;
 use super::{Error, OwnStore};
-use crate::query::{PodName, Question};
+use crate::query::{self, Container, Ending, PodName, Question};
 
 /// Names that are asked about at a time.
 const NAMES_AT_A_TIME: usize = 200;
@@ -100,4 +99,18 @@ async fn of_names(
     };
     let (rows, _) = rows(own, &question).await?;
     Ok(rows.into_iter().map(Instance::of).collect())
+}
+
+/// The instances that the history has.
+pub(super) async fn rows(
+    store: &Arc<OwnStore>,
+    question: &Question,
+) -> Result<(Vec<Container>, Ending), Error> {
+    let mut answer = query::answer::<Container>(store, question)?;
+    let mut rows = Vec::new();
+    while let Some(row) = answer.next().await? {
+        rows.push(row);
+    }
+    let ending = answer.ending().await?;
+    Ok((rows, ending))
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::instance::{Instance, once};
-use super::neighbours::Neighbours;
+use super::neighbours::{Neighbours, rows};
 use super::{Error, OwnStore};
-use crate::query::{self, Container, Ending, Order, Question};
+use crate::query::{Container, Order, Question};
 
 /// The most instances of one question.
 pub const INSTANCES_MAX: u64 = 1_000;
@@ -87,20 +87,6 @@ fn is_of_names_alone(question: &Question) -> bool {
         ..Question::default()
     };
     !question.names.is_empty() && *question == alone
-}
-
-/// What the history has.
-pub(super) async fn rows(
-    store: &Arc<OwnStore>,
-    question: &Question,
-) -> Result<(Vec<Container>, Ending), Error> {
-    let mut answer = query::answer::<Container>(store, question)?;
-    let mut rows = Vec::new();
-    while let Some(row) = answer.next().await? {
-        rows.push(row);
-    }
-    let ending = answer.ending().await?;
-    Ok((rows, ending))
 }
 
 impl Choice {

@@ -85,6 +85,7 @@ impl<'a> Message<'a> for OwnerReference<'a> {
         match number {
             1 => self.kind = value.text()?,
             3 => self.name = value.text()?,
+            4 => self.uid = value.text()?,
             6 => self.controller = Some(value.bool()?),
             _ => {}
         }

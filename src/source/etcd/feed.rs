@@ -10,7 +10,7 @@ use super::super::objects::batch::Batch;
 use super::super::objects::failure::Failure;
 use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::{Buffer, Feed};
+use super::super::objects::way::{Buffer, Feed, Taken};
 use super::client::Begun;
 use super::failure;
 use super::messages::{Event, EventType, WatchResponse};
@@ -167,7 +167,7 @@ impl Buffer for Changes {
         self.batch.is_full()
     }
 
-    fn take(&mut self) -> (Vec<(Item, Moment)>, Option<(u64, &'static str)>) {
+    fn take(&mut self) -> Taken<Item> {
         (self.batch.take(), None)
     }
 

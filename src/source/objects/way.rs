@@ -35,6 +35,9 @@ pub type Aside<'a> = &'a mut (dyn FnMut(&str) + Send);
 /// An item of a watch, and between which moments it was written.
 pub type Dated<B> = (<B as Buffer>::Item, Moment);
 
+/// Items, each with the moments between which it was written, and why so many others were left out.
+pub type Taken<I> = (Vec<(I, Moment)>, Option<(u64, &'static str)>);
+
 /// A cluster that is seen in one way. Everything that waits can be dropped while it waits.
 pub trait Way: Send + Sync + 'static {
     const KIND: &'static Kind;
@@ -188,7 +191,7 @@ pub trait Buffer: Send {
     fn is_full(&self) -> bool;
 
     /// The items that came, and why so many others were left out.
-    fn take(&mut self) -> (Vec<(Self::Item, Moment)>, Option<(u64, &'static str)>);
+    fn take(&mut self) -> Taken<Self::Item>;
 
     /// Reads items, in their order, until one ends the watch.
     fn read(

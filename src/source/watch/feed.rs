@@ -7,7 +7,7 @@ use kube_client::client::Body;
 use super::super::objects::failure::Failure;
 use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
-use super::super::objects::way::{Buffer, Feed};
+use super::super::objects::way::{Buffer, Feed, Taken};
 use super::lines::Lines;
 use super::read;
 use crate::lifecycle::watched::Moment;
@@ -56,7 +56,7 @@ impl Buffer for Lines {
         self.has_many()
     }
 
-    fn take(&mut self) -> (Vec<(Bytes, Moment)>, Option<(u64, &'static str)>) {
+    fn take(&mut self) -> Taken<Bytes> {
         let (lines, too_long) = self.take_whole();
         let left_out = (too_long > 0).then_some((too_long, "a line of a watch is too long"));
         (lines, left_out)

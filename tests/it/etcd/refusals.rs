@@ -77,6 +77,87 @@ fn block(cluster: &str, endpoint: &str, more: &str) -> String {
     format!("[[etcd]]\ncluster = \"{cluster}\"\nendpoints = [\"{endpoint}\"]\n{more}\n")
 }
 
+/// The endpoints of a test.
+struct Urls<'a> {
+    secure: &'a str,
+    expired: &'a str,
+    closed: &'a str,
+    /// With http:// where TLS is spoken.
+    spoken: &'a str,
+    /// With https:// where none is.
+    unspoken: &'a str,
+}
+
+fn lines_about_addresses(good: &Etcd, urls: &Urls) -> Vec<(&'static str, String)> {
+    let Urls {
+        secure,
+        expired,
+        closed,
+        spoken,
+        unspoken,
+    } = urls;
+    let (server, other) = (sha256(&good.path("server.crt")), good.path("other.crt"));
+    vec![
+        (
+            "other-ca",
+            format!(
+                "the certificate of {secure} is not trusted, ca_file {other} has not signed it: set it to the CA \
+                     of the cluster; the SHA-256 of the certificate is {server}"
+            ),
+        ),
+        (
+            "other-name",
+            format!(
+                "the certificate of {secure} is for 127.0.0.1, not for etcd.example: use such a name in the \
+                     address, or set tls_server_name to it"
+            ),
+        ),
+        (
+            "expired",
+            format!(
+                "the certificate of {expired} has expired: renew it there, like \"kubeadm certs renew etcd-server\" \
+                     does"
+            ),
+        ),
+        (
+            "no-certificate",
+            format!(
+                "{secure} ended the connection: it does not accept this client's certificate, or is not the client \
+                     port of an etcd: set certificate_file and key_file, signed by etcd's --trusted-ca-file"
+            ),
+        ),
+        (
+            "closed",
+            format!(
+                "{closed} cannot be reached: connection refused: check the address, firewalls, and the member"
+            ),
+        ),
+        (
+            "plain",
+            format!(
+                "{spoken} ended the connection: it needs https://, or is not the client port of an etcd"
+            ),
+        ),
+        (
+            "tls",
+            format!("{unspoken} does not speak TLS: check the port, or use http:// in the address"),
+        ),
+        (
+            "peers",
+            format!(
+                "{} ended the connection: it needs https://, or is not the client port of an etcd",
+                good.peer_url()
+            ),
+        ),
+        (
+            "prefix",
+            format!(
+                "{secure} has no /other/namespaces/kube-system: set prefix to the --etcd-prefix of the API server"
+            ),
+        ),
+    ]
+}
+
 #[test]
 fn certificates_and_addresses() {
     let ((good, secure), (old, expired)) = (with_tls(2090), with_tls(2020));
@@ -109,71 +190,14 @@ fn certificates_and_addresses() {
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let bygone = Bygone::start_configured(&config.concat(), folder);
-    let (server, other) = (sha256(&good.path("server.crt")), good.path("other.crt"));
-    until_said(
-        &bygone,
-        &[
-            (
-                "other-ca",
-                format!(
-                    "the certificate of {secure} is not trusted, ca_file {other} has not signed it: set it to the CA \
-                     of the cluster; the SHA-256 of the certificate is {server}"
-                ),
-            ),
-            (
-                "other-name",
-                format!(
-                    "the certificate of {secure} is for 127.0.0.1, not for etcd.example: use such a name in the \
-                     address, or set tls_server_name to it"
-                ),
-            ),
-            (
-                "expired",
-                format!(
-                    "the certificate of {expired} has expired: renew it there, like \"kubeadm certs renew etcd-server\" \
-                     does"
-                ),
-            ),
-            (
-                "no-certificate",
-                format!(
-                    "{secure} ended the connection: it does not accept this client's certificate, or is not the client \
-                     port of an etcd: set certificate_file and key_file, signed by etcd's --trusted-ca-file"
-                ),
-            ),
-            (
-                "closed",
-                format!(
-                    "{closed} cannot be reached: connection refused: check the address, firewalls, and the member"
-                ),
-            ),
-            (
-                "plain",
-                format!(
-                    "{spoken} ended the connection: it needs https://, or is not the client port of an etcd"
-                ),
-            ),
-            (
-                "tls",
-                format!(
-                    "{unspoken} does not speak TLS: check the port, or use http:// in the address"
-                ),
-            ),
-            (
-                "peers",
-                format!(
-                    "{} ended the connection: it needs https://, or is not the client port of an etcd",
-                    good.peer_url()
-                ),
-            ),
-            (
-                "prefix",
-                format!(
-                    "{secure} has no /other/namespaces/kube-system: set prefix to the --etcd-prefix of the API server"
-                ),
-            ),
-        ],
-    );
+    let urls = Urls {
+        secure: &secure,
+        expired: &expired,
+        closed: &closed,
+        spoken: &spoken,
+        unspoken: &unspoken,
+    };
+    until_said(&bygone, &lines_about_addresses(&good, &urls));
     until(&bygone, "web-0", "node", "node-1");
     let is_read = |row: &serde_json::Value| {
         row["place"]
@@ -251,19 +275,23 @@ fn users_and_what_they_may_read() {
     delete_pod(&etcd, "web-0");
     until(&bygone, "web-0", "over_at IS NOT NULL", "1");
 
-    // One that stands still, and goes on.
-    let pid = std::fs::read_to_string(etcd.path("pid")).unwrap();
-    let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-    kill_process(pid, Signal::STOP).unwrap();
-    wait_for("that it is silent", || {
-        let silent = format!("etcd prod: {url} did not answer within 3 s");
-        bygone.log().contains(&silent).then_some(())
-    });
-    kill_process(pid, Signal::CONT).unwrap();
+    stands_still(&etcd, &bygone);
     delete_pod(&etcd, "web-1");
     until(&bygone, "web-1", "over_at IS NOT NULL", "1");
     assert!(!bygone.log().contains("canary"));
     assert!(!bygone.log().contains("let me in"));
+}
+
+/// A member that answers nothing for a while, and goes on.
+fn stands_still(etcd: &Etcd, bygone: &Bygone) {
+    let pid = std::fs::read_to_string(etcd.path("pid")).unwrap();
+    let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    wait_for("that it is silent", || {
+        let silent = format!("etcd prod: {} did not answer within 3 s", etcd.url());
+        bygone.log().contains(&silent).then_some(())
+    });
+    kill_process(pid, Signal::CONT).unwrap();
 }
 
 #[test]
