@@ -128,6 +128,7 @@ fn metadata(it: ObjectMeta) -> Value {
         "ownerReferences": list(&it.owner_references, |owner| json!({
             "kind": owner.kind,
             "name": owner.name,
+            "uid": owner.uid,
             "controller": owner.controller,
         })),
         "managedFields": list(&it.managed_fields, |entry| json!({"time": time(&entry.time)})),
