@@ -1,6 +1,6 @@
 //! Objects of clusters: what the ways to see them share, the API of the servers (`watch`) and their etcd (`etcd`).
 //!
-//! In: lists and watches, as a [`Way`] brings them. Out: their facts in ClickHouse, and only then the version, as a
+//! In: lists and watches, as a `Way` brings them. Out: their facts in ClickHouse, and only then the version, as a
 //! position. A restart goes on at the position: what happened meanwhile comes too, as long as it is still there.
 //! Otherwise everything is listed, and what the history has open and the list lacks had ended in between.
 //!
