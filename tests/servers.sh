@@ -39,7 +39,8 @@ pinned() {
 # go_build NAME PROGRAM PACKAGE: builds a package of tests/NAME, from the Go module proxy.
 go_build() {
     need go "install Go, https://go.dev/dl"
-    (cd "$tests/$1" &&
+    # Tests set XDG_CONFIG_HOME to a folder that must not be made; Go would keep its own data there.
+    (cd "$tests/$1" && unset XDG_CONFIG_HOME &&
         CGO_ENABLED=0 GOFLAGS=-mod=readonly GOTOOLCHAIN=local GOWORK=off \
             go build -trimpath -ldflags "-s -w" -o "$2.unfinished" "$3" >&2)
     mv "$2.unfinished" "$2"

@@ -49,6 +49,9 @@ fn with_tls(until: i32) -> (Etcd, String) {
         format!("--key-file={}", path("server.key")),
         format!("--trusted-ca-file={}", path("ca.crt")),
         "--client-cert-auth".to_owned(),
+        // etcd's own gateway would show its members' certificate, and at random sends what the plain port gets to the other.
+        format!("--client-cert-file={}", path("client.crt")),
+        format!("--client-key-file={}", path("client.key")),
     ];
     let etcd = Etcd::start_at(folder, plain.port(), &flags);
     (etcd, format!("https://{secure}"))
