@@ -189,7 +189,7 @@ impl Lines {
             }
             let mut why = Vec::new();
             // Reasons are looked for by every identity; if the history can't be asked, less exactly.
-            _ = reader.place(Identity::Names).await;
+            let place = reader.place(Identity::Names);
             // What one instance says of a preset, all others would.
             let tries_presets = tried.insert(reader.store.name().to_owned());
             let missed = Missed {
@@ -203,7 +203,10 @@ impl Lines {
                 tries_presets,
                 now: self.ask.now,
             };
-            let looking = missed.look(&mut why);
+            let looking = async {
+                _ = place.await;
+                missed.look(&mut why).await;
+            };
             let is_late = tokio::time::timeout_at(deadline, looking).await.is_err();
             self.not_examined += u64::from(is_late);
             reader.why = why;

@@ -68,25 +68,16 @@ pub async fn select(
 
 /// Whether every instance of the pods that it names is meant.
 fn is_of_names_alone(question: &Question) -> bool {
-    let Question {
-        clusters,
-        namespaces,
-        names,
-        limit,
-        order,
-        visible,
-        ..
-    } = question.clone();
-    let alone = Question {
-        clusters,
-        namespaces,
-        names,
-        limit,
-        order,
-        visible,
-        ..Question::default()
+    let rest = Question {
+        clusters: Vec::new(),
+        namespaces: Vec::new(),
+        names: Vec::new(),
+        limit: None,
+        order: Order::default(),
+        visible: None,
+        ..question.clone()
     };
-    !question.names.is_empty() && *question == alone
+    !question.names.is_empty() && rest == Question::default()
 }
 
 impl Choice {

@@ -32,6 +32,7 @@ pub(super) mod observers;
 pub(super) mod progress;
 pub(super) mod resource;
 mod run;
+pub(super) mod settings;
 mod view;
 pub(super) mod way;
 

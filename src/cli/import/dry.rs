@@ -89,12 +89,18 @@ impl Seen {
     }
 
     fn look(&mut self, cluster: &str, path: &Path, is_named: bool, input: Input) {
-        self.errors += look(cluster, path, is_named, input, &mut self.preview);
+        self.errors += u64::from(!is_read(cluster, path, is_named, input, &mut self.preview));
     }
 }
 
-/// Looks at a file. Returns the number of errors.
-fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut Preview) -> u64 {
+/// Looks at a file. Returns whether it could be read, or need not be.
+fn is_read(
+    cluster: &str,
+    path: &Path,
+    is_named: bool,
+    input: Input,
+    preview: &mut Preview,
+) -> bool {
     let (to, mut pieces) = mpsc::channel(1);
     let buffers = Buffers::default();
     let reading = Reading {
@@ -151,15 +157,15 @@ fn look(cluster: &str, path: &Path, is_named: bool, input: Input, preview: &mut 
             }
             let events = many(preview.events - before, "event");
             print(&format!("{shown}: {events}"));
-            0
+            true
         }
         Err(error @ ReadingError::Foreign(_)) if !is_named => {
             print(&format!("{shown}: skipped: {error}"));
-            0
+            true
         }
         Err(error) => {
             print(&format!("bygone: {shown} {error}"));
-            1
+            false
         }
     }
 }

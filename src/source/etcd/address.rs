@@ -1,6 +1,5 @@
 //! Where the members of an etcd are, whom its client trusts, and how it authenticates.
 
-use std::fs;
 use std::path::Path;
 
 use hyper::Uri;
@@ -8,14 +7,12 @@ use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use rustls::ClientConfig;
 use secrecy::SecretString;
 
+use super::super::objects::settings::read_file;
 use super::config::Config;
 use crate::tls::{self, ClientFiles, Shown, Trust};
 
 /// The port of etcd's clients.
 const PORT: u16 = 2379;
-
-/// The largest password or CA file.
-const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// What a client of an etcd is made of.
 pub struct Address {
@@ -69,7 +66,7 @@ impl Address {
             None => Trust::System,
             Some(path) => Trust::Certificates {
                 from: path.display().to_string(),
-                pem: read("ca_file", path)?,
+                pem: read_file("ca_file", path)?,
             },
         };
         let shown = Shown::default();
@@ -122,22 +119,10 @@ fn member(text: &str) -> Result<Uri, String> {
 
 fn password(path: &Path) -> Result<SecretString, String> {
     let place = path.display();
-    let text = String::from_utf8(read("password_file", path)?);
+    let text = String::from_utf8(read_file("password_file", path)?);
     let text = text.map_err(|_| format!("password_file {place}: is not text"))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(format!("password_file {place}: is empty")),
         password => Ok(SecretString::from(password.to_owned())),
     }
-}
-
-fn read(key: &str, path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |error: std::io::Error| format!("{key} {}: {error}", path.display());
-    let length = fs::metadata(path).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(format!(
-            "{key} {}: is over {FILE_BYTES_MAX} bytes",
-            path.display()
-        ));
-    }
-    fs::read(path).map_err(failed)
 }

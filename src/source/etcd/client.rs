@@ -301,9 +301,7 @@ impl Place {
     fn check(&self, status: &StatusResponse) -> Result<(), Failure> {
         let url = &self.url;
         let line = match status {
-            status if status.is_learner => {
-                format!("{url} is a learner, which serves no reads: name the other members")
-            }
+            status if status.is_learner => failure::learner(url),
             status if status.leader == 0 => failure::no_leader(url),
             _ => return Ok(()),
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::is_cluster_name;
+use super::super::objects::settings::check_cluster;
 
 /// An etcd to read.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -66,12 +66,7 @@ impl Config {
     ///
     /// One line: the key, and what to do.
     pub(super) fn check(&self) -> Result<(), String> {
-        if !is_cluster_name(&self.cluster) {
-            return Err(format!(
-                "cluster {:?} is no name: use letters, digits and -_./",
-                self.cluster
-            ));
-        }
+        check_cluster(&self.cluster)?;
         if self.endpoints.is_empty() {
             return Err("no endpoints: set the addresses of etcd's members".to_owned());
         }

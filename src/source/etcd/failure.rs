@@ -6,7 +6,9 @@ use std::io;
 use hyper::Uri;
 use tonic::{Code, Status};
 
-use super::super::objects::failure::{Failure, Next, Peer, chain, cut, of_io, of_tls};
+use super::super::objects::failure::{
+    Failure, Next, Peer, chain, cut, of_io, of_tls, speaks_no_tls,
+};
 use super::address::{self, Address};
 use super::messages::{MESSAGE_BYTES_MAX, WatchResponse};
 use crate::tls::{Shown, Trust};
@@ -121,10 +123,7 @@ impl Place {
                 Next::Reconnect,
                 format!("{url} has no authentication: remove user and password_file"),
             ),
-            "invalid auth token" | "revision of auth store is old" => (
-                Next::Reconnect,
-                format!("{url} no longer accepts the token: authenticating again"),
-            ),
+            "invalid auth token" | "revision of auth store is old" => return Some(outdated(url)),
             "no leader" | "leader changed" => (Next::Reconnect, no_leader(url)),
             "too many requests" => (
                 Next::Retry,
@@ -134,10 +133,7 @@ impl Place {
             "mvcc: required revision is a future revision" => {
                 (Next::List, "the revision went back".to_owned())
             }
-            "rpc not supported for learner" => (
-                Next::Reconnect,
-                format!("{url} is a learner, which serves no reads: name the other members"),
-            ),
+            "rpc not supported for learner" => (Next::Reconnect, learner(url)),
             other => (Next::Reconnect, format!("{url} failed: {}", cut(other))),
         };
         Some(Failure::new(next, line))
@@ -147,6 +143,18 @@ impl Place {
 /// The revision is no longer there.
 fn compacted() -> Failure {
     Failure::new(Next::List, "the revision is compacted")
+}
+
+/// The token is.
+fn outdated(url: &str) -> Failure {
+    Failure::new(
+        Next::Reconnect,
+        format!("{url} no longer accepts the token: authenticating again"),
+    )
+}
+
+pub fn learner(url: &str) -> String {
+    format!("{url} is a learner, which serves no reads: name the other members")
 }
 
 pub fn no_leader(url: &str) -> String {
@@ -175,7 +183,7 @@ pub fn of(place: &Place, status: &Status, has_answered: bool) -> Failure {
     let line = if has_ended && has_answered {
         return place.broke_off();
     } else if says("tls handshake eof") {
-        format!("{url} does not speak TLS: check the port, or use http:// in the address")
+        speaks_no_tls(url)
     } else if has_ended && url.starts_with("https:") {
         // With TLS 1.3 a client's certificate is judged when the client takes itself to be connected.
         format!(
@@ -202,10 +210,7 @@ pub fn of(place: &Place, status: &Status, has_answered: bool) -> Failure {
 fn of_code(place: &Place, status: &Status) -> Failure {
     let url = &place.url;
     match status.code() {
-        Code::Unauthenticated => Failure::new(
-            Next::Reconnect,
-            format!("{url} no longer accepts the token: authenticating again"),
-        ),
+        Code::Unauthenticated => outdated(url),
         Code::Unimplemented => place.odd("does not know this call"),
         Code::Unavailable => place.broke_off(),
         _ => place.odd(&format!("failed ({})", cut(status.message()))),

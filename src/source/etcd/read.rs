@@ -82,33 +82,28 @@ pub fn uid_of(resource: Resource, value: &[u8]) -> Result<Option<String>, &'stat
 
 /// Reads keys of a list that was made at `at`.
 pub fn page((cluster, resource): (&str, Resource), kvs: &[KeyValue], at: i64, emit: Emit) -> Found {
-    let mut found = Found::default();
-    let mut facts = 0;
-    for kv in kvs {
-        found.objects += 1;
-        let revision = kv.mod_revision.to_string();
-        let read = object(resource, &kv.value, &revision).and_then(|stored| {
-            let of_list = (Sight::There, Moment::at(at));
-            resource
-                .facts(cluster, &stored.object, of_list, &mut |fact| {
-                    facts += 1;
-                    emit(fact);
-                })
-                .map_err(|reason| NotStored::Unreadable(reason.0))?;
-            Ok(uid(&stored.object))
-        });
-        match read {
-            Ok(uid) => found.uids.extend(uid),
-            Err(why) => {
-                let name = name(resource, &kv.key);
-                found
-                    .unread
-                    .extend(name.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())));
-                refuse(&mut found, why);
+    let (found, ()) = Found::counting(emit, |found, emit| {
+        for kv in kvs {
+            found.objects += 1;
+            let revision = kv.mod_revision.to_string();
+            let read = object(resource, &kv.value, &revision).and_then(|stored| {
+                let of_list = (Sight::There, Moment::at(at));
+                let facts = resource.facts(cluster, &stored.object, of_list, emit);
+                facts.map_err(|reason| NotStored::Unreadable(reason.0))?;
+                Ok(uid(&stored.object))
+            });
+            match read {
+                Ok(uid) => found.uids.extend(uid),
+                Err(why) => {
+                    let name = name(resource, &kv.key);
+                    let name =
+                        name.map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
+                    found.unread.extend(name);
+                    refuse(found, why);
+                }
             }
         }
-    }
-    found.facts = facts;
+    });
     found
 }
 
@@ -142,27 +137,22 @@ pub fn items(
     progress: &mut Progress,
     emit: Emit,
 ) -> Found {
-    let mut found = Found::default();
-    let mut facts = 0;
-    let emit: Emit = &mut |fact| {
-        facts += 1;
-        emit(fact);
-    };
-    for (item, moment) in items {
-        let revision = match item {
-            Item::Mark(revision) => {
-                progress.bookmark(of.0, moment.until, emit);
-                *revision
-            }
-            Item::Change(it) => {
-                change(of, (it, *moment), (progress, &mut found), emit);
-                // After a restart the whole revision comes again.
-                it.revision - i64::from(!it.is_whole)
-            }
-        };
-        found.version = Some(revision.to_string());
-    }
-    found.facts = facts;
+    let (found, ()) = Found::counting(emit, |found, emit| {
+        for (item, moment) in items {
+            let revision = match item {
+                Item::Mark(revision) => {
+                    progress.bookmark(of.0, moment.until, emit);
+                    *revision
+                }
+                Item::Change(it) => {
+                    change(of, (it, *moment), (progress, found), emit);
+                    // After a restart the whole revision comes again.
+                    it.revision - i64::from(!it.is_whole)
+                }
+            };
+            found.version = Some(revision.to_string());
+        }
+    });
     found
 }
 

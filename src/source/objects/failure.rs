@@ -150,11 +150,13 @@ pub fn of_tls(peer: Peer, error: &rustls::Error, rejected: Option<[u8; 32]>) -> 
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown,
         ) => format!("{url} rejects the client certificate: {}", peer.credentials),
-        rustls::Error::InvalidMessage(_) => {
-            format!("{url} does not speak TLS: check the port, or use http:// in the address")
-        }
+        rustls::Error::InvalidMessage(_) => speaks_no_tls(url),
         error => format!("TLS with {url} failed: {}", cut(&error.to_string())),
     }
+}
+
+pub fn speaks_no_tls(url: &str) -> String {
+    format!("{url} does not speak TLS: check the port, or use http:// in the address")
 }
 
 fn untrusted(peer: Peer, rejected: Option<[u8; 32]>) -> String {

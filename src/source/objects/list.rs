@@ -118,8 +118,7 @@ impl<W: Way> Loop<W> {
         }
         let mut stored = Vec::new();
         if listed.ends_pods {
-            let mut missing = self.open_pods().await?;
-            missing.retain(|pod| !listed.has(pod));
+            let mut missing = self.missing_from(&listed).await?;
             if !missing.is_empty() {
                 let there = self.cluster.way.pod_uids(client);
                 let there = self.until_stop(there).await??;
@@ -132,17 +131,17 @@ impl<W: Way> Loop<W> {
         Ok(())
     }
 
-    /// The pods that the history has open.
-    async fn open_pods(&self) -> Result<Vec<OpenPod>, End> {
-        let (mut all, mut after) = (Vec::new(), None);
+    /// The pods that the history has open and the list lacked.
+    async fn missing_from(&self, listed: &Listed) -> Result<Vec<OpenPod>, End> {
+        let (mut missing, mut after) = (Vec::new(), None);
         loop {
             let page = (self.cluster.open_pods)(self.cluster.name().to_owned(), after);
             let page = self.until_stop(page).await?.map_err(Failure::of_us)?;
             after = page.last().cloned();
             if after.is_none() {
-                return Ok(all);
+                return Ok(missing);
             }
-            all.extend(page);
+            missing.extend(page.into_iter().filter(|pod| !listed.has(pod)));
         }
     }
 

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::resource::{Emit, Resource, uid};
 use crate::audit::Object;
 use crate::lifecycle::watched::{self, Moment, Sight};
+use crate::rows::Fact;
 
 const SECOND: i64 = 1_000_000;
 
@@ -49,6 +50,20 @@ pub struct Found {
 }
 
 impl Found {
+    /// What `read` finds. The facts that it emits are counted here.
+    pub fn counting<T>(
+        emit: Emit,
+        read: impl FnOnce(&mut Found, &mut dyn FnMut(&Fact)) -> T,
+    ) -> (Found, T) {
+        let (mut found, mut facts) = (Found::default(), 0);
+        let outcome = read(&mut found, &mut |fact| {
+            facts += 1;
+            emit(fact);
+        });
+        found.facts = facts;
+        (found, outcome)
+    }
+
     pub fn refuse(&mut self, reason: &'static str) {
         self.unreadable += 1;
         self.reason.get_or_insert(reason);

@@ -126,14 +126,20 @@ pub trait Way: Send + Sync + 'static {
         emit: Emit,
     ) -> Result<Page<Self::Cursor>, String>;
 
-    /// Reads a page of a list as its objects were when they were written. Such pages come in the order of the writes.
+    /// Reads a page of a list as its objects were when they were written, where [`Way::is_of_the_past`]. Such pages come
+    /// in the order of the writes.
     fn read_past(
-        of: (&str, Resource),
-        raw: &Self::Raw,
-        at: i64,
-        progress: &mut Progress,
-        emit: Emit,
-    ) -> Page<Self::Cursor>;
+        _of: (&str, Resource),
+        _raw: &Self::Raw,
+        _at: i64,
+        _progress: &mut Progress,
+        _emit: Emit,
+    ) -> Page<Self::Cursor> {
+        Page {
+            found: Found::default(),
+            next: None,
+        }
+    }
 
     /// What controls the owners that the pods of a page name.
     fn controllers_of_page(

@@ -1,21 +1,18 @@
 //! Where the API server of a watch is, whom its client trusts, and how it authenticates.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use hyper::Uri;
 use kube_client::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use secrecy::SecretString;
 
+use super::super::objects::settings::read_file;
 use super::config::Config;
 use super::proxy::{self, Proxy};
 use crate::tls::Trust;
 
 /// Where pods have the token and the CA of their service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-
-/// The largest kubeconfig, token or CA file.
-const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Contexts that are named where one is missing.
 const CONTEXTS_NAMED_MAX: usize = 10;
@@ -121,7 +118,7 @@ fn read_token(kube: &mut kube_client::Config) -> Result<(), String> {
     let Some(file) = auth.token_file.take().filter(|_| auth.token.is_none()) else {
         return Ok(());
     };
-    let token = read("token_file", Path::new(&file))?;
+    let token = read_file("token_file", Path::new(&file))?;
     let token = String::from_utf8(token).unwrap_or_default();
     let token = token.trim();
     if token.is_empty() || token.chars().any(|c| !c.is_ascii_graphic()) {
@@ -178,17 +175,6 @@ fn url(key: &str, text: &str) -> Result<Uri, String> {
     full.parse().map_err(|_| invalid())
 }
 
-fn read(what: &str, path: &Path) -> Result<Vec<u8>, String> {
-    let is_large = fs::metadata(path).is_ok_and(|file| file.len() > FILE_BYTES_MAX);
-    if is_large {
-        return Err(format!(
-            "{what} {}: is over {FILE_BYTES_MAX} bytes: is it the right file?",
-            path.display()
-        ));
-    }
-    fs::read(path).map_err(|error| format!("{what} {}: {error}", path.display()))
-}
-
 fn of_files(
     url: Uri,
     token_file: Option<PathBuf>,
@@ -203,7 +189,7 @@ fn of_files(
     let (trust, ca_from) = match ca_file {
         None => (Trust::System, "ca_file".to_owned()),
         Some(path) => {
-            let pem = read("ca_file", &path)?;
+            let pem = read_file("ca_file", &path)?;
             let from = path.display().to_string();
             let ca_from = format!("ca_file {from}");
             (Trust::Certificates { from, pem }, ca_from)
@@ -249,7 +235,7 @@ fn of_environment(
 
 async fn of_kubeconfig(path: &Path, context: Option<&str>) -> Result<Address, String> {
     let place = || format!("kubeconfig {}", path.display());
-    read("kubeconfig", path)?;
+    read_file("kubeconfig", path)?;
     let file = Kubeconfig::read_from(path).map_err(|error| failure(&place(), &error))?;
     let known: Vec<String> = file.contexts.iter().map(|it| it.name.clone()).collect();
     let name = context.map(str::to_owned).or(file.current_context.clone());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::super::is_cluster_name;
+use super::super::objects::settings::check_cluster;
 
 /// An API server to watch. It is found in one of three ways: `in_cluster`, `kubeconfig`, or `address`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -101,12 +101,7 @@ impl Config {
     ///
     /// One line: the key, and what to do.
     pub(super) fn check(&self) -> Result<(), String> {
-        if !is_cluster_name(&self.cluster) {
-            return Err(format!(
-                "cluster {:?} is no name: use letters, digits and -_./",
-                self.cluster
-            ));
-        }
+        check_cluster(&self.cluster)?;
         let ways = [
             self.in_cluster,
             self.kubeconfig.is_some(),

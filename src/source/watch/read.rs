@@ -33,6 +33,17 @@ struct ListMeta<'a> {
     token: Text<'a>,
 }
 
+impl Page<'_> {
+    /// Reads each object; nothing where they are none.
+    fn each(&self, mut each: impl FnMut(Object)) -> Option<()> {
+        if let Some(items) = self.items {
+            let mut reader = serde_json::Deserializer::from_str(items.get());
+            Items(&mut each).deserialize(&mut reader).ok()?;
+        }
+        Some(())
+    }
+}
+
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow, rename = "type")]
@@ -67,28 +78,18 @@ pub fn page(
     if !page.kind.ends_with("List") || page.metadata.resource_version.is_empty() {
         return None;
     }
-    let mut found = Found {
-        version: Some(page.metadata.resource_version.to_string()),
-        ..Found::default()
-    };
-    let mut facts = 0;
-    let mut each = |object: Object| {
-        found.objects += 1;
-        let of_list = (Sight::There, Moment::at(at));
-        let outcome = resource.facts(cluster, &object, of_list, &mut |fact| {
-            facts += 1;
-            emit(fact);
-        });
-        match outcome {
-            Ok(()) => found.uids.extend(uid(&object)),
-            Err(reason) => found.refuse(reason.0),
-        }
-    };
-    if let Some(items) = page.items {
-        let mut reader = serde_json::Deserializer::from_str(items.get());
-        Items(&mut each).deserialize(&mut reader).ok()?;
-    }
-    found.facts = facts;
+    let (mut found, read) = Found::counting(emit, |found, emit| {
+        page.each(|object| {
+            found.objects += 1;
+            let of_list = (Sight::There, Moment::at(at));
+            match resource.facts(cluster, &object, of_list, emit) {
+                Ok(()) => found.uids.extend(uid(&object)),
+                Err(reason) => found.refuse(reason.0),
+            }
+        })
+    });
+    read?;
+    found.version = Some(page.metadata.resource_version.to_string());
     Some((found, page.metadata.token.to_string()))
 }
 
@@ -96,11 +97,7 @@ pub fn page(
 pub fn uids(body: &[u8]) -> Option<(BTreeSet<u128>, String)> {
     let page: Page = serde_json::from_slice(body).ok()?;
     let mut uids = BTreeSet::new();
-    let mut each = |object: Object| uids.extend(uid(&object));
-    if let Some(items) = page.items {
-        let mut reader = serde_json::Deserializer::from_str(items.get());
-        Items(&mut each).deserialize(&mut reader).ok()?;
-    }
+    page.each(|object| uids.extend(uid(&object)))?;
     Some((uids, page.metadata.token.to_string()))
 }
 
@@ -118,19 +115,14 @@ pub fn lines(
     progress: &mut Progress,
     emit: Emit,
 ) -> Found {
-    let mut found = Found::default();
-    let mut facts = 0;
-    let emit: Emit = &mut |fact| {
-        facts += 1;
-        emit(fact);
-    };
-    for (bytes, moment) in lines {
-        line(of, (bytes, *moment), (progress, &mut found), emit);
-        if found.ended.is_some() {
-            break;
+    let (found, ()) = Found::counting(emit, |found, emit| {
+        for (bytes, moment) in lines {
+            line(of, (bytes, *moment), (progress, found), emit);
+            if found.ended.is_some() {
+                break;
+            }
         }
-    }
-    found.facts = facts;
+    });
     found
 }
 

@@ -8,7 +8,6 @@ use tokio::sync::Mutex;
 
 use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::Mark;
-use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
 use super::super::objects::way::{Aside, Dated, Kind, Page, Way};
 use super::address::Address;
@@ -178,20 +177,6 @@ impl Way for Api {
         };
         let next = (!token.is_empty()).then_some(token);
         Ok(Page { found, next })
-    }
-
-    /// An API server has no past.
-    fn read_past(
-        _: (&str, Resource),
-        _: &Bytes,
-        _: i64,
-        _: &mut Progress,
-        _: Emit,
-    ) -> Page<String> {
-        Page {
-            found: Found::default(),
-            next: None,
-        }
     }
 
     async fn controllers_of_page(
