@@ -21,6 +21,36 @@ ORDER BY version DESC
 ORDER BY version DESC
     LIMIT 1 BY cluster, pod_uid, container, container_key
 
+-- @recent_pod_by_uid
+recent_pods
+        WHERE (cluster, namespace, pod, pod_uid) IN (
+                SELECT cluster, namespace, pod, pod_uid FROM recent_pods WHERE pod_uid = {uid:UUID})
+
+-- @ended_pod_by_uid
+ended_pods
+        WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+
+-- @recent_containers_of_pod
+recent_containers
+        WHERE (cluster, namespace, pod, pod_uid) IN (
+                SELECT cluster, namespace, pod, pod_uid FROM recent_containers WHERE pod_uid = {uid:UUID})
+
+-- @ended_containers_of_pod
+ended_containers
+        WHERE uid_head = toUInt32(bitShiftRight(toUInt128({uid:UUID}), 96)) AND pod_uid = {uid:UUID}
+
+-- @recent_containers_by_id
+recent_containers
+        WHERE (cluster, namespace, pod, pod_uid) IN (
+                SELECT cluster, namespace, pod, pod_uid FROM recent_containers
+                WHERE substring(container_key, 1, 4) = unhex(substring({prefix:String}, 1, 8)))
+            AND @has_prefix@
+
+-- @ended_containers_by_id
+ended_containers
+        WHERE id_head = reinterpretAsUInt32(reverse(unhex(substring({prefix:String}, 1, 8))))
+            AND @has_prefix@
+
 -- @since
 -- Any usual form: RFC 3339, "2026-11-23 06:00:00" in UTC, seconds since 1970.
 parseDateTime64BestEffort({since:String}, 6, 'UTC')

@@ -15,7 +15,9 @@ mod cost;
 pub mod coverage;
 mod filter;
 mod hints;
+mod look_up;
 mod model;
+mod newest;
 mod page;
 mod params;
 mod parse_error;
@@ -133,7 +135,7 @@ impl Window {
 }
 
 /// The place behind a row in the order of an answer. Opaque; what `Display` prints, `FromStr` reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     /// Microseconds since the epoch.
     start: i64,

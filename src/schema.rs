@@ -28,7 +28,7 @@ use crate::clickhouse::{Error as StoreError, Scope, Store};
 pub use cluster::{apply as apply_over, servers};
 pub use parts::{parts_of, put_in};
 pub use readers::{Limits, open_to_readers, stop_excess, view_names};
-pub use select::select;
+pub use select::{LookUp, look_up, select};
 
 /// One file of `schema/`.
 #[derive(Debug)]

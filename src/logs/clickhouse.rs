@@ -27,6 +27,10 @@ use crate::clickhouse as own;
 /// How often an answer may break off without a line in between.
 const BREAKS_MAX: u32 = 3;
 
+/// Rows that can't be among the first so many are skipped before their lines are read, by default only up to a thousand. No
+/// limit: of 10,000 lines out of 200,000 that costs 12 ms of CPU instead of 60.
+const TOP_K: (&str, &str) = ("query_plan_max_limit_for_top_k_optimization", "0");
+
 /// A table, and where the parts of its rows are.
 #[derive(Clone)]
 pub struct Table {
@@ -39,6 +43,9 @@ pub struct Table {
     needed: BTreeSet<String>,
     /// Whether there is no `time_index`: OpenTelemetry's newer exporters make tables that are indexed by the time itself.
     lacks_time_index: Arc<AtomicBool>,
+    sets_top_k: bool,
+    /// Whether the server does not know [`TOP_K`], or the account may not set it.
+    lacks_top_k: Arc<AtomicBool>,
     seconds_max: u64,
 }
 
@@ -118,6 +125,8 @@ impl Table {
             },
             needed: needed(fields, time),
             lacks_time_index: Arc::default(),
+            sets_top_k: true,
+            lacks_top_k: Arc::default(),
             seconds_max: config.timeout_seconds,
         })
     }
@@ -127,6 +136,7 @@ impl Table {
         if self.lacks_time_index.load(Relaxed) {
             table.columns.time_index = None;
         }
+        table.sets_top_k = !self.lacks_top_k.load(Relaxed);
         Pages {
             table,
             query,
@@ -243,9 +253,13 @@ impl Table {
         if let (Some(lines), true) = (query.lines_max, query.grep.is_none()) {
             sql.push_str(&format!(" LIMIT {lines}"));
         }
+        let mut statement = self.store.query(&sql);
+        if self.sets_top_k {
+            statement = statement.with_setting(TOP_K.0, TOP_K.1);
+        }
         values
             .into_iter()
-            .fold(self.store.query(&sql), |bound, value| match value {
+            .fold(statement, |bound, value| match value {
                 Value::Time(time) => bound.bind(time),
                 Value::Text(text) => bound.bind(text),
                 Value::Texts(texts) => bound.bind(texts),
@@ -380,6 +394,11 @@ impl Pages {
                     self.table.lacks_time_index.store(true, Relaxed);
                     self.cursor = None;
                 }
+                Err(error) if self.lacks_top_k(&error) => {
+                    self.table.sets_top_k = false;
+                    self.table.lacks_top_k.store(true, Relaxed);
+                    self.cursor = None;
+                }
                 Err(error) if error.is_away() && self.breaks < BREAKS_MAX => {
                     self.breaks += 1;
                     self.cursor = None;
@@ -396,6 +415,18 @@ impl Pages {
         // UNKNOWN_IDENTIFIER.
         matches!(error, own::Error::Refused { code: 47, .. })
             && self.table.columns.time_index.is_some()
+    }
+
+    fn lacks_top_k(&self, error: &own::Error) -> bool {
+        // UNKNOWN_SETTING; READONLY, SETTING_CONSTRAINT_VIOLATION.
+        let is_refused = matches!(
+            error,
+            own::Error::Refused {
+                code: 115 | 164 | 452,
+                ..
+            }
+        );
+        is_refused && self.table.sets_top_k
     }
 
     async fn line(&mut self) -> Result<Option<Line>, own::Error> {

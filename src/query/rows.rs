@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::model::{Container, Life, Pod, Session, Time};
+use super::newest::{Identity, Stored};
 use super::statement::Row;
 use super::{Cursor, LifeState, Question};
 
@@ -87,21 +88,31 @@ absent! {
     Option<i32> = "CAST(NULL, 'Nullable(Int32)')",
     Option<i64> = "CAST(NULL, 'Nullable(DateTime64(3))')",
     uuid::Uuid = "toUUID('00000000-0000-0000-0000-000000000000')",
+    [u8; 32] = "toFixedString('', 32)",
 }
 
-/// A row of which each field is a column.
+/// A row of which each field is a column; the last ones only of a look-up.
 macro_rules! row {
-    ($(#[$about:meta])* pub struct $name:ident { $($(#[$how:meta])* $field:ident: $kind:ty,)* }) => {
+    (
+        $(#[$about:meta])*
+        pub struct $name:ident { $($(#[$how:meta])* $field:ident: $kind:ty,)* }
+        $(of a look-up { $($own:ident: $own_kind:ty,)* })?
+    ) => {
         $(#[$about])*
         #[derive(Deserialize, driver::Row)]
         pub struct $name {
             $($(#[$how])* $field: $kind,)*
+            $($($own: $own_kind,)*)?
         }
 
         impl $name {
             /// Each with what stands in its place where it was not asked for.
             pub(super) const COLUMNS: &'static [(&'static str, &'static str)] =
                 &[$((stringify!($field), <$kind as Absent>::SQL),)*];
+
+            /// The same of those by which a look-up chooses among the rows of a life.
+            pub(super) const OF_LOOK_UP: &'static [(&'static str, &'static str)] =
+                &[$($((stringify!($own), <$own_kind as Absent>::SQL),)*)?];
         }
     };
 }
@@ -146,10 +157,35 @@ row! {
         unknown: Vec<String>,
         began_at: i64,
     }
+    of a look-up {
+        container_key: [u8; 32],
+        version: u64,
+        hidden: bool,
+    }
+}
+
+impl Stored for ContainerRow {
+    fn identity(&self) -> Identity<'_> {
+        (
+            &self.cluster,
+            self.pod_uid,
+            &self.container,
+            &self.container_key,
+        )
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.hidden
+    }
 }
 
 impl Row<Container> for ContainerRow {
     const COLUMNS: &'static [(&'static str, &'static str)] = ContainerRow::COLUMNS;
+    const OF_LOOK_UP: &'static [(&'static str, &'static str)] = ContainerRow::OF_LOOK_UP;
     const VIEW: &'static str = "containers";
     const BY_UID: Option<&'static str> = Some("containers_of_pod");
     const BY_ID: Option<()> = Some(());
@@ -254,6 +290,24 @@ macro_rules! pod_row {
             began_at: i64,
             $($more: $kind,)*
             }
+            of a look-up {
+                version: u64,
+                hidden: bool,
+            }
+        }
+
+        impl Stored for $name {
+            fn identity(&self) -> Identity<'_> {
+                (&self.cluster, self.pod_uid, "", &[])
+            }
+
+            fn version(&self) -> u64 {
+                self.version
+            }
+
+            fn is_hidden(&self) -> bool {
+                self.hidden
+            }
         }
 
         impl $name {
@@ -334,6 +388,7 @@ pod_row! {
 
 impl Row<Pod> for PodRow {
     const COLUMNS: &'static [(&'static str, &'static str)] = PodRow::COLUMNS;
+    const OF_LOOK_UP: &'static [(&'static str, &'static str)] = PodRow::OF_LOOK_UP;
     const VIEW: &'static str = "pods";
     const BY_UID: Option<&'static str> = Some("pod_by_uid");
     const BY_ID: Option<()> = None;
@@ -387,8 +442,24 @@ row! {
     }
 }
 
+/// No look-up finds sessions.
+impl Stored for SessionRow {
+    fn identity(&self) -> Identity<'_> {
+        (&self.cluster, self.id, "", &[])
+    }
+
+    fn version(&self) -> u64 {
+        0
+    }
+
+    fn is_hidden(&self) -> bool {
+        false
+    }
+}
+
 impl Row<Session> for SessionRow {
     const COLUMNS: &'static [(&'static str, &'static str)] = SessionRow::COLUMNS;
+    const OF_LOOK_UP: &'static [(&'static str, &'static str)] = SessionRow::OF_LOOK_UP;
     const VIEW: &'static str = "sessions";
     const BY_UID: Option<&'static str> = None;
     const BY_ID: Option<()> = None;

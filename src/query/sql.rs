@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use ::clickhouse::query::RowCursor;
+use ::clickhouse as driver;
+use driver::query::RowCursor;
 
 use super::conditions::conditions;
 use super::model::{Ending, Life, Pod};
 use super::rows::PageRow;
-use super::statement::{Row, Statement};
-use super::{Cursor, Error, Order, Question, ROWS_MAX, cost, hints, view};
+use super::statement::{Row, Statement, Wanted};
+use super::{Cursor, Error, Order, Question, ROWS_MAX, cost, hints, look_up, newest, view};
 use crate::clickhouse::Store;
 
 /// Rows that come in as they are read.
 pub struct Answer<L: Life> {
     store: Arc<Store>,
     rows: RowCursor<L::Row>,
+    choice: Choice<L::Row>,
+    wanted: Vec<Wanted>,
     /// The ID of the query in ClickHouse's log, by which its cost is read.
     query_id: Option<uuid::Uuid>,
     limit: u64,
@@ -25,6 +28,15 @@ pub struct Answer<L: Life> {
     question: Option<Box<Question>>,
 }
 
+/// Of a look-up the newest row of each life is chosen here.
+enum Choice<R> {
+    /// ClickHouse did it.
+    None,
+    /// All rows have to be read before.
+    Due,
+    Made(std::vec::IntoIter<R>),
+}
+
 impl<L: Life> Answer<L> {
     /// The next row, or `None` at the end.
     ///
@@ -33,7 +45,7 @@ impl<L: Life> Answer<L> {
     /// When ClickHouse breaks off. The rows before stay true, but are not all.
     pub async fn next(&mut self) -> Result<Option<L>, Error> {
         // To the end, whatever the limit: ClickHouse would log a broken connection as a failure.
-        while let Some(row) = self.store.within_limit(self.rows.next()).await? {
+        while let Some(row) = self.row().await? {
             if self.given == self.limit {
                 self.more = true;
                 continue;
@@ -43,6 +55,38 @@ impl<L: Life> Answer<L> {
             return Ok(Some(row.life()));
         }
         Ok(None)
+    }
+
+    async fn row(&mut self) -> Result<Option<L::Row>, Error> {
+        if matches!(self.choice, Choice::Due) {
+            self.choose().await?;
+        }
+        match &mut self.choice {
+            Choice::Made(rows) => Ok(rows.next()),
+            _ => Ok(self.store.within_limit(self.rows.next()).await?),
+        }
+    }
+
+    async fn choose(&mut self) -> Result<(), Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = self.store.within_limit(self.rows.next()).await? {
+            rows.push(row);
+        }
+        let question = self.question.as_deref();
+        let order = question.map_or(Order::default(), |question| question.order);
+        self.choice = match (newest::newest(rows), question) {
+            (Some(mut rows), _) => {
+                look_up::sort::<L>(&mut rows, order);
+                Choice::Made(rows.into_iter())
+            }
+            (None, Some(question)) => {
+                let statement = plain::<L>(&self.store, question, &self.wanted);
+                self.rows = send(&self.store, statement, self.query_id)?;
+                Choice::None
+            }
+            (None, None) => Choice::None,
+        };
+        Ok(())
     }
 
     /// After the last row: how the answer ended.
@@ -74,17 +118,19 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     if limit > ROWS_MAX {
         return Err(Error::Limit(limit));
     }
-    // One more row than requested shows whether more follow.
-    let columns = columns::<L>(&question.fields)?;
-    let mut query = statement::<L>(store, question, &columns, limit + 1).bind(store);
+    let wanted = wanted::<L>(&question.fields)?;
     let query_id = question.explain.then(uuid::Uuid::new_v4);
-    if let Some(query_id) = query_id {
-        query = cost::logged(query, query_id);
-    }
-    let rows = query.fetch().map_err(|error| store.error(error))?;
+    let look_up = look_up::statement::<L>(store, question, &wanted, L::Row::OF_LOOK_UP);
+    let choice = match look_up {
+        Some(_) => Choice::Due,
+        None => Choice::None,
+    };
+    let statement = look_up.unwrap_or_else(|| plain::<L>(store, question, &wanted));
     Ok(Answer {
         store: store.clone(),
-        rows,
+        rows: send(store, statement, query_id)?,
+        choice,
+        wanted,
         query_id,
         limit,
         given: 0,
@@ -97,29 +143,68 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     })
 }
 
+fn send<R: driver::Row>(
+    store: &Store,
+    statement: Statement,
+    query_id: Option<uuid::Uuid>,
+) -> Result<RowCursor<R>, Error> {
+    let mut query = statement.bind(store);
+    if let Some(query_id) = query_id {
+        query = cost::logged(query, query_id);
+    }
+    Ok(query.fetch().map_err(|error| store.error(error))?)
+}
+
+/// What is not a look-up, or one of more rows than are chosen from here.
+fn plain<L: Life>(store: &Store, question: &Question, wanted: &[Wanted]) -> Statement {
+    let columns = list(wanted, L::Row::OF_LOOK_UP);
+    // One more row than requested shows whether more follow.
+    let limit = question.limit.unwrap_or(ROWS_MAX) + 1;
+    statement::<L>(store, question, &columns, limit)
+}
+
 /// What a page needs of its pod. The question names the uid: in each cluster it is that of one pod.
 pub(super) async fn page_rows(store: &Store, question: &Question) -> Result<Vec<PageRow>, Error> {
-    let columns: Vec<&str> = PageRow::COLUMNS.iter().map(|(name, _)| *name).collect();
-    let query = statement::<Pod>(store, question, &columns.join(", "), 100).bind(store);
+    let columns = PageRow::COLUMNS.iter();
+    let wanted: Vec<Wanted> = columns
+        .map(|(name, absent)| (*name, *absent, true))
+        .collect();
+    if let Some(look_up) = look_up::statement::<Pod>(store, question, &wanted, PageRow::OF_LOOK_UP)
+    {
+        let rows = store.within_limit(look_up.bind(store).fetch_all()).await?;
+        if let Some(newest) = newest::newest(rows) {
+            return Ok(newest);
+        }
+    }
+    let columns = list(&wanted, PageRow::OF_LOOK_UP);
+    let query = statement::<Pod>(store, question, &columns, 100).bind(store);
     Ok(store.within_limit(query.fetch_all()).await?)
 }
 
-/// The list behind `SELECT`: the columns that are asked for, and what the order and the cursor need.
-fn columns<L: Life>(fields: &[String]) -> Result<String, Error> {
-    let columns = L::Row::COLUMNS;
-    let is_known = |field: &&String| columns.iter().any(|(name, _)| *name == **field);
+/// The columns that are asked for, with what the order and the cursor need.
+fn wanted<L: Life>(fields: &[String]) -> Result<Vec<Wanted>, Error> {
+    let columns = L::Row::COLUMNS.iter();
+    let is_known = |field: &&String| columns.clone().any(|(name, _)| *name == **field);
     if let Some(field) = fields.iter().find(|field| !is_known(field)) {
         return Err(Error::Field(field.clone()));
     }
     let of_order = |name: &str| L::Row::ORDER.split(", ").any(|column| column == name);
     let is_asked = |name: &str| fields.is_empty() || fields.iter().any(|field| field == name);
-    let columns = columns
+    let columns = columns.map(|(name, absent)| (*name, *absent, is_asked(name) || of_order(name)));
+    Ok(columns.collect())
+}
+
+/// The list behind `SELECT`. The columns of a look-up are absent.
+fn list(wanted: &[Wanted], of_look_up: &[(&str, &str)]) -> String {
+    let columns = wanted
         .iter()
-        .map(|(name, absent)| match is_asked(name) || of_order(name) {
+        .map(|(name, absent, is_asked)| match is_asked {
             true => (*name).to_owned(),
             false => format!("{absent} AS {name}"),
         });
-    Ok(columns.collect::<Vec<_>>().join(", "))
+    let absent = of_look_up.iter();
+    let absent = absent.map(|(name, absent)| format!("{absent} AS {name}"));
+    columns.chain(absent).collect::<Vec<_>>().join(", ")
 }
 
 /// What a cursor has in place of an absent ID comes before all others, so an absent one does too.

@@ -4,18 +4,24 @@ use ::clickhouse as driver;
 use driver::query::Query;
 use jiff::Timestamp;
 
+use super::newest::Stored;
 use super::{Cursor, Question};
 use crate::clickhouse::Store;
 
 /// How long ClickHouse may work on a question.
 const QUESTION_SECONDS_MAX: &str = "60";
 
+/// A column, what stands in its place where it is not asked for, and whether it is.
+pub(super) type Wanted = (&'static str, &'static str, bool);
+
 /// A row as ClickHouse sends it.
 pub trait Row<L>:
-    driver::RowOwned + driver::RowRead + for<'a> driver::Row<Value<'a> = Self> + Send
+    driver::RowOwned + driver::RowRead + for<'a> driver::Row<Value<'a> = Self> + Stored + Send
 {
     /// Each with its default expression, for fields that were not requested.
     const COLUMNS: &'static [(&'static str, &'static str)];
+    /// The same of those that only a look-up has.
+    const OF_LOOK_UP: &'static [(&'static str, &'static str)];
     /// The view of everything; with `_between`, of what lived between two instants.
     const VIEW: &'static str;
     /// The view of one pod, by its uid, where these rows are of one.

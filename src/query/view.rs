@@ -3,7 +3,7 @@
 use super::model::Life;
 use super::statement::{Row, Statement, Value, bare_id, datetime64};
 use super::{CONTAINER_ID_DIGITS, Question};
-use crate::schema;
+use crate::schema::{self, LookUp};
 
 /// What a view takes as its parameters, and so need not be a condition as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,13 @@ impl View {
         }
     }
 
+    /// The tables that it reads and the conditions for their rows, recent ones first, if it is a look-up.
+    pub(super) fn look_up(&self, sql: &mut Statement) -> Option<(&'static LookUp, [String; 2])> {
+        let look_up = schema::look_up(&self.name)?;
+        let tables = [&look_up.recent, &look_up.ended].map(Clone::clone);
+        Some((look_up, self.bind(tables, sql)))
+    }
+
     fn named(&self, sql: &mut Statement) -> String {
         let parameters = self.parameters.iter().map(|(name, kind, value)| {
             let value = sql.value(kind, Value::Text(value.clone()));
@@ -58,14 +65,20 @@ impl View {
         }
     }
 
-    /// Its parameters become the statement's.
     fn text(&self, select: &str, sql: &mut Statement) -> String {
-        let mut text = format!("(\n{select}\n)");
+        let [text] = self.bind([format!("(\n{select}\n)")], sql);
+        text
+    }
+
+    /// Its parameters become the statement's.
+    fn bind<const N: usize>(&self, mut texts: [String; N], sql: &mut Statement) -> [String; N] {
         for (name, kind, value) in &self.parameters {
             let place = sql.value(kind, Value::Text(value.clone()));
-            text = text.replace(&format!("{{{name}:{kind}}}"), &place);
+            for text in &mut texts {
+                *text = text.replace(&format!("{{{name}:{kind}}}"), &place);
+            }
         }
-        text
+        texts
     }
 }
 

@@ -92,7 +92,7 @@ fn plain_columns(columns: &[Column]) -> String {
 }
 
 /// What people see of a column: name, type, expression; nothing of some.
-fn seen(column: &Column) -> Option<(&'static str, String, String)> {
+pub(super) fn seen(column: &Column) -> Option<(&'static str, String, String)> {
     let (name, kind) = (column.name, column.kind.to_owned());
     Some(match name {
         name if HIDDEN.contains(&name) || name == "id_text" => return None,

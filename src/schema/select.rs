@@ -1,9 +1,10 @@
-//! The SELECT of each view.
+//! The SELECT of each view, and what the look-ups read.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::{view_name, views};
+use super::{parts, view_name, views};
+use crate::rows::{Column, ContainerRow, PodRow};
 
 static SELECTS: LazyLock<BTreeMap<String, String>> =
     LazyLock::new(|| views().iter().filter_map(|sql| parse(sql)).collect());
@@ -21,6 +22,54 @@ fn parse(sql: &str) -> Option<(String, String)> {
     let (name, view) = view_name(sql)?;
     let (_, select) = view.split_once("\n)\nAS\n")?;
     Some((name.to_owned(), select.to_owned()))
+}
+
+/// What a view of one pod, or of containers by their ID, reads: of each life every row that is stored, of which the newest
+/// counts.
+pub struct LookUp {
+    /// The tables, and the conditions for their rows: `recent_pods WHERE ...`, with the view's `{parameters}`.
+    pub recent: String,
+    pub ended: String,
+    /// What is true of rows of these that stand for nothing, as SQL.
+    pub hidden: [&'static str; 2],
+    /// Of each column of the view, what it shows.
+    shown: BTreeMap<&'static str, String>,
+}
+
+impl LookUp {
+    /// What the view shows as this column.
+    pub fn shown(&self, column: &str) -> Option<&str> {
+        self.shown.get(column).map(String::as_str)
+    }
+
+    fn of(name: &str, columns: &[Column], hidden: [&'static str; 2]) -> LookUp {
+        let shown = columns.iter().filter_map(parts::seen);
+        LookUp {
+            recent: parts::expand(&format!("@recent_{name}@")),
+            ended: parts::expand(&format!("@ended_{name}@")),
+            hidden,
+            shown: shown
+                .map(|(name, _, expression)| (name, parts::expand(&expression)))
+                .collect(),
+        }
+    }
+}
+
+static LOOK_UPS: LazyLock<BTreeMap<&'static str, LookUp>> = LazyLock::new(|| {
+    let pods = ["false", "moved"];
+    let containers = ["void", "moved OR void"];
+    [
+        ("pod_by_uid", PodRow::COLUMNS, pods),
+        ("containers_of_pod", ContainerRow::COLUMNS, containers),
+        ("containers_by_id", ContainerRow::COLUMNS, containers),
+    ]
+    .map(|(name, columns, hidden)| (name, LookUp::of(name, columns, hidden)))
+    .into()
+});
+
+/// What a view reads, if it is a look-up. For a database that has the tables.
+pub fn look_up(view: &str) -> Option<&'static LookUp> {
+    LOOK_UPS.get(view)
 }
 
 #[cfg(test)]
@@ -42,5 +91,18 @@ mod tests {
         let between = select("pods_between").unwrap();
         assert!(between.contains("FROM ended_pods"), "{between}");
         assert!(!between.contains("COMMENT"), "{between}");
+    }
+
+    #[test]
+    fn a_look_up_reads_what_its_view_reads() {
+        for (view, look_up) in LOOK_UPS.iter() {
+            let text = select(view).unwrap();
+            for table in [&look_up.recent, &look_up.ended] {
+                assert!(text.contains(&format!("FROM {table}\n")), "{table}");
+                assert!(!table.contains('@'), "{table}");
+            }
+            let shown = look_up.shown("over_at").unwrap();
+            assert!(text.contains(&format!("{shown} AS over_at")), "{shown}");
+        }
     }
 }

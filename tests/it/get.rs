@@ -1,5 +1,6 @@
 //! `bygone get` on recording-a: filters, times, limits, formats, exit codes.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::sync::LazyLock;
@@ -356,6 +357,46 @@ fn the_api_pages_in_both_orders() {
         assert_eq!(pages, whole, "{order}");
         whole.reverse();
     }
+}
+
+/// A look-up chooses the newest rows by itself; all of them are chosen by ClickHouse.
+#[test]
+fn a_look_up_tells_what_the_whole_history_does() {
+    let items = |path: &str| {
+        let (status, text) = api(path);
+        assert_eq!(status, 200, "{path}: {text}");
+        let page: Value = serde_json::from_str(&text).expect("JSON");
+        page["items"].as_array().expect("items").clone()
+    };
+    for kind in ["pods", "containers"] {
+        for order in ["oldest", "newest"] {
+            let whole = items(&format!("/api/v1/{kind}?order={order}"));
+            let uids: BTreeSet<&str> = whole
+                .iter()
+                .filter_map(|row| row["pod_uid"].as_str())
+                .collect();
+            assert!(uids.len() >= 150);
+            for uid in uids {
+                let found = items(&format!("/api/v1/{kind}?uid={uid}&order={order}"));
+                let expected = whole.iter().filter(|row| row["pod_uid"] == uid);
+                assert!(found.iter().eq(expected), "{kind} of {uid}, {order}");
+            }
+        }
+    }
+    let named = items("/api/v1/containers?namespace=crash-*&name=crash/main");
+    let uid = named[0]["pod_uid"].as_str().unwrap();
+    let of = |scope: &str| {
+        items(&format!(
+            "/api/v1/containers?uid={uid}&fields=container{scope}"
+        ))
+    };
+    assert_eq!(
+        of("&namespace=crash-*&name=crash/main")[0],
+        json!({"container": "main"})
+    );
+    assert_eq!(of("&namespace=shop-*"), Vec::<Value>::new());
+    assert_eq!(of("&name=crash/other"), Vec::<Value>::new());
+    assert_eq!(of("&limit=1").len(), 1);
 }
 
 #[test]

@@ -93,8 +93,8 @@ pub fn shared() -> &'static Shared {
     &SHARED
 }
 
-/// An account with all rights in an embedded engine, for who comes as to any ClickHouse: without bygone's own key. Beside it
-/// there is `spent`, whose quota is used up by its first query.
+/// An account with all rights in an embedded engine, for who comes as to any ClickHouse: without bygone's own key. Beside
+/// it there are `spent`, whose quota is used up by its first query, and `frozen`, which may change no setting.
 pub struct Account {
     pub user: String,
     pub password: String,
@@ -122,12 +122,18 @@ impl Account {
                  <password></password>
                  <networks><ip>127.0.0.1</ip></networks>
                  <quota>spent</quota>
-               </spent></users>
+               </spent>
+               <frozen>
+                 <password></password>
+                 <networks><ip>127.0.0.1</ip></networks>
+                 <profile>frozen</profile>
+               </frozen></users>
+               <profiles><frozen><readonly>1</readonly></frozen></profiles>
                <quotas><spent>
                  <interval><duration>2147483647</duration><queries>1</queries></interval>
                </spent></quotas>
                <http_handlers><rule_tester>
-                 <headers><X-ClickHouse-User><![CDATA[regex:(tester|spent)]]></X-ClickHouse-User></headers>
+                 <headers><X-ClickHouse-User><![CDATA[regex:(tester|spent|frozen)]]></X-ClickHouse-User></headers>
                  <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
                </rule_tester>
                <rule_tester_basic>

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::server::{Recorded, record};
 use super::written::{Line, Told};
 use super::{ask, check_all, links};
-use crate::support::{BYGONE, Bygone, plain, run, sql, stderr, stdout};
+use crate::support::{BYGONE, Bygone, plain, run, shared, sql, stderr, stdout};
 
 /// The columns that count, as the exporter of version 0.149 makes them.
 pub const TABLE: &str = "
@@ -215,6 +215,25 @@ fn a_table_that_is_not_there_is_named() {
     assert!(detail.starts_with(missing), "{detail}");
     let log = other.log();
     assert!(log.contains(missing), "{log}");
+}
+
+/// Such an account may not choose how its statements are planned either.
+#[test]
+fn an_account_that_may_change_no_setting_reads_lines() {
+    let (_, Loaded { bygone, .. }) = &LOADED[0];
+    let config = format!(
+        "[[logs]]\nname = \"otel\"\npreset = \"otel-clickhouse\"\naddress = \"{}\"\nuser = \"frozen\"\n\
+         from = \"{}.otel_logs\"\n",
+        shared().url,
+        bygone.database
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = Bygone::start_beside(bygone.database.clone(), &config, folder, &[]);
+    for name in ["web-0", "web-1"] {
+        let expected = ask(bygone, &[("name", name)]).lines;
+        assert!(!expected.is_empty());
+        assert_eq!(ask(&other, &[("name", name)]).lines, expected);
+    }
 }
 
 /// What the store was asked, on stderr, with nothing in it that commands a terminal.
