@@ -17,6 +17,8 @@
 CREATE TABLE IF NOT EXISTS recent_pods
 (
 @recent_pod_columns@,
+    INDEX by_uid pod_uid TYPE bloom_filter(0.005) GRANULARITY 64,
+    INDEX by_ip pod_ips TYPE bloom_filter(0.005) GRANULARITY 64,
     CONSTRAINT fresh CHECK read_at >= now('UTC') - 120
 )
 ENGINE = ReplacingMergeTree(version)
@@ -31,6 +33,8 @@ COMMENT 'pods that are open, or ended in the last minutes';
 CREATE TABLE IF NOT EXISTS recent_containers
 (
 @recent_container_columns@,
+    INDEX by_uid pod_uid TYPE bloom_filter(0.005) GRANULARITY 64,
+    INDEX by_id substring(container_key, 1, 4) TYPE bloom_filter(0.005) GRANULARITY 64,
     CONSTRAINT fresh CHECK read_at >= now('UTC') - 120
 )
 ENGINE = ReplacingMergeTree(version)

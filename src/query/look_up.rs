@@ -1,4 +1,4 @@
-//! Look-ups by uid and by container ID, asked as plainly as ClickHouse can plan them.
+//! Look-ups by uid, by container ID and by name, asked as plainly as ClickHouse can plan them.
 //!
 //! A view of one pod reads every stored row of a life and chooses the newest. To plan that costs ClickHouse more than to
 //! do it (on an empty database 11 ms of CPU, of which the SELECTs of both tables take 7), so the rows are chosen
@@ -13,7 +13,7 @@ use super::model::Life;
 use super::newest::ROWS_MAX;
 use super::statement::{Row, Statement, Wanted};
 use super::view::{self, By};
-use super::{Order, Question};
+use super::{Order, PodName, Question};
 use crate::clickhouse::Store;
 
 /// The statement, if the question is such a look-up: recent rows, then ended ones, in no order.
@@ -78,6 +78,10 @@ fn is_plain(question: &Question, by: By) -> bool {
     let is_one = match by {
         By::Uid => question.container_id.is_none(),
         By::Id => question.uid.is_none(),
+        // Of a pattern there may be many.
+        By::Nothing => {
+            !question.names.is_empty() && question.names.iter().all(PodName::is_of_one_name)
+        }
         _ => false,
     };
     is_one && others == Question::default()
@@ -144,5 +148,17 @@ mod tests {
             assert_eq!(is_plain(&question, By::Uid), expected, "{what}");
         }
         assert!(!is_plain(&Question::default(), By::Nothing));
+        for (names, expected) in [
+            (vec!["web-0"], true),
+            (vec!["shop/web-0", "shop/web-1/app"], true),
+            (vec!["shop/web-0", "web-*"], false),
+        ] {
+            let question = Question {
+                names: names.iter().map(|name| name.parse().unwrap()).collect(),
+                ..Question::default()
+            };
+            assert_eq!(is_plain(&question, By::Nothing), expected, "{names:?}");
+            assert!(!is_plain(&question, By::Time), "{names:?}");
+        }
     }
 }

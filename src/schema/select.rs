@@ -24,8 +24,7 @@ fn parse(sql: &str) -> Option<(String, String)> {
     Some((name.to_owned(), select.to_owned()))
 }
 
-/// What a view of one pod, or of containers by their ID, reads: of each life every row that is stored, of which the newest
-/// counts.
+/// What a view reads: of each life every row that is stored, of which the newest counts.
 pub struct LookUp {
     /// The tables, and the conditions for their rows: `recent_pods WHERE ...`, with the view's `{parameters}`.
     pub recent: String,
@@ -42,11 +41,13 @@ impl LookUp {
         self.shown.get(column).map(String::as_str)
     }
 
-    fn of(name: &str, columns: &[Column], hidden: [&'static str; 2]) -> LookUp {
+    /// The tables' part of a view; without conditions of its own, all of it.
+    fn of(tables: [&str; 2], columns: &[Column], hidden: [&'static str; 2]) -> LookUp {
+        let [recent, ended] = tables.map(parts::expand);
         let shown = columns.iter().filter_map(parts::seen);
         LookUp {
-            recent: parts::expand(&format!("@recent_{name}@")),
-            ended: parts::expand(&format!("@ended_{name}@")),
+            recent,
+            ended,
             hidden,
             shown: shown
                 .map(|(name, _, expression)| (name, parts::expand(&expression)))
@@ -56,18 +57,37 @@ impl LookUp {
 }
 
 static LOOK_UPS: LazyLock<BTreeMap<&'static str, LookUp>> = LazyLock::new(|| {
-    let pods = ["false", "moved"];
-    let containers = ["void", "moved OR void"];
-    [
-        ("pod_by_uid", PodRow::COLUMNS, pods),
-        ("containers_of_pod", ContainerRow::COLUMNS, containers),
-        ("containers_by_id", ContainerRow::COLUMNS, containers),
-    ]
-    .map(|(name, columns, hidden)| (name, LookUp::of(name, columns, hidden)))
-    .into()
+    let pods = |tables| LookUp::of(tables, PodRow::COLUMNS, ["false", "moved"]);
+    let containers = |tables| LookUp::of(tables, ContainerRow::COLUMNS, ["void", "moved OR void"]);
+    BTreeMap::from([
+        (
+            "pods",
+            pods(["recent_pods WHERE true", "ended_pods WHERE true"]),
+        ),
+        (
+            "pod_by_uid",
+            pods(["@recent_pod_by_uid@", "@ended_pod_by_uid@"]),
+        ),
+        (
+            "containers",
+            containers([
+                "recent_containers WHERE true",
+                "ended_containers WHERE true",
+            ]),
+        ),
+        (
+            "containers_of_pod",
+            containers(["@recent_containers_of_pod@", "@ended_containers_of_pod@"]),
+        ),
+        (
+            "containers_by_id",
+            containers(["@recent_containers_by_id@", "@ended_containers_by_id@"]),
+        ),
+    ])
 });
 
-/// What a view reads, if it is a look-up. For a database that has the tables.
+/// What a view reads, if lives can be looked up in it: by uid, by ID, or, where the view has no conditions of its own, by
+/// name. For a database that has the tables.
 pub fn look_up(view: &str) -> Option<&'static LookUp> {
     LOOK_UPS.get(view)
 }
@@ -98,7 +118,8 @@ mod tests {
         for (view, look_up) in LOOK_UPS.iter() {
             let text = select(view).unwrap();
             for table in [&look_up.recent, &look_up.ended] {
-                assert!(text.contains(&format!("FROM {table}\n")), "{table}");
+                let table = table.trim_end_matches(" WHERE true");
+                assert!(text.contains(&format!("FROM {table}")), "{table}");
                 assert!(!table.contains('@'), "{table}");
             }
             let shown = look_up.shown("over_at").unwrap();

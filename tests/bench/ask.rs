@@ -7,8 +7,9 @@
 //! in sixty parts. Each figure is the median of 20 questions about different instants, with the lowest and the
 //! highest, first with ClickHouse's caches dropped before each (cold), then without (warm).
 //!
-//! CPU is user and system time of the query as `system.query_log` has it. "bare" reads the same columns of the
-//! same rows by the same key, as if each life had one row in one table: less can't be read.
+//! Asked as the program asks; a page as all of its statements together. CPU is user and system time of the query as
+//! `system.query_log` has it. "bare" reads the same columns of the same rows by the same key, as if each life had one row
+//! in one table: less can't be read.
 
 #[allow(dead_code, reason = "another bench uses the rest")]
 mod figures;
@@ -17,8 +18,11 @@ mod made;
 #[path = "../it/support.rs"]
 mod support;
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use bygone::clickhouse::Store;
+use bygone::query;
 use bygone::rows::{ContainerRow, PodRow};
 
 use figures::{Goal, Spread};
@@ -37,7 +41,12 @@ const OVERLAP_RATIO: Goal = Goal::AtMost(1.5);
 const EMPTY: Goal = Goal::AtMost(10.0);
 const STATISTICS: Goal = Goal::AtMost(2_500.0);
 
-/// The columns of a table of containers, as people see it by default.
+/// The fields of the tables that people see by default.
+const OF_CONTAINERS: &str =
+    "namespace,pod,container,restart,node,image,started_at,ended_at,exit_code,reason,ended_why";
+const OF_PODS: &str = "namespace,pod,node,pod_uid";
+
+/// The columns of such a table of containers, with those of the order.
 const COLUMNS: &str = "namespace, pod, container, restart, node, image, started_at, ended_at, \
                        exit_code, reason, ended_why, began_at, pod_uid, container_id";
 
@@ -207,10 +216,70 @@ fn post(database: &str, statement: &str, rows: Vec<u8>) {
 /// What is asked, and what less could not be read for it.
 struct Question {
     name: String,
-    /// From which view and with which conditions, by the number of the question.
-    asked: Box<dyn Fn(u64) -> String>,
-    bare: Option<Box<dyn Fn(u64) -> String>>,
+    /// By the number of the question.
+    asked: Box<dyn Fn(u64) -> Asked>,
+    bare: Option<Box<dyn Fn(u64) -> Asked>>,
     goal: Goal,
+}
+
+enum Asked {
+    Containers(query::Question),
+    Pods(query::Question),
+    /// A pod, by its uid.
+    Page(uuid::Uuid),
+    /// Something else than the program asks.
+    Sql(String),
+}
+
+impl Asked {
+    /// Asks, and returns how many rows came; of SQL none.
+    async fn ask(self, store: &Arc<Store>) -> usize {
+        match self {
+            Asked::Containers(question) => all::<query::Container>(store, &question).await,
+            Asked::Pods(question) => all::<query::Pod>(store, &question).await,
+            Asked::Page(uid) => {
+                let page = query::page(store, uid, &query::Question::default()).await;
+                page.expect("an answer")
+                    .map_or(0, |page| 1 + page.containers.len())
+            }
+            Asked::Sql(sql) => {
+                let mut text = store.answer_as_text(&sql, "RowBinary").expect("a query");
+                while text.next().await.expect("an answer").is_some() {}
+                0
+            }
+        }
+    }
+}
+
+async fn all<L: query::Life>(store: &Arc<Store>, question: &query::Question) -> usize {
+    let mut answer = query::answer::<L>(store, question).expect("a question");
+    let mut rows = 0;
+    while answer.next().await.expect("a row").is_some() {
+        rows += 1;
+    }
+    rows
+}
+
+fn fields(names: &str) -> Vec<String> {
+    names.split(',').map(str::to_owned).collect()
+}
+
+/// Of the one cluster there is.
+fn in_cluster() -> query::Question {
+    query::Question {
+        clusters: vec!["prod".to_owned()],
+        fields: fields(OF_CONTAINERS),
+        limit: Some(500),
+        ..query::Question::default()
+    }
+}
+
+fn window(since: i64, until: i64) -> query::Window {
+    let at = |second| jiff::Timestamp::from_second(second).ok();
+    query::Window {
+        since: at(since),
+        until: at(until),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -238,28 +307,36 @@ fn questions(plan: &Plan) -> Vec<Question> {
     ];
     for (namespace, name) in namespaces {
         let scope = format!("WHERE cluster = 'prod' AND namespace = '{namespace}'");
+        let asked = query::Question {
+            namespaces: vec![namespace.to_owned()],
+            limit: None,
+            ..in_cluster()
+        };
         for hours in [1, 24] {
             let name = format!("{name} namespace, {hours} h");
-            all.push(overlap(*plan, &name, hours * 3_600, scope.clone(), ""));
+            all.push(overlap(
+                *plan,
+                &name,
+                hours * 3_600,
+                asked.clone(),
+                (scope.clone(), ""),
+            ));
         }
     }
     let workload = "WHERE cluster = 'prod' AND namespace = 'ns-0' AND workload = 'web-0'";
-    all.push(overlap(
-        *plan,
-        "workload, 7 d",
-        7 * DAY,
-        workload.to_owned(),
-        "",
-    ));
-    let cluster = "WHERE cluster = 'prod'".to_owned();
-    let limit = " ORDER BY began_at, pod_uid, container, container_id LIMIT 501";
-    all.push(overlap(
-        *plan,
-        "all namespaces, 1 h, limit 500",
-        3_600,
-        cluster,
-        limit,
-    ));
+    let asked = query::Question {
+        namespaces: vec!["ns-0".to_owned()],
+        workload: Some("deploy/web-0".parse().expect("a workload")),
+        limit: None,
+        ..in_cluster()
+    };
+    let scope = workload.to_owned();
+    all.push(overlap(*plan, "workload, 7 d", 7 * DAY, asked, (scope, "")));
+    let scope = "WHERE cluster = 'prod'".to_owned();
+    let limit =
+        " ORDER BY began_at DESC, pod_uid DESC, container DESC, container_id DESC LIMIT 501";
+    let name = "all namespaces, 1 h, limit 500";
+    all.push(overlap(*plan, name, 3_600, in_cluster(), (scope, limit)));
     all.push(on_node(*plan));
     all
 }
@@ -269,44 +346,56 @@ fn look_ups(plan: Plan) -> Vec<Question> {
     let number = move |n: u64| (n * 7_919 + 17) * (plan.pods / 160_000).max(1) % plan.pods;
     let pod = move |n: u64| plan.pod(number(n));
     let uid = move |number: u64| uuid::Uuid::from_u128(pod(number).uid);
-    let look_up = |name: &str, asked: Box<dyn Fn(u64) -> String>| Question {
+    let look_up = |name: &str, asked: Box<dyn Fn(u64) -> Asked>| Question {
         name: name.to_owned(),
         asked,
         bare: None,
         goal: LOOK_UP,
     };
+    let containers = || query::Question {
+        fields: fields(OF_CONTAINERS),
+        ..query::Question::default()
+    };
     vec![
+        look_up("page of a pod", Box::new(move |n| Asked::Page(uid(n)))),
         look_up(
-            "pod by uid, its whole page",
-            Box::new(move |n| format!("SELECT * FROM pod_by_uid(uid = '{}')", uid(n))),
+            "pod by uid",
+            Box::new(move |n| {
+                Asked::Pods(query::Question {
+                    uid: Some(uid(n)),
+                    ..query::Question::default()
+                })
+            }),
         ),
         look_up(
             "containers of a pod",
             Box::new(move |n| {
-                format!(
-                    "SELECT {COLUMNS} FROM containers_of_pod(uid = '{}')",
-                    uid(n)
-                )
+                Asked::Containers(query::Question {
+                    uid: Some(uid(n)),
+                    ..containers()
+                })
             }),
         ),
         look_up(
             "container ID",
             Box::new(move |n| {
                 let id = made::container_id(number(n), 0, 0);
-                format!(
-                    "SELECT {COLUMNS} FROM containers_by_id(prefix = '{}')",
-                    &id[..12]
-                )
+                Asked::Containers(query::Question {
+                    container_id: Some(id[..12].to_owned()),
+                    ..containers()
+                })
             }),
         ),
         look_up(
             "IP at an instant",
             Box::new(move |n| {
-                let (ip, at) = (pod(n).ip.to_canonical(), pod(n).created + 3);
-                let window = format!("since = '{}', until = '{}'", time(at), time(at + 1));
-                format!(
-                    "SELECT namespace, pod, node, pod_uid FROM pods_with_ip(cluster = 'prod', ip = '{ip}', {window})"
-                )
+                let at = pod(n).created + 3;
+                Asked::Pods(query::Question {
+                    ip: Some(pod(n).ip.to_canonical()),
+                    time: window(at, at + 1),
+                    fields: fields(OF_PODS),
+                    ..in_cluster()
+                })
             }),
         ),
     ]
@@ -317,34 +406,37 @@ fn on_node(plan: Plan) -> Question {
         name: "node, 1 h".to_owned(),
         asked: Box::new(move |n| {
             let (since, node) = (instant(&plan, n), n * 7 % 300);
-            let window = format!(
-                "since = '{}', until = '{}'",
-                time(since),
-                time(since + 3_600)
-            );
-            format!(
-                "SELECT {COLUMNS} FROM containers_on_node(cluster = 'prod', node = 'node-{node:03}', {window})"
-            )
+            Asked::Containers(query::Question {
+                node: Some(format!("node-{node:03}")),
+                time: window(since, since + 3_600),
+                limit: None,
+                ..in_cluster()
+            })
         }),
         bare: None,
         goal: OVERLAP,
     }
 }
 
-fn overlap(plan: Plan, name: &str, seconds: i64, scope: String, tail: &'static str) -> Question {
-    let bare_scope = scope.clone();
+fn overlap(
+    plan: Plan,
+    name: &str,
+    seconds: i64,
+    asked: query::Question,
+    (scope, tail): (String, &'static str),
+) -> Question {
     Question {
         name: name.to_owned(),
         asked: Box::new(move |n| {
             let since = instant(&plan, n);
-            let (since, until) = (time(since), time(since + seconds));
-            format!(
-                "SELECT {COLUMNS} FROM containers_between(since = '{since}', until = '{until}') {scope}{tail}"
-            )
+            Asked::Containers(query::Question {
+                time: window(since, since + seconds),
+                ..asked.clone()
+            })
         }),
         bare: Some(Box::new(move |n| {
             let since = instant(&plan, n);
-            bare(since, since + seconds, &bare_scope, tail)
+            Asked::Sql(bare(since, since + seconds, &scope, tail))
         })),
         goal: OVERLAP,
     }
@@ -378,8 +470,18 @@ impl Question {
     }
 }
 
-fn cost(database: &str, question: &dyn Fn(u64) -> String, cold: bool, first: u64) -> Cost {
+/// Under a name for the query log.
+fn store(database: &str, label: &str) -> Arc<Store> {
+    let shared = support::shared();
+    let password = std::fs::read_to_string(&shared.password_file).expect("a password");
+    let password = secrecy::SecretString::from(password.trim());
+    let store = Store::at(&shared.url, &shared.user, Some(&password), database);
+    Arc::new(store.expect("a store").with_setting("log_comment", label))
+}
+
+fn cost(database: &str, question: &dyn Fn(u64) -> Asked, cold: bool, first: u64) -> Cost {
     let label = uuid::Uuid::new_v4().to_string();
+    let mut rows = Vec::new();
     for number in first..first + QUESTIONS {
         if cold {
             for cache in [
@@ -392,29 +494,21 @@ fn cost(database: &str, question: &dyn Fn(u64) -> String, cold: bool, first: u64
                 sql(database, &format!("SYSTEM DROP {cache} CACHE"));
             }
         }
-        let question = question(number);
-        support::bytes(
-            database,
-            &format!(
-                "SELECT * FROM ({question}) FORMAT RowBinary SETTINGS log_comment = '{label}'"
-            ),
-        );
+        let store = store(database, &format!("{label} {number}"));
+        rows.push(support::block_on(question(number).ask(&store)) as f64);
     }
     let logged = format!(
-        "SELECT (ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1000, result_rows \
-         FROM system.query_log WHERE log_comment = '{label}' AND type = 'QueryFinish'"
+        "SELECT sum(ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1000 \
+         FROM system.query_log WHERE startsWith(log_comment, '{label}') AND type = 'QueryFinish' GROUP BY log_comment"
     );
     let lines = support::wait_for("the query log", || {
         sql(database, "SYSTEM FLUSH LOGS query_log");
         let lines = sql(database, &logged);
         (lines.lines().count() as u64 == QUESTIONS).then_some(lines)
     });
-    let figures = lines.lines().map(|line| {
-        let (cpu, rows) = line.split_once('\t').expect("two figures");
-        let figure = |text: &str| text.parse::<f64>().expect("a number");
-        (figure(cpu), figure(rows))
-    });
-    let (cpu, rows): (Vec<f64>, Vec<f64>) = figures.unzip();
+    let cpu = lines
+        .lines()
+        .map(|line| line.parse::<f64>().expect("a number"));
     Cost {
         cpu: Spread::of(cpu),
         rows: Spread::of(rows).median,

@@ -383,7 +383,16 @@ fn a_look_up_tells_what_the_whole_history_does() {
             }
         }
     }
-    let named = items("/api/v1/containers?namespace=crash-*&name=crash/main");
+    for name in ["web-0", "crash"] {
+        let found = items(&format!("/api/v1/containers?name={name}"));
+        let named = |row: &&Value| row["pod"] == name;
+        let whole = items("/api/v1/containers");
+        assert!(
+            found.len() > 1 && found.iter().eq(whole.iter().filter(named)),
+            "{name}"
+        );
+    }
+    let named = items("/api/v1/containers?namespace=crash-*&name=*/crash/main");
     let uid = named[0]["pod_uid"].as_str().unwrap();
     let of = |scope: &str| {
         items(&format!(
@@ -391,11 +400,11 @@ fn a_look_up_tells_what_the_whole_history_does() {
         ))
     };
     assert_eq!(
-        of("&namespace=crash-*&name=crash/main")[0],
+        of("&namespace=crash-*&name=*/crash/main")[0],
         json!({"container": "main"})
     );
     assert_eq!(of("&namespace=shop-*"), Vec::<Value>::new());
-    assert_eq!(of("&name=crash/other"), Vec::<Value>::new());
+    assert_eq!(of("&name=*/crash/other"), Vec::<Value>::new());
     assert_eq!(of("&limit=1").len(), 1);
 }
 

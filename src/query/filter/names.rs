@@ -23,6 +23,11 @@ impl PodName {
         }
     }
 
+    /// Whether it has the whole name of the pod.
+    pub(in crate::query) fn is_of_one_name(&self) -> bool {
+        self.pod.is_exact()
+    }
+
     /// The same of its pod.
     pub fn without_container(&self) -> PodName {
         PodName {
