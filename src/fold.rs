@@ -90,9 +90,10 @@ pub struct Fold<'a> {
     cluster: &'a str,
     namespace: &'a str,
     pod: &'a str,
-    lives: BTreeMap<u128, Life<'a>>,
+    /// Boxed, as below: a node of the map has room for eleven, and most names have one.
+    lives: BTreeMap<u128, Box<Life<'a>>>,
     /// The newest version of each that is stored.
-    stored: BTreeMap<u128, (StoredPod<'a>, Life<'a>)>,
+    stored: BTreeMap<u128, Box<(StoredPod<'a>, Life<'a>)>>,
     /// The highest place of a fact about any of it.
     place: u64,
     /// The instances of pods whose rows were read, with the version of the newest: see [`Fold::recall`].
@@ -167,11 +168,11 @@ impl<'a> Fold<'a> {
             .and_modify(|newest| {
                 let returned = newest.0.returned || row.returned;
                 if newest.0.version < row.version {
-                    *newest = (row, life.clone());
+                    **newest = (row, life.clone());
                 }
                 newest.0.returned = returned;
             })
-            .or_insert((row, life));
+            .or_insert_with(|| Box::new((row, life)));
         Ok(())
     }
 
@@ -216,7 +217,7 @@ impl<'a> Fold<'a> {
     /// Whether there are facts about instances that this pod may have pruned: their rows have the earlier facts. One
     /// that is kept, and that has started at another time than was known, may be one that was reported without an ID.
     fn speaks_of_past(&self, uid: u128, life: &Life) -> bool {
-        let kept = self.stored.get(&uid).map(|(_, life)| &life.instances);
+        let kept = self.stored.get(&uid).map(|of| &of.1.instances);
         let starts = |instance: &Instance| (instance.started_at, instance.restarted_at);
         let is_kept = |(key, instance): (&InstanceKey, &Instance)| {
             let kept = kept.and_then(|kept| kept.get(key));
@@ -249,7 +250,7 @@ impl<'a> Fold<'a> {
             // A uid with only a part of a name is not a life yet.
             let judged = Judged::of(&name, *uid, life);
             let stored = self.stored.get(uid);
-            let is_copied = stored.is_some_and(|(row, _)| row.copied == judged.copied(life));
+            let is_copied = stored.is_some_and(|of| of.0.copied == judged.copied(life));
             let whole = self.whole(*uid, life);
             let runs = runs(&whole);
             let needs_all = self.speaks_of_past(*uid, life)
@@ -295,7 +296,7 @@ impl<'a> Fold<'a> {
 
     /// Whether the newest state has the facts about an instance, under any restart number.
     fn keeps(&self, uid: u128, key: &InstanceKey<'a>) -> bool {
-        let stored = self.stored.get(&uid).map(|(_, life)| &life.instances);
+        let stored = self.stored.get(&uid).map(|of| &of.1.instances);
         stored.is_some_and(|stored| match key.1 {
             NONE => stored.contains_key(key),
             id => {
@@ -314,7 +315,7 @@ impl<'a> Fold<'a> {
         let recalled_rows = recalled.into_iter().flat_map(BTreeMap::values);
         let versions = recalled_rows.map(|(version, _)| *version);
         let version = versions
-            .chain(stored.map(|(row, _)| row.version))
+            .chain(stored.map(|of| of.0.version))
             .max()
             .unwrap_or(0);
         let mut kept = whole.life.clone();
@@ -326,8 +327,8 @@ impl<'a> Fold<'a> {
         let before = rows.containers.len();
         self.containers_of(name, known, &kept, rows);
         pod.state.0 = kept.encode();
-        let is_same = stored
-            .is_some_and(|(row, _)| row.judged == pod.judged && row.state == &pod.state.0[..]);
+        let is_same =
+            stored.is_some_and(|of| of.0.judged == pod.judged && of.0.state == &pod.state.0[..]);
         if self.raced {
             rows.unchanged += u64::from(is_same);
         } else if is_same && rows.containers.len() == before {
@@ -346,7 +347,7 @@ impl<'a> Fold<'a> {
         };
         pod.version = version;
         pod.read_at = Seconds(name.read_at);
-        pod.returned = stored.is_some_and(|(row, _)| filed(row));
+        pod.returned = stored.is_some_and(|of| filed(&of.0));
         rows.pods.push(pod);
     }
 
@@ -361,7 +362,7 @@ impl<'a> Fold<'a> {
         let Known { judged, whole, .. } = known;
         let stored = self.stored.get(&judged.uid);
         // Whatever was over once may be among the filed rows from then on, also when it was open in between.
-        let was_over = stored.is_some_and(|(row, _)| row.returned || row.over_at != NEVER);
+        let was_over = stored.is_some_and(|of| of.0.returned || of.0.over_at != NEVER);
         let recalled = self.recalled.get(&judged.uid);
         let old = self.old_rows(name, judged, whole.life);
         let mut had = self.shown(judged.uid);
@@ -395,7 +396,7 @@ impl<'a> Fold<'a> {
     /// The rows of instances that the newest stored version shows. What older ones had is hidden, unless that version
     /// knew nothing of them.
     fn shown(&self, uid: u128) -> BTreeSet<RowKey<'a>> {
-        let newest = self.stored.get(&uid).map_or(0, |(row, _)| row.version);
+        let newest = self.stored.get(&uid).map_or(0, |of| of.0.version);
         let had = self.had.get(&uid).into_iter().flatten();
         let shown = had.filter(|(_, version)| self.raced || **version >= newest);
         shown.map(|(key, _)| *key).collect()
@@ -409,7 +410,7 @@ impl<'a> Fold<'a> {
         whole: &Life<'a>,
     ) -> BTreeMap<(&'a str, [u8; 32]), ContainerRow<'a>> {
         let mut rows = BTreeMap::new();
-        let Some((_, stored)) = self.stored.get(&judged.uid) else {
+        let Some(stored) = self.stored.get(&judged.uid).map(|of| &of.1) else {
             return rows;
         };
         let recalled = self.recalled.get(&judged.uid).into_iter().flatten();
