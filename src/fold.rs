@@ -97,7 +97,7 @@ pub struct Fold<'a> {
     /// The highest place of a fact about any of it.
     place: u64,
     /// The instances of pods whose rows were read, with the version of the newest: see [`Fold::recall`].
-    recalled: BTreeMap<u128, BTreeMap<InstanceKey<'a>, (u64, Instance<'a>)>>,
+    recalled: BTreeMap<u128, BTreeMap<InstanceKey<'a>, (u64, Box<Instance<'a>>)>>,
     /// The rows of instances that any stored version had: containers and keys, with the newest such version.
     had: BTreeMap<u128, BTreeMap<RowKey<'a>, u64>>,
     raced: bool,
@@ -210,7 +210,7 @@ impl<'a> Fold<'a> {
                     *version = row.version.max(*version);
                     kept.merge(instance.clone());
                 })
-                .or_insert((row.version, instance));
+                .or_insert_with(|| (row.version, Box::new(instance)));
         }
     }
 
@@ -219,11 +219,14 @@ impl<'a> Fold<'a> {
     fn speaks_of_past(&self, uid: u128, life: &Life) -> bool {
         let kept = self.stored.get(&uid).map(|of| &of.1.instances);
         let starts = |instance: &Instance| (instance.started_at, instance.restarted_at);
-        let is_kept = |(key, instance): (&InstanceKey, &Instance)| {
-            let kept = kept.and_then(|kept| kept.get(key));
-            kept.is_some_and(|kept| starts(kept) == starts(instance))
+        let mut instances = life.instances.iter();
+        let mut are_kept = || {
+            instances.all(|(key, instance)| {
+                let kept = kept.and_then(|kept| kept.get(key));
+                kept.is_some_and(|kept| starts(kept) == starts(instance))
+            })
         };
-        life.has_pruned() && !life.instances.iter().all(is_kept)
+        life.has_pruned() && !are_kept()
     }
 
     /// The rows that have changed; `read_at` is the server's time, in seconds, before the first of what came in
@@ -284,13 +287,13 @@ impl<'a> Fold<'a> {
         let pruned = recalled.filter(|(key, _)| !self.keeps(uid, key));
         for (key, (_, instance)) in pruned {
             let kept = whole.instances.entry(*key);
-            kept.and_modify(|kept| kept.merge(instance.clone()))
+            kept.and_modify(|kept| kept.merge((**instance).clone()))
                 .or_insert_with(|| instance.clone());
         }
         whole
             .instances
             .values_mut()
-            .for_each(Instance::drop_needless);
+            .for_each(|instance| instance.drop_needless());
         whole
     }
 
