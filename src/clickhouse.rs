@@ -17,6 +17,7 @@ use std::time::Duration;
 use ::clickhouse as driver;
 use bytes::Bytes;
 use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -163,7 +164,7 @@ impl Store {
         let password = password_file.map(read_password).transpose()?;
         let client = match url.starts_with("https://") {
             true => https(&config.tls)?,
-            false => driver::Client::default(),
+            false => http(),
         };
         let store = Store::with(
             client,
@@ -190,7 +191,7 @@ impl Store {
         password: Option<&SecretString>,
         database: &str,
     ) -> Result<Store, Error> {
-        Store::with(driver::Client::default(), url, user, password, database)
+        Store::with(http(), url, user, password, database)
     }
 
     fn with(
@@ -470,14 +471,31 @@ fn read_password(path: &Path) -> Result<SecretString, Error> {
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
-/// An HTTP client with TLS. Idle connections are closed before the server closes them.
+/// How long a connection may be idle: a ClickHouse closes it after three seconds.
+const IDLE_WAIT: Duration = Duration::from_secs(2);
+
+fn http() -> driver::Client {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(Duration::from_secs(60)));
+    over(connector)
+}
+
 fn https(files: &tls::ClientFiles) -> Result<driver::Client, tls::Error> {
-    let connector = tls::Client::load(files)?.connector();
+    Ok(over(tls::Client::load(files)?.connector()))
+}
+
+/// Idle connections are closed before the server closes them, and also when nothing is asked any more: a server that
+/// ends waits for them.
+fn over<C>(connector: C) -> driver::Client
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
     let client = HyperClient::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(2))
+        .pool_idle_timeout(IDLE_WAIT)
         .build(connector);
-    Ok(driver::Client::with_http_client(client))
+    driver::Client::with_http_client(client)
 }
 
 /// The subject of a statement, for its errors.

@@ -90,13 +90,14 @@ pub struct Fold<'a> {
     cluster: &'a str,
     namespace: &'a str,
     pod: &'a str,
-    lives: BTreeMap<u128, Life<'a>>,
+    /// Boxed, as below: a node of the map has room for eleven, and most names have one.
+    lives: BTreeMap<u128, Box<Life<'a>>>,
     /// The newest version of each that is stored.
-    stored: BTreeMap<u128, (StoredPod<'a>, Life<'a>)>,
+    stored: BTreeMap<u128, Box<(StoredPod<'a>, Life<'a>)>>,
     /// The highest place of a fact about any of it.
     place: u64,
     /// The instances of pods whose rows were read, with the version of the newest: see [`Fold::recall`].
-    recalled: BTreeMap<u128, BTreeMap<InstanceKey<'a>, (u64, Instance<'a>)>>,
+    recalled: BTreeMap<u128, BTreeMap<InstanceKey<'a>, (u64, Box<Instance<'a>>)>>,
     /// The rows of instances that any stored version had: containers and keys, with the newest such version.
     had: BTreeMap<u128, BTreeMap<RowKey<'a>, u64>>,
     raced: bool,
@@ -167,11 +168,11 @@ impl<'a> Fold<'a> {
             .and_modify(|newest| {
                 let returned = newest.0.returned || row.returned;
                 if newest.0.version < row.version {
-                    *newest = (row, life.clone());
+                    **newest = (row, life.clone());
                 }
                 newest.0.returned = returned;
             })
-            .or_insert((row, life));
+            .or_insert_with(|| Box::new((row, life)));
         Ok(())
     }
 
@@ -209,20 +210,23 @@ impl<'a> Fold<'a> {
                     *version = row.version.max(*version);
                     kept.merge(instance.clone());
                 })
-                .or_insert((row.version, instance));
+                .or_insert_with(|| (row.version, Box::new(instance)));
         }
     }
 
     /// Whether there are facts about instances that this pod may have pruned: their rows have the earlier facts. One
     /// that is kept, and that has started at another time than was known, may be one that was reported without an ID.
     fn speaks_of_past(&self, uid: u128, life: &Life) -> bool {
-        let kept = self.stored.get(&uid).map(|(_, life)| &life.instances);
+        let kept = self.stored.get(&uid).map(|of| &of.1.instances);
         let starts = |instance: &Instance| (instance.started_at, instance.restarted_at);
-        let is_kept = |(key, instance): (&InstanceKey, &Instance)| {
-            let kept = kept.and_then(|kept| kept.get(key));
-            kept.is_some_and(|kept| starts(kept) == starts(instance))
+        let mut instances = life.instances.iter();
+        let mut are_kept = || {
+            instances.all(|(key, instance)| {
+                let kept = kept.and_then(|kept| kept.get(key));
+                kept.is_some_and(|kept| starts(kept) == starts(instance))
+            })
         };
-        life.has_pruned() && !life.instances.iter().all(is_kept)
+        life.has_pruned() && !are_kept()
     }
 
     /// The rows that have changed; `read_at` is the server's time, in seconds, before the first of what came in
@@ -249,7 +253,7 @@ impl<'a> Fold<'a> {
             // A uid with only a part of a name is not a life yet.
             let judged = Judged::of(&name, *uid, life);
             let stored = self.stored.get(uid);
-            let is_copied = stored.is_some_and(|(row, _)| row.copied == judged.copied(life));
+            let is_copied = stored.is_some_and(|of| of.0.copied == judged.copied(life));
             let whole = self.whole(*uid, life);
             let runs = runs(&whole);
             let needs_all = self.speaks_of_past(*uid, life)
@@ -283,19 +287,19 @@ impl<'a> Fold<'a> {
         let pruned = recalled.filter(|(key, _)| !self.keeps(uid, key));
         for (key, (_, instance)) in pruned {
             let kept = whole.instances.entry(*key);
-            kept.and_modify(|kept| kept.merge(instance.clone()))
+            kept.and_modify(|kept| kept.merge((**instance).clone()))
                 .or_insert_with(|| instance.clone());
         }
         whole
             .instances
             .values_mut()
-            .for_each(Instance::drop_needless);
+            .for_each(|instance| instance.drop_needless());
         whole
     }
 
     /// Whether the newest state has the facts about an instance, under any restart number.
     fn keeps(&self, uid: u128, key: &InstanceKey<'a>) -> bool {
-        let stored = self.stored.get(&uid).map(|(_, life)| &life.instances);
+        let stored = self.stored.get(&uid).map(|of| &of.1.instances);
         stored.is_some_and(|stored| match key.1 {
             NONE => stored.contains_key(key),
             id => {
@@ -314,7 +318,7 @@ impl<'a> Fold<'a> {
         let recalled_rows = recalled.into_iter().flat_map(BTreeMap::values);
         let versions = recalled_rows.map(|(version, _)| *version);
         let version = versions
-            .chain(stored.map(|(row, _)| row.version))
+            .chain(stored.map(|of| of.0.version))
             .max()
             .unwrap_or(0);
         let mut kept = whole.life.clone();
@@ -326,8 +330,8 @@ impl<'a> Fold<'a> {
         let before = rows.containers.len();
         self.containers_of(name, known, &kept, rows);
         pod.state.0 = kept.encode();
-        let is_same = stored
-            .is_some_and(|(row, _)| row.judged == pod.judged && row.state == &pod.state.0[..]);
+        let is_same =
+            stored.is_some_and(|of| of.0.judged == pod.judged && of.0.state == &pod.state.0[..]);
         if self.raced {
             rows.unchanged += u64::from(is_same);
         } else if is_same && rows.containers.len() == before {
@@ -346,7 +350,7 @@ impl<'a> Fold<'a> {
         };
         pod.version = version;
         pod.read_at = Seconds(name.read_at);
-        pod.returned = stored.is_some_and(|(row, _)| filed(row));
+        pod.returned = stored.is_some_and(|of| filed(&of.0));
         rows.pods.push(pod);
     }
 
@@ -361,7 +365,7 @@ impl<'a> Fold<'a> {
         let Known { judged, whole, .. } = known;
         let stored = self.stored.get(&judged.uid);
         // Whatever was over once may be among the filed rows from then on, also when it was open in between.
-        let was_over = stored.is_some_and(|(row, _)| row.returned || row.over_at != NEVER);
+        let was_over = stored.is_some_and(|of| of.0.returned || of.0.over_at != NEVER);
         let recalled = self.recalled.get(&judged.uid);
         let old = self.old_rows(name, judged, whole.life);
         let mut had = self.shown(judged.uid);
@@ -395,7 +399,7 @@ impl<'a> Fold<'a> {
     /// The rows of instances that the newest stored version shows. What older ones had is hidden, unless that version
     /// knew nothing of them.
     fn shown(&self, uid: u128) -> BTreeSet<RowKey<'a>> {
-        let newest = self.stored.get(&uid).map_or(0, |(row, _)| row.version);
+        let newest = self.stored.get(&uid).map_or(0, |of| of.0.version);
         let had = self.had.get(&uid).into_iter().flatten();
         let shown = had.filter(|(_, version)| self.raced || **version >= newest);
         shown.map(|(key, _)| *key).collect()
@@ -409,7 +413,7 @@ impl<'a> Fold<'a> {
         whole: &Life<'a>,
     ) -> BTreeMap<(&'a str, [u8; 32]), ContainerRow<'a>> {
         let mut rows = BTreeMap::new();
-        let Some((_, stored)) = self.stored.get(&judged.uid) else {
+        let Some(stored) = self.stored.get(&judged.uid).map(|of| &of.1) else {
             return rows;
         };
         let recalled = self.recalled.get(&judged.uid).into_iter().flatten();

@@ -220,20 +220,18 @@ impl Sink {
             load: self.loads.fetch_add(1, Ordering::Relaxed),
             now: jiff::Timestamp::now().as_microsecond(),
         };
+        let sequences: Vec<u64> = load.sequences().collect();
+        let (facts, others): (Vec<Rows>, Vec<Rows>) = load
+            .into_tables()
+            .into_iter()
+            .partition(|rows| rows.table() == FACTS.name);
+        let mut others: Vec<Rows> = others.into_iter().map(Rows::apart).collect();
         let mut shares = Vec::new();
-        let mut others = Vec::new();
-        for rows in load.tables() {
-            if rows.table() != FACTS.name {
-                others.push(rows);
-                continue;
-            }
-            let (of_shards, unreadable) = facts::share(&rows, self.folders.len(), by);
+        for rows in facts {
+            let (of_shards, unreadable) = facts::share(rows, self.folders.len(), by);
             shares.extend(of_shards.into_iter().enumerate());
             others.extend(unreadable);
         }
-        // What is stored are copies.
-        let sequences: Vec<u64> = load.sequences().collect();
-        drop(load);
         // Concurrently: the load waits for the slowest table, not for the sum.
         let others = others
             .into_iter()

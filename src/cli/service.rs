@@ -252,6 +252,8 @@ impl Service {
         _ = self.sink.await;
         _ = self.reconcile.await;
         self.spool.close().await;
+        // With its connections: the engine would wait for them.
+        drop(self.store);
         if let Some(engine) = self.engine {
             engine.stop().await;
         }

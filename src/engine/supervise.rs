@@ -208,11 +208,15 @@ async fn start_again(plan: &Plan, backoff: &mut Backoff) -> ServerProcess {
     }
 }
 
-/// Closes the pipe, which is the order to end, and waits; kills when the limit is reached.
+/// Closes the pipe, which is the order to end, and waits; kills when the limit is reached. A server that still has
+/// connections of others after five seconds cuts them off and exits with 1: that is an orderly end too.
 async fn end(mut process: ServerProcess) {
     drop(process.stdin.take());
     match timeout(STOP_WAIT, process.child.wait()).await {
-        Ok(Ok(status)) if status.success() => {}
+        Ok(Ok(status)) if status.code().is_some() => {
+            tracing::debug!("the engine stopped with {status}");
+        }
+        // It crashed, or did not get to its end in time.
         Ok(Ok(status)) => tracing::warn!("the engine stopped with {status}"),
         Ok(Err(error)) => tracing::warn!("the engine's exit status is unknown: {error}"),
         Err(_) => {

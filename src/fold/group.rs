@@ -70,7 +70,7 @@ pub fn runs<'a>(life: &Life<'a>) -> Vec<Run<'a>> {
         let container = *container;
         let mut of_container: Vec<(InstanceKey<'a>, &Instance<'a>)> = Vec::new();
         while let Some((key, instance)) = rest.next_if(|(key, _)| key.0 == container) {
-            of_container.push((*key, instance));
+            of_container.push((*key, &**instance));
         }
         runs.extend(of_one(&of_container, life.created_at));
     }

@@ -30,7 +30,7 @@ pub(super) struct Name<'n, 'a> {
     pub cluster: &'a str,
     pub namespace: &'a str,
     pub pod: &'a str,
-    pub lives: &'n BTreeMap<u128, Life<'a>>,
+    pub lives: &'n BTreeMap<u128, Box<Life<'a>>>,
     /// Of the name, and of its namespace.
     pub said: &'n [Said<'a>],
     pub space: &'n [Said<'a>],

@@ -92,7 +92,7 @@ pub struct Life<'a> {
     pub waiting: Option<Waiting<'a>>,
     pub truncated: bool,
     pub removed: Option<Seen>,
-    pub instances: BTreeMap<InstanceKey<'a>, Instance<'a>>,
+    pub instances: BTreeMap<InstanceKey<'a>, Box<Instance<'a>>>,
     /// What is kept of the pruned instances, by container.
     pub past: BTreeMap<&'a str, Past>,
 }
@@ -126,7 +126,7 @@ impl<'a> Life<'a> {
                 let instance = Instance::of_piece(piece, arrival.event_at);
                 match self.instances.entry(key) {
                     Entry::Vacant(place) => {
-                        place.insert(instance);
+                        place.insert(Box::new(instance));
                     }
                     Entry::Occupied(mut kept) => kept.get_mut().merge(instance),
                 }
@@ -237,7 +237,7 @@ impl<'a> Life<'a> {
                 Entry::Vacant(place) => {
                     place.insert(instance);
                 }
-                Entry::Occupied(mut kept) => kept.get_mut().merge(instance),
+                Entry::Occupied(mut kept) => kept.get_mut().merge(*instance),
             }
         }
         for (container, past) in other.past {

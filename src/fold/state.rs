@@ -284,7 +284,10 @@ impl<'a> Life<'a> {
             waiting: packed.waiting,
             truncated: has(TRUNCATED),
             removed: packed.removed.map(|seen| unpack_seen(seen, millis)),
-            instances: instances.map(|it| Instance::unpack(it, second)).collect(),
+            instances: instances
+                .map(|it| Instance::unpack(it, second))
+                .map(|(key, it)| (key, Box::new(it)))
+                .collect(),
             past: packed.past.into_iter().collect(),
         }
     }

@@ -7,6 +7,9 @@ use super::plan::{Changed, Insert};
 use crate::clickhouse::Error;
 use crate::rows::{Column, ContainerRow, PodRow};
 
+/// Rows are sent in pieces of about this many bytes: each is compressed at once.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// `VIOLATED_CONSTRAINT`: what the rows were made of was read too long ago.
 const TOO_OLD: u32 = 469;
 
@@ -30,23 +33,20 @@ pub(super) fn is_about_rows(code: u32) -> bool {
 impl Lives<'_> {
     pub(super) async fn write(&self, changed: Changed<'_>) -> Result<(), Error> {
         for insert in changed.inserts() {
-            let mut bytes = Vec::new();
-            let (table, columns) = match insert {
-                Insert::Containers(rows) => {
-                    rows.iter().for_each(|row| row.put(&mut bytes));
-                    ("recent_containers", ContainerRow::COLUMNS)
-                }
-                Insert::Pods(rows) => {
-                    rows.iter().for_each(|row| row.put(&mut bytes));
-                    ("recent_pods", PodRow::COLUMNS)
-                }
+            let (table, columns, pieces) = match insert {
+                Insert::Containers(rows) => (
+                    "recent_containers",
+                    ContainerRow::COLUMNS,
+                    encode(rows, ContainerRow::put),
+                ),
+                Insert::Pods(rows) => ("recent_pods", PodRow::COLUMNS, encode(rows, PodRow::put)),
             };
-            self.insert(table, columns, bytes).await?;
+            self.insert(table, columns, &pieces).await?;
         }
         Ok(())
     }
 
-    async fn insert(&self, table: &str, columns: &[Column], rows: Vec<u8>) -> Result<(), Error> {
+    async fn insert(&self, table: &str, columns: &[Column], rows: &[Bytes]) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -56,6 +56,21 @@ impl Lives<'_> {
             names.join(", ")
         );
         // No token: the same rows may be written again, and equal versions are one.
-        self.store.insert(&sql, &[Bytes::from(rows)], "").await
+        self.store.insert(&sql, rows, "").await
     }
+}
+
+/// The rows in pieces. Each row is freed when it is encoded.
+fn encode<R>(rows: Vec<R>, put: impl Fn(&R, &mut Vec<u8>)) -> Vec<Bytes> {
+    let (mut pieces, mut piece) = (Vec::new(), Vec::new());
+    for row in rows {
+        put(&row, &mut piece);
+        if piece.len() >= PIECE_BYTES {
+            pieces.push(std::mem::take(&mut piece).into());
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(piece.into());
+    }
+    pieces
 }

@@ -44,22 +44,27 @@ pub struct Writer {
     pub now: i64,
 }
 
+/// Rows are sent in pieces of about this many bytes: each is compressed at once.
+const PIECE_BYTES: usize = 1 << 20;
+
 #[derive(Default)]
 struct Encoding {
-    facts: Vec<u8>,
+    facts: Vec<Bytes>,
+    piece: Vec<u8>,
     count: u64,
     said: SaidRows,
     touched: Touched,
 }
 
-/// Shares the rows of `facts` out among the shards. Rows that can't be read are returned as they are.
-pub fn share(rows: &Rows, shards: usize, by: Writer) -> (Vec<Share>, Option<Rows>) {
+/// Shares the rows of `facts` out among the shards. What is encoded is freed on the way. Rows that can't be read are
+/// returned as they are.
+pub fn share(mut rows: Rows, shards: usize, by: Writer) -> (Vec<Share>, Option<Rows>) {
     let mut encodings: Vec<Encoding> = (0..shards).map(|_| Encoding::default()).collect();
     let mut unreadable = Vec::new();
     let mut unreadable_count = rows.count();
-    for piece in rows.pieces() {
+    for piece in rows.take_pieces() {
         let mut begin = 0;
-        for (row, end) in fact_rows(piece) {
+        for (row, end) in fact_rows(&piece) {
             unreadable_count -= 1;
             let bytes = &piece[begin..end];
             begin = end;
@@ -113,9 +118,12 @@ impl Touched {
 
 impl Encoding {
     fn push(&mut self, row: &FactRow, bytes: &[u8], by: Writer) {
-        self.facts.extend_from_slice(bytes);
-        self.facts.extend_from_slice(&by.writer.to_le_bytes());
-        self.facts.extend_from_slice(&by.load.to_le_bytes());
+        self.piece.extend_from_slice(bytes);
+        self.piece.extend_from_slice(&by.writer.to_le_bytes());
+        self.piece.extend_from_slice(&by.load.to_le_bytes());
+        if self.piece.len() >= PIECE_BYTES {
+            self.end_piece();
+        }
         self.count += 1;
         self.touched.rows += 1;
         let late = by.now - row.event_at > LATE_AFTER;
@@ -152,9 +160,16 @@ impl Encoding {
         }
     }
 
-    fn share(self, token: &str) -> Share {
-        let facts = (self.count > 0)
-            .then(|| Rows::new(facts_shape(), self.count, vec![self.facts.into()], token));
+    fn end_piece(&mut self) {
+        if !self.piece.is_empty() {
+            self.facts.push(std::mem::take(&mut self.piece).into());
+        }
+    }
+
+    fn share(mut self, token: &str) -> Share {
+        self.end_piece();
+        let facts =
+            (self.count > 0).then(|| Rows::new(facts_shape(), self.count, self.facts, token));
         let said = (!self.said.is_empty()).then(|| {
             let (count, bytes) = (self.said.rows() as u64, Bytes::from(self.said.into_bytes()));
             Rows::new(said_shape(), count, vec![bytes], token)
@@ -238,7 +253,7 @@ mod tests {
             now: 2 * LATE_AFTER,
         };
         let facts = rows(&[pod("late", 1), pod("timely", LATE_AFTER), finalize]);
-        let (shares, unreadable) = share(&facts, 2, by);
+        let (shares, unreadable) = share(facts, 2, by);
         assert!(unreadable.is_none());
         let of = |names: fn(&Touched) -> &BTreeSet<Name>| -> Vec<&str> {
             let all = shares.iter().flat_map(|it| names(&it.touched));

@@ -34,20 +34,24 @@ impl Load {
     }
 
     /// The rows of each shape, together.
-    pub fn tables(&self) -> Vec<Rows> {
-        let tokens: Vec<&str> = self.batches.iter().map(|batch| &*batch.token).collect();
+    pub fn into_tables(self) -> Vec<Rows> {
+        let (tokens, parts): (Vec<String>, Vec<Vec<Part>>) = self
+            .batches
+            .into_iter()
+            .map(|batch| (batch.token, batch.parts))
+            .unzip();
         let mut tables: Vec<Rows> = Vec::new();
-        for Part { shape, rows, bytes } in self.batches.iter().flat_map(|batch| &batch.parts) {
-            let known = tables.iter_mut().find(|table| *table.shape == **shape);
+        for Part { shape, rows, bytes } in parts.into_iter().flatten() {
+            let known = tables.iter_mut().find(|table| *table.shape == *shape);
             if let Some(table) = known {
-                table.count += u64::from(*rows);
-                table.pieces.push(bytes.clone());
+                table.count += u64::from(rows);
+                table.pieces.push(bytes);
             } else {
                 tables.push(Rows {
-                    token: token(&tokens, shape),
-                    shape: shape.clone(),
-                    count: u64::from(*rows),
-                    pieces: vec![bytes.clone()],
+                    token: token(&tokens, &shape),
+                    shape,
+                    count: u64::from(rows),
+                    pieces: vec![bytes],
                 });
             }
         }
@@ -57,9 +61,9 @@ impl Load {
 
 /// One token for the rows of one shape from several batches. Each batch's token has the checksum of its rows, so this
 /// one is unique to these rows too.
-fn token(batches: &[&str], shape: &Shape) -> String {
+fn token(batches: &[String], shape: &Shape) -> String {
     let mut hash = Sha256::new();
-    for part in batches.iter().copied().chain([&*shape.table]) {
+    for part in batches.iter().chain([&shape.table]) {
         hash.update(part);
         hash.update([0]);
     }
@@ -117,6 +121,19 @@ impl Rows {
 
     pub fn pieces(&self) -> &[Bytes] {
         &self.pieces
+    }
+
+    /// The same rows in memory of their own: those of a load are parts of its frames, which are freed as a whole.
+    pub fn apart(mut self) -> Rows {
+        for piece in &mut self.pieces {
+            *piece = Bytes::copy_from_slice(piece);
+        }
+        self
+    }
+
+    /// Takes the pieces out.
+    pub fn take_pieces(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.pieces)
     }
 
     /// The deduplication token; another one for each INSERT before that was not answered, since

@@ -18,6 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use crate::support::{Bygone, wait_for};
+
 /// Any one wait of these tests.
 const DEADLINE: Duration = Duration::from_secs(30);
 const DATA_DIR_VARIABLE: &str = "BYGONE_TEST_ENGINE_DATA_DIR";
@@ -132,6 +134,35 @@ async fn starts_answers_and_stops() {
     assert!(!runs(pid));
     assert!(!folder.join("status").exists());
     assert_eq!(post((&url, ""), "bygone", "", "SELECT 1").await, None);
+}
+
+/// The log of `bygone serve` has a warning of an engine that failed, and none of one that ended because it was asked to.
+#[test]
+fn an_end_that_was_asked_for_is_no_warning() {
+    let mut bygone = Bygone::start_embedded(&[]);
+    let failed = bygone.engine_pid().unwrap();
+    signal(failed, Signal::KILL);
+    let pid = wait_for("another engine", || {
+        let back = bygone.log().contains("the engine answers again");
+        bygone.engine_pid().filter(|pid| back && *pid != failed)
+    });
+    assert!(bygone.rows(&["pods"]).is_empty());
+    let begin = Instant::now();
+    assert!(bygone.stop().success());
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(!runs(pid));
+    let log = bygone.log();
+    let of_engine = |line: &&str| line.contains(" WARN ") && line.contains("the engine ");
+    let warnings: Vec<&str> = log.lines().filter(of_engine).collect();
+    let [failure] = warnings[..] else {
+        panic!("{warnings:#?}")
+    };
+    assert!(
+        failure.contains("the engine exited (signal: 9"),
+        "{failure}"
+    );
+    assert!(!bygone.data_dir().join("clickhouse/status").exists());
 }
 
 #[tokio::test]

@@ -8,13 +8,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::super::objects::batch::Batch;
 use super::super::objects::failure::Failure;
-use super::super::objects::progress::{Found, Progress};
-use super::super::objects::resource::{Emit, Resource};
 use super::super::objects::way::{Buffer, Feed, Taken};
 use super::client::Begun;
 use super::failure;
 use super::messages::{Event, EventType, WatchResponse};
-use super::read::{self, Change, Item};
+use super::read::{Change, Item};
 use crate::lifecycle::watched::Moment;
 
 /// How often a member is asked whether everything has come, until it says so.
@@ -169,15 +167,6 @@ impl Buffer for Changes {
 
     fn take(&mut self) -> Taken<Item> {
         (self.batch.take(), None)
-    }
-
-    fn read(
-        of: (&str, Resource),
-        items: &[(Item, Moment)],
-        progress: &mut Progress,
-        emit: Emit,
-    ) -> Found {
-        read::items(of, items, progress, emit)
     }
 }
 

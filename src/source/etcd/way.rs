@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::{History, Mark};
-use super::super::objects::progress::Progress;
+use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
 use super::super::objects::way::{Aside, Dated, Kind, Page, Way};
 use super::address::Address;
@@ -15,7 +15,6 @@ use super::config::Config;
 use super::feed::{Changes, Responses};
 use super::messages::{KeyValue, RangeRequest, SortOrder, SortTarget, WatchCreate};
 use super::read;
-use crate::rows::Fact;
 use crate::telemetry;
 
 /// Pods on a page of which only the uids are wanted.
@@ -297,12 +296,12 @@ impl Way for Etcd {
     }
 
     fn read_page(
-        of: (&str, Resource),
+        (cluster, resource, ()): (&str, Resource, &()),
         raw: &Keys,
         at: i64,
         emit: Emit,
     ) -> Result<Page<Cursor>, String> {
-        let mut found = read::page(of, &raw.kvs, at, emit);
+        let mut found = read::page((cluster, resource), &raw.kvs, at, emit);
         found.version = Some(raw.revision.to_string());
         let next = raw.next();
         Ok(Page { found, next })
@@ -329,6 +328,8 @@ impl Way for Etcd {
         Ok(())
     }
 
+    async fn controllers(&self) {}
+
     async fn controllers_of_items(
         &self,
         _: &Client,
@@ -338,8 +339,13 @@ impl Way for Etcd {
         Ok(())
     }
 
-    fn emit((): &(), fact: &Fact, emit: Emit) {
-        emit(fact);
+    fn read_items(
+        (cluster, resource, ()): (&str, Resource, &()),
+        items: &[Dated<Changes>],
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Found {
+        read::items((cluster, resource), items, progress, emit)
     }
 
     async fn watch(

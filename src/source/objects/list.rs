@@ -7,7 +7,7 @@ use super::failure::{Failure, Next};
 use super::ledger::Mark;
 use super::ours;
 use super::progress::Progress;
-use super::resource::{Emit, Resource};
+use super::resource::Resource;
 use super::run::{End, Listed, Loop, PAGE_OBJECTS, rows_were_lost};
 use super::way::Way;
 use crate::lifecycle::watched;
@@ -46,8 +46,7 @@ impl<W: Way> Loop<W> {
             let controllers = self.until_stop(controllers).await??;
             let cluster = self.cluster.name().to_owned();
             let store = self.store(move |emit| {
-                let emit: Emit = &mut |fact| W::emit(&controllers, fact, emit);
-                W::read_page((&cluster, resource), &raw, at, emit)
+                W::read_page((&cluster, resource, &controllers), &raw, at, emit)
             });
             let (read, of_page) = store.await?;
             let odd = |what| Failure::new(Next::Retry, format!("{} {what}", W::url(client)));

@@ -47,6 +47,8 @@ pub struct Found {
     pub encrypted: Option<String>,
     /// Why the server ended the watch.
     pub ended: Option<Failure>,
+    /// The items from the first on that has an owner that has to be asked for.
+    pub left: usize,
 }
 
 impl Found {

@@ -16,7 +16,7 @@ use super::ours;
 use super::progress::{Found, Progress};
 use super::resource::Emit;
 use super::view::{Shown, View};
-use super::way::{Buffer, Feed, Way};
+use super::way::{Buffer, Dated, Feed, Way};
 use crate::backoff::Backoff;
 use crate::lifecycle::watched::Moment;
 use crate::pipeline::Stored;
@@ -44,6 +44,9 @@ pub struct Loop<W: Way> {
     /// The last list, as long as what it lacked was not ended.
     pub(super) listed: Option<Listed>,
 }
+
+/// Items that came, shared with the thread that reads them.
+type Items<W> = Arc<[Dated<<W as Way>::Buffer>]>;
 
 /// What a list had.
 #[derive(Default)]
@@ -396,20 +399,39 @@ impl<W: Way> Loop<W> {
         if items.is_empty() {
             return Ok(());
         }
+        let way = &self.cluster.way;
+        let resource = self.view.resource;
+        let items: Items<W> = items.into();
+        let mut controllers = self.until_stop(way.controllers()).await?;
+        let mut from = 0;
+        loop {
+            let left = self.flush_from(&items, from, controllers, stream).await?;
+            if left == 0 {
+                return Ok(());
+            }
+            from = items.len() - left;
+            let mut aside = |line: &str| self.aside(line);
+            let asked = way.controllers_of_items(client, (resource, &items[from..]), &mut aside);
+            controllers = self.until_stop(asked).await??;
+        }
+    }
+
+    /// Stores what items prove, from one on. Returns how many are left, since an owner has to be asked for.
+    async fn flush_from(
+        &self,
+        items: &Items<W>,
+        from: usize,
+        controllers: W::Controllers,
+        stream: &mut Stream<W::Buffer>,
+    ) -> Result<usize, End> {
         let resource = self.view.resource;
         let cluster = self.cluster.name().to_owned();
-        let until = items
-            .last()
-            .map_or(stream.since, |(_, moment)| moment.until);
-        let mut aside = |line: &str| self.aside(line);
-        let way = &self.cluster.way;
-        let controllers = way.controllers_of_items(client, (resource, &items), &mut aside);
-        let controllers = self.until_stop(controllers).await??;
         let progress = stream.progress.clone();
+        let read = items.clone();
         let store = self.store(move |emit| {
             let mut progress = progress.clone();
-            let emit: Emit = &mut |fact| W::emit(&controllers, fact, emit);
-            let found = W::Buffer::read((&cluster, resource), &items, &mut progress, emit);
+            let of = (&*cluster, resource, &controllers);
+            let found = W::read_items(of, &read[from..], &mut progress, emit);
             (progress, found)
         });
         let ((progress, found), stored) = store.await?;
@@ -419,6 +441,8 @@ impl<W: Way> Loop<W> {
         if was_behind && stream.progress.keeps_up {
             self.show(|shown| shown.state = "watching");
         }
+        let last = items[..items.len() - found.left].last();
+        let until = last.map_or(stream.since, |(_, moment)| moment.until);
         if let Some(version) = found.version {
             stream.mark.version = version;
             stream.mark.at = match stream.progress.keeps_up {
@@ -431,7 +455,7 @@ impl<W: Way> Loop<W> {
                 .await;
         }
         match found.ended {
-            None => Ok(()),
+            None => Ok(found.left),
             Some(failure) => Err(failure.into()),
         }
     }

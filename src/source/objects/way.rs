@@ -8,7 +8,6 @@ use super::ledger::{History, Mark};
 use super::progress::{Found, Progress};
 use super::resource::{Emit, Resource};
 use crate::lifecycle::watched::Moment;
-use crate::rows::Fact;
 
 /// What a way is called.
 #[derive(Debug)]
@@ -49,7 +48,7 @@ pub trait Way: Send + Sync + 'static {
     type Raw: Send + Sync + 'static;
     type Feed: Feed;
     type Buffer: Buffer<Part = <Self::Feed as Feed>::Part>;
-    /// What controls the owners of some pods, where that is read.
+    /// What controls the owners of pods, as far as it is known, where that is read.
     type Controllers: Send + Sync + 'static;
 
     /// The name of the cluster in answers.
@@ -120,7 +119,7 @@ pub trait Way: Send + Sync + 'static {
 
     /// Reads a page of a list that was made at `at`, or says what it is instead.
     fn read_page(
-        of: (&str, Resource),
+        of: (&str, Resource, &Self::Controllers),
         raw: &Self::Raw,
         at: i64,
         emit: Emit,
@@ -149,7 +148,10 @@ pub trait Way: Send + Sync + 'static {
         aside: Aside,
     ) -> impl Future<Output = Result<Self::Controllers, Failure>> + Send;
 
-    /// What controls the owners that the pods of items name.
+    /// What is known of owners without asking for any.
+    fn controllers(&self) -> impl Future<Output = Self::Controllers> + Send;
+
+    /// What controls the owners that the pods of items name. Those that are still not known can't be.
     fn controllers_of_items(
         &self,
         client: &Self::Client,
@@ -157,8 +159,14 @@ pub trait Way: Send + Sync + 'static {
         aside: Aside,
     ) -> impl Future<Output = Result<Self::Controllers, Failure>> + Send;
 
-    /// Emits a fact with the workload that is known by that.
-    fn emit(controllers: &Self::Controllers, fact: &Fact, emit: Emit);
+    /// Reads items, in their order, until one ends the watch, or has an owner that has to be asked for: see
+    /// [`Found::left`].
+    fn read_items(
+        of: (&str, Resource, &Self::Controllers),
+        items: &[Dated<Self::Buffer>],
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Found;
 
     /// Begins a watch from behind a position.
     fn watch(
@@ -198,12 +206,4 @@ pub trait Buffer: Send {
 
     /// The items that came, and why so many others were left out.
     fn take(&mut self) -> Taken<Self::Item>;
-
-    /// Reads items, in their order, until one ends the watch.
-    fn read(
-        of: (&str, Resource),
-        items: &[(Self::Item, Moment)],
-        progress: &mut Progress,
-        emit: Emit,
-    ) -> Found;
 }

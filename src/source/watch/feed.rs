@@ -5,11 +5,8 @@ use http_body_util::BodyExt;
 use kube_client::client::Body;
 
 use super::super::objects::failure::Failure;
-use super::super::objects::progress::{Found, Progress};
-use super::super::objects::resource::{Emit, Resource};
 use super::super::objects::way::{Buffer, Feed, Taken};
 use super::lines::Lines;
-use super::read;
 use crate::lifecycle::watched::Moment;
 
 pub struct Answer {
@@ -60,14 +57,5 @@ impl Buffer for Lines {
         let (lines, too_long) = self.take_whole();
         let left_out = (too_long > 0).then_some((too_long, "a line of a watch is too long"));
         (lines, left_out)
-    }
-
-    fn read(
-        of: (&str, Resource),
-        items: &[(Bytes, Moment)],
-        progress: &mut Progress,
-        emit: Emit,
-    ) -> Found {
-        read::lines(of, items, progress, emit)
     }
 }

@@ -5,9 +5,12 @@
 //! change of their status, and be quicker or slower than that of the pods. So the facts of a pod wait for its owner,
 //! and do not depend on which of two streams came first.
 //!
+//! What was read is known by the owner's uid, so that a pod is read once as long as its owner is known.
+//!
 //! Where an owner is gone, or may not be read, its name decides, as it does for audit events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,15 +72,22 @@ enum Above {
 
 /// What is known of owners, for one cluster.
 #[derive(Default)]
-pub struct Owners {
+pub struct Owners(Known);
+
+#[derive(Clone, Debug, Default)]
+struct Known {
     /// By uid, and since when.
-    known: BTreeMap<String, (Above, Instant)>,
+    owners: Arc<HashMap<String, (Above, Instant)>>,
     forbidden: BTreeMap<Kind, Instant>,
 }
 
-/// What controls the owners of some pods.
+/// What controls the owners of pods, as it was known at a time.
 #[derive(Clone, Debug, Default)]
-pub struct Controllers(BTreeMap<(&'static str, String, String), Above>);
+pub struct Controllers {
+    known: Known,
+    /// Whether owners that are not known are to be asked for. Otherwise they have been.
+    asks: bool,
+}
 
 impl Kind {
     fn of(kind: &str) -> Option<Kind> {
@@ -154,18 +164,27 @@ fn reference(pod: &Pod) -> Option<Reference> {
         namespace,
         owner_references,
     } = &pod.metadata;
-    let owner = watched::controller(owner_references)?;
-    let kind = Kind::of(&owner.kind)?;
-    let is_path = |text: &str| {
-        let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.');
-        (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
-    };
-    (is_path(namespace) && is_path(&owner.name) && is_path(&owner.uid)).then(|| Reference {
+    let (kind, owner) = owner(namespace, owner_references)?;
+    Some(Reference {
         kind,
         namespace: namespace.to_string(),
         name: owner.name.to_string(),
         uid: owner.uid.to_string(),
     })
+}
+
+/// The owner of a pod that can be asked for.
+fn owner<'o, 'a>(
+    namespace: &str,
+    references: &'o Option<Vec<OwnerReference<'a>>>,
+) -> Option<(Kind, &'o OwnerReference<'a>)> {
+    let owner = watched::controller(references)?;
+    let kind = Kind::of(&owner.kind)?;
+    let is_path = |text: &str| {
+        let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.');
+        (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
+    };
+    (is_path(namespace) && is_path(&owner.name) && is_path(&owner.uid)).then_some((kind, owner))
 }
 
 impl Owners {
@@ -180,7 +199,8 @@ impl Owners {
         wanted: &BTreeSet<Reference>,
     ) -> Result<(Controllers, Option<String>), Failure> {
         let mut forbidden = None;
-        let unknown = wanted.iter().filter(|it| self.is_to_read(it)).cloned();
+        let is_unknown = |it: &&Reference| self.0.lacks(it.kind, &it.uid);
+        let unknown = wanted.iter().filter(is_unknown).cloned();
         let unknown: Vec<Reference> = unknown.collect();
         let mut answers = stream::iter(unknown)
             .map(|owner| above(client, owner))
@@ -189,7 +209,7 @@ impl Owners {
             match answer {
                 Ok(above) => self.remember(&owner, above),
                 Err(failure) if failure.next == Next::Forbidden => {
-                    self.forbidden.insert(owner.kind, Instant::now());
+                    self.0.forbidden.insert(owner.kind, Instant::now());
                     let (_, resource) = owner.kind.resource();
                     forbidden = Some(format!(
                         "{resource}: {}: apply deploy/watch-rbac.yaml for it; workloads are inferred from names",
@@ -200,67 +220,69 @@ impl Owners {
             }
         }
         drop(answers);
-        Ok((self.of(wanted), forbidden))
+        Ok((self.known(false), forbidden))
     }
 
-    fn is_to_read(&self, owner: &Reference) -> bool {
-        let is_fresh = |since: &Instant| since.elapsed() < AGAIN_AFTER;
-        match self.known.get(&owner.uid) {
-            Some((Above::Controller { .. }, _)) => false,
-            Some((_, since)) if is_fresh(since) => false,
-            _ => !self.forbidden.get(&owner.kind).is_some_and(is_fresh),
-        }
+    /// What is known now; `asks` for what has to be asked for.
+    pub fn known(&self, asks: bool) -> Controllers {
+        let known = self.0.clone();
+        Controllers { known, asks }
     }
 
     fn remember(&mut self, owner: &Reference, above: Above) {
-        if self.known.len() >= OWNERS_MAX {
-            self.known.clear();
+        let owners = Arc::make_mut(&mut self.0.owners);
+        if owners.len() >= OWNERS_MAX {
+            owners.clear();
         }
-        let known = (above, Instant::now());
-        self.known.insert(owner.uid.clone(), known);
+        owners.insert(owner.uid.clone(), (above, Instant::now()));
     }
+}
 
-    fn of(&self, wanted: &BTreeSet<Reference>) -> Controllers {
-        let mut controllers = Controllers::default();
-        for owner in wanted {
-            let Some((above, _)) = self.known.get(&owner.uid) else {
-                continue;
-            };
-            let key = (
-                owner.kind.word(),
-                owner.namespace.clone(),
-                owner.name.clone(),
-            );
-            let kept = controllers.0.entry(key).or_insert_with(|| above.clone());
-            // Two owners that had the name one after the other.
-            if kept != above {
-                *kept = Above::Unknown;
-            }
+impl Known {
+    fn lacks(&self, kind: Kind, uid: &str) -> bool {
+        let is_fresh = |since: &Instant| since.elapsed() < AGAIN_AFTER;
+        match self.owners.get(uid) {
+            Some((Above::Controller { .. }, _)) => false,
+            Some((_, since)) if is_fresh(since) => false,
+            _ => !self.forbidden.get(&kind).is_some_and(is_fresh),
         }
-        controllers
     }
 }
 
 impl Controllers {
-    /// Emits a fact with the workload that is known instead of what its owner's name suggests.
-    pub fn emit(&self, fact: &Fact, emit: Emit) {
-        let Some(owner) = fact.owner.as_ref().filter(|_| !self.0.is_empty()) else {
-            return emit(fact);
-        };
-        let key = Kind::of(owner.kind).map(|kind| {
-            let (namespace, name) = (fact.namespace.to_owned(), owner.name.to_owned());
-            (kind.word(), namespace, name)
-        });
-        let above = match key.and_then(|key| self.0.get(&key)) {
-            None | Some(Above::Unknown) => return emit(fact),
-            Some(Above::Nothing) => None,
-            Some(Above::Controller { kind, name }) => Some((&**kind, &**name)),
-        };
-        emit(&Fact {
-            owner: Some(watched::read_owner(owner, above)),
-            ..fact.clone()
-        });
+    /// Whether the owner of a pod has to be asked for first.
+    pub fn lack(&self, pod: &Object) -> bool {
+        self.asks && owner_of(pod).is_some_and(|(kind, owner)| self.known.lacks(kind, &owner.uid))
     }
+
+    /// Emits what `facts` emits, with the workload that is known instead of what the name of the pod's owner suggests.
+    pub fn with<T>(&self, pod: &Object, emit: Emit, facts: impl FnOnce(Emit) -> T) -> T {
+        let named = owner_of(pod).and_then(|(kind, owner)| {
+            let (above, _) = self.known.owners.get(&*owner.uid)?;
+            let above = match above {
+                Above::Unknown => return None,
+                Above::Nothing => None,
+                Above::Controller { kind, name } => Some((&**kind, &**name)),
+            };
+            Some((kind.word(), &*owner.name, above))
+        });
+        let Some((kind, name, above)) = named else {
+            return facts(emit);
+        };
+        facts(&mut |fact| match &fact.owner {
+            Some(owner) if (owner.kind, owner.name) == (kind, name) => emit(&Fact {
+                owner: Some(watched::read_owner(owner, above)),
+                ..fact.clone()
+            }),
+            _ => emit(fact),
+        })
+    }
+}
+
+/// The owner of a pod that can be asked for.
+fn owner_of<'o, 'a>(pod: &'o Object<'a>) -> Option<(Kind, &'o OwnerReference<'a>)> {
+    let metadata = pod.metadata.as_ref()?;
+    owner(&metadata.namespace, &metadata.owner_references)
 }
 
 /// Reads what controls an owner.

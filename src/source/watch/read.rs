@@ -11,6 +11,7 @@ use super::super::objects::failure::{Failure, Next};
 use super::super::objects::progress::{Found, Progress, Seen};
 use super::super::objects::resource::{Emit, Resource, uid};
 use super::failure::expired;
+use super::owners::Controllers;
 use crate::audit::{Items, Object, Text, Written};
 use crate::lifecycle::watched::{Moment, Sight};
 
@@ -68,8 +69,7 @@ struct ObjectBeside {
 /// Reads a page of a list that was made at `at`; nothing where it is none. Also returns where the next one begins: empty
 /// behind the last.
 pub fn page(
-    cluster: &str,
-    resource: Resource,
+    (cluster, resource, controllers): (&str, Resource, &Controllers),
     body: &[u8],
     at: i64,
     emit: Emit,
@@ -82,7 +82,8 @@ pub fn page(
         page.each(|object| {
             found.objects += 1;
             let of_list = (Sight::There, Moment::at(at));
-            match resource.facts(cluster, &object, of_list, emit) {
+            let facts = |emit: Emit| resource.facts(cluster, &object, of_list, emit);
+            match controllers.with(&object, emit, facts) {
                 Ok(()) => found.uids.extend(uid(&object)),
                 Err(reason) => found.refuse(reason.0),
             }
@@ -108,16 +109,24 @@ pub fn uid_of(body: &[u8]) -> Option<String> {
     (!uid.is_empty()).then_some(uid)
 }
 
-/// Reads lines, in their order, until one ends the watch.
+/// Reads lines, in their order, until one ends the watch, or is about a pod whose owner has to be asked for.
 pub fn lines(
-    of: (&str, Resource),
+    of: (&str, Resource, &Controllers),
     lines: &[(Bytes, Moment)],
     progress: &mut Progress,
     emit: Emit,
 ) -> Found {
     let (found, ()) = Found::counting(emit, |found, emit| {
-        for (bytes, moment) in lines {
-            line(of, (bytes, *moment), (progress, found), emit);
+        for (index, (bytes, moment)) in lines.iter().enumerate() {
+            let Ok(event) = serde_json::from_slice::<Event>(bytes) else {
+                found.refuse("a line of a watch");
+                continue;
+            };
+            if of.1 == Resource::Pods && of.2.lack(&event.object) {
+                found.left = lines.len() - index;
+                break;
+            }
+            line(of, (bytes, &event, *moment), (progress, found), emit);
             if found.ended.is_some() {
                 break;
             }
@@ -127,15 +136,11 @@ pub fn lines(
 }
 
 fn line(
-    (cluster, resource): (&str, Resource),
-    (bytes, moment): (&Bytes, Moment),
+    (cluster, resource, controllers): (&str, Resource, &Controllers),
+    (bytes, event, moment): (&Bytes, &Event, Moment),
     (progress, found): (&mut Progress, &mut Found),
     emit: Emit,
 ) {
-    let Ok(event) = serde_json::from_slice::<Event>(bytes) else {
-        found.refuse("a line of a watch");
-        return;
-    };
     let metadata = event.object.metadata.as_ref();
     let version = metadata.map_or("", |metadata| &metadata.resource_version);
     let sight = match &*event.kind {
@@ -162,7 +167,9 @@ fn line(
         moment,
         written: &|| beside(bytes)?.metadata?.at(),
     };
-    progress.object((cluster, resource), &seen, found, emit);
+    controllers.with(&event.object, emit, |emit| {
+        progress.object((cluster, resource), &seen, found, emit);
+    });
     if !version.is_empty() {
         found.version = Some(version.to_owned());
     }
@@ -189,6 +196,7 @@ fn beside(line: &[u8]) -> Option<ObjectBeside> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::owners::Owners;
     use super::*;
     use serde_json::{Value, json};
 
@@ -209,15 +217,21 @@ mod tests {
     /// When each fact was so, in seconds, and what it is.
     fn read(progress: &mut Progress, items: &[(Bytes, Moment)]) -> (Vec<String>, Found) {
         let mut facts = Vec::new();
-        let found = lines(("c", Resource::Pods), items, progress, &mut |fact| {
-            let what = match (&fact.said, fact.removed_at, fact.labels.is_some()) {
-                (Some(said), ..) => said.what.word(),
-                (None, 0, true) => "there",
-                (None, 0, false) => "still there",
-                (None, ..) => "removed",
-            };
-            facts.push(format!("{} {what}", fact.event_at / SECOND));
-        });
+        let known = Controllers::default();
+        let found = lines(
+            ("c", Resource::Pods, &known),
+            items,
+            progress,
+            &mut |fact| {
+                let what = match (&fact.said, fact.removed_at, fact.labels.is_some()) {
+                    (Some(said), ..) => said.what.word(),
+                    (None, 0, true) => "there",
+                    (None, 0, false) => "still there",
+                    (None, ..) => "removed",
+                };
+                facts.push(format!("{} {what}", fact.event_at / SECOND));
+            },
+        );
         (facts, found)
     }
 
@@ -281,17 +295,29 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_waits_for_its_owner_and_what_came_later_for_the_pod() {
+        let mut owned = pod("1970-01-01T00:20:00Z");
+        owned["metadata"]["ownerReferences"] =
+            json!([{"kind": "ReplicaSet", "name": "web", "uid": UID, "controller": true}]);
+        let alone = pod("1970-01-01T00:20:00Z");
+        let items = [&alone, &owned, &alone].map(|pod| line("ADDED", pod, SECOND, SECOND));
+        for (asks, left) in [(true, 2), (false, 0)] {
+            let mut facts = 0;
+            let of = ("c", Resource::Pods, &Owners::default().known(asks));
+            let mut progress = Progress::from(SECOND);
+            let found = lines(of, &items, &mut progress, &mut |_| facts += 1);
+            assert_eq!((found.left, facts), (left, 3 - left));
+            assert_eq!(found.objects, (3 - left) as u64);
+        }
+    }
+
+    #[test]
     fn a_page_is_a_list_or_nothing() {
         let list = json!({"kind": "PodList", "metadata": {"resourceVersion": "5", "continue": "t"},
             "items": [pod("1970-01-01T00:20:00Z"), {"metadata": {}}]});
         let mut facts = 0;
-        let found = page(
-            "c",
-            Resource::Pods,
-            list.to_string().as_bytes(),
-            SECOND,
-            &mut |_| facts += 1,
-        );
+        let of = ("c", Resource::Pods, &Controllers::default());
+        let found = page(of, list.to_string().as_bytes(), SECOND, &mut |_| facts += 1);
         let (found, token) = found.unwrap();
         assert_eq!((found.version.as_deref(), &*token), (Some("5"), "t"));
         assert_eq!((found.objects, found.unreadable, facts), (2, 1, 1));
@@ -302,7 +328,7 @@ mod tests {
             "<html>",
             "{\"kind\":\"PodList\",\"metadata\":{}}",
         ] {
-            assert!(page("c", Resource::Pods, other.as_bytes(), SECOND, &mut |_| {}).is_none());
+            assert!(page(of, other.as_bytes(), SECOND, &mut |_| {}).is_none());
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::super::objects::failure::{Failure, Next};
 use super::super::objects::ledger::Mark;
+use super::super::objects::progress::{Found, Progress};
 use super::super::objects::resource::{Emit, Resource};
 use super::super::objects::way::{Aside, Dated, Kind, Page, Way};
 use super::address::Address;
@@ -17,7 +18,6 @@ use super::feed::Answer;
 use super::lines::Lines;
 use super::owners::{self, Controllers, Owners, Reference};
 use super::{paths, read};
-use crate::rows::Fact;
 use crate::telemetry;
 
 /// The largest page; where it is larger, fewer objects are asked for.
@@ -164,13 +164,13 @@ impl Way for Api {
     }
 
     fn read_page(
-        (cluster, resource): (&str, Resource),
+        of: (&str, Resource, &Controllers),
         raw: &Bytes,
         at: i64,
         emit: Emit,
     ) -> Result<Page<String>, String> {
-        let Some((found, token)) = read::page(cluster, resource, raw, at, emit) else {
-            let name = resource.name();
+        let Some((found, token)) = read::page(of, raw, at, emit) else {
+            let name = of.1.name();
             return Err(format!(
                 "answered something else than a list of {name}: is it an API server?"
             ));
@@ -191,6 +191,10 @@ impl Way for Api {
         }
     }
 
+    async fn controllers(&self) -> Controllers {
+        self.owners.lock().await.known(true)
+    }
+
     async fn controllers_of_items(
         &self,
         client: &Client,
@@ -206,8 +210,13 @@ impl Way for Api {
         }
     }
 
-    fn emit(controllers: &Controllers, fact: &Fact, emit: Emit) {
-        controllers.emit(fact, emit);
+    fn read_items(
+        of: (&str, Resource, &Controllers),
+        items: &[Dated<Lines>],
+        progress: &mut Progress,
+        emit: Emit,
+    ) -> Found {
+        read::lines(of, items, progress, emit)
     }
 
     async fn watch(
