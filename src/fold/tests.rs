@@ -99,8 +99,8 @@ fn a_later_pod_of_the_name_proves_that_this_one_was_gone() {
         9:30 pod c node=n1
         ",
         expect![[r#"
-            a 0:00..8:01 gone 8:01 proof: replaced why: replaced [created unseen, removal unseen]
-              a main/aa #0 0:01..8:01 ended 8:01 why: replaced complete [end not confirmed]
+            a 0:00..8:01 gone 8:01 proof: replaced why: unknown [created unseen, removal unseen]
+              a main/aa #0 0:01..8:01 ended 8:01 why: unknown complete [end not confirmed]
             b 8:00..now [created unseen]
             c 9:30..now on n1 [created unseen, metadata only]
         "#]],
