@@ -210,7 +210,7 @@ impl<'a> Judged<'a> {
 
     fn instance_end(&self, life: &Life<'a>, run: &Run<'a>, runs: &[Run<'a>]) -> InstanceEnd {
         let instance = &run.instance;
-        let times = instance.times(life.created_at, life.is_mirror);
+        let times = instance.times(life.clock());
         let reported = instance.reported_end();
         // What is over for its pod is over for it, but for a static pod: that is the node's own.
         let of_pod = self.end.filter(|_| !life.is_mirror);
