@@ -311,7 +311,7 @@ impl<'a> Fold<'a> {
 
     fn rows_of(&self, name: &Name<'_, 'a>, known: Known<'_, 'a>, rows: &mut Rows<'a>) {
         let Known { judged, whole, .. } = known;
-        let mut pod = judged.pod_row(name, whole.life, whole.runs);
+        let mut pod = judged.pod_row(name, whole.life);
         let uid = pod.pod_uid.0;
         let stored = self.stored.get(&uid);
         let recalled = self.recalled.get(&uid);

@@ -58,8 +58,6 @@ words! {
         /// For a pod of higher priority.
         Preempted = "preempted",
         NodeLost = "node-lost",
-        /// Another pod of its name was created; why this one went is not known.
-        Replaced = "replaced",
         Unknown = "unknown",
     }
 }

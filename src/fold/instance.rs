@@ -59,6 +59,29 @@ pub struct Missing<'a> {
     pub report: Ended<'a>,
 }
 
+/// What is known of a pod that tells how far its node's clock is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodClock {
+    /// Seconds, by the API server's clock.
+    pub created_at: u32,
+    /// Milliseconds, by the API server's clock; 0 where it is not known.
+    pub scheduled_at: i64,
+    /// When its node accepted it: seconds, by the node's clock; 0 where it is not known.
+    pub started_at: u32,
+    /// Whether it is the API's image of a static pod, which may be older.
+    pub is_mirror: bool,
+}
+
+impl PodClock {
+    /// By how much the clock of the node is behind at least: a node accepts a pod after it was bound to it.
+    fn behind(self) -> Option<i64> {
+        let accepted = i64::from(self.started_at) * SECOND;
+        let bound = (self.scheduled_at * 1_000).max(i64::from(self.created_at) * SECOND);
+        let is_known = self.started_at != 0 && self.scheduled_at != 0;
+        (is_known && accepted < bound).then_some(bound - accepted)
+    }
+}
+
 /// When it ran. Microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -178,6 +201,25 @@ impl<'a> Instance<'a> {
         }
     }
 
+    /// The same as answers have it. A start before the pod was created may be reported long after it, where nobody watched.
+    /// It was as long after the node accepted the pod as its clock says; and a container of a mirror pod that was never
+    /// restarted may be older than the mirror pod.
+    fn shown(&self, pod: PodClock) -> i64 {
+        let began = self.began(pod.created_at);
+        let start = i64::from(self.started_at) * SECOND;
+        let created = i64::from(pod.created_at) * SECOND;
+        if self.started_at == 0 || start >= created || began <= created {
+            return began;
+        }
+        match pod.is_mirror {
+            true if self.restart == 0 => created,
+            true => began,
+            false => pod
+                .behind()
+                .map_or(began, |behind| began.min(start + behind).max(created)),
+        }
+    }
+
     /// When its start was reported, where that counts; `created_at` may become known later.
     pub(super) fn start_told_apart(&self, created_at: u32) -> Option<i64> {
         let start = i64::from(self.started_at) * SECOND;
@@ -219,15 +261,19 @@ impl<'a> Instance<'a> {
         }
     }
 
-    /// When it ran; `created_at` is that of its pod, in seconds, `is_static`: it may be older than the API's image of
-    /// its pod.
-    pub fn times(&self, created_at: u32, is_static: bool) -> Times {
+    /// When it ran.
+    pub fn times(&self, pod: PodClock) -> Times {
+        let PodClock {
+            created_at,
+            is_mirror,
+            ..
+        } = pod;
         let began = self.began(created_at);
         let start = i64::from(self.started_at) * SECOND;
         let mut off = 0;
         if self.started_at != 0 {
             off = (start - began).max(0);
-            if !is_static {
+            if !is_mirror {
                 off = off.max(i64::from(created_at) * SECOND - start);
             }
         }
@@ -237,7 +283,7 @@ impl<'a> Instance<'a> {
             over
         });
         Times {
-            began,
+            began: self.shown(pod),
             over,
             clock_off: off,
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::addresses::Addresses;
 use super::described::Descriptions;
-use super::instance::Instance;
+use super::instance::{Instance, PodClock};
 use super::merge::{AsOf, Seen, both, greatest, least};
 use super::past::Past;
 use crate::rows::{Phase, Piece, PodPiece};
@@ -251,6 +251,16 @@ impl<'a> Life<'a> {
         self.started_reported.filter(|reported| *reported < start)
     }
 
+    /// What tells how far the clock of its node is behind.
+    pub(super) fn clock(&self) -> PodClock {
+        PodClock {
+            created_at: self.created_at,
+            scheduled_at: self.scheduled_at,
+            started_at: self.started_at,
+            is_mirror: self.is_mirror,
+        }
+    }
+
     /// By how much the clock of its node differs from the API server's, as far as its own start shows that.
     /// Microseconds.
     pub(super) fn clock_off(&self) -> i64 {
@@ -266,7 +276,7 @@ impl<'a> Life<'a> {
         ahead.max(behind) * 1_000
     }
 
-    /// The first event with phase Succeeded or Failed.
+    /// The first report of phase Succeeded or Failed.
     pub fn terminal_at(&self) -> Option<i64> {
         self.terminal.map(|terminal| terminal.first)
     }

@@ -59,7 +59,7 @@ impl InstanceEnd {
 
 impl<'a> Judged<'a> {
     /// The row of the pod, without its versions and its state.
-    pub fn pod_row(&self, name: &Name<'_, 'a>, life: &Life<'a>, runs: &[Run<'a>]) -> PodRow<'a> {
+    pub fn pod_row(&self, name: &Name<'_, 'a>, life: &Life<'a>) -> PodRow<'a> {
         let (workload_kind, workload, _) = workload(life);
         let (began_at, over_at) = (names::start_of(life), self.over_at(life));
         let bucket = bucket::of(began_at, over_at);
@@ -100,7 +100,7 @@ impl<'a> Judged<'a> {
             ended_cause: self.cause.clone(),
             containers: restarts + life.restarts.len() as u64,
             restarts,
-            unknown: self.unknown(life, runs),
+            unknown: self.unknown(life),
             host_network: life.host_network,
             config_hash: text(life.config_hash),
             began_at: Micros(began_at),
@@ -176,7 +176,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    fn unknown(&self, life: &Life<'a>, runs: &[Run<'a>]) -> Vec<String> {
+    fn unknown(&self, life: &Life<'a>) -> Vec<String> {
         let created_unseen = life.created_by.or(self.named.created_by).is_none();
         let metadata_only = life.created_at == 0
             && life.phase == Phase::None
@@ -198,7 +198,7 @@ impl<'a> Judged<'a> {
         if life.clock_off() >= CLOCK_OFF_MIN {
             unknown.push(words::clock_off(life.clock_off()));
         }
-        let unseen = unseen(life, runs);
+        let unseen = unseen(life);
         if unseen > 0 {
             unknown.push(words::instances_unseen(unseen));
         }
@@ -210,7 +210,7 @@ impl<'a> Judged<'a> {
 
     fn instance_end(&self, life: &Life<'a>, run: &Run<'a>, runs: &[Run<'a>]) -> InstanceEnd {
         let instance = &run.instance;
-        let times = instance.times(life.created_at, life.is_mirror);
+        let times = instance.times(life.clock());
         let reported = instance.reported_end();
         // What is over for its pod is over for it, but for a static pod: that is the node's own.
         let of_pod = self.end.filter(|_| !life.is_mirror);
@@ -387,13 +387,14 @@ fn id_text<'a>(run: &Run<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The number of instances that are implied by restart numbers and in no event.
-fn unseen(life: &Life, runs: &[Run]) -> u64 {
+/// The number of instances that are implied by restart numbers and in no event. Every number that was reported counts as
+/// seen, also where two turned out to be of one instance: which of them that is may become known after it was pruned.
+fn unseen(life: &Life) -> u64 {
     let missing = life.restarts.iter().map(|(container, times)| {
         let past = life.past.get(container);
         let mut seen = past.map(|past| past.restarts.clone()).unwrap_or_default();
-        for run in runs.iter().filter(|run| run.container == *container) {
-            seen.insert(run.instance.restart);
+        for (_, _, number) in life.instances.keys().filter(|key| key.0 == *container) {
+            seen.insert(*number);
         }
         (u64::from(*times) + 1).saturating_sub(seen.count())
     });

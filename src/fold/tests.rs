@@ -99,8 +99,8 @@ fn a_later_pod_of_the_name_proves_that_this_one_was_gone() {
         9:30 pod c node=n1
         ",
         expect![[r#"
-            a 0:00..8:01 gone 8:01 proof: replaced why: replaced [created unseen, removal unseen]
-              a main/aa #0 0:01..8:01 ended 8:01 why: replaced complete [end not confirmed]
+            a 0:00..8:01 gone 8:01 proof: replaced why: unknown [created unseen, removal unseen]
+              a main/aa #0 0:01..8:01 ended 8:01 why: unknown complete [end not confirmed]
             b 8:00..now [created unseen]
             c 9:30..now on n1 [created unseen, metadata only]
         "#]],
@@ -415,4 +415,60 @@ fn what_was_filed_once_stays_hidden() {
 #[test]
 fn a_name_without_pods_may_have_been_filed() {
     assert!(super::Fold::new("demo", "shop", "web-0").may_be_filed(0));
+}
+
+/// Its node's clock is four minutes behind: it took the pod up when that was bound to it, and started the container two
+/// seconds later. The report of a list comes long after that.
+#[test]
+fn a_start_by_a_clock_that_is_behind_counts_from_when_the_pod_was_bound() {
+    check(
+        "
+        5:01 pod a created=5:00 bound
+        60:00 pod a created=5:00 started=1:01 phase=Running restarts=main:0
+        60:00 run a main/aa n=0 start=1:03
+        ",
+        expect![[r#"
+            a 5:00..now Running [created unseen, node clock off by 4m]
+              a main/aa #0 5:03..now [node clock off by 4m]
+        "#]],
+    );
+    // It waited for its node. When it began is only known by the report.
+    check(
+        "
+        60:00 pod a created=5:00 started=4:01 phase=Running restarts=main:0
+        60:00 run a main/aa n=0 start=4:03
+        ",
+        expect![[r#"
+            a 5:00..now Running [created unseen]
+              a main/aa #0 60:00..now
+        "#]],
+    );
+    // Never after its report: the clock may have been set meanwhile.
+    check(
+        "
+        5:01 pod a created=5:00 bound
+        7:00 pod a created=5:00 started=0:01 phase=Running restarts=main:0
+        7:00 run a main/aa n=0 start=4:03
+        ",
+        expect![[r#"
+            a 5:00..now Running [created unseen, node clock off by 5m]
+              a main/aa #0 7:00..now
+        "#]],
+    );
+}
+
+#[test]
+fn a_container_of_a_mirror_pod_may_be_older_than_that() {
+    check(
+        "
+        60:00 pod a created=5:00 mirror started=0:01 phase=Running restarts=main:0,other:2
+        60:00 run a main/aa n=0 start=0:03
+        60:00 run a other/bb n=2 start=0:04
+        ",
+        expect![[r#"
+            a 5:00..now Running [created unseen, 2 instances unseen]
+              a main/aa #0 5:00..now
+              a other/bb #2 60:00..now
+        "#]],
+    );
 }

@@ -268,8 +268,9 @@ fn of_reason(reason: &str) -> EndedWhy {
 /// If there was no request and the removal was not observed.
 fn of_proof(proof: Option<Proof>) -> Option<EndedWhy> {
     Some(match proof {
-        Some(Proof::Replaced) => EndedWhy::Replaced,
         Some(Proof::NodeDeleted) => EndedWhy::NodeLost,
+        // Its name was free for another one: whoever deleted it, and how, is not known.
+        Some(Proof::Replaced) => EndedWhy::Unknown,
         // Where the namespace's deletion took it, the namespace controller asked for that: this request would be known.
         Some(Proof::NamespaceEmpty | Proof::NameRemoved | Proof::NotFound | Proof::GraceOver)
         | None => EndedWhy::Unknown,

@@ -9,6 +9,8 @@
 //! - A watch that catches up shows changes of the time in which nobody watched. Then an object only proves that the
 //!   pod was there at the newest time that the object itself has. That it is deleted proves that it was gone now:
 //!   what is between the two stays unknown.
+//! - A list shows what is there now, and how that is since it was written: a pod that has finished, finished at the newest
+//!   time that the object has, or that the API server wrote beside it.
 //! - Whether a pod had finished before its deletion was requested, an object that is to be deleted does not tell: it
 //!   had finished at the end of the moment, as an event that comes late says it.
 //! - What a complete list lacks was gone when the list was made.
@@ -22,7 +24,7 @@ use super::named::{self, About};
 use super::{Emit, EventContext, Unreadable, first_of, parse_uid, pod, workload};
 use crate::audit::words::NameEvent;
 use crate::audit::{ContainerStatus, Event, Metadata, Object, OwnerReference, PodStatus};
-use crate::rows::{Fact, Owner, microseconds};
+use crate::rows::{Fact, Owner, Phase, microseconds, seconds};
 
 const SECOND: i64 = 1_000_000;
 
@@ -39,8 +41,10 @@ pub struct Moment {
 /// What was seen of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// It was created or changed, or is listed.
+    /// It was created or changed.
     There,
+    /// A list has it: it is there at the end of the moment, as it was written at its beginning.
+    Listed,
     /// It is deleted; the object is its last state.
     Deleted,
 }
@@ -60,6 +64,24 @@ impl Moment {
     }
 }
 
+/// The moment of an object of a list that was made at `at`; `written` is when the API server wrote the object, by its
+/// note, which may be costly to read and matters for few.
+pub fn listed(object: &Object, at: i64, written: impl FnOnce() -> Option<Timestamp>) -> Moment {
+    let status = object.status.0.as_ref();
+    let matters = has_clock_behind(object)
+        || status.is_some_and(|status| {
+            Phase::parse(&status.phase).is_terminal()
+                || times(status).any(|time| seconds(Some(time)) < created(object))
+        });
+    let written = matters.then(written).flatten();
+    // It says only the second.
+    let written = written.map_or(0, |written| written.as_microsecond() + SECOND - 1);
+    Moment {
+        since: written.clamp(0, at.max(0)),
+        until: at,
+    }
+}
+
 /// Emits the facts about a pod and its container instances.
 ///
 /// # Errors
@@ -76,14 +98,16 @@ pub fn pod(
         return Err(Unreadable("a pod without metadata"));
     }
     let is_removal = sight == Sight::Deleted && moment.is_exact();
-    let at = match moment.is_exact() {
-        true => moment.until,
-        false => newest(object, moment.until).max(moment.since),
+    let written = written(object, sight, moment);
+    let at = match sight {
+        Sight::Listed => moment.until,
+        Sight::There | Sight::Deleted => written,
     };
     let event = event(at)?;
     let context = context(cluster, &event);
     let status = object.status.0.as_ref();
     let scheduled_at = status.map_or(0, |status| scheduled(status, at));
+    let created_at = created(object);
     let emit: Emit = &mut |fact| limits::emit(fact, emit);
     let effect = pod::DeleteEffect {
         removed: is_removal,
@@ -96,7 +120,8 @@ pub fn pod(
         &mut |fact| match fact.container.is_empty() {
             true => {
                 let ended = |at: i64| match (at, fact.deadline) {
-                    (0, _) | (_, 0) => at,
+                    (0, _) => 0,
+                    (_, 0) => written,
                     _ => moment.until,
                 };
                 emit(&Fact {
@@ -106,7 +131,17 @@ pub fn pod(
                     ..fact.clone()
                 });
             }
-            false => emit(fact),
+            false => {
+                emit(fact);
+                let is_behind = fact.started_at != 0 && fact.started_at < created_at;
+                if is_behind && written < at {
+                    // Its node's clock does not say when it began: that was when this was written, at the latest.
+                    emit(&Fact {
+                        event_at: written,
+                        ..fact.clone()
+                    });
+                }
+            }
         },
     )?;
     if sight == Sight::Deleted && !is_removal {
@@ -195,9 +230,9 @@ pub fn node(
     let (what, at) = match sight {
         Sight::Deleted if moment.is_exact() => (NameEvent::NodeGone, moment.since),
         Sight::Deleted => return Ok(()),
-        Sight::There if created == 0 => return Ok(()),
+        Sight::There | Sight::Listed if created == 0 => return Ok(()),
         // It says only the second.
-        Sight::There => (NameEvent::NodeCame, created + SECOND - 1),
+        Sight::There | Sight::Listed => (NameEvent::NodeCame, created + SECOND - 1),
     };
     let of_node = About {
         what,
@@ -223,7 +258,7 @@ pub fn namespace(
     moment: Moment,
     emit: Emit,
 ) -> Result<(), Unreadable> {
-    if sight == Sight::There || !moment.is_exact() {
+    if sight != Sight::Deleted || !moment.is_exact() {
         return Ok(());
     }
     let finalized = About {
@@ -271,6 +306,34 @@ fn scheduled(status: &PodStatus, at: i64) -> i64 {
     microseconds(since.filter(|since| is_possible(*since, at)))
 }
 
+/// When the object had become what it is. Its own times say that, and where the API server notes when objects are
+/// written (since Kubernetes 1.18), the beginning of a list's moment. Who may change a pod may also change that note, but
+/// not the times of its status: so the later of both counts. Where there are only these, and they are from before the
+/// pod's creation, their clock is wrong, and nothing is known before the end of the moment.
+fn written(object: &Object, sight: Sight, moment: Moment) -> i64 {
+    let Moment { since, until } = moment;
+    match sight {
+        Sight::There | Sight::Deleted if moment.is_exact() => until,
+        Sight::Listed if since == 0 && has_clock_behind(object) => until,
+        Sight::There | Sight::Listed | Sight::Deleted => {
+            newest(object, until).max(since).min(until)
+        }
+    }
+}
+
+/// In seconds; 0 where it is not known.
+fn created(object: &Object) -> u32 {
+    let metadata = object.metadata.as_ref();
+    seconds(metadata.and_then(|metadata| metadata.creation_timestamp))
+}
+
+/// Whether its node accepted it before it was created, by the clock of the node.
+fn has_clock_behind(object: &Object) -> bool {
+    let status = object.status.0.as_ref();
+    let started = seconds(status.and_then(|status| status.start_time));
+    started != 0 && started < created(object)
+}
+
 /// The newest time that an object has, but for those after `until`: a node's clock may be ahead.
 fn newest(object: &Object, until: i64) -> i64 {
     let metadata = object.metadata.as_ref();
@@ -287,21 +350,18 @@ fn newest(object: &Object, until: i64) -> i64 {
     all.filter(|at| *at <= until).max().unwrap_or_default()
 }
 
-fn times(status: &PodStatus) -> Vec<Timestamp> {
+fn times(status: &PodStatus) -> impl Iterator<Item = Timestamp> {
     let conditions = status.conditions.iter().flatten();
-    let mut times: Vec<Timestamp> = conditions
-        .filter_map(|condition| condition.last_transition_time)
-        .chain(status.start_time)
-        .collect();
+    let conditions = conditions.filter_map(|condition| condition.last_transition_time);
     let lists = [
         &status.init_container_statuses,
         &status.container_statuses,
         &status.ephemeral_container_statuses,
     ];
-    for container in lists.into_iter().flat_map(|list| list.iter().flatten()) {
-        times.extend(of_container(container));
-    }
-    times
+    let containers = lists.into_iter().flat_map(|list| list.iter().flatten());
+    conditions
+        .chain(status.start_time)
+        .chain(containers.flat_map(of_container))
 }
 
 fn of_container(container: &ContainerStatus) -> impl Iterator<Item = Timestamp> {

@@ -54,7 +54,7 @@ table! {
         restart_counts: Vec<(&'a str, u32)> = "Map(LowCardinality(String), UInt32)", "for each container that started, its restart count";
         waiting: Vec<(&'a str, &'a str)> = "Map(LowCardinality(String), LowCardinality(String))", "containers that had not started when last reported, and why";
         status_reason: Option<&'a str> = "LowCardinality(Nullable(String))", "reason of the status: Evicted, DeadlineExceeded, ...";
-        terminal_at: Option<Millis> = "Nullable(DateTime64(3, 'UTC'))" codec "Delta, ZSTD(9)", "the first event with phase Succeeded or Failed";
+        terminal_at: Option<Millis> = "Nullable(DateTime64(3, 'UTC'))" codec "Delta, ZSTD(9)", "the first report of phase Succeeded or Failed; of a list, when the pod was written";
         delete_asked_event: Option<&'a str> = "Nullable(String)", "audit ID of the request at delete_asked_at, unless Kubernetes itself made it";
         deletion_at: Option<Millis> = "Nullable(DateTime64(3, 'UTC'))" codec "Delta, ZSTD(9)", "the first DELETE, or deletecollection that listed it, if that is not the request at delete_asked_at";
         deletion_by: Option<String> = "LowCardinality(Nullable(String))", "its account";

@@ -53,7 +53,7 @@ pub fn check(value: &[u8]) {
             since: 0,
             until: 1_800_000_000_000_000,
         };
-        for sight in [Sight::There, Sight::Deleted] {
+        for sight in [Sight::There, Sight::Listed, Sight::Deleted] {
             _ = watched::pod("c", &read.object, sight, moment, &mut |_| {});
         }
     }

@@ -412,7 +412,7 @@ fn states_of_pods() {
         Pod {
             gone_proof: some("replaced"),
             over_at: removed.over_at,
-            ..with("Running", "replaced")
+            ..with("Running", "unknown")
         },
     ];
     let table = print(Format::Table, look("UTC"), &rows, &End::default());
@@ -435,7 +435,7 @@ fn states_of_pods() {
         Deleted 2026-11-23 133m deleted
         Deleted 2026-11-23 133m scaled-or-rolled-out
         Completed 2026-11-23 133m finished
-        Deleted <unknown> 133m replaced
+        Deleted <unknown> 133m unknown
     "#]]
     .assert_eq(&columns.collect::<String>());
 }

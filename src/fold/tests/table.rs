@@ -146,6 +146,7 @@ impl<'t> Story<'t> {
                 status_reason: text("reason"),
                 waiting: &pairs(text("waiting")),
                 truncated: of("truncated").is_some(),
+                is_mirror: of("mirror").is_some(),
                 removed_at: if of("removed").is_some() { at } else { 0 },
                 ..Fact::default()
             },

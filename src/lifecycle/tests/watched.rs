@@ -68,7 +68,7 @@ fn ending(grace: i64) -> Value {
 fn a_listed_pod_has_its_whole_state_and_nobody_who_made_it() {
     seen(
         &running(),
-        Sight::There,
+        Sight::Listed,
         Moment::at(NOW),
         expect![[r#"
         4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Running ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 alive
@@ -120,14 +120,8 @@ fn a_state_of_the_past_does_not_tell_whether_it_ended_before_it_was_to_end() {
         since: NOW - 1_000_000_000,
         until: NOW,
     };
-    let ended = |mut pod: Value| {
-        pod["status"]["phase"] = json!("Failed");
-        pod["status"]["containerStatuses"][0]["state"] = json!({"terminated": {"exitCode": 143,
-            "startedAt": "1970-01-01T01:00:04Z", "finishedAt": "1970-01-01T01:09:03Z"}});
-        pod
-    };
     seen(
-        &ended(ending(30)),
+        &failed(ending(30)),
         Sight::There,
         moment,
         expect![[r#"
@@ -136,12 +130,100 @@ fn a_state_of_the_past_does_not_tell_whether_it_ended_before_it_was_to_end() {
     "#]],
     );
     seen(
-        &ended(running()),
+        &failed(running()),
         Sight::There,
         moment,
         expect![[r#"
         4143000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4143000000 alive
         4143000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+    "#]],
+    );
+}
+
+fn failed(mut pod: Value) -> Value {
+    pod["status"]["phase"] = json!("Failed");
+    pod["status"]["containerStatuses"][0]["state"] = json!({"terminated": {"exitCode": 143,
+        "startedAt": "1970-01-01T01:00:04Z", "finishedAt": "1970-01-01T01:09:03Z"}});
+    pod
+}
+
+/// A moment of a list; the API server wrote the object at `written`.
+fn listed(object: &Value, written: Option<&str>, expected: Expect) {
+    let text = object.to_string();
+    let read: Object = serde_json::from_str(&text).expect("a readable object");
+    let written = written.map(|written| written.parse().expect("a time"));
+    let moment = watched::listed(&read, NOW, || written);
+    seen(object, Sight::Listed, moment, expected);
+}
+
+#[test]
+fn a_listed_pod_that_has_finished_finished_when_it_was_written() {
+    // The newest time of the object itself, before Kubernetes 1.18.
+    listed(
+        &failed(running()),
+        None,
+        expect![[r#"
+        4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4143000000 alive
+        4200000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+    "#]],
+    );
+    listed(
+        &failed(running()),
+        Some("1970-01-01T01:09:05Z"),
+        expect![[r#"
+            4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4145999999 alive
+            4200000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+        "#]],
+    );
+    // Whoever may change the pod has made that note older than its status is.
+    listed(
+        &failed(running()),
+        Some("1970-01-01T01:00:00Z"),
+        expect![[r#"
+            4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4143000000 alive
+            4200000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+        "#]],
+    );
+    // The clock of the API server is ahead of what the list says.
+    listed(
+        &failed(running()),
+        Some("1970-01-01T01:20:00Z"),
+        expect![[r#"
+            4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4200000000 alive
+            4200000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+        "#]],
+    );
+    // It may have finished by its deletion, or before that.
+    listed(
+        &failed(ending(30)),
+        Some("1970-01-01T01:09:05Z"),
+        expect![[r#"
+            4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=3600 scheduled=3601000000 terminal=4200000000 before=4140000000 deadline=4170 emptied=4200000000 alive
+            4200000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+        "#]],
+    );
+}
+
+#[test]
+fn a_clock_that_is_behind_does_not_date_what_is_listed() {
+    let mut behind = failed(running());
+    behind["metadata"]["creationTimestamp"] = json!("1970-01-01T01:09:30Z");
+    behind["status"]["conditions"] = json!([]);
+    listed(
+        &behind,
+        None,
+        expect![[r#"
+        4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=4170 terminal=4200000000 alive
+        4200000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+    "#]],
+    );
+    listed(
+        &behind,
+        Some("1970-01-01T01:09:40Z"),
+        expect![[r#"
+        4200000000 n/web version=7 node=node-1 labels=[("a", "1")] phase=Failed ips=::ffff:10.0.0.1 restarts=main:0 created=4170 terminal=4180999999 alive
+        4200000000 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
+        4180999999 App main ab00 #0 version=7 runtime=containerd image=i started=3604 ended=4143 143 0 
     "#]],
     );
 }

@@ -7,13 +7,12 @@ use crate::query::{LifeState, Question};
 
 /// Why a pod or a container ended that nobody, and nothing, had asked to. What processes exit with that were asked to end is
 /// no failure.
-const BY_ITSELF: [EndedWhy; 7] = [
+const BY_ITSELF: [EndedWhy; 6] = [
     EndedWhy::Exited,
     EndedWhy::Finished,
     EndedWhy::DeadlineExceeded,
     EndedWhy::NodePressure,
     EndedWhy::NodeLost,
-    EndedWhy::Replaced,
     EndedWhy::Unknown,
 ];
 

@@ -87,7 +87,8 @@ pub fn page((cluster, resource): (&str, Resource), kvs: &[KeyValue], at: i64, em
             found.objects += 1;
             let revision = kv.mod_revision.to_string();
             let read = object(resource, &kv.value, &revision).and_then(|stored| {
-                let of_list = (Sight::There, Moment::at(at));
+                let moment = watched::listed(&stored.object, at, || stored.written);
+                let of_list = (Sight::Listed, moment);
                 let facts = resource.facts(cluster, &stored.object, of_list, emit);
                 facts.map_err(|reason| NotStored::Unreadable(reason.0))?;
                 Ok(uid(&stored.object))
@@ -405,6 +406,19 @@ mod tests {
         assert_eq!(unread, ["broken", "node", "secret"]);
         assert_eq!((found.objects, found.unreadable), (4, 2));
         assert_eq!(found.encrypted.as_deref(), Some("kms:v2"));
+    }
+
+    #[test]
+    fn what_is_listed_as_finished_finished_when_it_was_written() {
+        let text = String::from_utf8(pod("1970-01-01T00:20:00Z").to_vec()).expect("JSON");
+        let mut failed: Value = serde_json::from_str(&text).expect("a pod");
+        failed["status"] = json!({"phase": "Failed"});
+        let kvs = [kv("/registry/pods/n/web", 3, failed.to_string())];
+        let mut facts = Vec::new();
+        page(("c", Resource::Pods), &kvs, 2_000 * SECOND, &mut |fact| {
+            facts.push((fact.event_at / SECOND, fact.terminal_at / SECOND));
+        });
+        assert_eq!(facts, [(2_000, 1_200)]);
     }
 
     #[test]

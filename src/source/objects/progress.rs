@@ -176,11 +176,11 @@ impl Progress {
             Sight::Deleted => {
                 self.unconfirmed.remove(&uid);
             }
-            Sight::There if self.unconfirmed.len() < UNCONFIRMED_MAX => {
+            Sight::There | Sight::Listed if self.unconfirmed.len() < UNCONFIRMED_MAX => {
                 let name = (metadata.namespace.to_string(), metadata.name.to_string());
                 self.unconfirmed.insert(uid, name);
             }
-            Sight::There => {}
+            Sight::There | Sight::Listed => {}
         }
     }
 }

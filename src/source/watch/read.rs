@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use super::super::objects::failure::{Failure, Next};
@@ -12,8 +11,8 @@ use super::super::objects::progress::{Found, Progress, Seen};
 use super::super::objects::resource::{Emit, Resource, uid};
 use super::failure::expired;
 use super::owners::Controllers;
-use crate::audit::{Items, Object, Text, Written};
-use crate::lifecycle::watched::{Moment, Sight};
+use crate::audit::{Lenient, Object, Text, Written};
+use crate::lifecycle::watched::{self, Moment, Sight};
 
 #[derive(Deserialize)]
 struct Page<'a> {
@@ -35,11 +34,17 @@ struct ListMeta<'a> {
 }
 
 impl Page<'_> {
-    /// Reads each object; nothing where they are none.
-    fn each(&self, mut each: impl FnMut(Object)) -> Option<()> {
-        if let Some(items) = self.items {
-            let mut reader = serde_json::Deserializer::from_str(items.get());
-            Items(&mut each).deserialize(&mut reader).ok()?;
+    /// Reads each object, with its text; nothing where they are none.
+    fn each(&self, mut each: impl FnMut(Object, &str)) -> Option<()> {
+        let Some(items) = self.items else {
+            return Some(());
+        };
+        let items: Vec<&RawValue> = serde_json::from_str(items.get()).ok()?;
+        for item in items {
+            let Lenient(object) = serde_json::from_str(item.get()).ok()?;
+            if let Some(object) = object {
+                each(object, item.get());
+            }
         }
         Some(())
     }
@@ -79,9 +84,13 @@ pub fn page(
         return None;
     }
     let (mut found, read) = Found::counting(emit, |found, emit| {
-        page.each(|object| {
+        page.each(|object, text| {
             found.objects += 1;
-            let of_list = (Sight::There, Moment::at(at));
+            let moment = watched::listed(&object, at, || {
+                let beside: ObjectBeside = serde_json::from_str(text).ok()?;
+                beside.metadata?.at()
+            });
+            let of_list = (Sight::Listed, moment);
             let facts = |emit: Emit| resource.facts(cluster, &object, of_list, emit);
             match controllers.with(&object, emit, facts) {
                 Ok(()) => found.uids.extend(uid(&object)),
@@ -98,7 +107,7 @@ pub fn page(
 pub fn uids(body: &[u8]) -> Option<(BTreeSet<u128>, String)> {
     let page: Page = serde_json::from_slice(body).ok()?;
     let mut uids = BTreeSet::new();
-    page.each(|object| uids.extend(uid(&object)))?;
+    page.each(|object, _| uids.extend(uid(&object)))?;
     Some((uids, page.metadata.token.to_string()))
 }
 
@@ -198,6 +207,7 @@ fn beside(line: &[u8]) -> Option<ObjectBeside> {
 mod tests {
     use super::super::owners::Owners;
     use super::*;
+    use crate::rows::Fact;
     use serde_json::{Value, json};
 
     const SECOND: i64 = 1_000_000;
@@ -309,6 +319,26 @@ mod tests {
             assert_eq!((found.left, facts), (left, 3 - left));
             assert_eq!(found.objects, (3 - left) as u64);
         }
+    }
+
+    #[test]
+    fn what_is_listed_as_finished_finished_when_it_was_written() {
+        let mut failed = pod("1970-01-01T00:20:00Z");
+        failed["status"] = json!({"phase": "Failed"});
+        let list = json!({"kind": "PodList", "metadata": {"resourceVersion": "5"},
+            "items": [failed, "nothing", pod("1970-01-01T00:20:00Z")]});
+        let mut facts = Vec::new();
+        let body = list.to_string();
+        let of = |fact: &Fact| (fact.event_at / SECOND, fact.terminal_at / SECOND);
+        page(
+            ("c", Resource::Pods, &Controllers::default()),
+            body.as_bytes(),
+            2_000 * SECOND,
+            &mut |fact| {
+                facts.push(of(fact));
+            },
+        );
+        assert_eq!(facts, [(2_000, 1_200), (2_000, 0)]);
     }
 
     #[test]

@@ -168,6 +168,11 @@ fn is_real(report: &Report) -> bool {
     matches!(&report.ended, Some(ended) if ended.finished_at != 0)
 }
 
+/// Of milliseconds.
+fn told_micros(millis: i64) -> i64 {
+    millis * 1_000
+}
+
 fn micros(second: u32) -> i64 {
     i64::from(second) * SECOND
 }
@@ -285,6 +290,26 @@ impl<'p> Instance<'p> {
         }
     }
 
+    /// The same, but for a start before its pod was, which was told long after that. A kubelet takes a pod up when it was
+    /// bound, and by one clock it is known how long after that the container began. A static pod is there before the API
+    /// knows of it, and what was never started again may be as old.
+    fn began_by_its_node(&self, pod: &Pod) -> i64 {
+        let (start, created) = (micros(self.start()), micros(pod.created_at));
+        let told = self.began(pod);
+        let (bound, taken_up) = (told_micros(pod.scheduled_at), micros(pod.started_at));
+        let not_before = bound.max(created);
+        if self.start() == 0 || created <= start || told <= created {
+            told
+        } else if pod.is_mirror {
+            if self.number() == 0 { created } else { told }
+        } else if bound == 0 || taken_up == 0 || not_before <= taken_up {
+            told
+        } else {
+            let after = start - taken_up;
+            (not_before + after).min(told).max(created)
+        }
+    }
+
     /// In which order the instances of a container were; those without a start come first.
     fn place(&self, pod: &Pod) -> (i64, u32, [u8; 32]) {
         let second = match self.start() {
@@ -318,7 +343,7 @@ impl<'p> Instance<'p> {
         }
         let over = self.end().map(|end| end.over(began, self.ran_at()));
         Times {
-            began,
+            began: self.began_by_its_node(pod),
             over: over.map(|(over, _)| over),
             clock_off: over.map_or(0, |(_, off)| off).max(clock_off),
         }

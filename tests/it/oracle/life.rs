@@ -170,7 +170,7 @@ pub fn tell(key: &PodKey, pod: &Pod, beyond: &Beyond) -> Told {
         hurried: ending.requests.hurried.clone(),
         pod: Life {
             span,
-            row: pod_row(key, (pod, &ending), (&meant, &all)),
+            row: pod_row(key, (pod, &ending), &meant),
         },
     }
 }
@@ -384,7 +384,7 @@ fn node_clock_off(pod: &Pod) -> i64 {
 fn pod_row(
     (cluster, namespace, name, uid): &PodKey,
     (pod, ending): (&Pod, &Gone),
-    (meant, all): (&Meant, &[Instance]),
+    meant: &Meant,
 ) -> answer::Pod {
     let (workload_kind, workload, inferred) = workload(pod);
     let asked = &ending.requests.asked;
@@ -419,7 +419,7 @@ fn pod_row(
         containers: restarts + pod.restarts.len() as u64,
         restarts,
         unknown: counted(
-            (pod, all),
+            pod,
             unknown([
                 (created_by.0.is_empty(), "created unseen"),
                 (pod.truncated || meant.truncated, "truncated"),
@@ -458,11 +458,12 @@ fn unknown<const N: usize>(all: [(bool, &str); N]) -> Vec<String> {
 }
 
 /// And the containers that never were, and the instances that restart numbers alone tell of.
-fn counted((pod, all): (&Pod, &[Instance]), mut unknown: Vec<String>) -> Vec<String> {
+fn counted(pod: &Pod, mut unknown: Vec<String>) -> Vec<String> {
     let mut missing = 0;
     for (name, times) in &pod.restarts {
-        let of_container = all.iter().filter(|it| it.container == name);
-        let numbers: BTreeSet<u32> = of_container.map(Instance::number).collect();
+        // A number that any report has was there, whichever instance it is of.
+        let of_container = pod.reports.iter().filter(|it| it.container == *name);
+        let numbers: BTreeSet<u32> = of_container.map(|report| report.restart).collect();
         missing += (u64::from(*times) + 1).saturating_sub(numbers.len() as u64);
     }
     if missing > 0 {

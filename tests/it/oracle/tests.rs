@@ -373,7 +373,7 @@ fn what_was_said_of_a_name_belongs_to_the_pod_that_had_it_then() {
     // Without its removal the next pod proves that it was gone.
     let replaced = r#"None Some("deleted") Some("alice") ["created unseen", "removal unseen"]"#;
     assert_eq!(fates(&[&two, &ask, &one]), [replaced, lives]);
-    let nobody = r#"None Some("replaced") None ["created unseen", "removal unseen"]"#;
+    let nobody = r#"None Some("unknown") None ["created unseen", "removal unseen"]"#;
     assert_eq!(fates(&[&two, &one]), [nobody, lives]);
 }
 

@@ -251,7 +251,6 @@ fn of_reason(reason: &Text) -> &'static str {
 
 fn of_proof(proof: Option<Proof>) -> &'static str {
     match proof {
-        Some(Proof::Replaced) => "replaced",
         Some(Proof::NodeGone) => "node-lost",
         _ => "unknown",
     }

@@ -25,7 +25,6 @@ fn meaning(why: EndedWhy) -> &'static str {
         }
         EndedWhy::DeadlineExceeded => "its own deadline (activeDeadlineSeconds) had passed",
         EndedWhy::Finished => "it had finished before anyone requested its end",
-        EndedWhy::Replaced => "another pod of its name was created; nothing else is known",
         EndedWhy::Exited => "its process ended before the end of its pod was requested",
         EndedWhy::Unknown => "no event says why",
     }
