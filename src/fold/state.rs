@@ -103,9 +103,9 @@ struct PackedInstance<'a> {
     ended: Option<(Option<i64>, i32, i32, &'a str)>,
     /// Microseconds, where the start is not known.
     first_seen: Option<i64>,
-    /// Microseconds, where the end is not known.
+    /// Microseconds, where its life is known from late facts alone.
     last_seen: Option<i64>,
-    /// How long before that it was seen to run.
+    /// How long before that it was seen to run; else when.
     ran: Option<i64>,
     odd: Option<PackedOdd<'a>>,
     not_after: NotAfter,
@@ -408,17 +408,14 @@ impl<'a> Instance<'a> {
             (at, report.exit_code, report.signal, report.reason)
         });
         let odd = self.pack_odd(base, created_at);
-        let has_ended = self.end().is_some();
-        let is_over = has_ended && self.missing.is_none();
+        // While its end is reported, an earlier sign of life adds nothing, whatever a kubelet made up of it meanwhile.
         let ran_at = self.ran_at.filter(|ran_at| {
-            let end = self.end().filter(|_| is_over);
+            let end = self.end();
             end.is_none_or(|end| !end.is_after(*ran_at))
         });
-        // Of a life that is known from late facts alone, it may turn out that it started again and was over when it was
-        // seen last.
-        let is_outdone = has_ended && life.timely;
-        // What only a later instance reported was never seen itself.
-        let keeps_last = !is_outdone && self.seen.last != i64::MIN;
+        // Only a life that is known from late facts alone may be over when it was seen last. What only a later instance
+        // reported was never seen itself.
+        let keeps_last = !life.timely && self.seen.last != i64::MIN;
         PackedInstance {
             container: key.0,
             key: key.1,

@@ -544,9 +544,9 @@ fn removals() {
         "a-mirror-made-anew",
         expect![[r#"
             etcd-0 08:00:00..08:10:01.105 on node-1 created by system:node:node-1 of node-1 phase Running asked 08:10:00.100 by alice removed 08:10:01.105 why: deleted by alice
-                main/2d71 #0 08:00:02.105..08:10:01.105 started 07:00:00 unknown: mirror removed
+                main/2d71 #0 08:00:00..08:10:01.105 started 07:00:00 unknown: mirror removed
             etcd-0 08:10:02..now on node-1 created by system:node:node-1 of node-1 phase Running
-                main/2d71 #0 08:10:02.105..now started 07:00:00
+                main/2d71 #0 08:10:02..now started 07:00:00
         "#]],
     );
     check(
