@@ -135,7 +135,7 @@ impl Window {
 }
 
 /// The place behind a row in the order of an answer. Opaque; what `Display` prints, `FromStr` reads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// Microseconds since the epoch.
     start: i64,

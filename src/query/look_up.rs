@@ -13,7 +13,7 @@ use super::model::Life;
 use super::newest::ROWS_MAX;
 use super::statement::{Row, Statement, Wanted};
 use super::view::{self, By};
-use super::{Order, PodName, Question};
+use super::{Cursor, Order, PodName, Question};
 use crate::clickhouse::Store;
 
 /// The statement, if the question is such a look-up: recent rows, then ended ones, in no order.
@@ -87,12 +87,24 @@ fn is_plain(question: &Question, by: By) -> bool {
     is_one && others == Question::default()
 }
 
-/// As ClickHouse orders answers.
+/// As ClickHouse orders answers, since a cursor goes on there.
 pub(super) fn sort<L: Life>(rows: &mut [L::Row], order: Order) {
     match order {
-        Order::Newest => rows.sort_by_cached_key(|row| Reverse(row.cursor())),
-        Order::Oldest => rows.sort_by_cached_key(Row::cursor),
+        Order::Newest => rows.sort_by_cached_key(|row| Reverse(place(row.cursor()))),
+        Order::Oldest => rows.sort_by_cached_key(|row| place(row.cursor())),
     }
+}
+
+/// ClickHouse compares the second halves of UUIDs first.
+fn place(cursor: Cursor) -> (i64, u128, String, String) {
+    let Cursor {
+        start,
+        pod_uid,
+        container,
+        container_id,
+    } = cursor;
+    let halves = pod_uid.as_u128().rotate_left(64);
+    (start, halves, container, container_id)
 }
 
 #[cfg(test)]
@@ -160,5 +172,21 @@ mod tests {
             assert_eq!(is_plain(&question, By::Nothing), expected, "{names:?}");
             assert!(!is_plain(&question, By::Time), "{names:?}");
         }
+    }
+
+    /// As `SELECT ... ORDER BY` orders these: by the second half, then by the first.
+    #[test]
+    fn uids_of_one_instant_are_in_the_order_of_clickhouse() {
+        let uids = [
+            "00000000-0000-0002-0000-000000000000",
+            "ffffffff-0000-0002-0000-000000000000",
+            "00000000-0000-0001-0000-000000000001",
+            "00000000-0000-0001-ffff-000000000000",
+        ];
+        let places = uids.map(|uid| {
+            let cursor: Cursor = format!("5.{uid}.app.").parse().unwrap();
+            place(cursor)
+        });
+        assert!(places.is_sorted());
     }
 }
