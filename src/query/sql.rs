@@ -17,7 +17,6 @@ pub struct Answer<L: Life> {
     store: Arc<Store>,
     rows: RowCursor<L::Row>,
     choice: Choice<L::Row>,
-    wanted: Vec<Wanted>,
     /// The ID of the query in ClickHouse's log, by which its cost is read.
     query_id: Option<uuid::Uuid>,
     limit: u64,
@@ -32,8 +31,8 @@ pub struct Answer<L: Life> {
 enum Choice<R> {
     /// ClickHouse did it.
     None,
-    /// All rows have to be read before.
-    Due,
+    /// All rows have to be read before. Of too many, ClickHouse chooses by this statement.
+    Due(Order, Statement),
     Made(std::vec::IntoIter<R>),
 }
 
@@ -58,8 +57,10 @@ impl<L: Life> Answer<L> {
     }
 
     async fn row(&mut self) -> Result<Option<L::Row>, Error> {
-        if matches!(self.choice, Choice::Due) {
-            self.choose().await?;
+        if let Choice::Due(order, instead) = &mut self.choice {
+            let due = (*order, std::mem::take(instead));
+            self.choice = Choice::None;
+            self.choose(due).await?;
         }
         match &mut self.choice {
             Choice::Made(rows) => Ok(rows.next()),
@@ -67,25 +68,18 @@ impl<L: Life> Answer<L> {
         }
     }
 
-    async fn choose(&mut self) -> Result<(), Error> {
+    async fn choose(&mut self, (order, instead): (Order, Statement)) -> Result<(), Error> {
         let mut rows = Vec::new();
         while let Some(row) = self.store.within_limit(self.rows.next()).await? {
             rows.push(row);
         }
-        let question = self.question.as_deref();
-        let order = question.map_or(Order::default(), |question| question.order);
-        self.choice = match (newest::newest(rows), question) {
-            (Some(mut rows), _) => {
+        match newest::newest(rows) {
+            Some(mut rows) => {
                 look_up::sort::<L>(&mut rows, order);
-                Choice::Made(rows.into_iter())
+                self.choice = Choice::Made(rows.into_iter());
             }
-            (None, Some(question)) => {
-                let statement = plain::<L>(&self.store, question, &self.wanted);
-                self.rows = send(&self.store, statement, self.query_id)?;
-                Choice::None
-            }
-            (None, None) => Choice::None,
-        };
+            None => self.rows = send(&self.store, instead, self.query_id)?,
+        }
         Ok(())
     }
 
@@ -120,17 +114,16 @@ pub(super) fn ask<L: Life>(store: &Arc<Store>, question: &Question) -> Result<An
     }
     let wanted = wanted::<L>(&question.fields)?;
     let query_id = question.explain.then(uuid::Uuid::new_v4);
-    let look_up = look_up::statement::<L>(store, question, &wanted, L::Row::OF_LOOK_UP);
-    let choice = match look_up {
-        Some(_) => Choice::Due,
-        None => Choice::None,
-    };
-    let statement = look_up.unwrap_or_else(|| plain::<L>(store, question, &wanted));
+    let plain = plain::<L>(store, question, &wanted);
+    let (statement, choice) =
+        match look_up::statement::<L>(store, question, &wanted, L::Row::OF_LOOK_UP) {
+            Some(look_up) => (look_up, Choice::Due(question.order, plain)),
+            None => (plain, Choice::None),
+        };
     Ok(Answer {
         store: store.clone(),
         rows: send(store, statement, query_id)?,
         choice,
-        wanted,
         query_id,
         limit,
         given: 0,

@@ -41,7 +41,7 @@ impl LookUp {
         self.shown.get(column).map(String::as_str)
     }
 
-    /// The tables' part of a view; without conditions of its own, all of it.
+    /// `tables` are the recent and the ended one, with the conditions of the view.
     fn of(tables: [&str; 2], columns: &[Column], hidden: [&'static str; 2]) -> LookUp {
         let [recent, ended] = tables.map(parts::expand);
         let shown = columns.iter().filter_map(parts::seen);
